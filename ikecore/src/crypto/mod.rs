@@ -1,0 +1,1 @@
+//! The IKE key schedule and its primitives.

@@ -1,0 +1,16 @@
+//! The IKE (ISAKMP/Oakley) protocol core of policyagent.
+//!
+//! Pure: no sockets, clock, files, threads or logging. Everything enters through
+//! [`endpoint::Endpoint::handle`] and leaves through [`endpoint::Endpoint::poll`]; time and randomness are given.
+//!
+//! A module uses only those left of it:
+//! `time ids secret rng` < `wire` < `crypto` < `identity` < `proposal` < `policy` < `sa` < `event` < `exchange` <
+//! `endpoint`.
+#![forbid(unsafe_code)]
+
+pub mod crypto;
+pub mod ids;
+pub mod rng;
+pub mod secret;
+pub mod time;
+pub mod wire;

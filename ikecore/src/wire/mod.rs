@@ -1,0 +1,1 @@
+//! The ISAKMP wire format.

@@ -1,0 +1,1 @@
+//! The IKE daemon around `ikecore`: listener, engine, SA drivers, asks, sinks.

@@ -1,0 +1,3 @@
+//! The `policyagent` binary: the service and the tools around it.
+
+fn main() {}
