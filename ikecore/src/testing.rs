@@ -3,6 +3,9 @@ use ring::digest;
 
 use crate::rng::{RngError, SecureRandom};
 
+#[cfg(test)]
+mod tests;
+
 /// A deterministic source of randomness: SHA-256 over a seed and a counter. Two with the same seed deliver the same
 /// octets, however they are asked for them.
 #[derive(Debug, Clone)]

@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 use super::error::CryptoError;
 
+#[cfg(test)]
+mod tests;
+
 /// A block cipher in CBC mode with a key of fixed length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CipherAlg {

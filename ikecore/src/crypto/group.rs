@@ -8,6 +8,8 @@ use crate::secret::Secret;
 mod ecp;
 mod modp;
 mod primes;
+#[cfg(test)]
+mod tests;
 
 /// A Diffie-Hellman group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,9 @@ use core::fmt;
 use openssl::hash::{Hasher, MessageDigest};
 use ring::{digest, hmac};
 
+#[cfg(test)]
+mod tests;
+
 /// The longest digest, in octets: that of SHA-512.
 pub(super) const MAX_DIGEST_LEN: usize = 64;
 

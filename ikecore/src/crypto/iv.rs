@@ -4,6 +4,9 @@ use core::fmt;
 use super::hash::{Digest, HashAlg};
 use crate::ids::MessageId;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest block of an ISAKMP cipher in octets.
 pub(super) const MAX_BLOCK_LEN: usize = 16;
 

@@ -5,6 +5,9 @@ use super::prf::{Mac, PrfKey};
 use crate::ids::Spi;
 use crate::secret::Secret;
 
+#[cfg(test)]
+mod tests;
+
 /// The first `len` octets of KEYMAT (RFC 2409 §5.5).
 ///
 /// `d` is SKEYID_d; `g_qm_xy` the shared secret of quick mode's own key exchange, with perfect forward secrecy only;

@@ -15,6 +15,11 @@ pub mod prf;
 pub mod quick;
 pub mod skeyid;
 
+#[cfg(test)]
+mod recorded_tests;
+#[cfg(test)]
+mod test_vectors;
+
 pub use cipher::{CipherAlg, CipherKey};
 pub use error::{CryptoError, GroupError};
 pub use group::{Group, KeyPair, PrivateKey};

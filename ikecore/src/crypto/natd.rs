@@ -4,6 +4,9 @@ use core::net::{IpAddr, SocketAddr};
 use super::hash::{Digest, HashAlg};
 use crate::ids::Cookies;
 
+#[cfg(test)]
+mod tests;
+
 /// hash(CKY-I | CKY-R | IP | Port), the address in 4 or 16 octets (RFC 3947 §3.2).
 ///
 /// An IPv4 address that a dual-stack socket shows as `::ffff:a.b.c.d` counts as the IPv4 address that was on the wire.

@@ -8,6 +8,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::hash::{HashAlg, MAX_DIGEST_LEN};
 
+#[cfg(test)]
+mod tests;
+
 /// The block of MD5 in octets, to which HMAC pads its key (RFC 2104 §2).
 const MD5_BLOCK: usize = 64;
 

@@ -5,6 +5,9 @@
 use super::prf::{Mac, PrfKey};
 use crate::ids::MessageId;
 
+#[cfg(test)]
+mod tests;
+
 /// HASH(1) = prf(SKEYID_a, M-ID | SA | Ni [ | KE ] [ | IDci | IDcr ]).
 pub fn hash_1(a: &PrfKey, message_id: MessageId, rest: &[u8]) -> Mac {
     a.sign(&[&message_id.0.to_be_bytes(), rest])

@@ -9,6 +9,9 @@ use super::prf::{Mac, PrfKey};
 use crate::ids::Cookies;
 use crate::secret::Secret;
 
+#[cfg(test)]
+mod tests;
+
 /// What SKEYID is made of, besides the secret of the authentication method.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {

@@ -8,6 +8,9 @@ use ring::aead;
 
 use crate::crypto::error::CryptoError;
 
+#[cfg(test)]
+mod tests;
+
 /// The length of the integrity check value in octets.
 const ICV_LEN: usize = 16;
 

@@ -7,6 +7,9 @@ use crate::crypto::error::CryptoError;
 use crate::crypto::hash::HashAlg;
 use crate::crypto::prf::{Mac, PrfKey};
 
+#[cfg(test)]
+mod tests;
+
 /// An integrity algorithm of ESP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IcvAlg {
