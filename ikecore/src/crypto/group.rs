@@ -95,18 +95,19 @@ impl Group {
         }
     }
 
-    /// The security strength in bits: NIST SP 800-56A rev. 3 Appendix D where it knows the group, RFC 3526 §8 for 1536
-    /// bits, RFC 3766 §5 for those below.
+    /// The security strength in bits, an estimate: RFC 3526 §8 (the lower one) for groups 5 and 14 to 18, RFC 5114 §4
+    /// for groups 2 and 19 to 21. Group 1, which none of them rates, is within reach of anybody.
     pub const fn strength(self) -> u32 {
         match self {
             Self::Modp768 => 64,
-            Self::Modp1024 => 77,
+            Self::Modp1024 => 80,
             Self::Modp1536 => 90,
-            Self::Modp2048 => 112,
-            Self::Modp3072 | Self::Ecp256 => 128,
-            Self::Modp4096 => 152,
-            Self::Modp6144 => 176,
-            Self::Modp8192 => 200,
+            Self::Modp2048 => 110,
+            Self::Modp3072 => 130,
+            Self::Modp4096 => 150,
+            Self::Modp6144 => 170,
+            Self::Modp8192 => 190,
+            Self::Ecp256 => 128,
             Self::Ecp384 => 192,
             Self::Ecp521 => 256,
         }
@@ -149,7 +150,7 @@ impl Group {
             Self::Modp1024 => Kind::Modp(modp::Modp { bits: 1024, k: 129_093, exponent_bits: 256 }),
             Self::Modp1536 => Kind::Modp(modp::Modp { bits: 1536, k: 741_804, exponent_bits: 256 }),
             Self::Modp2048 => Kind::Modp(modp::Modp { bits: 2048, k: 124_476, exponent_bits: 256 }),
-            Self::Modp3072 => Kind::Modp(modp::Modp { bits: 3072, k: 1_690_314, exponent_bits: 256 }),
+            Self::Modp3072 => Kind::Modp(modp::Modp { bits: 3072, k: 1_690_314, exponent_bits: 264 }),
             Self::Modp4096 => Kind::Modp(modp::Modp { bits: 4096, k: 240_904, exponent_bits: 304 }),
             Self::Modp6144 => Kind::Modp(modp::Modp { bits: 6144, k: 929_484, exponent_bits: 352 }),
             Self::Modp8192 => Kind::Modp(modp::Modp { bits: 8192, k: 4_743_158, exponent_bits: 400 }),
@@ -218,7 +219,8 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
-    /// Computes the public value. Expensive: from a tenth of a millisecond to some ten milliseconds.
+    /// Computes the public value. Expensive: measured on one core, 0.03 ms for ECP-256, 0.3 ms for MODP-2048, 7 ms for
+    /// MODP-8192.
     pub fn derive(private: PrivateKey) -> Result<Self, GroupError> {
         let public = match private.group.kind() {
             Kind::Modp(modp) => modp.public(private.group, private.octets.expose())?,
