@@ -84,8 +84,8 @@ impl Modp {
         self.power(peer, private).map(Secret::new).map_err(|stack| library(group, &stack))
     }
 
-    /// base^exponent mod p in constant time, padded to the length of the prime, as RFC 2409 §5 has it for public values
-    /// and all implementations for shared secrets.
+    /// base^exponent mod p in constant time, padded to the length of the prime, which RFC 2409 §5 asks of public
+    /// values; the shared secret goes into the prf in the same form.
     fn power(self, base: &[u8], exponent: &[u8]) -> Result<Vec<u8>, ErrorStack> {
         let prime = BigNum::from_slice(&self.prime())?;
         let base = BigNum::from_slice(base)?;
