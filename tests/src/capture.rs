@@ -1,17 +1,30 @@
-//! What crosses the wire: a capture by tcpdump and a small reader of its file.
+//! What crosses the wire: packet sockets at both ends.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 
-use crate::netns::{WIRE, World};
-use crate::process::{Process, wait_until};
-use crate::scratch::Scratch;
+use crate::netns::{Namespace, WIRE, World};
+use crate::process::wait_until;
 
-/// How long tcpdump may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// `PACKET_OUTGOING`: the type of a packet that this end sends.
+const OUTGOING: u8 = 4;
+
+/// How long a socket without packets is waited for before its thread looks whether it shall end.
+const STEP_MILLISECONDS: i64 = 50;
+
+/// Larger than any packet on the wire, segmentation offload included.
+const LARGEST: usize = 1 << 17;
 
 /// What a packet is, seen from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +48,8 @@ pub enum Kind {
 /// A captured IP packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
-    /// When it was sent, since 1970.
-    pub time: Duration,
+    /// When it was sent.
+    pub time: Instant,
     /// What it is.
     pub kind: Kind,
     /// Source address.
@@ -49,57 +62,33 @@ pub struct Packet {
 
 /// A running capture of the wire.
 ///
-/// One tcpdump at each end takes what that end sends: an end that receives shows, after the ESP packet, also the
-/// packet that the kernel took out of it, which was never on the wire.
+/// At each end it takes what that end sends: an end that receives shows, after the ESP packet, also the packet that
+/// the kernel took out of it, which was never on the wire.
 #[derive(Debug)]
 pub struct Capture {
-    ends: Vec<(Process, PathBuf)>,
-    _scratch: Scratch,
+    packets: Arc<Mutex<Vec<Packet>>>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Capture {
     /// Starts to capture; what is sent after the return is in it.
     pub fn start(world: &World) -> Self {
-        let scratch = Scratch::new("capture");
-        let mut ends: Vec<(Process, PathBuf)> = [&world.a, &world.b]
+        let packets = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = [&world.a, &world.b]
             .map(|namespace| {
-                let file = scratch.join(&format!("{}.pcap", namespace.name()));
-                let name = file.display().to_string();
-                let arguments = [
-                    "-i",
-                    WIRE,
-                    "-Q",
-                    "out",
-                    "-n",
-                    "-p",
-                    "-s",
-                    "0",
-                    "-U",
-                    "--immediate-mode",
-                    "-Z",
-                    "root",
-                    "-w",
-                    &name,
-                ];
-                let log = format!("tcpdump-{}", namespace.name());
-                (Process::start(namespace, &scratch, &log, "tcpdump", &arguments), file)
+                let (fd, interface) = open(namespace);
+                let (packets, stop) = (Arc::clone(&packets), Arc::clone(&stop));
+                std::thread::spawn(move || follow(&fd, interface, &packets, &stop))
             })
             .into();
-        for (process, _) in &mut ends {
-            process.wait_for("to listen", PATIENCE, |log| log.contains("listening on"));
-        }
-        Self { ends, _scratch: scratch }
-    }
-
-    /// The capture's files, one an end, for tshark and the like.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.ends.iter().map(|(_, file)| file.as_path())
+        Self { packets, stop, threads }
     }
 
     /// The packets captured so far, in order of time.
     pub fn packets(&self) -> Vec<Packet> {
-        let mut all: Vec<Packet> =
-            self.files().filter_map(|file| std::fs::read(file).ok()).flat_map(|octets| packets(&octets)).collect();
+        let mut all = self.packets.lock().expect("no thread panics with the lock").clone();
         all.sort_by_key(|packet| packet.time);
         all
     }
@@ -116,11 +105,21 @@ impl Capture {
 
     /// Ends the capture and returns all packets.
     pub fn finish(mut self) -> Vec<Packet> {
-        for (process, _) in &mut self.ends {
-            process.signal(Signal::SIGINT);
-            process.wait_end(PATIENCE);
-        }
+        self.end();
         self.packets()
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -129,30 +128,37 @@ pub fn count(packets: &[Packet], kind: Kind) -> usize {
     packets.iter().filter(|packet| packet.kind == kind).count()
 }
 
-/// Reads a file of the classic pcap format with Ethernet frames; frames that are not IP are left out, as is a last
-/// record that is not complete yet.
-pub fn packets(file: &[u8]) -> Vec<Packet> {
-    let mut found = Vec::new();
-    let Some((header, mut rest)) = file.split_at_checked(24) else { return found };
-    let little = match header[..4] {
-        [0xd4, 0xc3, 0xb2, 0xa1] => true,
-        [0xa1, 0xb2, 0xc3, 0xd4] => false,
-        _ => panic!("not a capture: it begins with {:02x?}", &header[..4]),
-    };
-    while let Some((record, after)) = rest.split_at_checked(16) {
-        let number = |at: usize| {
-            let octets: [u8; 4] = record[at..at + 4].try_into().expect("four octets");
-            if little { u32::from_le_bytes(octets) } else { u32::from_be_bytes(octets) }
-        };
-        let time = Duration::from_secs(number(0).into()) + Duration::from_micros(number(4).into());
-        let Some((frame, after)) = after.split_at_checked(number(8) as usize) else { break };
-        found.extend(packet(time, frame));
-        rest = after;
-    }
-    found
+/// A packet socket in `namespace`, and the number of the interface to look at.
+fn open(namespace: &Namespace) -> (OwnedFd, usize) {
+    let opened = namespace.within(|| {
+        let interface = if_nametoindex(WIRE)?;
+        let fd = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
+        setsockopt(&fd, sockopt::ReceiveTimeout, &TimeVal::milliseconds(STEP_MILLISECONDS))?;
+        Ok::<_, Errno>((fd, interface as usize))
+    });
+    opened.unwrap_or_else(|e| panic!("{}: cannot open a packet socket: {e}", namespace.name()))
 }
 
-fn packet(time: Duration, frame: &[u8]) -> Option<Packet> {
+/// Collects packets until `stop` is set and the socket has no more.
+fn follow(fd: &OwnedFd, interface: usize, packets: &Mutex<Vec<Packet>>, stop: &AtomicBool) {
+    let mut buffer = vec![0; LARGEST];
+    loop {
+        // Before the read: what was sent before the order to stop is in the socket and still read.
+        let last = stop.load(Ordering::Relaxed);
+        match recvfrom::<LinkAddr>(fd.as_raw_fd(), &mut buffer) {
+            Ok((length, Some(from))) if from.ifindex() == interface && from.pkttype() == OUTGOING => {
+                let found = packet(Instant::now(), &buffer[..length]);
+                packets.lock().expect("no thread panics with the lock").extend(found);
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) if !last => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Takes an Ethernet frame apart; `None` when it is not a whole IP packet.
+fn packet(time: Instant, frame: &[u8]) -> Option<Packet> {
     let (ethernet, ip) = frame.split_at_checked(14)?;
     let (protocol, source, destination, payload): (u8, IpAddr, IpAddr, &[u8]) = match ethernet[12..] {
         [0x08, 0x00] => {
@@ -198,7 +204,9 @@ fn classify(protocol: u8, payload: &[u8]) -> Option<(Kind, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, classify, packets};
+    use std::time::Instant;
+
+    use super::{Kind, classify, packet};
 
     #[test]
     fn packets_are_told_apart() {
@@ -228,22 +236,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_to_its_last_whole_record() {
+    fn a_frame_is_taken_apart_without_its_padding() {
         let mut frame = vec![0; 12];
         frame.extend([0x08, 0x00, 0x45, 0, 0, 24, 0, 0, 0, 0, 64, 50, 0, 0, 10, 9, 0, 1, 10, 9, 0, 2]);
-        frame.extend([1, 2, 3, 4, 0, 0]); // two octets of padding after the packet
-        let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1];
-        file.extend([0; 20]);
-        for _ in 0..2 {
-            file.extend([0; 8]);
-            file.extend((frame.len() as u32).to_le_bytes());
-            file.extend((frame.len() as u32).to_le_bytes());
-            file.extend(&frame);
-        }
-        let found = packets(&file);
-        assert_eq!(found.len(), 2);
-        assert_eq!((found[0].kind, found[0].payload.as_slice()), (Kind::Esp, [1, 2, 3, 4].as_slice()));
-        assert_eq!(found[0].destination.to_string(), "10.9.0.2");
-        assert_eq!(packets(&file[..file.len() - 1]).len(), 1);
+        frame.extend([1, 2, 3, 4, 0, 0]);
+        let found = packet(Instant::now(), &frame).expect("an IPv4 packet");
+        assert_eq!((found.kind, found.payload.as_slice()), (Kind::Esp, [1, 2, 3, 4].as_slice()));
+        assert_eq!(found.destination.to_string(), "10.9.0.2");
+        assert!((0..frame.len() - 2).all(|end| packet(Instant::now(), &frame[..end]).is_none()), "cut short");
     }
 }
