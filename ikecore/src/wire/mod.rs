@@ -1,1 +1,4 @@
 //! The ISAKMP wire format.
+pub mod codes;
+
+pub use codes::*;
