@@ -83,7 +83,10 @@ pub(super) fn parse_lenient(first: PayloadType, octets: &[u8], padding: Padding)
 }
 
 /// One payload: the type of the next, its octets, its body.
-fn parse_one<'a>(kind: PayloadType, reader: &mut Reader<'a>) -> Result<(PayloadType, &'a [u8], &'a [u8]), WireError> {
+pub(super) fn parse_one<'a>(
+    kind: PayloadType,
+    reader: &mut Reader<'a>,
+) -> Result<(PayloadType, &'a [u8], &'a [u8]), WireError> {
     let offset = reader.offset();
     let mut payload = Reader::new(Part::Payload(kind), reader.peek());
     let moved = |error: WireError| error.moved(offset);
@@ -135,12 +138,6 @@ pub struct ChainWriter {
     first: PayloadType,
     /// Where the Next Payload field of the last payload stands.
     last: usize,
-}
-
-impl Default for PayloadType {
-    fn default() -> Self {
-        Self::NONE
-    }
 }
 
 impl ChainWriter {

@@ -7,6 +7,7 @@ pub mod chain;
 pub mod codes;
 pub mod error;
 pub mod header;
+pub mod payload;
 pub mod reader;
 pub mod rules;
 pub mod writer;
@@ -16,6 +17,10 @@ pub use chain::{Chain, ChainWriter, Padding, RawPayload, build_message, parse};
 pub use codes::*;
 pub use error::{Fault, Part, WireError};
 pub use header::Header;
+pub use payload::{
+    Cert, CertReq, ConfigAttributes, Delete, Fragment, Hash, Id, KeyExchange, NatD, NatOa, Nonce, Notify, Proposal, Sa,
+    Signature, Transform, Vendor,
+};
 pub use reader::Reader;
 pub use rules::{PayloadRule, Unlisted, check};
 pub use writer::Writer;

@@ -28,6 +28,13 @@ code! {
     }
 }
 
+impl Default for PayloadType {
+    /// [`Self::NONE`]: no payload.
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl PayloadType {
     /// True for the numbers left to private use, 128 to 255 (RFC 2408 §3.1).
     pub const fn is_private(self) -> bool {
