@@ -5,6 +5,7 @@
 pub mod attribute;
 pub mod chain;
 pub mod codes;
+pub mod dump;
 pub mod error;
 pub mod header;
 pub mod payload;

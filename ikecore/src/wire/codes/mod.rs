@@ -63,6 +63,7 @@ pub use config::{ConfigAttribute, ConfigType};
 pub use ike::{
     AuthenticationMethod, EncryptionAlgorithm, GroupDescription, GroupType, HashAlgorithm, IkeAttribute, LifeType,
 };
+pub(super) use ipsec::TransformId;
 pub use ipsec::{
     AhTransform, AuthenticationAlgorithm, EncapsulationMode, EspTransform, ExtendedSequenceNumber, IdType,
     IpcompTransform, IpsecAttribute, Situation,

@@ -55,7 +55,7 @@ impl<'a> Sa<'a> {
     /// Decodes a body.
     pub fn decode(body: &'a [u8]) -> Result<Self, WireError> {
         let (doi, situation, inner) = Self::head(body)?;
-        let (raw, fault) = links(PayloadType::PROPOSAL, "P (2) or NONE (0)", MAX_PROPOSALS, inner);
+        let (raw, fault) = links(PayloadType::PROPOSAL, MAX_PROPOSALS, inner);
         fault.map_or(Ok(()), |fault| Err(fault.moved(HEAD)))?;
         let proposals = raw
             .iter()
@@ -104,13 +104,9 @@ impl<'a> Proposal<'a> {
     fn decode(body: &'a [u8]) -> Result<Self, WireError> {
         let ProposalHead { number, protocol, spi, count, inner } = Self::head(body)?;
         let base = body.len() - inner.len();
-        let (raw, fault) = links(PayloadType::TRANSFORM, "T (3) or NONE (0)", MAX_TRANSFORMS, inner);
+        let (raw, fault) = links(PayloadType::TRANSFORM, MAX_TRANSFORMS, inner);
         fault.map_or(Ok(()), |fault| Err(fault.moved(base)))?;
-        // RFC 2408 §3.5: # of Transforms specifies the number of transforms for the proposal.
-        if raw.len() != usize::from(count) || count == 0 {
-            let fault = Fault::TransformCount { stated: count, found: raw.len() };
-            return Err(Reader::new(Part::Payload(PayloadType::PROPOSAL), body).fault_at(3, fault));
-        }
+        Self::check_count(body, count, raw.len())?;
         let transforms = raw
             .iter()
             .map(|raw| raw.decode(Transform::decode).map_err(|error| error.moved(base)))
@@ -126,6 +122,16 @@ impl<'a> Proposal<'a> {
         let count = reader.field("# of Transforms").u8()?;
         let spi = reader.field("SPI").take(spi_size.into())?;
         Ok(ProposalHead { number, protocol, spi, count, inner: reader.rest() })
+    }
+
+    /// Compares the # of Transforms field of the proposal in `body` with the transforms that it has.
+    pub(in super::super) fn check_count(body: &[u8], stated: u8, found: usize) -> Result<(), WireError> {
+        // RFC 2408 §3.5: # of Transforms specifies the number of transforms for the proposal.
+        if found == usize::from(stated) && stated != 0 {
+            return Ok(());
+        }
+        let fault = Fault::TransformCount { stated, found };
+        Err(Reader::new(Part::Payload(PayloadType::PROPOSAL), body).fault_at(3, fault))
     }
 
     /// The SPI as a number if it has the 4 octets of ESP and AH, or the 2 of an IPComp CPI (RFC 3173 §4.1).
@@ -179,11 +185,13 @@ impl<'a> Transform<'a> {
 /// and the fault.
 pub(in super::super) fn links<'a>(
     kind: PayloadType,
-    allowed: &'static str,
     max: usize,
     octets: &'a [u8],
 ) -> (Vec<RawPayload<'a>>, Option<WireError>) {
-    let what = if kind == PayloadType::PROPOSAL { "proposals" } else { "transforms" };
+    let (what, allowed) = match kind {
+        PayloadType::PROPOSAL => ("proposals", "P (2) or NONE (0)"),
+        _ => ("transforms", "T (3) or NONE (0)"),
+    };
     let mut found = Vec::new();
     let mut reader = Reader::new(Part::Payload(kind), octets);
     loop {
