@@ -135,13 +135,13 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
         (
             "aes256-sha256\" }",
             "aes256\" }",
-            "/x/policy.toml:21:20: esp of offer 1 in offers of filter action \"require\" is \"aes256\" without an \
+            "/x/policy.toml:21:19: esp of offer 1 in offers of filter action \"require\" is \"aes256\" without an \
              integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha1, md5",
         ),
         (
             "aes256-sha256\" }",
             "aes256-sha256\", lifetime = 0 }",
-            "/x/policy.toml:21:48: lifetime of offer 1 in offers of filter action \"require\" is 0, allowed: an integer \
+            "/x/policy.toml:21:47: lifetime of offer 1 in offers of filter action \"require\" is 0, allowed: an integer \
              from 1 to 31536000",
         ),
         (
