@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod crypto;
+pub mod fuzzing;
 pub mod ids;
 pub mod rng;
 pub mod secret;
