@@ -9,9 +9,16 @@
 #![forbid(unsafe_code)]
 
 pub mod crypto;
+pub mod endpoint;
+pub mod event;
 pub mod fuzzing;
+pub mod identity;
 pub mod ids;
+pub mod policy;
+pub mod proposal;
 pub mod rng;
+pub mod sa;
 pub mod secret;
+pub mod testing;
 pub mod time;
 pub mod wire;

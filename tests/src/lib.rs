@@ -1,1 +1,13 @@
-//! The harness shared by the cross-crate tests.
+//! The harness shared by the cross-crate tests: network namespaces, child processes, the peers, the daemon under
+//! test, captures, and the guest with a kernel that has ESP.
+//!
+//! These are helpers for tests: what cannot be set up panics, with the command and its output in the message.
+#![forbid(unsafe_code)]
+
+pub mod capture;
+pub mod charon;
+pub mod netns;
+pub mod process;
+pub mod scratch;
+pub mod uml;
+pub mod vici;

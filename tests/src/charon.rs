@@ -1,0 +1,437 @@
+//! strongSwan's charon as a peer in a namespace, with IKEv1 and a pre-shared key.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::netns::{Addresses, Namespace};
+use crate::process::{Process, wait_until};
+use crate::scratch::Scratch;
+use crate::vici::{Section, Vici};
+
+/// Where the distribution installs charon.
+const PROGRAM: &str = "/usr/lib/ipsec/charon";
+
+/// How long charon may take to open its control socket.
+const START: Duration = Duration::from_secs(20);
+
+/// How long an answer of charon may take: it covers a negotiation that ends in time-outs of retransmissions.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// The name of the connection, and of its one child, in charon.
+const CONNECTION: &str = "p";
+const CHILD: &str = "c";
+
+/// What carries charon's ESP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// charon's own ESP over a TUN device, for kernels without ESP. Tunnel mode and UDP encapsulation only.
+    Libipsec,
+    /// The kernel's ESP, by netlink.
+    Netlink,
+}
+
+/// Mode of the IPsec SAs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Between the two hosts.
+    Transport,
+    /// Between the nets behind them.
+    Tunnel,
+}
+
+impl Mode {
+    /// As charon spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transport => "transport",
+            Self::Tunnel => "tunnel",
+        }
+    }
+}
+
+/// What charon shall negotiate. [`Connection::between`] gives tunnel mode between the protected nets, with
+/// aes256-sha256-modp2048 in both phases.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Own address on the wire.
+    pub local: String,
+    /// The peer's.
+    pub remote: String,
+    /// Own identity, as strongSwan writes it.
+    pub local_id: String,
+    /// The peer's identity.
+    pub remote_id: String,
+    /// Pre-shared key.
+    pub psk: String,
+    /// Proposals of main mode, e.g. `aes256-sha256-modp2048`.
+    pub ike: Vec<String>,
+    /// Proposals of quick mode; with a group there is PFS.
+    pub esp: Vec<String>,
+    /// Mode of the IPsec SAs.
+    pub mode: Mode,
+    /// Own traffic selectors, e.g. `10.10.2.0/24`; none means the address on the wire.
+    pub local_ts: Vec<String>,
+    /// The peer's traffic selectors.
+    pub remote_ts: Vec<String>,
+    /// Force UDP encapsulation.
+    pub encap: bool,
+    /// Lifetime of the IKE SA, seconds: charon begins anew at 90 %.
+    pub ike_lifetime: u32,
+    /// Lifetime of the IPsec SAs, seconds: charon rekeys at 90 %.
+    pub esp_lifetime: u32,
+    /// `none`, `trap` (negotiate when traffic wants it) or `start`.
+    pub start_action: &'static str,
+}
+
+impl Connection {
+    /// A connection from the host with the addresses `own` to the one with `other`.
+    pub fn between(own: Addresses, other: Addresses) -> Self {
+        Self {
+            local: own.wire.to_owned(),
+            remote: other.wire.to_owned(),
+            local_id: own.wire.to_owned(),
+            remote_id: other.wire.to_owned(),
+            psk: "correct horse battery".to_owned(),
+            ike: vec!["aes256-sha256-modp2048".to_owned()],
+            esp: vec!["aes256-sha256-modp2048".to_owned()],
+            mode: Mode::Tunnel,
+            local_ts: vec![own.net.to_owned()],
+            remote_ts: vec![other.net.to_owned()],
+            encap: false,
+            ike_lifetime: 14_400,
+            esp_lifetime: 3_600,
+            start_action: "none",
+        }
+    }
+
+    /// The same in transport mode between the two hosts.
+    #[must_use]
+    pub fn transport(mut self) -> Self {
+        self.mode = Mode::Transport;
+        self.local_ts.clear();
+        self.remote_ts.clear();
+        self
+    }
+
+    /// The same with these proposals of main mode and quick mode.
+    #[must_use]
+    pub fn proposals(mut self, ike: &str, esp: &str) -> Self {
+        self.ike = vec![ike.to_owned()];
+        self.esp = vec![esp.to_owned()];
+        self
+    }
+
+    /// The same with UDP encapsulation forced.
+    #[must_use]
+    pub fn encapsulated(mut self) -> Self {
+        self.encap = true;
+        self
+    }
+
+    /// The same with this pre-shared key.
+    #[must_use]
+    pub fn psk(mut self, psk: &str) -> Self {
+        psk.clone_into(&mut self.psk);
+        self
+    }
+
+    fn section(&self) -> Section {
+        let peer = |id: &str| Section::new().text("auth", "psk").text("id", id);
+        let seconds = |share: u32, whole: u32| format!("{}s", u64::from(whole) * u64::from(share) / 100);
+        let mut child = Section::new()
+            .text("mode", self.mode.name())
+            .list("esp_proposals", &self.esp)
+            .text("rekey_time", seconds(90, self.esp_lifetime))
+            .text("life_time", seconds(100, self.esp_lifetime))
+            .text("rand_time", "0s")
+            .text("start_action", self.start_action);
+        if !self.local_ts.is_empty() {
+            child = child.list("local_ts", &self.local_ts);
+        }
+        if !self.remote_ts.is_empty() {
+            child = child.list("remote_ts", &self.remote_ts);
+        }
+        let connection = Section::new()
+            .text("version", "1")
+            .list("local_addrs", [&self.local])
+            .list("remote_addrs", [&self.remote])
+            .list("proposals", &self.ike)
+            .text("encap", if self.encap { "yes" } else { "no" })
+            .text("reauth_time", seconds(90, self.ike_lifetime))
+            .text("over_time", seconds(10, self.ike_lifetime))
+            .text("rand_time", "0s")
+            .section("local-1", peer(&self.local_id))
+            .section("remote-1", peer(&self.remote_id))
+            .section("children", Section::new().section(CHILD, child));
+        Section::new().section(CONNECTION, connection)
+    }
+}
+
+/// An IKE SA as charon lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IkeSa {
+    /// charon's number of it.
+    pub id: u32,
+    /// `ESTABLISHED`, `CONNECTING`, `DELETING`, ...
+    pub state: String,
+    /// Whether charon initiated it.
+    pub initiator: bool,
+    /// Initiator and responder cookie, hexadecimal.
+    pub cookies: (String, String),
+    /// Negotiated algorithms: encryption, key bits, prf, group, e.g. `AES_CBC 256 PRF_HMAC_SHA2_256 MODP_2048`.
+    pub suite: String,
+    /// Its IPsec SAs.
+    pub children: Vec<ChildSa>,
+}
+
+/// A pair of IPsec SAs as charon lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildSa {
+    /// charon's number of it.
+    pub id: u32,
+    /// `INSTALLED`, `REKEYED`, `DELETING`, ...
+    pub state: String,
+    /// `TUNNEL` or `TRANSPORT`.
+    pub mode: String,
+    /// Whether it is UDP-encapsulated.
+    pub encapsulated: bool,
+    /// SPI of the inbound SA.
+    pub spi_in: u32,
+    /// SPI of the outbound SA.
+    pub spi_out: u32,
+    /// Packets received.
+    pub packets_in: u64,
+    /// Packets sent.
+    pub packets_out: u64,
+    /// Negotiated algorithms: encryption, key bits, integrity, group.
+    pub suite: String,
+    /// Own traffic selectors.
+    pub local_ts: Vec<String>,
+    /// The peer's traffic selectors.
+    pub remote_ts: Vec<String>,
+}
+
+/// A running charon with one [`Connection`].
+#[derive(Debug)]
+pub struct Charon {
+    process: Process,
+    socket: PathBuf,
+    _scratch: Scratch,
+}
+
+impl Charon {
+    /// Starts charon in `namespace` and loads `connection`.
+    pub fn start(namespace: &Namespace, kernel: Kernel, connection: &Connection) -> Self {
+        let scratch = Scratch::new("charon");
+        let socket = scratch.join("vici");
+        let configuration = scratch.write("strongswan.conf", &configuration(kernel, &socket.display().to_string()));
+        // A copy, because where AppArmor is active its profile is bound to the path and would deny our directory.
+        let program = scratch.join("charon");
+        std::fs::copy(PROGRAM, &program)
+            .unwrap_or_else(|e| panic!("cannot copy {PROGRAM}: {e}: install strongswan-charon (scripts/setup --test)"));
+        // Each charon writes a pid file in /run: give each a /run of its own.
+        let script = format!(
+            "mount -t tmpfs tmpfs /run && STRONGSWAN_CONF={} exec {}",
+            configuration.display(),
+            program.display()
+        );
+        let mut process = Process::start(namespace, &scratch, "charon.log", "unshare", &["-m", "sh", "-c", &script]);
+        process.wait_until("the control socket", START, || Vici::connect(&socket, ANSWER).is_ok());
+        let charon = Self { process, socket, _scratch: scratch };
+        charon.load(connection);
+        charon
+    }
+
+    /// Loads `connection` in place of the one before; SAs that exist stay.
+    #[track_caller]
+    pub fn load(&self, connection: &Connection) {
+        let secret = Section::new()
+            .text("id", "psk")
+            .text("type", "IKE")
+            .text("data", &connection.psk)
+            .list("owners", [&connection.local_id, &connection.remote_id]);
+        for (command, message) in [("load-shared", secret), ("load-conn", connection.section())] {
+            let answer = self.request(command, &message);
+            assert_eq!(answer.get("success"), "yes", "{command} of {connection:?}: {}", answer.get("errmsg"));
+        }
+    }
+
+    /// Negotiates the IPsec SAs and waits for the outcome; the error is charon's reason and its log of it.
+    pub fn initiate(&self) -> Result<(), String> {
+        let message = Section::new()
+            .text("child", CHILD)
+            .text("ike", CONNECTION)
+            .text("timeout", ANSWER.as_millis().to_string())
+            .text("loglevel", "1");
+        let answer =
+            self.vici().stream("initiate", "control-log", &message).unwrap_or_else(|e| panic!("initiate: {e}"));
+        if answer.message.get("success") == "yes" {
+            return Ok(());
+        }
+        let log: Vec<&str> = answer.events.iter().map(|event| event.get("msg")).collect();
+        Err(format!("{}\n{}", answer.message.get("errmsg"), log.join("\n")))
+    }
+
+    /// Deletes the IPsec SAs only.
+    #[track_caller]
+    pub fn terminate_child(&self) {
+        self.command("terminate", &Section::new().text("child", CHILD));
+    }
+
+    /// Deletes the IKE SA with everything under it.
+    #[track_caller]
+    pub fn terminate(&self) {
+        self.command("terminate", &Section::new().text("ike", CONNECTION));
+    }
+
+    /// Begins a quick mode that replaces the IPsec SAs.
+    #[track_caller]
+    pub fn rekey_child(&self) {
+        self.command("rekey", &Section::new().text("child", CHILD));
+    }
+
+    /// Begins a main mode that replaces the IKE SA.
+    #[track_caller]
+    pub fn rekey_ike(&self) {
+        self.command("rekey", &Section::new().text("ike", CONNECTION));
+    }
+
+    /// The IKE SAs with their IPsec SAs.
+    pub fn list_sas(&self) -> Vec<IkeSa> {
+        let answer = self
+            .vici()
+            .stream("list-sas", "list-sa", &Section::new())
+            .unwrap_or_else(|e| panic!("list-sas: {e}; charon's log:\n{}", self.log()));
+        answer.events.iter().flat_map(|event| event.sections().map(|(_, sa)| ike_sa(sa)).collect::<Vec<_>>()).collect()
+    }
+
+    /// The IPsec SAs in state `INSTALLED`.
+    pub fn installed(&self) -> Vec<ChildSa> {
+        let children = self.list_sas().into_iter().flat_map(|sa| sa.children);
+        children.filter(|child| child.state == "INSTALLED").collect()
+    }
+
+    /// Waits until there is an IKE SA with at least one pair of IPsec SAs in use.
+    ///
+    /// To be called at the responder before traffic: a packet that overtakes the third message of quick mode is lost.
+    #[track_caller]
+    pub fn wait_installed(&self) {
+        self.wait_sas("IPsec SAs", Duration::from_secs(10), |sas| {
+            sas.iter().any(|sa| sa.children.iter().any(|child| child.state == "INSTALLED"))
+        });
+    }
+
+    /// Waits until `condition` holds of the IKE SAs; panics with them and the log when it does not within `patience`.
+    #[track_caller]
+    pub fn wait_sas(&self, what: &str, patience: Duration, condition: impl Fn(&[IkeSa]) -> bool) {
+        let mut last = Vec::new();
+        let held = wait_until(patience, || {
+            last = self.list_sas();
+            condition(&last)
+        });
+        assert!(held, "charon: {what}: not within {patience:?}: {last:#?}\n{}", self.log());
+    }
+
+    /// What charon has logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Waits until the log satisfies `condition`.
+    #[track_caller]
+    pub fn wait_for(&mut self, what: &str, patience: Duration, condition: impl Fn(&str) -> bool) {
+        self.process.wait_for(what, patience, condition);
+    }
+
+    /// Ends charon: it sends its peer deletes, as at any regular end.
+    pub fn stop(&mut self) {
+        self.process.stop();
+    }
+
+    fn vici(&self) -> Vici {
+        Vici::connect(&self.socket, ANSWER)
+            .unwrap_or_else(|e| panic!("charon's control socket: {e}; its log:\n{}", self.log()))
+    }
+
+    fn request(&self, command: &str, message: &Section) -> Section {
+        self.vici()
+            .request(command, message)
+            .unwrap_or_else(|e| panic!("charon: {command}: {e}; its log:\n{}", self.log()))
+    }
+
+    #[track_caller]
+    fn command(&self, command: &str, message: &Section) {
+        let answer = self.request(command, message);
+        assert_eq!(answer.get("success"), "yes", "charon: {command}: {answer:?}; its log:\n{}", self.log());
+    }
+}
+
+/// strongswan.conf. The plugins are named because loading all of them costs seconds in the guest.
+fn configuration(kernel: Kernel, socket: &str) -> String {
+    let libipsec = match kernel {
+        Kernel::Libipsec => "kernel-libipsec ",
+        Kernel::Netlink => "",
+    };
+    format!(
+        "charon {{
+  load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown
+  install_virtual_ip = no
+  retransmit_timeout = 1.0
+  retransmit_base = 1.2
+  retransmit_tries = 4
+  plugins {{
+    vici {{
+      socket = unix://{socket}
+    }}
+  }}
+  filelog {{
+    stderr {{
+      default = 1
+      ike = 2
+      cfg = 2
+      flush_line = yes
+    }}
+  }}
+}}
+"
+    )
+}
+
+fn ike_sa(sa: &Section) -> IkeSa {
+    let children = sa.sections().find(|(name, _)| *name == "child-sas");
+    IkeSa {
+        id: number(sa, "uniqueid"),
+        state: sa.get("state").to_owned(),
+        initiator: sa.get("initiator") == "yes",
+        cookies: (sa.get("initiator-spi").to_owned(), sa.get("responder-spi").to_owned()),
+        suite: words(sa, &["encr-alg", "encr-keysize", "prf-alg", "dh-group"]),
+        children: children.map_or_else(Vec::new, |(_, all)| all.sections().map(|(_, child)| child_sa(child)).collect()),
+    }
+}
+
+fn child_sa(child: &Section) -> ChildSa {
+    let spi = |name| u32::from_str_radix(child.get(name), 16).unwrap_or_default();
+    ChildSa {
+        id: number(child, "uniqueid"),
+        state: child.get("state").to_owned(),
+        mode: child.get("mode").to_owned(),
+        encapsulated: child.get("encap") == "yes",
+        spi_in: spi("spi-in"),
+        spi_out: spi("spi-out"),
+        packets_in: number(child, "packets-in"),
+        packets_out: number(child, "packets-out"),
+        suite: words(child, &["encr-alg", "encr-keysize", "integ-alg", "dh-group"]),
+        local_ts: child.get_list("local-ts").to_vec(),
+        remote_ts: child.get_list("remote-ts").to_vec(),
+    }
+}
+
+fn number<T: std::str::FromStr + Default>(section: &Section, name: &str) -> T {
+    section.get(name).parse().unwrap_or_default()
+}
+
+/// The texts `names` that are there, joined by spaces.
+fn words(section: &Section, names: &[&str]) -> String {
+    let all: Vec<&str> = names.iter().map(|name| section.get(name)).filter(|text| !text.is_empty()).collect();
+    all.join(" ")
+}

@@ -1,0 +1,54 @@
+//! Interoperation in network namespaces on this host's kernel, with ESP in user space at both ends.
+
+use std::time::Duration;
+
+use tests::capture::{Capture, Kind, count};
+use tests::charon::{Charon, Connection, Kernel};
+use tests::netns::{A, B, World};
+
+/// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
+#[test]
+fn harness_two_charons() {
+    let world = World::new();
+    let a = Charon::start(&world.a, Kernel::Libipsec, &Connection::between(A, B).encapsulated());
+    let b = Charon::start(&world.b, Kernel::Libipsec, &Connection::between(B, A).encapsulated());
+    let capture = Capture::start(&world);
+    a.initiate().expect("two charons agree");
+    b.wait_installed();
+    assert_eq!(world.a.ping(A.inside, B.inside, 3), 3, "pings through the tunnel");
+    for charon in [&a, &b] {
+        let sas = charon.list_sas();
+        assert_eq!((sas.len(), sas[0].state.as_str()), (1, "ESTABLISHED"));
+        assert_eq!(sas[0].suite, "AES_CBC 256 PRF_HMAC_SHA2_256 MODP_2048");
+        let child = &sas[0].children[0];
+        assert_eq!((child.packets_in, child.packets_out), (3, 3));
+        assert_eq!((child.mode.as_str(), child.encapsulated), ("TUNNEL", true));
+    }
+    assert_eq!(a.installed()[0].spi_in, b.installed()[0].spi_out);
+    a.rekey_child();
+    // At both ends: what arrives before the third message of quick mode is lost.
+    for charon in [&a, &b] {
+        charon.wait_sas("a new pair of SAs", Duration::from_secs(10), |sas| sas[0].children.len() == 2);
+    }
+    assert_eq!(world.a.ping(A.inside, B.inside, 2), 2, "pings after the rekey");
+    b.terminate();
+    a.wait_sas("no SAs after the peer's delete", Duration::from_secs(10), <[_]>::is_empty);
+    let packets = capture.finish();
+    assert_eq!(
+        (count(&packets, Kind::EspInUdp), count(&packets, Kind::Echo)),
+        (10, 0),
+        "5 pings and 5 replies, none in clear"
+    );
+    assert!(count(&packets, Kind::Ike) >= 9, "main mode and quick mode: {}", count(&packets, Kind::Ike));
+}
+
+/// A wrong key ends in a failure that the initiator reports, and leaves nothing.
+#[test]
+fn harness_wrong_key() {
+    let world = World::new();
+    let a = Charon::start(&world.a, Kernel::Libipsec, &Connection::between(A, B).encapsulated().psk("wrong"));
+    let b = Charon::start(&world.b, Kernel::Libipsec, &Connection::between(B, A).encapsulated());
+    let error = a.initiate().expect_err("the keys differ");
+    assert!(b.log().contains("AUTHENTICATION_FAILED") || b.log().contains("could not decrypt"), "{error}\n{}", b.log());
+    assert!(a.installed().is_empty() && b.installed().is_empty());
+}
