@@ -48,7 +48,7 @@ pub fn program() -> PathBuf {
     }
     let test = std::env::current_exe().expect("a program knows its own path");
     // target/debug/deps/NAME-HASH -> target/debug/policyagent
-    let path = test.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("policyagent");
+    let path = test.parent().and_then(Path::parent).unwrap_or_else(|| Path::new(".")).join("policyagent");
     assert!(path.exists(), "{} is not built: cargo build -p policyagent-svc", path.display());
     path
 }
