@@ -12,5 +12,6 @@ pub mod crypto;
 pub mod ids;
 pub mod rng;
 pub mod secret;
+pub mod testing;
 pub mod time;
 pub mod wire;

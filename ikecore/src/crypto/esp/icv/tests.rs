@@ -1,0 +1,56 @@
+use super::*;
+use crate::crypto::test_vectors::{cases, load, number, octets, text};
+
+#[test]
+fn signs_the_published_vectors() {
+    let file = load("symmetric.json");
+    let mut seen = Vec::new();
+    for case in cases(file.as_ref(), "mac").iter().filter(|case| !case["icv"].is_null()) {
+        let alg = IcvAlg::ALL.into_iter().find(|alg| {
+            let name = format!("hmac-{}", alg.hash().name().to_lowercase().replace('-', ""));
+            name == text(case, "mac") && alg.key_len() == octets(case, "key").len()
+        });
+        let Some(alg) = alg else { continue };
+        if number(case, "icv_bits") != alg.icv_len() * 8 {
+            continue;
+        }
+        let key = IcvKey::new(alg, &octets(case, "key")).unwrap();
+        let (data, icv) = (octets(case, "data"), octets(case, "icv"));
+        assert_eq!(key.sign(&[&data]).as_ref(), icv, "{}", text(case, "id"));
+        assert!(key.verify(&[&data], &icv), "{}", text(case, "id"));
+        seen.push(alg);
+    }
+    if file.is_some() {
+        assert!(IcvAlg::ALL.iter().all(|alg| seen.contains(alg)), "{seen:?}");
+    }
+}
+
+#[test]
+fn verifies_the_truncated_value_and_no_other() {
+    for alg in IcvAlg::ALL {
+        let key = IcvKey::new(alg, &vec![7; alg.key_len()]).unwrap();
+        let icv = key.sign(&[b"pack", b"et"]).as_ref().to_vec();
+        assert_eq!(icv.len(), alg.icv_len());
+        assert!(key.verify(&[b"packet"], &icv));
+        assert!(!key.verify(&[b"packeT"], &icv));
+        assert!(!key.verify(&[b"packet"], &[]));
+        assert!(!key.verify(&[b"packet"], &icv[..icv.len() - 1]));
+        let full = PrfKey::new(alg.hash(), &vec![7; alg.key_len()]).sign(&[b"packet"]);
+        assert!(!key.verify(&[b"packet"], full.as_ref()), "the whole MAC is not the value");
+        for at in 0..icv.len() {
+            let mut forged = icv.clone();
+            forged[at] ^= 0x80;
+            assert!(!key.verify(&[b"packet"], &forged), "{alg}, octet {at}");
+        }
+    }
+}
+
+#[test]
+fn refuses_keys_of_other_lengths() {
+    for alg in IcvAlg::ALL {
+        for got in (0..80).filter(|got| *got != alg.key_len()) {
+            let error = IcvKey::new(alg, &vec![0; got]).unwrap_err();
+            assert_eq!(error, CryptoError::KeyLength { algorithm: alg.name(), got, allowed: vec![alg.key_len()] });
+        }
+    }
+}

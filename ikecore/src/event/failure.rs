@@ -1,0 +1,261 @@
+//! Why things end: one typed reason, one wording, used by trace, audit and command line alike.
+use super::status::Status;
+use crate::identity::Identity;
+use crate::policy::selector::{Flow, Selector};
+use crate::proposal::mismatch::Mismatch;
+use crate::sa::driver::DriverError;
+use crate::wire::codes::{ExchangeType, NotifyType, PayloadType};
+use crate::wire::error::WireError;
+use std::net::{IpAddr, SocketAddr};
+
+/// Why a negotiation, or an SA, ended without the result that was wanted.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum Failure {
+    /// No answer came.
+    #[error("no answer from {peer} to {message} after {sent} transmissions in {seconds} s{}", hint.map(|h| format!("; {h}")).unwrap_or_default())]
+    TimedOut {
+        /// Who did not answer.
+        peer: SocketAddr,
+        /// Which message was not answered: `main mode message 1`.
+        message: &'static str,
+        /// How often it was sent.
+        sent: u32,
+        /// Seconds from the first transmission.
+        seconds: u64,
+        /// What usually causes it at this message.
+        hint: Option<&'static str>,
+    },
+    /// No transform was acceptable, seen by the side that chooses.
+    #[error("no acceptable {phase} proposal: {}", list(mismatches))]
+    NoProposalChosen {
+        /// `main mode` or `quick mode`.
+        phase: &'static str,
+        /// The first difference of each transform.
+        mismatches: Vec<Mismatch>,
+    },
+    /// The peer's choice is not what was offered.
+    #[error("the peer chose what was not offered: {0}")]
+    ChoiceNotOffered(Mismatch),
+    /// The peer refused, and told it by a notification.
+    #[error("the peer refused {what} with {notify}{}", text.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
+    PeerRefused {
+        /// What it refused: `the main mode proposal`, `the quick mode proposal`, `message 5`.
+        what: &'static str,
+        /// The notification.
+        notify: NotifyType,
+        /// What was offered, or what the notification's data says.
+        text: Option<String>,
+    },
+    /// No rule names this peer.
+    #[error("no rule of the policy negotiates with {peer}")]
+    NoPolicyForPeer {
+        /// The peer.
+        peer: IpAddr,
+    },
+    /// No rule covers this traffic.
+    #[error("no rule of the policy protects {0}")]
+    NoPolicyForFlow(Flow),
+    /// The peer's message could not be decrypted, or its hash is wrong: the pre-shared keys differ.
+    #[error("authentication of {peer} failed: {detail} (pre-shared key of rule {rule:?} differs from the peer's)")]
+    PreSharedKeyMismatch {
+        /// The peer.
+        peer: IpAddr,
+        /// What was seen: `message 5 does not decrypt to payloads`, `HASH_I is wrong`.
+        detail: &'static str,
+        /// The rule whose key was used.
+        rule: String,
+    },
+    /// The peer is somebody else.
+    #[error("the peer's identity is {received}, rule {rule:?} requires {allowed}")]
+    IdentityMismatch {
+        /// What the peer sent.
+        received: Identity,
+        /// What the rule wants.
+        allowed: Identity,
+        /// The rule.
+        rule: String,
+    },
+    /// The peer wants to protect traffic that no rule of this host covers.
+    #[error("the peer proposes {received}, the policy allows for this peer: {}", list(allowed))]
+    SelectorMismatch {
+        /// What the peer proposes, as seen from this host.
+        received: Selector,
+        /// The filters of the rules for this peer.
+        allowed: Vec<Selector>,
+    },
+    /// The responder answered with other selectors than were proposed.
+    #[error("the peer answered with the selectors {received}, proposed were {proposed}")]
+    SelectorsChanged {
+        /// What the peer answered.
+        received: Selector,
+        /// What was proposed.
+        proposed: Selector,
+    },
+    /// A message that was authenticated is nevertheless wrong.
+    #[error("{0}")]
+    Malformed(WireError),
+    /// The hash of a phase 2 message is wrong.
+    #[error("{hash} of the {exchange} message is wrong")]
+    InvalidHash {
+        /// `HASH(1)`, `HASH(2)`, `HASH(3)`.
+        hash: &'static str,
+        /// The exchange.
+        exchange: ExchangeType,
+    },
+    /// Diffie-Hellman or another computation failed.
+    #[error("{operation} failed: {reason}")]
+    Crypto {
+        /// What was computed.
+        operation: &'static str,
+        /// Why it failed.
+        reason: String,
+    },
+    /// The driver refused, failed or vanished.
+    #[error("{0}")]
+    Driver(DriverError),
+    /// The driver vanished.
+    #[error("the SA driver is gone: {0}")]
+    DriverLost(String),
+    /// The peer deleted the SA.
+    #[error("the peer deleted the {0} SA")]
+    DeletedByPeer(&'static str),
+    /// The administrator, or the end of the service.
+    #[error("ended by {0}")]
+    Ended(&'static str),
+    /// The policy no longer allows it.
+    #[error("the policy has changed and no longer allows it")]
+    PolicyChange,
+    /// The ISAKMP SA that it needed ended.
+    #[error("its ISAKMP SA ended: {0}")]
+    IkeSaEnded(String),
+    /// The life is over.
+    #[error("its lifetime of {0} ended")]
+    LifetimeEnded(crate::proposal::suite::Lifetime),
+    /// A newer SA does its work.
+    #[error("replaced by a newer SA")]
+    Replaced,
+    /// The peer has restarted.
+    #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
+    InitialContact,
+    /// Too much at once.
+    #[error("{what}: {count} at once, allowed: {limit}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many may be.
+        limit: usize,
+    },
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Failure {
+    /// The status code.
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::TimedOut { .. } => Status::TimedOut,
+            Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
+            Self::ChoiceNotOffered(_) => Status::AttribFail,
+            Self::NoPolicyForPeer { .. } | Self::NoPolicyForFlow(_) => Status::NoPolicy,
+            Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } => Status::AuthFail,
+            Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } => Status::InvalidFilter,
+            Self::Malformed(_) => Status::InvalidPayload,
+            Self::InvalidHash { .. } => Status::InvalidHash,
+            Self::Crypto { .. } => Status::DhFail,
+            Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
+            Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
+            Self::PolicyChange => Status::PolicyChange,
+            Self::LifetimeEnded(_) | Self::Replaced => Status::SaReaped,
+            Self::TooMany { .. } => Status::GeneralProcessingError,
+        }
+    }
+
+    /// The notification that tells the peer (RFC 2408 §5), if one is due.
+    pub fn notify(&self) -> Option<NotifyType> {
+        match self {
+            Self::NoProposalChosen { .. } | Self::ChoiceNotOffered(_) | Self::NoPolicyForPeer { .. } => {
+                Some(NotifyType::NO_PROPOSAL_CHOSEN)
+            }
+            Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
+            Self::IdentityMismatch { .. } | Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } => {
+                Some(NotifyType::INVALID_ID_INFORMATION)
+            }
+            Self::Malformed(error) => error.notify(),
+            Self::InvalidHash { .. } => Some(NotifyType::INVALID_HASH_INFORMATION),
+            Self::Crypto { .. } => Some(NotifyType::INVALID_KEY_INFORMATION),
+            Self::Driver(_) | Self::DriverLost(_) | Self::TooMany { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
+            _ => None,
+        }
+    }
+}
+
+/// Why a datagram was dropped; what it was sent to is as it was before.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum Reject {
+    /// It is malformed.
+    #[error("{0}")]
+    Malformed(#[from] WireError),
+    /// No exchange is known by its cookies.
+    #[error("no ISAKMP SA has the cookies {initiator}/{responder}")]
+    UnknownCookies {
+        /// CKY-I.
+        initiator: crate::ids::Cookie,
+        /// CKY-R.
+        responder: crate::ids::Cookie,
+    },
+    /// Right cookies, wrong address.
+    #[error("the ISAKMP SA belongs to {expected}")]
+    WrongAddress {
+        /// The peer's address.
+        expected: SocketAddr,
+    },
+    /// The exchange does not wait for this message.
+    #[error("{exchange} message with {payload} first does not belong to the state {state}")]
+    Unexpected {
+        /// The exchange of the header.
+        exchange: ExchangeType,
+        /// Its first payload.
+        payload: PayloadType,
+        /// What the exchange waits for.
+        state: &'static str,
+    },
+    /// An exchange that must be encrypted came in clear, or the reverse.
+    #[error("flags {flags:#04x}: the {exchange} message must {} encrypted here", if *must { "be" } else { "not be" })]
+    Encryption {
+        /// The flags of the header.
+        flags: u8,
+        /// The exchange.
+        exchange: ExchangeType,
+        /// Whether it must be encrypted.
+        must: bool,
+    },
+    /// It does not decrypt to payloads.
+    #[error("does not decrypt to payloads: {0}")]
+    Undecipherable(WireError),
+    /// A hash is wrong.
+    #[error("{0} is wrong")]
+    Hash(&'static str),
+    /// An exchange that is not spoken.
+    #[error("exchange type {0} is not supported")]
+    Exchange(ExchangeType),
+    /// It is well formed but must not be acted upon.
+    #[error("{0}")]
+    Refused(Failure),
+    /// This peer, or all peers together, have too many negotiations under way.
+    #[error("{what}: {count} at once, allowed: {limit}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many may be.
+        limit: usize,
+    },
+    /// The service is stopping.
+    #[error("the service is stopping")]
+    Stopping,
+}

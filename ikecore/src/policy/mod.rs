@@ -1,0 +1,3 @@
+//! Policy: which traffic is protected how, and with whom.
+pub mod rule;
+pub mod selector;

@@ -1,0 +1,97 @@
+//! The compiled policy objects: what the engine negotiates with whom.
+use super::selector::Selector;
+use crate::identity::Identity;
+use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
+use crate::proposal::suite::{Lifetime, Mode};
+use crate::secret::Secret;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How main mode is negotiated (the ISAKMP policy).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MainModePolicy {
+    /// The name for people.
+    pub name: String,
+    /// At least one.
+    pub offers: Vec<MainModeOffer>,
+    /// The life of the ISAKMP SA.
+    pub lifetime: Lifetime,
+    /// How many quick modes one ISAKMP SA may serve; 0 is no limit.
+    pub quick_mode_limit: u32,
+}
+
+/// How traffic is protected (the filter action "negotiate").
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QuickModePolicy {
+    /// The name for people.
+    pub name: String,
+    /// At least one; all with the same `pfs` (RFC 2409 §5.5 allows one group in a quick mode).
+    pub offers: Vec<QuickModeOffer>,
+    /// Clear-text packets that arrive and match are accepted (the answer will be protected).
+    pub inbound_passthrough: bool,
+}
+
+/// A way to prove who one is.
+#[derive(Clone, Debug)]
+pub enum AuthMethod {
+    /// A pre-shared key.
+    PreSharedKey(Arc<Secret<Vec<u8>>>),
+}
+
+/// What a rule does with the traffic of its filters.
+#[derive(Clone, Debug)]
+pub enum RuleAction {
+    /// Pass in clear.
+    Permit,
+    /// Drop.
+    Block,
+    /// Protect by negotiated SAs.
+    Negotiate(Arc<QuickModePolicy>),
+}
+
+/// The ends of a tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TunnelEndpoints {
+    /// This host's end; `None`: whatever address the route to `remote` gives.
+    pub local: Option<IpAddr>,
+    /// The peer.
+    pub remote: IpAddr,
+}
+
+/// A rule: filters, what to do with their traffic, and with whom.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The name for people, unique in the database.
+    pub name: String,
+    /// The specific filters, as seen from this host.
+    pub filters: Vec<Selector>,
+    /// What to do.
+    pub action: RuleAction,
+    /// How main mode is negotiated with the peers of this rule.
+    pub main_mode: Arc<MainModePolicy>,
+    /// In order of preference; at least one if the action is to negotiate.
+    pub authentication: Vec<AuthMethod>,
+    /// Tunnel mode between these endpoints; `None` is transport mode.
+    pub tunnel: Option<TunnelEndpoints>,
+    /// The identity to send in main mode; `None`: this host's address.
+    pub local_id: Option<Identity>,
+    /// The identity that the peer must prove; `None`: any.
+    pub remote_id: Option<Identity>,
+    /// The number that ties the driver's policies to the SAs of this rule; unique in the database, not 0.
+    pub reqid: u32,
+}
+
+impl Rule {
+    /// The mode of the rule's SAs.
+    pub const fn mode(&self) -> Mode {
+        if self.tunnel.is_some() { Mode::Tunnel } else { Mode::Transport }
+    }
+
+    /// The quick-mode policy, if the rule negotiates.
+    pub const fn quick_mode(&self) -> Option<&Arc<QuickModePolicy>> {
+        match &self.action {
+            RuleAction::Negotiate(policy) => Some(policy),
+            RuleAction::Permit | RuleAction::Block => None,
+        }
+    }
+}

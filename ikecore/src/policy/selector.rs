@@ -1,0 +1,172 @@
+//! Which traffic: selectors (RFC 4301 §4.4.1.1), seen from this host.
+use core::fmt;
+use std::net::IpAddr;
+
+/// A block of addresses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Prefix {
+    /// The first address; bits below the prefix are zero.
+    address: IpAddr,
+    /// The number of leading bits that count: 0 to 32, or 0 to 128.
+    len: u8,
+}
+
+/// A prefix longer than the address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("prefix length {len} of {address} is out of range, allowed: 0 to {max}")]
+pub struct PrefixError {
+    /// The address.
+    pub address: IpAddr,
+    /// The length given.
+    pub len: u8,
+    /// The longest allowed.
+    pub max: u8,
+}
+
+impl Prefix {
+    /// The block of `len` bits that `address` lies in; host bits are cleared.
+    pub fn new(address: IpAddr, len: u8) -> Result<Self, PrefixError> {
+        let max = max_len(address);
+        if len > max {
+            return Err(PrefixError { address, len, max });
+        }
+        Ok(Self { address: mask(address, len), len })
+    }
+
+    /// The block that holds only `address`.
+    pub const fn host(address: IpAddr) -> Self {
+        Self { address, len: max_len(address) }
+    }
+
+    /// The first address.
+    pub const fn address(self) -> IpAddr {
+        self.address
+    }
+
+    /// The number of leading bits that count.
+    pub const fn prefix_len(self) -> u8 {
+        self.len
+    }
+
+    /// True if the block holds one address only.
+    pub const fn is_host(self) -> bool {
+        self.len == max_len(self.address)
+    }
+
+    /// True if `address` lies in the block.
+    pub fn contains(self, address: IpAddr) -> bool {
+        self.address.is_ipv4() == address.is_ipv4() && mask(address, self.len) == self.address
+    }
+
+    /// True if all of `other` lies in the block.
+    pub fn covers(self, other: Self) -> bool {
+        self.len <= other.len && self.contains(other.address)
+    }
+}
+
+const fn max_len(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+fn mask(address: IpAddr, len: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+            IpAddr::V4((v4.to_bits() & mask).into())
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
+            IpAddr::V6((v6.to_bits() & mask).into())
+        }
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_host() { write!(f, "{}", self.address) } else { write!(f, "{}/{}", self.address, self.len) }
+    }
+}
+
+/// The traffic that a filter or an SA is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Selector {
+    /// Addresses on this side.
+    pub local: Prefix,
+    /// Addresses on the peer's side.
+    pub remote: Prefix,
+    /// The IP protocol number; 0 is any.
+    pub protocol: u8,
+    /// The port on this side; 0 is any.
+    pub local_port: u16,
+    /// The port on the peer's side; 0 is any.
+    pub remote_port: u16,
+}
+
+impl Selector {
+    /// All traffic between two blocks.
+    pub const fn between(local: Prefix, remote: Prefix) -> Self {
+        Self { local, remote, protocol: 0, local_port: 0, remote_port: 0 }
+    }
+
+    /// True if all traffic of `other` is traffic of this selector.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.local.covers(other.local)
+            && self.remote.covers(other.remote)
+            && (self.protocol == 0 || self.protocol == other.protocol)
+            && (self.local_port == 0 || self.local_port == other.local_port)
+            && (self.remote_port == 0 || self.remote_port == other.remote_port)
+    }
+
+    /// True if the packets of `flow` are traffic of this selector.
+    pub fn matches(&self, flow: &Flow) -> bool {
+        self.local.contains(flow.local)
+            && self.remote.contains(flow.remote)
+            && (self.protocol == 0 || self.protocol == flow.protocol)
+            && (self.local_port == 0 || self.local_port == flow.local_port)
+            && (self.remote_port == 0 || self.remote_port == flow.remote_port)
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = |f: &mut fmt::Formatter<'_>, prefix: Prefix, port: u16| match port {
+            0 => write!(f, "{prefix}"),
+            port => write!(f, "{prefix}[{port}]"),
+        };
+        end(f, self.local, self.local_port)?;
+        f.write_str(" <-> ")?;
+        end(f, self.remote, self.remote_port)?;
+        match self.protocol {
+            0 => Ok(()),
+            protocol => write!(f, " protocol {protocol}"),
+        }
+    }
+}
+
+/// One stream of packets, seen from this host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Flow {
+    /// The address on this side.
+    pub local: IpAddr,
+    /// The address on the peer's side.
+    pub remote: IpAddr,
+    /// The IP protocol number.
+    pub protocol: u8,
+    /// The port on this side; 0 where the protocol has none.
+    pub local_port: u16,
+    /// The port on the peer's side.
+    pub remote_port: u16,
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}[{}] -> {}[{}] protocol {}",
+            self.local, self.local_port, self.remote, self.remote_port, self.protocol
+        )
+    }
+}

@@ -1,0 +1,224 @@
+//! The closed sets of algorithms that this daemon can run: what is left after the wire's open numbers were checked.
+use crate::crypto::cipher::CipherAlg;
+use crate::crypto::group::Group;
+use crate::crypto::hash::HashAlg;
+use crate::wire::codes::{AuthenticationMethod, ProtocolId};
+use core::fmt;
+
+/// What protects an ISAKMP SA (RFC 2409 §4: the four mandatory attributes).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IkeSuite {
+    /// The cipher of encrypted messages.
+    pub cipher: CipherAlg,
+    /// The hash; the prf is HMAC with it.
+    pub hash: HashAlg,
+    /// The Diffie-Hellman group.
+    pub group: Group,
+    /// How the peers prove who they are.
+    pub authentication: AuthenticationMethod,
+}
+
+/// The cipher of an ESP SA.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum EspCipher {
+    /// No encryption (RFC 2410).
+    Null,
+    /// Triple DES in CBC mode (RFC 2451).
+    TripleDesCbc,
+    /// AES in CBC mode (RFC 3602) with a 128-bit key.
+    Aes128Cbc,
+    /// AES in CBC mode with a 192-bit key.
+    Aes192Cbc,
+    /// AES in CBC mode with a 256-bit key.
+    Aes256Cbc,
+    /// AES in Galois/counter mode with a 16-octet ICV (RFC 4106) and a 128-bit key.
+    Aes128Gcm16,
+    /// AES-GCM-16 with a 192-bit key.
+    Aes192Gcm16,
+    /// AES-GCM-16 with a 256-bit key.
+    Aes256Gcm16,
+}
+
+impl EspCipher {
+    /// Octets of KEYMAT that the cipher takes; for GCM the 4-octet salt included (RFC 4106 §8.1).
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::TripleDesCbc | Self::Aes192Cbc => 24,
+            Self::Aes128Cbc => 16,
+            Self::Aes256Cbc => 32,
+            Self::Aes128Gcm16 => 20,
+            Self::Aes192Gcm16 => 28,
+            Self::Aes256Gcm16 => 36,
+        }
+    }
+
+    /// True if the cipher authenticates by itself, so that no integrity algorithm is negotiated.
+    pub const fn is_aead(self) -> bool {
+        matches!(self, Self::Aes128Gcm16 | Self::Aes192Gcm16 | Self::Aes256Gcm16)
+    }
+
+    /// The value of the Key Length attribute in bits, for ciphers of variable key length.
+    pub const fn key_length_attribute(self) -> Option<u16> {
+        match self {
+            Self::Null | Self::TripleDesCbc => None,
+            Self::Aes128Cbc | Self::Aes128Gcm16 => Some(128),
+            Self::Aes192Cbc | Self::Aes192Gcm16 => Some(192),
+            Self::Aes256Cbc | Self::Aes256Gcm16 => Some(256),
+        }
+    }
+
+    /// The name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Null => "NULL",
+            Self::TripleDesCbc => "3DES-CBC",
+            Self::Aes128Cbc => "AES-128-CBC",
+            Self::Aes192Cbc => "AES-192-CBC",
+            Self::Aes256Cbc => "AES-256-CBC",
+            Self::Aes128Gcm16 => "AES-128-GCM-16",
+            Self::Aes192Gcm16 => "AES-192-GCM-16",
+            Self::Aes256Gcm16 => "AES-256-GCM-16",
+        }
+    }
+}
+
+/// The integrity algorithm of an ESP or AH SA.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Integrity {
+    /// RFC 2403.
+    HmacMd5_96,
+    /// RFC 2404.
+    HmacSha1_96,
+    /// RFC 4868.
+    HmacSha256_128,
+    /// RFC 4868.
+    HmacSha384_192,
+    /// RFC 4868.
+    HmacSha512_256,
+}
+
+impl Integrity {
+    /// Octets of key (RFC 2403, 2404, 4868 §2.1.1).
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::HmacMd5_96 => 16,
+            Self::HmacSha1_96 => 20,
+            Self::HmacSha256_128 => 32,
+            Self::HmacSha384_192 => 48,
+            Self::HmacSha512_256 => 64,
+        }
+    }
+
+    /// Octets of the truncated integrity check value.
+    pub const fn icv_len(self) -> usize {
+        match self {
+            Self::HmacMd5_96 | Self::HmacSha1_96 => 12,
+            Self::HmacSha256_128 => 16,
+            Self::HmacSha384_192 => 24,
+            Self::HmacSha512_256 => 32,
+        }
+    }
+
+    /// The name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HmacMd5_96 => "HMAC-MD5-96",
+            Self::HmacSha1_96 => "HMAC-SHA1-96",
+            Self::HmacSha256_128 => "HMAC-SHA256-128",
+            Self::HmacSha384_192 => "HMAC-SHA384-192",
+            Self::HmacSha512_256 => "HMAC-SHA512-256",
+        }
+    }
+}
+
+/// What protects the traffic of an IPsec SA.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum IpsecSuite {
+    /// ESP (RFC 4303).
+    Esp {
+        /// The cipher.
+        cipher: EspCipher,
+        /// The integrity algorithm; `None` only with an AEAD cipher.
+        integrity: Option<Integrity>,
+    },
+    /// AH (RFC 4302).
+    Ah {
+        /// The integrity algorithm.
+        integrity: Integrity,
+    },
+}
+
+impl IpsecSuite {
+    /// ESP or AH.
+    pub const fn protocol(self) -> ProtocolId {
+        match self {
+            Self::Esp { .. } => ProtocolId::ESP,
+            Self::Ah { .. } => ProtocolId::AH,
+        }
+    }
+
+    /// Octets of the encryption key; it comes first in KEYMAT.
+    pub const fn encryption_key_len(self) -> usize {
+        match self {
+            Self::Esp { cipher, .. } => cipher.key_len(),
+            Self::Ah { .. } => 0,
+        }
+    }
+
+    /// Octets of the integrity key; it follows the encryption key in KEYMAT.
+    pub const fn integrity_key_len(self) -> usize {
+        match self {
+            Self::Esp { integrity: Some(integrity), .. } | Self::Ah { integrity } => integrity.key_len(),
+            Self::Esp { integrity: None, .. } => 0,
+        }
+    }
+}
+
+impl fmt::Display for IpsecSuite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Esp { cipher, integrity: Some(integrity) } => write!(f, "ESP {} {}", cipher.name(), integrity.name()),
+            Self::Esp { cipher, integrity: None } => write!(f, "ESP {}", cipher.name()),
+            Self::Ah { integrity } => write!(f, "AH {}", integrity.name()),
+        }
+    }
+}
+
+/// Whether an IPsec SA protects the payload or the whole packet (RFC 4301 §4.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Mode {
+    /// Between the two hosts themselves.
+    Transport,
+    /// Packets travel inside packets of the tunnel endpoints.
+    Tunnel,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transport => "transport",
+            Self::Tunnel => "tunnel",
+        })
+    }
+}
+
+/// A limit of an SA's life; zero means no limit of that kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lifetime {
+    /// Seconds.
+    pub seconds: u32,
+    /// Kilobytes (1,024 octets) of protected traffic.
+    pub kilobytes: u32,
+}
+
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.seconds, self.kilobytes) {
+            (0, 0) => f.write_str("unlimited"),
+            (seconds, 0) => write!(f, "{seconds} s"),
+            (0, kilobytes) => write!(f, "{kilobytes} kB"),
+            (seconds, kilobytes) => write!(f, "{seconds} s, {kilobytes} kB"),
+        }
+    }
+}

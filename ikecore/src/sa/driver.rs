@@ -1,0 +1,235 @@
+//! What the core asks of an SA driver, and what a driver tells the core.
+use crate::ids::{IpsecSaId, Spi};
+use crate::policy::selector::{Flow, Selector};
+use crate::proposal::suite::{IpsecSuite, Lifetime, Mode};
+use crate::secret::Secret;
+use crate::wire::codes::ProtocolId;
+use core::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// The direction of an SA, seen from this host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Direction {
+    /// Packets that arrive.
+    Inbound,
+    /// Packets that leave.
+    Outbound,
+}
+
+/// ESP in UDP (RFC 3948).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UdpEncapsulation {
+    /// The UDP source port of packets of this SA.
+    pub source_port: u16,
+    /// The UDP destination port.
+    pub destination_port: u16,
+}
+
+/// One IPsec SA, ready to install.
+#[derive(Debug)]
+pub struct SaSpec {
+    /// Inbound or outbound.
+    pub direction: Direction,
+    /// The SPI, chosen by the receiver of the packets.
+    pub spi: Spi,
+    /// ESP or AH and the algorithms.
+    pub suite: IpsecSuite,
+    /// Transport or tunnel.
+    pub mode: Mode,
+    /// The (outer) source address of packets of this SA.
+    pub source: IpAddr,
+    /// The (outer) destination address.
+    pub destination: IpAddr,
+    /// The traffic it is for, as seen from this host (local and remote, whatever the direction).
+    pub selector: Selector,
+    /// ESP in UDP, if a NAT is between the peers.
+    pub encapsulation: Option<UdpEncapsulation>,
+    /// [`IpsecSuite::encryption_key_len`] octets.
+    pub encryption_key: Secret<Vec<u8>>,
+    /// [`IpsecSuite::integrity_key_len`] octets.
+    pub integrity_key: Secret<Vec<u8>>,
+    /// Ties the SA to the driver's policies of its rule.
+    pub reqid: u32,
+    /// Packets of the anti-replay window; 0 is no replay protection.
+    pub replay_window: u32,
+    /// When the driver says that a new SA is due.
+    pub soft: Lifetime,
+    /// When the driver ends the SA.
+    pub hard: Lifetime,
+}
+
+/// What one quick mode made: an SA for each direction, and the policy that sends traffic to them.
+#[derive(Debug)]
+pub struct SaPair {
+    /// The core's handle.
+    pub id: IpsecSaId,
+    /// For packets that arrive.
+    pub inbound: SaSpec,
+    /// For packets that leave.
+    pub outbound: SaSpec,
+    /// In force while the pair is installed; it replaces a policy with the same selector and gives it back afterwards.
+    pub policy: TrafficPolicy,
+}
+
+/// The name of one installed SA (RFC 4301 §4.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SaName {
+    /// ESP or AH.
+    pub protocol: ProtocolId,
+    /// The (outer) destination address.
+    pub destination: IpAddr,
+    /// The SPI.
+    pub spi: Spi,
+}
+
+impl fmt::Display for SaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} SPI {} to {}", self.protocol, self.spi, self.destination)
+    }
+}
+
+/// What the driver does with traffic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TrafficAction {
+    /// Pass in clear.
+    Permit,
+    /// Drop.
+    Block,
+    /// Send through an SA; where there is none, acquire one.
+    Protect {
+        /// ESP or AH.
+        protocol: ProtocolId,
+        /// Transport or tunnel.
+        mode: Mode,
+        /// The tunnel's endpoints, this host's first; in transport mode `None`: the packet's own addresses.
+        endpoints: Option<(IpAddr, IpAddr)>,
+        /// Clear-text packets that arrive and match are accepted.
+        inbound_passthrough: bool,
+    },
+}
+
+/// A policy of the driver: it holds for both directions (and for forwarded packets in tunnel mode).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TrafficPolicy {
+    /// Which packets.
+    pub selector: Selector,
+    /// What to do.
+    pub action: TrafficAction,
+    /// The lower, the sooner looked at.
+    pub priority: u32,
+    /// The rule's number.
+    pub reqid: u32,
+}
+
+/// What the core asks of the driver. Each is answered by exactly one [`SaAnswer`].
+#[derive(Debug)]
+pub enum SaOp {
+    /// Choose an SPI for packets from `source` (the peer) to `destination` (this host) and keep it for an inbound SA.
+    /// Answer: [`SaAnswer::Spi`].
+    AllocSpi {
+        /// ESP or AH.
+        protocol: ProtocolId,
+        /// The peer.
+        source: IpAddr,
+        /// This host.
+        destination: IpAddr,
+        /// Transport or tunnel.
+        mode: Mode,
+        /// The rule's number.
+        reqid: u32,
+    },
+    /// Give back an SPI that will not be used. Answer: [`SaAnswer::Done`].
+    ReleaseSpi(SaName),
+    /// Install both SAs and the policy, all or nothing. Answer: [`SaAnswer::Done`].
+    Install(Box<SaPair>),
+    /// Remove both SAs and the pair's policy; what is no longer there is no error. Answer: [`SaAnswer::Done`].
+    Delete {
+        /// The handle given at installation.
+        id: IpsecSaId,
+        /// The inbound SA.
+        inbound: SaName,
+        /// The outbound SA.
+        outbound: SaName,
+    },
+    /// Change the outer addresses and ports of an installed pair (a NAT gave the peer a new mapping).
+    /// Answer: [`SaAnswer::Done`].
+    Update {
+        /// The handle given at installation.
+        id: IpsecSaId,
+        /// This host's address and UDP port.
+        local: SocketAddr,
+        /// The peer's address and UDP port.
+        remote: SocketAddr,
+    },
+    /// How much traffic went through the pair. Answer: [`SaAnswer::Usage`].
+    Query(IpsecSaId),
+    /// Replace all standing policies by these. Answer: [`SaAnswer::Done`].
+    SetPolicies(Vec<TrafficPolicy>),
+}
+
+/// Traffic through one pair of SAs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Octets that arrived.
+    pub inbound_octets: u64,
+    /// Packets that arrived.
+    pub inbound_packets: u64,
+    /// Octets that left.
+    pub outbound_octets: u64,
+    /// Packets that left.
+    pub outbound_packets: u64,
+    /// Packets dropped as replays.
+    pub replays: u64,
+    /// Packets dropped because their integrity check failed.
+    pub integrity_failures: u64,
+}
+
+/// The driver refused or failed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("driver {driver}: {operation}: {reason}")]
+pub struct DriverError {
+    /// The driver's name.
+    pub driver: &'static str,
+    /// What was tried, with its object: `add inbound SA ESP SPI 0x… to …`.
+    pub operation: String,
+    /// Why not, in the words of the system where it has any.
+    pub reason: String,
+}
+
+/// The driver's answer to a [`SaOp`].
+#[derive(Debug)]
+pub enum SaAnswer {
+    /// To [`SaOp::AllocSpi`].
+    Spi(Result<Spi, DriverError>),
+    /// To operations without a result.
+    Done(Result<(), DriverError>),
+    /// To [`SaOp::Query`].
+    Usage(Result<Usage, DriverError>),
+}
+
+/// The driver needs an SA for a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Acquire {
+    /// The packet that asked.
+    pub flow: Flow,
+    /// The policy that it matched.
+    pub reqid: u32,
+}
+
+/// An SA reached a limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Expire {
+    /// Which.
+    pub sa: SaName,
+    /// True: the driver has ended it. False: time to negotiate a new one.
+    pub hard: bool,
+}
+
+/// The peer's UDP-encapsulated packets come from a new address or port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mapping {
+    /// The inbound SA.
+    pub sa: SaName,
+    /// Where they come from now.
+    pub remote: SocketAddr,
+}

@@ -1,0 +1,2 @@
+//! Security associations: what a driver installs, and the core's tables of them.
+pub mod driver;

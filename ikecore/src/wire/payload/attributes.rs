@@ -1,0 +1,42 @@
+//! The Attribute payload of the transaction exchange (draft-dukes-ike-mode-cfg-02 §3.2).
+use super::super::attribute::{Attribute, decode_list, encode_list};
+use super::super::codes::{ConfigType, PayloadType};
+use super::super::error::{Fault, Part, WireError};
+use super::super::reader::Reader;
+use super::super::writer::Writer;
+
+/// A request, reply, order or acknowledgement of Mode Config or XAuth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigAttributes<'a> {
+    /// Which of them.
+    pub config_type: ConfigType,
+    /// The transaction.
+    pub identifier: u16,
+    /// The attributes; their types are [`super::super::codes::ConfigAttribute`].
+    pub attributes: Vec<Attribute<'a>>,
+}
+
+impl<'a> ConfigAttributes<'a> {
+    /// Decodes a body.
+    pub fn decode(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(Part::Payload(PayloadType::ATTRIBUTES), body);
+        let config_type = ConfigType(reader.field("Type").u8()?);
+        let reserved = reader.field("RESERVED").u8()?;
+        let identifier = reader.field("Identifier").u16()?;
+        // RFC 2408 §2.5.2.
+        if reserved != 0 {
+            return Err(reader.fault_at(1, Fault::Reserved(reserved.into())));
+        }
+        let base = reader.offset();
+        let attributes = decode_list(reader.rest()).map_err(|error| error.moved(base))?;
+        Ok(Self { config_type, identifier, attributes })
+    }
+
+    /// Writes a body.
+    pub fn encode(&self, writer: &mut Writer) {
+        writer.u8(self.config_type.0);
+        writer.u8(0);
+        writer.u16(self.identifier);
+        encode_list(&self.attributes, writer);
+    }
+}
