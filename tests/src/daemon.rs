@@ -102,6 +102,24 @@ impl<'a> Daemon<'a> {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("status is no JSON: {e}: {text}"))
     }
 
+    /// How many ISAKMP SAs it has.
+    #[track_caller]
+    pub fn isakmp_sas(&self) -> usize {
+        self.listed("isakmp_sas")
+    }
+
+    /// How many pairs of IPsec SAs it has.
+    #[track_caller]
+    pub fn ipsec_sas(&self) -> usize {
+        self.listed("ipsec_sas")
+    }
+
+    #[track_caller]
+    fn listed(&self, name: &str) -> usize {
+        let status = self.status();
+        status[name].as_array().unwrap_or_else(|| panic!("the status has no list {name}: {status}")).len()
+    }
+
     /// The trace: what Oakley.log holds so far.
     pub fn oakley(&self) -> String {
         std::fs::read_to_string(self.root.join("var/log/policyagent/Oakley.log")).unwrap_or_default()
