@@ -52,17 +52,12 @@ fn harness_two_charons(transport: bool) {
     assert!(world.b.run("ip", &["xfrm", "state"]).contains("proto esp"));
     let cookies = a.list_sas()[0].cookies.clone();
     b.rekey_ike();
-    a.wait_sas(
-        "one new IKE SA with the IPsec SAs of the old one",
-        Duration::from_secs(10),
-        |sas| matches!(sas, [sa] if sa.state == "ESTABLISHED" && sa.cookies != cookies && sa.children.len() == 1),
-    );
+    // The old one stays for some seconds, without its IPsec SAs.
+    a.wait_sas("a new IKE SA with the IPsec SAs of the old one", Duration::from_secs(10), |sas| {
+        sas.iter().any(|sa| sa.state == "ESTABLISHED" && sa.cookies != cookies && sa.children.len() == 1)
+    });
     a.terminate_child();
-    b.wait_sas(
-        "an IKE SA without IPsec SAs",
-        Duration::from_secs(10),
-        |sas| matches!(sas, [sa] if sa.state == "ESTABLISHED" && sa.children.is_empty()),
-    );
+    b.wait_sas("no IPsec SAs", Duration::from_secs(10), |sas| sas.iter().all(|sa| sa.children.is_empty()));
     b.terminate();
     a.wait_sas("no SAs after the peer's delete", Duration::from_secs(10), <[_]>::is_empty);
     assert_eq!(world.a.run("ip", &["xfrm", "state"]), "");
