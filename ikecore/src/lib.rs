@@ -9,8 +9,14 @@
 #![forbid(unsafe_code)]
 
 pub mod crypto;
+pub mod endpoint;
+pub mod event;
+pub mod identity;
 pub mod ids;
+pub mod policy;
+pub mod proposal;
 pub mod rng;
+pub mod sa;
 pub mod secret;
 pub mod testing;
 pub mod time;

@@ -1,1 +1,3 @@
 //! The IKE daemon around `ikecore`: listener, engine, SA drivers, asks, sinks.
+pub mod driver;
+pub mod sys;

@@ -3,4 +3,4 @@ mod gcm;
 mod icv;
 
 pub use gcm::AesGcm16;
-pub use icv::{Icv, IcvAlg, IcvKey};
+pub use icv::{Icv, IcvKey, Integrity};

@@ -1,3 +1,4 @@
 //! Policy: which traffic is protected how, and with whom.
+pub mod db;
 pub mod rule;
 pub mod selector;

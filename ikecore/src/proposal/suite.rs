@@ -1,5 +1,6 @@
 //! The closed sets of algorithms that this daemon can run: what is left after the wire's open numbers were checked.
 use crate::crypto::cipher::CipherAlg;
+pub use crate::crypto::esp::Integrity;
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::wire::codes::{AuthenticationMethod, ProtocolId};
@@ -79,55 +80,6 @@ impl EspCipher {
             Self::Aes128Gcm16 => "AES-128-GCM-16",
             Self::Aes192Gcm16 => "AES-192-GCM-16",
             Self::Aes256Gcm16 => "AES-256-GCM-16",
-        }
-    }
-}
-
-/// The integrity algorithm of an ESP or AH SA.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Integrity {
-    /// RFC 2403.
-    HmacMd5_96,
-    /// RFC 2404.
-    HmacSha1_96,
-    /// RFC 4868.
-    HmacSha256_128,
-    /// RFC 4868.
-    HmacSha384_192,
-    /// RFC 4868.
-    HmacSha512_256,
-}
-
-impl Integrity {
-    /// Octets of key (RFC 2403, 2404, 4868 §2.1.1).
-    pub const fn key_len(self) -> usize {
-        match self {
-            Self::HmacMd5_96 => 16,
-            Self::HmacSha1_96 => 20,
-            Self::HmacSha256_128 => 32,
-            Self::HmacSha384_192 => 48,
-            Self::HmacSha512_256 => 64,
-        }
-    }
-
-    /// Octets of the truncated integrity check value.
-    pub const fn icv_len(self) -> usize {
-        match self {
-            Self::HmacMd5_96 | Self::HmacSha1_96 => 12,
-            Self::HmacSha256_128 => 16,
-            Self::HmacSha384_192 => 24,
-            Self::HmacSha512_256 => 32,
-        }
-    }
-
-    /// The name for people.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HmacMd5_96 => "HMAC-MD5-96",
-            Self::HmacSha1_96 => "HMAC-SHA1-96",
-            Self::HmacSha256_128 => "HMAC-SHA256-128",
-            Self::HmacSha384_192 => "HMAC-SHA384-192",
-            Self::HmacSha512_256 => "HMAC-SHA512-256",
         }
     }
 }

@@ -12,7 +12,7 @@ mod tests;
 
 /// An integrity algorithm of ESP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum IcvAlg {
+pub enum Integrity {
     /// HMAC-MD5-96 (RFC 2403).
     HmacMd5_96,
     /// HMAC-SHA-1-96 (RFC 2404).
@@ -25,7 +25,7 @@ pub enum IcvAlg {
     HmacSha512_256,
 }
 
-impl IcvAlg {
+impl Integrity {
     /// Every integrity algorithm.
     pub const ALL: [Self; 5] =
         [Self::HmacMd5_96, Self::HmacSha1_96, Self::HmacSha256_128, Self::HmacSha384_192, Self::HmacSha512_256];
@@ -68,7 +68,7 @@ impl IcvAlg {
     }
 }
 
-impl fmt::Display for IcvAlg {
+impl fmt::Display for Integrity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -77,13 +77,13 @@ impl fmt::Display for IcvAlg {
 /// A key of an integrity algorithm, prepared.
 #[derive(Debug)]
 pub struct IcvKey {
-    alg: IcvAlg,
+    alg: Integrity,
     prf: PrfKey,
 }
 
 impl IcvKey {
-    /// Prepares `key`, which must be [`IcvAlg::key_len`] octets.
-    pub fn new(alg: IcvAlg, key: &[u8]) -> Result<Self, CryptoError> {
+    /// Prepares `key`, which must be [`Integrity::key_len`] octets.
+    pub fn new(alg: Integrity, key: &[u8]) -> Result<Self, CryptoError> {
         if key.len() != alg.key_len() {
             return Err(CryptoError::KeyLength { algorithm: alg.name(), got: key.len(), allowed: vec![alg.key_len()] });
         }
@@ -91,7 +91,7 @@ impl IcvKey {
     }
 
     /// The algorithm.
-    pub const fn alg(&self) -> IcvAlg {
+    pub const fn alg(&self) -> Integrity {
         self.alg
     }
 
@@ -107,7 +107,7 @@ impl IcvKey {
     }
 }
 
-/// An integrity check value, [`IcvAlg::icv_len`] octets.
+/// An integrity check value, [`Integrity::icv_len`] octets.
 pub struct Icv {
     mac: Mac,
     len: usize,

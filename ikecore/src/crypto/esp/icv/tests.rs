@@ -6,7 +6,7 @@ fn signs_the_published_vectors() {
     let file = load("symmetric.json");
     let mut seen = Vec::new();
     for case in cases(file.as_ref(), "mac").iter().filter(|case| !case["icv"].is_null()) {
-        let alg = IcvAlg::ALL.into_iter().find(|alg| {
+        let alg = Integrity::ALL.into_iter().find(|alg| {
             let name = format!("hmac-{}", alg.hash().name().to_lowercase().replace('-', ""));
             name == text(case, "mac") && alg.key_len() == octets(case, "key").len()
         });
@@ -21,13 +21,13 @@ fn signs_the_published_vectors() {
         seen.push(alg);
     }
     if file.is_some() {
-        assert!(IcvAlg::ALL.iter().all(|alg| seen.contains(alg)), "{seen:?}");
+        assert!(Integrity::ALL.iter().all(|alg| seen.contains(alg)), "{seen:?}");
     }
 }
 
 #[test]
 fn verifies_the_truncated_value_and_no_other() {
-    for alg in IcvAlg::ALL {
+    for alg in Integrity::ALL {
         let key = IcvKey::new(alg, &vec![7; alg.key_len()]).unwrap();
         let icv = key.sign(&[b"pack", b"et"]).as_ref().to_vec();
         assert_eq!(icv.len(), alg.icv_len());
@@ -47,7 +47,7 @@ fn verifies_the_truncated_value_and_no_other() {
 
 #[test]
 fn refuses_keys_of_other_lengths() {
-    for alg in IcvAlg::ALL {
+    for alg in Integrity::ALL {
         for got in (0..80).filter(|got| *got != alg.key_len()) {
             let error = IcvKey::new(alg, &vec![0; got]).unwrap_err();
             assert_eq!(error, CryptoError::KeyLength { algorithm: alg.name(), got, allowed: vec![alg.key_len()] });

@@ -1,0 +1,42 @@
+//! What an administrator can set of the endpoint itself.
+use crate::event::Detail;
+use crate::time::Duration;
+
+/// The endpoint's settings. Policy is not among them: it comes by [`super::Input::Policy`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How much is told in events.
+    pub detail: Detail,
+    /// The UDP port of NAT traversal: messages from and to it carry the non-ESP marker (RFC 3948 §2.2).
+    pub nat_t_port: u16,
+    /// The first retransmission follows after this; each later one after twice the interval before.
+    pub retransmit_first: Duration,
+    /// Transmissions of one message, the first included.
+    pub transmissions: u32,
+    /// Negotiations under way with one peer address that has proven nothing yet.
+    pub half_open_per_peer: usize,
+    /// The same for all peers together.
+    pub half_open_total: usize,
+    /// The anti-replay window of installed SAs, packets.
+    pub replay_window: u32,
+    /// Announces INITIAL-CONTACT in the first main mode with a peer (RFC 2407 §4.6.3.3).
+    pub initial_contact: bool,
+    /// Speaks NAT traversal (RFC 3947).
+    pub nat_traversal: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            detail: Detail::Outcomes,
+            nat_t_port: 4500,
+            retransmit_first: Duration::from_secs(1),
+            transmissions: 7,
+            half_open_per_peer: 35,
+            half_open_total: 500,
+            replay_window: 64,
+            initial_contact: true,
+            nat_traversal: true,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What enters the endpoint and what leaves it.
+use crate::crypto::error::GroupError;
+use crate::crypto::group::{KeyPair, PrivateKey};
+use crate::event::{Detail, Event};
+use crate::ids::{AskId, IkeSaId, IpsecSaId};
+use crate::policy::db::PolicyDb;
+use crate::policy::selector::Flow;
+use crate::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};
+use crate::secret::Secret;
+use crate::time::Time;
+use bytes::Bytes;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// What enters the endpoint.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A datagram came. On the NAT-T port the non-ESP marker has been taken off, and what is no IKE is not given here.
+    Datagram {
+        /// The address that it was sent to, and the port of the socket.
+        local: SocketAddr,
+        /// Where it came from.
+        remote: SocketAddr,
+        /// The ISAKMP message.
+        octets: &'a [u8],
+    },
+    /// The time given by the last [`Output::Wait`] has come.
+    Timeout,
+    /// The driver needs an SA.
+    Acquire(Acquire),
+    /// An SA reached a limit.
+    Expire(Expire),
+    /// A NAT gave the peer a new mapping.
+    Mapping(Mapping),
+    /// The driver is gone; its outstanding operations will not be answered.
+    DriverLost(String),
+    /// An [`Ask`] was done.
+    Answer(AskId, Answer),
+    /// The administrator wants something.
+    Command(Command),
+    /// A new policy.
+    Policy(Arc<PolicyDb>),
+}
+
+/// What leaves the endpoint. After each [`Input`], drain with `poll` until [`Output::Wait`].
+#[derive(Debug)]
+pub enum Output {
+    /// Send a datagram.
+    Transmit(Transmit),
+    /// Do this and bring the answer.
+    Ask(AskId, Ask),
+    /// The answer is not wanted any more; it may still come. Never for [`Ask::Sa`], which must be carried out.
+    Cancel(AskId),
+    /// Something happened.
+    Event(Event),
+    /// Nothing more to do before this instant; `None`: before the next input.
+    Wait(Option<Time>),
+}
+
+/// A datagram to send.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// The address and port to send from.
+    pub local: SocketAddr,
+    /// Where to.
+    pub remote: SocketAddr,
+    /// The ISAKMP message, without the non-ESP marker.
+    pub octets: Bytes,
+    /// Put the non-ESP marker (four zero octets) before it: it goes out from the NAT-T port (RFC 3948 §2.2).
+    pub marker: bool,
+}
+
+/// Work that must leave the core.
+#[derive(Debug)]
+pub enum Ask {
+    /// A Diffie-Hellman computation, for a worker thread: [`KeyExchange::run`] does it.
+    KeyExchange(KeyExchange),
+    /// An operation of the SA driver.
+    Sa(SaOp),
+}
+
+/// The answer to an [`Ask`].
+#[derive(Debug)]
+pub enum Answer {
+    /// To [`Ask::KeyExchange`].
+    KeyExchange(Result<KeyExchangeAnswer, GroupError>),
+    /// To [`Ask::Sa`].
+    Sa(SaAnswer),
+}
+
+/// A Diffie-Hellman computation.
+pub enum KeyExchange {
+    /// Compute the public value, and with the peer's (if it is here already) the shared secret too.
+    Derive {
+        /// The private value.
+        private: PrivateKey,
+        /// The peer's public value, checked for its form already.
+        peer: Option<Vec<u8>>,
+    },
+    /// Compute the shared secret.
+    Agree {
+        /// This host's pair.
+        pair: Arc<KeyPair>,
+        /// The peer's public value.
+        peer: Vec<u8>,
+    },
+}
+
+impl core::fmt::Debug for KeyExchange {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Derive { .. } => "Derive",
+            Self::Agree { .. } => "Agree",
+        })
+    }
+}
+
+/// What a Diffie-Hellman computation gave.
+pub struct KeyExchangeAnswer {
+    /// This host's pair.
+    pub pair: Arc<KeyPair>,
+    /// The shared secret, if the peer's public value was given.
+    pub shared: Option<Secret<Vec<u8>>>,
+}
+
+impl core::fmt::Debug for KeyExchangeAnswer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("KeyExchangeAnswer")
+    }
+}
+
+impl KeyExchange {
+    /// Does the computation; takes up to several milliseconds.
+    pub fn run(self) -> Result<KeyExchangeAnswer, GroupError> {
+        let (pair, peer) = match self {
+            Self::Derive { private, peer } => (Arc::new(KeyPair::derive(private)?), peer),
+            Self::Agree { pair, peer } => (pair, Some(peer)),
+        };
+        let shared = peer.map(|peer| pair.agree(&peer)).transpose()?;
+        Ok(KeyExchangeAnswer { pair, shared })
+    }
+}
+
+/// What an administrator can ask of the endpoint.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Negotiate as if a packet of this flow had asked. `NegotiationId` of the result is in the events.
+    InitiateFlow(Flow),
+    /// Negotiate the first filter of a rule. `peer` is needed where the rule's filters do not name one address.
+    InitiateRule {
+        /// The rule's name.
+        rule: String,
+        /// The peer, in transport mode with a filter for many.
+        peer: Option<IpAddr>,
+    },
+    /// Replace an IPsec SA pair by a new one now.
+    RekeyIpsecSa(IpsecSaId),
+    /// Replace an ISAKMP SA by a new one now.
+    RekeyIkeSa(IkeSaId),
+    /// Delete an IPsec SA pair and tell the peer.
+    DeleteIpsecSa(IpsecSaId),
+    /// Delete an ISAKMP SA and tell the peer; its IPsec SAs stay.
+    DeleteIkeSa(IkeSaId),
+    /// Delete everything with a peer and tell it.
+    DeletePeer(IpAddr),
+    /// Tell more, or less.
+    SetDetail(Detail),
+    /// Delete everything, tell the peers, remove what was installed. Done when `Endpoint::is_stopped`.
+    Shutdown,
+}

@@ -1,0 +1,73 @@
+//! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
+use ikecore::ids::AskId;
+use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};
+use std::task::{Context, Poll};
+
+/// What a driver can do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Capabilities {
+    /// The name: `xfrm`, `pfkey`, `userspace`, `memory`.
+    pub name: &'static str,
+    /// AH SAs.
+    pub ah: bool,
+    /// Transport mode.
+    pub transport: bool,
+    /// ESP in UDP.
+    pub udp_encapsulation: bool,
+    /// The driver itself takes ESP in UDP off the NAT-T socket (a kernel does). If not, the listener must hand such
+    /// datagrams to [`SaDriver::receive_encapsulated`] and send those of [`DriverMessage::SendEncapsulated`].
+    pub owns_encapsulation: bool,
+    /// What kind of system it stands on, for people: `Linux 6.1 with esp4, esp6, ah4`.
+    pub description: String,
+}
+
+/// What a driver tells the engine.
+#[derive(Debug)]
+pub enum DriverMessage {
+    /// The answer to a submitted operation.
+    Answer(AskId, SaAnswer),
+    /// An SA is needed.
+    Acquire(Acquire),
+    /// An SA reached a limit.
+    Expire(Expire),
+    /// A peer's mapping changed.
+    Mapping(Mapping),
+    /// Send this ESP packet in UDP from the NAT-T socket.
+    SendEncapsulated {
+        /// From.
+        local: std::net::SocketAddr,
+        /// To.
+        remote: std::net::SocketAddr,
+        /// The ESP packet, from its SPI on.
+        packet: bytes::Bytes,
+    },
+    /// The driver is gone and answers nothing more.
+    Lost(String),
+}
+
+/// Installs SAs and policies. Object-safe; owned by the engine's task.
+pub trait SaDriver: Send {
+    /// What it can do; constant.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Begins an operation. It is answered by exactly one [`DriverMessage::Answer`] with the same `ask`, unless
+    /// [`DriverMessage::Lost`] comes first. Never blocks for long.
+    fn submit(&mut self, ask: AskId, operation: SaOp);
+
+    /// The next message, in the order things happened.
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<DriverMessage>;
+
+    /// A datagram of ESP in UDP came to the NAT-T socket. Only where `owns_encapsulation` is false.
+    fn receive_encapsulated(&mut self, _local: std::net::SocketAddr, _remote: std::net::SocketAddr, _packet: &[u8]) {}
+
+    /// Prepares a socket of the listener, before it is used: exempts it from the policies, and for the NAT-T socket
+    /// (`encapsulation`) has the kernel take ESP out of UDP.
+    fn prepare_socket(
+        &mut self,
+        _socket: std::os::fd::BorrowedFd<'_>,
+        _ipv6: bool,
+        _encapsulation: bool,
+    ) -> std::io::Result<()> {
+        Ok(())
+    }
+}
