@@ -236,9 +236,21 @@ pub enum Reject {
     /// It does not decrypt to payloads.
     #[error("does not decrypt to payloads: {0}")]
     Undecipherable(WireError),
+    /// It cannot be decrypted at all.
+    #[error("cannot be decrypted: {0}")]
+    Cipher(String),
     /// A hash is wrong.
     #[error("{0} is wrong")]
     Hash(&'static str),
+    /// The peer's public value is not one.
+    #[error("{0}")]
+    PublicValue(String),
+    /// The identity cannot be read.
+    #[error("{0}")]
+    Identity(String),
+    /// Randomness or another need of this host failed.
+    #[error("{0} failed")]
+    Local(&'static str),
     /// An exchange that is not spoken.
     #[error("exchange type {0} is not supported")]
     Exchange(ExchangeType),

@@ -3,6 +3,7 @@ use super::failure::Failure;
 use crate::crypto::group::Group;
 use crate::identity::Identity;
 use crate::ids::{Cookies, IpsecSaId, MessageId, Spi};
+use crate::policy::rule::Rule;
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -178,6 +179,21 @@ pub enum IkeSaEvent {
         /// How many quick modes it served.
         quick_modes: u32,
     },
+}
+
+impl IkeSaEvent {
+    /// The policy of a rule whose pre-shared key has `key_len` octets.
+    pub fn policy_found(rule: &Rule, key_len: usize) -> Self {
+        let policy = &rule.main_mode;
+        Self::PolicyFound {
+            rule: rule.name.clone(),
+            policy: policy.name.clone(),
+            offers: policy.offers.clone(),
+            lifetime: policy.lifetime,
+            quick_mode_limit: policy.quick_mode_limit,
+            authentication: vec![("PresharedKey", key_len)],
+        }
+    }
 }
 
 /// A quick mode under way.
