@@ -2,3 +2,4 @@
 pub mod db;
 pub mod rule;
 pub mod selector;
+pub mod traffic_id;

@@ -1,5 +1,5 @@
 //! The compiled policy objects: what the engine negotiates with whom.
-use super::selector::Selector;
+use super::selector::{Flow, Selector};
 use crate::identity::Identity;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{Lifetime, Mode};
@@ -93,5 +93,13 @@ impl Rule {
             RuleAction::Negotiate(policy) => Some(policy),
             RuleAction::Permit | RuleAction::Block => None,
         }
+    }
+}
+
+impl Rule {
+    /// The traffic of the SA that a packet needs.
+    pub fn sa_selector(&self, filter: &Selector, flow: &Flow) -> Selector {
+        let _ = flow;
+        *filter
     }
 }
