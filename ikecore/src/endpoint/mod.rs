@@ -3,8 +3,8 @@ pub mod config;
 pub mod io;
 pub mod snapshot;
 
-pub use config::Config;
 pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
+pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
 

@@ -8,6 +8,7 @@ use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{IkeSuite, IpsecSuite, Lifetime, Mode};
+use crate::sa::driver::SaPair;
 use core::fmt;
 use std::net::IpAddr;
 
@@ -261,6 +262,22 @@ pub enum QuickModeEvent {
     },
     /// It ended without SAs.
     Failed(Failure),
+}
+
+impl QuickModeEvent {
+    /// A pair goes to the driver.
+    pub const fn installing(pair: &SaPair, lifetime: Lifetime) -> Self {
+        Self::Installing {
+            local: pair.inbound.destination,
+            remote: pair.inbound.source,
+            inbound: pair.inbound.spi,
+            outbound: pair.outbound.spi,
+            suite: pair.inbound.suite,
+            mode: pair.inbound.mode,
+            selector: pair.inbound.selector,
+            lifetime,
+        }
+    }
 }
 
 /// An IPsec SA pair.

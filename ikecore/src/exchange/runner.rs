@@ -3,10 +3,10 @@
 //! Messages 1 to 4 of main mode are not authenticated. If one that is forged came first and were believed, the real one
 //! would find a changed exchange. So a state that accepted a message is kept beside the state that came of it: another
 //! message for it opens another branch, and the branch that authenticates its peer is the one that counts.
+use super::Cx;
 use super::message::{Incoming, Outgoing};
 use super::step::{Next, Role, Step};
 use super::work::{Answer, Ask};
-use super::Cx;
 use crate::crypto::hash::Digest;
 use crate::event::{Failure, Reject};
 use crate::sa::driver::SaOp;

@@ -1,7 +1,7 @@
 //! What a state of an exchange does with a message or an answer.
+use super::Cx;
 use super::message::{Incoming, Outgoing};
 use super::work::{Answer, Ask};
-use super::Cx;
 use crate::event::{Failure, Reject};
 use crate::sa::driver::SaOp;
 

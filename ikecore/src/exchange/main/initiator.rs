@@ -5,15 +5,15 @@ use super::super::natt::Revision;
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
-use super::msgs::{self, PeerId, PeerKe, Phase1Keys};
 use super::Established;
+use super::msgs::{self, PeerId, PeerKe, Phase1Keys};
 use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::skeyid::{HashInputs, Inputs};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
-use crate::proposal::offer::encode_main_mode;
+use crate::proposal::encode::encode_main_mode;
 use crate::proposal::select::{ChosenMainMode, verify_main_mode_reply};
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
@@ -183,18 +183,14 @@ fn receive_sa(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -
             lifetime: chosen.lifetime,
         })
     });
-    let private = PrivateKey::random(chosen.suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
+    let private =
+        PrivateKey::random(chosen.suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
     let choice = Choice { cookies: message.header.cookies(), chosen, revision };
     let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
     Ok(Step::ask(State::Deriving(Arc::clone(opening), Box::new(MakingPair(choice))), vec![ask]))
 }
 
-fn send_ke(
-    opening: Arc<Opening>,
-    choice: Choice,
-    pair: Arc<KeyPair>,
-    cx: &mut Cx<'_>,
-) -> Result<Step<State>, Failure> {
+fn send_ke(opening: Arc<Opening>, choice: Choice, pair: Arc<KeyPair>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
     let mut nonce = vec![0; msgs::NONCE_LEN];
     cx.rng.fill(&mut nonce).map_err(|e| Failure::Crypto { operation: "making a nonce", reason: e.to_string() })?;
     let envelope = msgs::envelope("main mode message 3", opening.path, choice.cookies);

@@ -55,7 +55,13 @@ pub(super) fn trace_vendors(chain: &Chain<'_>, cx: &mut Cx<'_>) {
 }
 
 /// Message 3 or 4.
-pub(super) fn ke(envelope: &Envelope, public: &[u8], nonce: &[u8], suite: &IkeSuite, natt: Option<Revision>) -> Outgoing {
+pub(super) fn ke(
+    envelope: &Envelope,
+    public: &[u8],
+    nonce: &[u8],
+    suite: &IkeSuite,
+    natt: Option<Revision>,
+) -> Outgoing {
     let mut chain = ChainWriter::new();
     chain.push(PayloadType::KE, |writer| writer.bytes(public));
     chain.push(PayloadType::NONCE, |writer| writer.bytes(nonce));

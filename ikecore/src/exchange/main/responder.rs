@@ -71,7 +71,9 @@ pub fn begin(
         let policy = &rule.main_mode;
         trace_policy(rule, psk.expose().len(), cx);
         match select_main_mode(&offered, &policy.offers, &[AuthenticationMethod::PRE_SHARED_KEY], policy.lifetime) {
-            Ok(chosen) => return Ok(choose(message, rule, psk, raw.body, chosen, cookie, Revision::announced(&chain), cx)),
+            Ok(chosen) => {
+                return Ok(choose(message, rule, psk, raw.body, chosen, cookie, Revision::announced(&chain), cx));
+            }
             Err(refused) => {
                 for mismatch in &refused {
                     cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::TransformRefused(mismatch.clone())));
