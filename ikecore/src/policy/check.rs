@@ -1,5 +1,4 @@
 //! What rules must be so that they can be in force together.
-use super::db::tunnel_source;
 use super::rule::{QuickModePolicy, Rule, RuleAction};
 use super::selector::{Prefix, Selector};
 use crate::crypto::group::Group;
@@ -174,7 +173,7 @@ fn check_tunnel(rule: &Rule, local_addresses: &[Prefix]) -> Result<(), PolicyFau
     if rule.quick_mode().is_none() {
         return Err(PolicyFault::TunnelWithoutAction);
     }
-    match tunnel.local.or_else(|| tunnel_source(local_addresses, remote)) {
+    match tunnel.source(local_addresses) {
         None => Err(PolicyFault::TunnelWithoutLocal { remote }),
         Some(local) if local.is_ipv4() != remote.is_ipv4() => Err(PolicyFault::TunnelFamilies { local, remote }),
         Some(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! The policy database: immutable and numbered; a new policy is a new database.
 use super::check::{PolicyError, check};
-use super::rule::{Rule, RuleAction};
+use super::rule::Rule;
 use super::selector::{Flow, Prefix, Selector, weight};
 use crate::proposal::suite::Mode;
 use core::cmp::Reverse;
@@ -103,17 +103,6 @@ impl PolicyDb {
                 .collect()),
         }
     }
-
-    /// This host's end of a tunnel to `remote`: the one that is given, else the first of this host's addresses that is of
-    /// the same family.
-    pub fn tunnel_source(&self, given: Option<IpAddr>, remote: IpAddr) -> Option<IpAddr> {
-        given.or_else(|| tunnel_source(&self.local_addresses, remote))
-    }
-}
-
-/// The first of `addresses` that is of the family of `remote`.
-pub(super) fn tunnel_source(addresses: &[Prefix], remote: IpAddr) -> Option<IpAddr> {
-    addresses.iter().map(|prefix| prefix.address()).find(|address| address.is_ipv4() == remote.is_ipv4())
 }
 
 /// True if traffic between the two hosts can fall under the filter.

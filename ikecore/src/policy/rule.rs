@@ -1,5 +1,5 @@
 //! The compiled policy objects: what the engine negotiates with whom.
-use super::selector::{Flow, Selector, transport_selector};
+use super::selector::{Flow, Prefix, Selector, transport_selector};
 use crate::identity::Identity;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{Lifetime, Mode};
@@ -56,6 +56,14 @@ pub struct TunnelEndpoints {
     pub local: Option<IpAddr>,
     /// The peer.
     pub remote: IpAddr,
+}
+
+impl TunnelEndpoints {
+    /// This host's end: the address that is given, else the first of `local_addresses` that is of the peer's family.
+    pub fn source(&self, local_addresses: &[Prefix]) -> Option<IpAddr> {
+        let mut addresses = local_addresses.iter().map(|prefix| prefix.address());
+        self.local.or_else(|| addresses.find(|address| address.is_ipv4() == self.remote.is_ipv4()))
+    }
 }
 
 /// A rule: filters, what to do with their traffic, and with whom.

@@ -67,7 +67,7 @@ impl PolicyDb {
                 protocol: policy.offers.first()?.suite.protocol(),
                 mode: rule.mode(),
                 endpoints: match rule.tunnel {
-                    Some(tunnel) => Some((self.tunnel_source(tunnel.local, tunnel.remote)?, tunnel.remote)),
+                    Some(tunnel) => Some((tunnel.source(&self.local_addresses)?, tunnel.remote)),
                     None => None,
                 },
                 inbound_passthrough: policy.inbound_passthrough,
