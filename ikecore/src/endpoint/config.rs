@@ -31,7 +31,7 @@ impl Default for Config {
             detail: Detail::Outcomes,
             nat_t_port: 4500,
             retransmit_first: Duration::from_secs(1),
-            transmissions: 7,
+            transmissions: 6,
             half_open_per_peer: 35,
             half_open_total: 500,
             replay_window: 64,

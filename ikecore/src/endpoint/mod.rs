@@ -3,8 +3,9 @@ pub mod config;
 pub mod io;
 pub mod snapshot;
 
+pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
 pub use config::Config;
-pub use io::{Answer, Ask, Command, Input, KeyExchange, KeyExchangeAnswer, Output, Transmit};
+pub use io::{Command, Input, Output, Transmit};
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
 
 use crate::rng::SecureRandom;

@@ -83,6 +83,15 @@ pub enum Failure {
         /// The filters of the rules for this peer.
         allowed: Vec<Selector>,
     },
+    /// A KE payload where none was agreed on, or none where one was.
+    #[error("{}", if *expected { "perfect forward secrecy was agreed on, but the message has no KE payload" } else { "the message has a KE payload, but perfect forward secrecy was not agreed on" })]
+    KePayload {
+        /// True if one must be there.
+        expected: bool,
+    },
+    /// The ID payloads of quick mode name no traffic.
+    #[error("{0}")]
+    TrafficId(String),
     /// The responder answered with other selectors than were proposed.
     #[error("the peer answered with the selectors {received}, proposed were {proposed}")]
     SelectorsChanged {
@@ -162,10 +171,10 @@ impl Failure {
             Self::ChoiceNotOffered(_) => Status::AttribFail,
             Self::NoPolicyForPeer { .. } | Self::NoPolicyForFlow(_) => Status::NoPolicy,
             Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } => Status::AuthFail,
-            Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } => Status::InvalidFilter,
+            Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
             Self::Malformed(_) => Status::InvalidPayload,
             Self::InvalidHash { .. } => Status::InvalidHash,
-            Self::Crypto { .. } => Status::DhFail,
+            Self::Crypto { .. } | Self::KePayload { .. } => Status::DhFail,
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
@@ -181,12 +190,13 @@ impl Failure {
                 Some(NotifyType::NO_PROPOSAL_CHOSEN)
             }
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
-            Self::IdentityMismatch { .. } | Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } => {
-                Some(NotifyType::INVALID_ID_INFORMATION)
-            }
+            Self::IdentityMismatch { .. }
+            | Self::SelectorMismatch { .. }
+            | Self::SelectorsChanged { .. }
+            | Self::TrafficId(_) => Some(NotifyType::INVALID_ID_INFORMATION),
             Self::Malformed(error) => error.notify(),
             Self::InvalidHash { .. } => Some(NotifyType::INVALID_HASH_INFORMATION),
-            Self::Crypto { .. } => Some(NotifyType::INVALID_KEY_INFORMATION),
+            Self::Crypto { .. } | Self::KePayload { .. } => Some(NotifyType::INVALID_KEY_INFORMATION),
             Self::Driver(_) | Self::DriverLost(_) | Self::TooMany { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
             _ => None,
         }
@@ -236,9 +246,21 @@ pub enum Reject {
     /// It does not decrypt to payloads.
     #[error("does not decrypt to payloads: {0}")]
     Undecipherable(WireError),
+    /// It cannot be decrypted at all.
+    #[error("cannot be decrypted: {0}")]
+    Cipher(String),
     /// A hash is wrong.
     #[error("{0} is wrong")]
     Hash(&'static str),
+    /// The peer's public value is not one.
+    #[error("{0}")]
+    PublicValue(String),
+    /// The identity cannot be read.
+    #[error("{0}")]
+    Identity(String),
+    /// Randomness or another need of this host failed.
+    #[error("{0} failed")]
+    Local(&'static str),
     /// An exchange that is not spoken.
     #[error("exchange type {0} is not supported")]
     Exchange(ExchangeType),

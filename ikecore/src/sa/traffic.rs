@@ -24,8 +24,8 @@ impl PolicyDb {
     }
 
     /// The policy that is in force while a pair of SAs of `rule` for `selector` is installed between this host's address
-    /// `local` and the peer's, `remote`. It comes just before the standing policy of the filter that covers `selector`.
-    /// `None` if the rule is not of this database or none of its filters covers `selector`.
+    /// `local` and the peer's, `remote`. It comes just before the standing policy of the filter that covers `selector`;
+    /// if this database has none any more, before those of the weight of `selector`.
     pub fn pair_policy(
         &self,
         rule: &Rule,
@@ -33,28 +33,27 @@ impl PolicyDb {
         suite: IpsecSuite,
         local: IpAddr,
         remote: IpAddr,
-    ) -> Option<TrafficPolicy> {
-        let quick_mode = rule.quick_mode()?;
-        let (_, _, priority) =
-            self.priorities().find(|(own, filter, _)| own.reqid == rule.reqid && filter.covers(&selector))?;
+    ) -> TrafficPolicy {
+        let mut filters = self.priorities().filter(|(own, _, _)| own.reqid == rule.reqid);
+        let standing = filters.find(|(_, filter, _)| filter.covers(&selector));
+        let priority = standing.map_or_else(|| base(&selector), |(_, _, standing)| standing.saturating_sub(1));
         let mode = rule.mode();
         let action = TrafficAction::Protect {
             protocol: suite.protocol(),
             mode,
             endpoints: (mode == Mode::Tunnel).then_some((local, remote)),
-            inbound_passthrough: quick_mode.inbound_passthrough,
+            inbound_passthrough: rule.quick_mode().is_some_and(|policy| policy.inbound_passthrough),
         };
-        Some(TrafficPolicy { selector, action, priority: priority.saturating_sub(1), reqid: rule.reqid })
+        TrafficPolicy { selector, action, priority, reqid: rule.reqid }
     }
 
     /// Every filter with its rule and priority, by rank.
     fn priorities(&self) -> impl Iterator<Item = (&Rule, &Selector, u32)> {
         let mut places: BTreeMap<u32, u32> = BTreeMap::new();
         self.ranked().map(move |(rule, filter)| {
-            let weight = weight(filter);
-            let place = places.entry(weight).or_default();
+            let place = places.entry(weight(filter)).or_default();
             *place = place.saturating_add(1).min((1 << (WITHIN_WEIGHT - 1)) - 1);
-            (&**rule, filter, (MAX_WEIGHT - weight) << WITHIN_WEIGHT | *place << 1)
+            (&**rule, filter, base(filter) | *place << 1)
         })
     }
 
@@ -75,6 +74,11 @@ impl PolicyDb {
         };
         Some(TrafficPolicy { selector, action, priority, reqid: rule.reqid })
     }
+}
+
+/// The lowest priority of a weight: it is nobody's.
+fn base(selector: &Selector) -> u32 {
+    MAX_WEIGHT.saturating_sub(weight(selector)) << WITHIN_WEIGHT
 }
 
 #[cfg(test)]
