@@ -1,4 +1,6 @@
 //! Proposals: the algorithms this daemon runs, its offers, and the choice among a peer's.
+mod attributes;
+mod codes;
 pub mod encode;
 pub mod mismatch;
 pub mod offer;

@@ -264,7 +264,7 @@ impl SentOffer {
         let own = self.spis.iter().find(|(offered, _)| *offered == protocol).map(|(_, spi)| *spi);
         let own_spi = own.ok_or_else(|| Failure::Crypto { operation: "quick mode", reason: "no SPI".to_owned() })?;
         let seed = Seed { g_xy: shared, ni: &self.nonce, nr: &nonce };
-        let (pair, sa) = keys::make(plan, &chosen, lifetime, own_spi, &seed, cx.settings.replay_window)?;
+        let (pair, sa) = keys::make(plan, &chosen, lifetime, own_spi, &seed, cx.policy, cx.settings.replay_window)?;
         let hash = hash_3(plan.keys.a(), plan.message_id, &self.nonce, &nonce);
         let mut chain = ChainWriter::new();
         chain.push(PayloadType::HASH, |writer| writer.bytes(hash.as_ref()));

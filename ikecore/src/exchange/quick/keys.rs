@@ -4,10 +4,10 @@ use crate::crypto::cipher::CipherAlg;
 use crate::crypto::keymat::keymat;
 use crate::event::Failure;
 use crate::ids::Spi;
-use crate::policy::db;
+use crate::policy::db::PolicyDb;
 use crate::proposal::select::ChosenQuickMode;
-use crate::proposal::suite::{EspCipher, IpsecSuite, Lifetime, Mode};
-use crate::sa::driver::{Direction, SaName, SaPair, SaSpec, TrafficAction, TrafficPolicy};
+use crate::proposal::suite::{EspCipher, IpsecSuite, Lifetime};
+use crate::sa::driver::{Direction, SaName, SaPair, SaSpec};
 use crate::secret::Secret;
 
 /// The inputs of KEYMAT (RFC 2409 §5.5).
@@ -32,6 +32,7 @@ pub(super) fn make(
     lifetime: Lifetime,
     own_spi: Spi,
     seed: &Seed<'_>,
+    policies: &PolicyDb,
     replay_window: u32,
 ) -> Result<(SaPair, IpsecSa), Failure> {
     let suite = chosen.suite;
@@ -59,17 +60,7 @@ pub(super) fn make(
         })
     };
     let protocol = suite.protocol();
-    let policy = TrafficPolicy {
-        selector: plan.selector,
-        action: TrafficAction::Protect {
-            protocol,
-            mode: plan.mode(),
-            endpoints: (plan.mode() == Mode::Tunnel).then_some((local, remote)),
-            inbound_passthrough: plan.rule.quick_mode().is_some_and(|policy| policy.inbound_passthrough),
-        },
-        priority: db::pair_priority(&plan.selector, plan.mode()),
-        reqid: plan.rule.reqid,
-    };
+    let policy = policies.pair_policy(&plan.rule, plan.selector, suite, local, remote);
     let pair = SaPair { id: plan.id, inbound: spec(Direction::Inbound)?, outbound: spec(Direction::Outbound)?, policy };
     let record = IpsecSa {
         id: plan.id,

@@ -206,7 +206,7 @@ impl ExchangeRole for State {
         }
         let seed = Seed { g_xy: sent.shared.as_ref(), ni: &sent.accepted.peer_nonce, nr: &sent.nonce };
         let chosen = &sent.accepted.chosen;
-        let made = keys::make(plan, chosen, chosen.lifetime, sent.spi, &seed, cx.settings.replay_window);
+        let made = keys::make(plan, chosen, chosen.lifetime, sent.spi, &seed, cx.policy, cx.settings.replay_window);
         Ok(match made {
             Ok((pair, sa)) => {
                 cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, chosen.lifetime)));
