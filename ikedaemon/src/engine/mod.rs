@@ -26,15 +26,18 @@ const EVENTS: usize = 4096;
 pub struct Config {
     /// Of the endpoint.
     pub endpoint: endpoint::Config,
-    /// Of the sockets. Their NAT-T port is the endpoint's.
+    /// Addresses with ports to listen on; none: every address, with both ports of the endpoint. On the endpoint's NAT-T
+    /// port the non-ESP marker is spoken, on any other port plain IKE.
     pub listen: Vec<std::net::SocketAddr>,
 }
 
 impl Config {
     fn listener(&self) -> listener::Config {
-        let default = listener::Config::default();
-        let addresses = if self.listen.is_empty() { default.addresses } else { self.listen.clone() };
-        listener::Config { addresses, nat_t_port: self.endpoint.nat_t_port }
+        let endpoint::Config { ike_port, nat_t_port, .. } = self.endpoint;
+        if self.listen.is_empty() {
+            return listener::Config::everywhere(ike_port, nat_t_port);
+        }
+        listener::Config { addresses: self.listen.clone(), nat_t_port }
     }
 }
 

@@ -28,13 +28,13 @@ pub struct Config {
     pub nat_t_port: u16,
 }
 
-impl Default for Config {
-    /// Every address of both families, ports 500 and 4500.
-    fn default() -> Self {
+impl Config {
+    /// Every address of both families, with the port of IKE and that of NAT traversal.
+    pub fn everywhere(ike_port: u16, nat_t_port: u16) -> Self {
         let any = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-        let ports = [500, 4500];
+        let ports = [ike_port, nat_t_port];
         let addresses = any.iter().flat_map(|address| ports.map(|port| SocketAddr::new(*address, port))).collect();
-        Self { addresses, nat_t_port: 4500 }
+        Self { addresses, nat_t_port }
     }
 }
 

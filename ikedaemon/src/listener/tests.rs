@@ -223,7 +223,7 @@ async fn nothing_is_sent_from_where_nothing_listens() {
 }
 
 #[test]
-fn the_default_is_every_address_on_both_ports() {
-    let shown: Vec<String> = Config::default().addresses.iter().map(ToString::to_string).collect();
+fn everywhere_is_every_address_on_both_ports() {
+    let shown: Vec<String> = Config::everywhere(500, 4500).addresses.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["0.0.0.0:500", "0.0.0.0:4500", "[::]:500", "[::]:4500"]);
 }

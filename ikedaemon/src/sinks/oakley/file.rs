@@ -113,11 +113,13 @@ impl<D: Disk> LogFile<D> {
         while !text.is_empty() {
             let lost = |text: &str, error| (line_ends(text.as_bytes()), error);
             self.open().map_err(|error| lost(text, error))?;
-            if self.lines >= self.limit.max(self.retry) {
+            // A line without its end is a line; it is ended before the next one.
+            let (lines, limit) = (self.lines + u64::from(self.torn), self.limit.max(self.retry));
+            if lines >= limit {
                 self.rotate();
                 continue;
             }
-            let room = self.limit.max(self.retry) - self.lines;
+            let room = limit - lines;
             let (now, later) = text.split_at(end_of_line(text, room));
             self.append(now).map_err(|(count, error)| (count + line_ends(later.as_bytes()), error))?;
             text = later;
@@ -160,7 +162,7 @@ impl<D: Disk> LogFile<D> {
                 if self.retry == 0 {
                     self.notes.push(format!("cannot put the full log aside: {error}; it is continued"));
                 }
-                self.retry = self.lines + (self.limit / 50).max(1);
+                self.retry = self.lines + u64::from(self.torn) + (self.limit / 50).max(1);
             }
         }
     }
