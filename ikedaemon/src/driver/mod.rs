@@ -1,5 +1,7 @@
 //! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
 pub mod select;
+pub mod memory;
+pub mod userspace;
 
 use ikecore::ids::AskId;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};
