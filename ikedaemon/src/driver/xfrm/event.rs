@@ -8,8 +8,8 @@ use ikecore::sa::driver::{Acquire, Expire, Mapping, SaName};
 use netlink_packet_core::Parseable;
 use netlink_packet_xfrm::{
     AcquireMessage, IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, UserExpire, UserMapping, XFRM_MSG_ACQUIRE,
-    XFRM_MSG_EXPIRE, XFRM_MSG_MAPPING, XFRM_POLICY_OUT, XFRM_USER_ACQUIRE_LEN, XfrmAttrs, XFRMNLGRP_ACQUIRE,
-    XFRMNLGRP_EXPIRE, XFRMNLGRP_MAPPING,
+    XFRM_MSG_EXPIRE, XFRM_MSG_MAPPING, XFRM_POLICY_OUT, XFRM_USER_ACQUIRE_LEN, XFRMNLGRP_ACQUIRE, XFRMNLGRP_EXPIRE,
+    XFRMNLGRP_MAPPING, XfrmAttrs,
 };
 use std::net::SocketAddr;
 

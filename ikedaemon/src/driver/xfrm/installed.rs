@@ -80,7 +80,8 @@ impl XfrmDriver {
             return Ok(());
         }
         for (spec, name) in [(&pair.inbound, before[0]), (&pair.outbound, before[1])] {
-            self.move_state(spec, name).map_err(|refusal| failed(format_args!("{}: SA {name}", operation()), refusal))?;
+            self.move_state(spec, name)
+                .map_err(|refusal| failed(format_args!("{}: SA {name}", operation()), refusal))?;
             self.names.remove(&name);
             self.names.insert(message::spec_name(spec));
         }
@@ -114,8 +115,7 @@ impl XfrmDriver {
 fn readdress(spec: &mut SaSpec, source: SocketAddr, destination: SocketAddr) {
     spec.source = source.ip();
     spec.destination = destination.ip();
-    spec.encapsulation =
-        Some(UdpEncapsulation { source_port: source.port(), destination_port: destination.port() });
+    spec.encapsulation = Some(UdpEncapsulation { source_port: source.port(), destination_port: destination.port() });
 }
 
 /// What an SA takes along when it is made anew. Of the attributes, only these are looked at: others hold keys.

@@ -7,9 +7,7 @@ use ikecore::sa::driver::SaName;
 use netlink_packet_core::Parseable;
 use netlink_packet_xfrm::policy::{DelGetMessage as PolicyName, ModifyMessage as PolicyMessage};
 use netlink_packet_xfrm::state::GetDumpMessage;
-use netlink_packet_xfrm::{
-    UserPolicyId, UserSaInfo, XFRM_USER_POLICY_INFO_LEN, XfrmAttrs, XfrmMessage,
-};
+use netlink_packet_xfrm::{UserPolicyId, UserSaInfo, XFRM_USER_POLICY_INFO_LEN, XfrmAttrs, XfrmMessage};
 use nix::errno::Errno;
 
 /// Deletes the SAs and policies of this thread's network namespace that carry the numbers of [`mark`], and nothing else.
@@ -18,13 +16,15 @@ use nix::errno::Errno;
 /// So there can be one daemon with this driver in a network namespace.
 pub(super) fn remove(kernel: &mut Kernel) -> Result<(usize, usize), Refusal> {
     let mut policies: Vec<UserPolicyId> = Vec::new();
-    kernel.dump(XfrmMessage::GetPolicy(PolicyName::default()), &mut |_, payload| policies.extend(own_policy(payload)))?;
+    kernel
+        .dump(XfrmMessage::GetPolicy(PolicyName::default()), &mut |_, payload| policies.extend(own_policy(payload)))?;
     for id in &policies {
         let name = PolicyName { user_policy_id: *id, nlas: Vec::new() };
         gone_is_fine(kernel.request(XfrmMessage::DeletePolicy(name), 0))?;
     }
     let mut states: Vec<SaName> = Vec::new();
-    kernel.dump(XfrmMessage::GetDumpSa(GetDumpMessage::default()), &mut |_, payload| states.extend(own_state(payload)))?;
+    kernel
+        .dump(XfrmMessage::GetDumpSa(GetDumpMessage::default()), &mut |_, payload| states.extend(own_state(payload)))?;
     for name in &states {
         if let Ok(name) = state_name(*name) {
             gone_is_fine(kernel.request(XfrmMessage::DeleteSa(name), 0))?;

@@ -174,11 +174,9 @@ fn algorithms(spec: &SaSpec) -> Result<Vec<XfrmAttrs>, String> {
 }
 
 fn encrypt(cipher: EspCipher, key: &[u8]) -> XfrmAttrs {
-    let plain = |alg| XfrmAttrs::EncryptionAlg(kernel::Alg {
-        alg_name: name(alg),
-        alg_key_len: bits(key),
-        alg_key: key.to_vec(),
-    });
+    let plain = |alg| {
+        XfrmAttrs::EncryptionAlg(kernel::Alg { alg_name: name(alg), alg_key_len: bits(key), alg_key: key.to_vec() })
+    };
     match cipher {
         EspCipher::Null => plain("ecb(cipher_null)"),
         EspCipher::TripleDesCbc => plain("cbc(des3_ede)"),

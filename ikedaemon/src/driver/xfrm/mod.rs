@@ -65,7 +65,10 @@ pub struct XfrmDriver {
 
 impl fmt::Debug for XfrmDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("XfrmDriver").field("names", &self.names).field("reserved", &self.reserved).finish_non_exhaustive()
+        f.debug_struct("XfrmDriver")
+            .field("names", &self.names)
+            .field("reserved", &self.reserved)
+            .finish_non_exhaustive()
     }
 }
 
@@ -157,12 +160,13 @@ impl XfrmDriver {
         let operation = || format!("add inbound SA {name}");
         if self.reserved.remove(&name) {
             let request = message::state(spec).map_err(|reason| failed(operation(), reason));
-            let outcome = request.and_then(|request| match self.kernel.request(XfrmMessage::UpdateSa(request), NLM_F_REPLACE) {
-                Ok(()) => Ok(true),
-                // The kernel keeps a reserved SPI for net.core.xfrm_acq_expires seconds only.
-                Err(Refusal { errno: Errno::ESRCH, .. }) => Ok(false),
-                Err(refusal) => Err(failed(operation(), refusal)),
-            });
+            let outcome =
+                request.and_then(|request| match self.kernel.request(XfrmMessage::UpdateSa(request), NLM_F_REPLACE) {
+                    Ok(()) => Ok(true),
+                    // The kernel keeps a reserved SPI for net.core.xfrm_acq_expires seconds only.
+                    Err(Refusal { errno: Errno::ESRCH, .. }) => Ok(false),
+                    Err(refusal) => Err(failed(operation(), refusal)),
+                });
             match outcome {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
@@ -211,12 +215,12 @@ impl XfrmDriver {
             return Err(failed(format_args!("query pair {id}"), "no such pair is installed"));
         };
         let [inbound, outbound] = pair.names().map(|name| {
-            message::state_name(name)
-                .map_err(|reason| failed(format_args!("query SA {name}"), reason))
-                .and_then(|request| {
+            message::state_name(name).map_err(|reason| failed(format_args!("query SA {name}"), reason)).and_then(
+                |request| {
                     self.ask_for_state(XfrmMessage::GetSa(request))
                         .map_err(|refusal| failed(format_args!("query SA {name}"), refusal))
-                })
+                },
+            )
         });
         let (inbound, outbound) = (inbound?, outbound?);
         Ok(Usage {
@@ -271,11 +275,8 @@ impl XfrmDriver {
                 .map(|request| self.kernel.request(XfrmMessage::AddPolicy(request), NLM_F_CREATE | NLM_F_EXCL)),
             PolicyChange::Update { direction, new, .. } => message::policy(*direction, new, count)
                 .map(|request| self.kernel.request(XfrmMessage::UpdatePolicy(request), NLM_F_REPLACE)),
-            PolicyChange::Delete { direction, policy } => {
-                message::policy_name(*direction, &policy.selector).map(|request| {
-                    leftover::gone_is_fine(self.kernel.request(XfrmMessage::DeletePolicy(request), 0))
-                })
-            }
+            PolicyChange::Delete { direction, policy } => message::policy_name(*direction, &policy.selector)
+                .map(|request| leftover::gone_is_fine(self.kernel.request(XfrmMessage::DeletePolicy(request), 0))),
         };
         match outcome {
             Ok(Ok(())) => Ok(()),

@@ -164,9 +164,7 @@ fn read(datagram: &[u8], wanted: u32, each: &mut dyn FnMut(u16, &[u8])) -> Optio
                 let code = payload.first_chunk().map_or(-libc::EPROTO, |octets| i32::from_ne_bytes(*octets));
                 return Some(match code {
                     0 => Ok(()),
-                    code => {
-                        Err(Refusal { errno: Errno::from_raw(code.wrapping_neg()), text: words(flags, payload) })
-                    }
+                    code => Err(Refusal { errno: Errno::from_raw(code.wrapping_neg()), text: words(flags, payload) }),
                 });
             }
             other => each(other, payload),

@@ -17,8 +17,7 @@ use std::os::fd::AsFd;
 /// The SPI of the dummy SAs: in the range that IANA reserves (RFC 4303 §2.1), so it meets no negotiated one.
 const DUMMY_SPI: Spi = Spi(0xfe);
 
-const ESP: IpsecSuite =
-    IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
+const ESP: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
 const AH: IpsecSuite = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 };
 
 /// What was found.
@@ -38,27 +37,19 @@ pub(super) fn survey(kernel: &mut Kernel) -> Survey {
     let esp6 = has(kernel, ESP, Mode::Transport, ipv6);
     let ah = has(kernel, AH, Mode::Transport, ipv4);
     let udp_encapsulation = esp.is_ok()
-        && UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| kernel_socket::encapsulate(socket.as_fd())).is_ok();
-    let parts: Vec<&str> = [
-        (esp.is_ok(), "ESP"),
-        (esp6, "ESP over IPv6"),
-        (ah, "AH"),
-        (udp_encapsulation, "ESP in UDP"),
-    ]
-    .into_iter()
-    .filter_map(|(present, name)| present.then_some(name))
-    .collect();
+        && UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|socket| kernel_socket::encapsulate(socket.as_fd()))
+            .is_ok();
+    let parts: Vec<&str> =
+        [(esp.is_ok(), "ESP"), (esp6, "ESP over IPv6"), (ah, "AH"), (udp_encapsulation, "ESP in UDP")]
+            .into_iter()
+            .filter_map(|(present, name)| present.then_some(name))
+            .collect();
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let with = if parts.is_empty() { "no IPsec".to_owned() } else { parts.join(", ") };
     let description = format!("Linux {} with {with}", release.trim());
-    let capabilities = Capabilities {
-        name: super::NAME,
-        ah,
-        transport,
-        udp_encapsulation,
-        owns_encapsulation: true,
-        description,
-    };
+    let capabilities =
+        Capabilities { name: super::NAME, ah, transport, udp_encapsulation, owns_encapsulation: true, description };
     Survey { esp, capabilities }
 }
 
@@ -86,11 +77,9 @@ fn try_dummy(kernel: &mut Kernel, suite: IpsecSuite, mode: Mode, address: IpAddr
     let add = XfrmMessage::AddSa(message::state(&spec).map_err(unfit)?);
     match kernel.request(add, NLM_F_CREATE | NLM_F_EXCL) {
         // Left over, or somebody else tries at this moment: the kernel can.
-        Ok(()) | Err(Refusal { errno: Errno::EEXIST, .. }) => {
-            kernel.request(XfrmMessage::DeleteSa(message::state_name(name).map_err(unfit)?), 0).or_else(|refusal| {
-                if refusal.errno == Errno::ESRCH { Ok(()) } else { Err(refusal) }
-            })
-        }
+        Ok(()) | Err(Refusal { errno: Errno::EEXIST, .. }) => kernel
+            .request(XfrmMessage::DeleteSa(message::state_name(name).map_err(unfit)?), 0)
+            .or_else(|refusal| if refusal.errno == Errno::ESRCH { Ok(()) } else { Err(refusal) }),
         Err(refusal) => Err(refusal),
     }
 }
