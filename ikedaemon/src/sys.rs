@@ -87,3 +87,19 @@ pub fn watch(fd: std::os::fd::OwnedFd) -> std::io::Result<tokio::io::unix::Async
 }
 
 // ---- end of the userspace driver's ----
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Sets the socket option `name` of `level` to the octets of `value`.
+pub(crate) fn set_socket_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: &[u8],
+) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(value.len()).map_err(io::Error::other)?;
+    // SAFETY: the descriptor is open as long as it is borrowed; the kernel reads `length` octets of `value` and keeps no
+    // reference to them.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

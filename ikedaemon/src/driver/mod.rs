@@ -3,6 +3,10 @@ pub mod select;
 pub mod memory;
 pub mod userspace;
 
+mod kernel_socket;
+pub mod policy_table;
+pub mod xfrm;
+
 use ikecore::ids::AskId;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};
 use std::task::{Context, Poll};
