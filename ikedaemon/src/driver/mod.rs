@@ -1,6 +1,7 @@
 //! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
 
 pub mod pfkey;
+pub mod policy_table;
 
 use ikecore::ids::AskId;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};
