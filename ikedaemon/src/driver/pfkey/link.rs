@@ -63,7 +63,9 @@ impl Link {
         let socket = Socket::new(Domain::from(libc::AF_KEY), Type::RAW, Some(Protocol::from(PF_KEY_V2)))?;
         socket.set_nonblocking(true)?;
         // The right to exceed the system's limit is not everyone's; the limit itself is then the next best.
-        if nix::sys::socket::setsockopt(&socket.as_fd(), nix::sys::socket::sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        if nix::sys::socket::setsockopt(&socket.as_fd(), nix::sys::socket::sockopt::RcvBufForce, &RECEIVE_BUFFER)
+            .is_err()
+        {
             socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         }
         let buffer = Zeroizing::new(vec![0; MESSAGE_LEN]);

@@ -31,9 +31,7 @@ use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
 use events::{Events, Word};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{
-    DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage,
-};
+use ikecore::sa::driver::{DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage};
 use ikecore::wire::codes::ProtocolId;
 use link::{Link, LinkError};
 use nix::errno::Errno;
@@ -101,7 +99,8 @@ impl PfkeyDriver {
         let mut link = Link::open().map_err(|error| failed("open a PF_KEY socket")(&error))?;
         let (events, esp, ah) = Events::open().map_err(|error| failed("register for ESP and AH")(&error))?;
         let supported = Supported::new(&esp, ah.as_ref());
-        let policies = policies::clean_up(&mut link).map_err(|error| failed("remove policies of a former run")(&error))?;
+        let policies =
+            policies::clean_up(&mut link).map_err(|error| failed("remove policies of a former run")(&error))?;
         let sas = sa::clean_up(&mut link).map_err(|error| failed("remove SAs of a former run")(&error))?;
         if (policies, sas) != (0, 0) {
             tracing::info!("driver {NAME}: removed {policies} policies and {sas} SAs of a former run");
@@ -132,10 +131,9 @@ impl PfkeyDriver {
     ) -> Result<Spi, DriverError> {
         let reservation = sa::reservation(source, destination, mode, reqids::LARVAL);
         let answer = self.link.ask(MessageType::GETSPI, sa::sa_type(protocol), reservation);
-        answer
-            .and_then(|answer| answer.sa().ok_or(LinkError::Lacks("the SPI")))
-            .map(|sa| sa.spi)
-            .map_err(|error| failed(format_args!("choose an SPI for {protocol} from {source} to {destination}"))(&error))
+        answer.and_then(|answer| answer.sa().ok_or(LinkError::Lacks("the SPI"))).map(|sa| sa.spi).map_err(|error| {
+            failed(format_args!("choose an SPI for {protocol} from {source} to {destination}"))(&error)
+        })
     }
 
     fn install(&mut self, pair: &SaPair) -> Result<(), DriverError> {
@@ -279,7 +277,8 @@ impl PfkeyDriver {
     }
 
     fn forget_unused_reqids(&mut self) {
-        let mut in_use: Vec<Stream> = self.table.in_force().filter_map(|(_, policy)| policies::stream(&policy)).collect();
+        let mut in_use: Vec<Stream> =
+            self.table.in_force().filter_map(|(_, policy)| policies::stream(&policy)).collect();
         in_use.extend(self.pairs.values().map(|pair| pair.stream));
         self.reqids.keep(&in_use);
     }

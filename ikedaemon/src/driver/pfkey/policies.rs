@@ -96,9 +96,7 @@ impl Policies {
         // the policy are all that is left.
         let known = |block: Prefix, address| if block.contains(address) { address } else { block.address() };
         let (local, remote) = match policy.action {
-            TrafficAction::Protect { mode: Mode::Transport, .. } => {
-                (known(local, source), known(remote, destination))
-            }
+            TrafficAction::Protect { mode: Mode::Transport, .. } => (known(local, source), known(remote, destination)),
             _ => (local.address(), remote.address()),
         };
         Some(Acquire { flow: Flow { local, remote, protocol, local_port, remote_port }, reqid: policy.reqid })

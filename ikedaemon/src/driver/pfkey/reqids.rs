@@ -37,11 +37,9 @@ impl Stream {
     pub(super) const fn new(rule: u32, mode: Mode, selector: Selector) -> Self {
         let selector = match mode {
             Mode::Tunnel => Ok(selector),
-            Mode::Transport => Err(Ports {
-                protocol: selector.protocol,
-                local: selector.local_port,
-                remote: selector.remote_port,
-            }),
+            Mode::Transport => {
+                Err(Ports { protocol: selector.protocol, local: selector.local_port, remote: selector.remote_port })
+            }
         };
         Self { rule, mode, selector }
     }

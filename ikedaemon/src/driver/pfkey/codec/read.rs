@@ -1,9 +1,8 @@
 //! From octets to messages.
 use super::octets::Octets;
 use super::{
-    AddressExtension, Algorithm, CodecError, Extension, ExtensionType, Header, IpsecRequest, Level,
-    LifetimeExtension, Message, MessageType, PolicyDirection, PolicyExtension, PolicyType, SaExtension, SaType, UNIT,
-    VERSION,
+    AddressExtension, Algorithm, CodecError, Extension, ExtensionType, Header, IpsecRequest, Level, LifetimeExtension,
+    Message, MessageType, PolicyDirection, PolicyExtension, PolicyType, SaExtension, SaType, UNIT, VERSION,
 };
 use ikecore::ids::Spi;
 use ikecore::secret::Secret;
@@ -123,9 +122,7 @@ fn key(body: &mut Octets<'_>) -> Result<Secret<Vec<u8>>, CodecError> {
     let bits = body.u16("the key")?;
     body.take(2, "the key")?;
     let octets = body.rest();
-    let key = octets
-        .get(..usize::from(bits).div_ceil(8))
-        .ok_or(CodecError::Key { bits, octets: octets.len() })?;
+    let key = octets.get(..usize::from(bits).div_ceil(8)).ok_or(CodecError::Key { bits, octets: octets.len() })?;
     Ok(Secret::new(key.to_vec()))
 }
 
@@ -134,8 +131,12 @@ fn supported(body: &mut Octets<'_>) -> Result<Vec<Algorithm>, CodecError> {
     body.take(4, WHAT)?;
     let mut algorithms = Vec::new();
     while !body.is_empty() {
-        let algorithm =
-            Algorithm { id: body.u8(WHAT)?, iv_len: body.u8(WHAT)?, min_bits: body.u16(WHAT)?, max_bits: body.u16(WHAT)? };
+        let algorithm = Algorithm {
+            id: body.u8(WHAT)?,
+            iv_len: body.u8(WHAT)?,
+            min_bits: body.u16(WHAT)?,
+            max_bits: body.u16(WHAT)?,
+        };
         body.take(2, WHAT)?;
         algorithms.push(algorithm);
     }
@@ -167,10 +168,7 @@ fn request(body: &mut Octets<'_>) -> Result<IpsecRequest, CodecError> {
     request.take(2, WHAT)?;
     let reqid = request.u32(WHAT)?;
     request.take(4, WHAT)?;
-    let endpoints = if request.len() == 0 {
-        None
-    } else {
-        Some((socket_address(&mut request)?, socket_address(&mut request)?))
-    };
+    let endpoints =
+        if request.len() == 0 { None } else { Some((socket_address(&mut request)?, socket_address(&mut request)?)) };
     Ok(IpsecRequest { protocol, mode, level, reqid, endpoints })
 }

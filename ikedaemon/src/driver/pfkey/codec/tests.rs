@@ -225,8 +225,12 @@ fn any_extension() -> impl Strategy<Value = Extension> {
             Extension::Address(ExtensionType(kind), AddressExtension { protocol, prefix_len, address })
         },
     );
-    let algorithm = any::<(u8, u8, u16, u16)>()
-        .prop_map(|(id, iv_len, min_bits, max_bits)| Algorithm { id, iv_len, min_bits, max_bits });
+    let algorithm = any::<(u8, u8, u16, u16)>().prop_map(|(id, iv_len, min_bits, max_bits)| Algorithm {
+        id,
+        iv_len,
+        min_bits,
+        max_bits,
+    });
     let policy = (any::<(u16, u8, u32, u32)>(), proptest::collection::vec(any_request(), 0..4)).prop_map(
         |((action, direction, id, priority), requests)| {
             let (action, direction) = (PolicyType(action), PolicyDirection(direction));

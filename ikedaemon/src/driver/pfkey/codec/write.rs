@@ -1,7 +1,6 @@
 //! From messages to octets.
 use super::{
-    Extension, ExtensionType, IpsecRequest, Message, PolicyDirection, PolicyExtension, PolicyType, UNIT,
-    VERSION,
+    Extension, ExtensionType, IpsecRequest, Message, PolicyDirection, PolicyExtension, PolicyType, UNIT, VERSION,
 };
 use std::net::SocketAddr;
 use zeroize::Zeroizing;
