@@ -4,6 +4,7 @@ pub mod memory;
 pub mod userspace;
 
 mod kernel_socket;
+pub mod pfkey;
 pub mod policy_table;
 pub mod xfrm;
 
