@@ -1,4 +1,6 @@
 //! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
+pub mod select;
+
 use ikecore::ids::AskId;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};
 use std::task::{Context, Poll};
