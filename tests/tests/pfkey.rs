@@ -297,7 +297,8 @@ fn suites(mode: Mode) {
         assert_eq!((count(&packets, kind), count(&packets, Kind::Echo)), (4, 0), "{suite} in {mode} mode");
         for usage in [pairs.a.usage(&pairs.runtime, 1), pairs.b.usage(&pairs.runtime, 1)] {
             assert_eq!((usage.inbound_packets, usage.outbound_packets), (2, 2), "{suite}");
-            assert!(usage.inbound_octets >= 2 * 84 && usage.outbound_octets >= 2 * 84, "{usage:?}");
+            // An echo's ICMP part; in tunnel mode with its IP header.
+            assert!(usage.inbound_octets >= 2 * 64 && usage.outbound_octets >= 2 * 64, "{usage:?}");
         }
         pairs.delete(&plan, spis);
         pairs.assert_empty();
@@ -324,7 +325,8 @@ fn ipv6() {
     for (plan, from, to) in cases {
         let spis = pairs.install(&plan);
         let capture = Capture::start(&pairs.world);
-        assert_eq!(pairs.world.a.ping(from, to, 2), 2, "{} through {:?}", plan.selector, plan.outer);
+        let answered = pairs.world.a.ping(from, to, 2);
+        assert_eq!(answered, 2, "{} through {:?}", plan.selector, plan.outer);
         let packets = capture.finish();
         assert_eq!((count(&packets, Kind::Esp), count(&packets, Kind::Echo)), (4, 0));
         pairs.delete(&plan, spis);
@@ -357,7 +359,7 @@ fn acquire() {
     let transport = Plan { selector: Selector { protocol: 1, ..Plan::transport().selector }, ..Plan::transport() };
     let any_peer = TrafficPolicy {
         selector: Selector { remote: prefix("10.9.0.0/24"), ..transport.selector },
-        reqid: 8,
+        priority: 200,
         ..transport.policy()
     };
     let tunnel = TrafficPolicy { reqid: 9, ..Plan::tunnel().policy() };
@@ -365,7 +367,7 @@ fn acquire() {
     assert_eq!(pairs.world.a.ping(A.wire, B.wire, 1), 0);
     let Some(DriverMessage::Acquire(asked)) = pairs.a.event(&pairs.runtime, PATIENCE) else { panic!("no acquire") };
     let flow = Flow { local: ip(A.wire), remote: ip(B.wire), protocol: 1, local_port: 0, remote_port: 0 };
-    assert_eq!(asked, Acquire { flow, reqid: 8 });
+    assert_eq!(asked, Acquire { flow, reqid: 7 });
     assert_eq!(pairs.world.a.ping(A.inside, B.inside, 1), 0);
     let Some(DriverMessage::Acquire(asked)) = pairs.a.event(&pairs.runtime, PATIENCE) else { panic!("no acquire") };
     assert_eq!(asked.reqid, 9);
@@ -378,7 +380,7 @@ fn acquire() {
     // Without the pair its traffic waits for SAs again.
     assert_eq!(pairs.world.a.ping(A.wire, B.wire, 1), 0);
     let Some(DriverMessage::Acquire(asked)) = pairs.a.event(&pairs.runtime, PATIENCE) else { panic!("no acquire") };
-    assert_eq!(asked, Acquire { flow, reqid: 8 });
+    assert_eq!(asked, Acquire { flow, reqid: 7 });
 }
 
 fn permit_and_block() {
@@ -444,11 +446,11 @@ fn expire() {
 
     let plan = Plan { id: 2, soft: lives(0, 1), hard: lives(0, 2), ..Plan::transport() };
     let spis = pairs.install(&plan);
-    assert_eq!(pairs.world.b.ping(B.wire, A.wire, 15), 15);
+    assert_eq!(pairs.world.b.ping(B.wire, A.wire, 20), 20);
     let Some(DriverMessage::Expire(expired)) = pairs.a.event(&pairs.runtime, PATIENCE) else { panic!("no expire") };
     assert!(!expired.hard);
     assert!(pairs.world.b.ping(B.wire, A.wire, 15) < 15, "the SA ends with its 2 KB");
-    let hard = std::iter::from_fn(|| pairs.a.event(&pairs.runtime, Duration::from_millis(300)))
+    let hard = std::iter::from_fn(|| pairs.b.event(&pairs.runtime, Duration::from_millis(300)))
         .filter(|event| matches!(event, DriverMessage::Expire(Expire { hard: true, .. })))
         .count();
     assert!(hard >= 1);
@@ -468,7 +470,8 @@ fn late_installation() {
     pairs.b.done(&pairs.runtime, SaOp::Install(Box::new(plan.reversed().pair(to_b, to_a))));
     pairs.a.done(&pairs.runtime, SaOp::Install(Box::new(plan.pair(to_a, to_b))));
     assert_eq!(pairs.world.a.ping(A.wire, B.wire, 1), 1);
-    assert!(pairs.a.event(&pairs.runtime, Duration::from_millis(300)).is_none(), "an SPI's end is no one's business");
+    let event = pairs.a.event(&pairs.runtime, Duration::from_millis(300));
+    assert!(event.is_none(), "an SPI's end is no one's business: {event:?}");
 }
 
 /// Whatever fails of an installation, nothing of it stays.
@@ -485,9 +488,10 @@ fn all_or_nothing() {
     let foreign = pairs.world.a.run("ip", &["xfrm", "state"]);
     let (to_a, _) = pairs.spis(&plan);
     let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(plan.pair(to_a, Spi(0x4242))))).unwrap_err();
-    assert_eq!(
-        error,
-        "driver pfkey: add outbound SA ESP SPI 0x00004242 to 10.9.0.2 (ESP AES-128-CBC HMAC-SHA-1-96): EEXIST: File exists"
+    assert!(error.starts_with("driver pfkey: add outbound SA ESP"), "{error}");
+    assert!(
+        error.ends_with("SPI 0x00004242 to 10.9.0.2 (ESP AES-128-CBC HMAC-SHA-1-96): EEXIST: File exists"),
+        "{error}"
     );
     assert_eq!(pairs.world.a.run("ip", &["xfrm", "state"]), foreign);
     assert_eq!(pairs.world.a.run("ip", &["xfrm", "policy"]), policies);
@@ -600,6 +604,7 @@ fn udp_encapsulation() {
     pairs.b.done(&pairs.runtime, SaOp::Update { id: IpsecSaId(1), local, remote });
     let socket_c = pairs.world.b.within(|| UdpSocket::bind((B.wire, 4600))).expect("port 4600 is free");
     pairs.b.driver.prepare_socket(socket_c.as_fd(), false, true).expect("the kernel can do it");
+    drop(socket_b);
     assert_eq!(pairs.world.b.ping(B.wire, A.wire, 1), 0, "a answers to the old port");
     let Some(DriverMessage::Mapping(mapping)) = pairs.a.event(&pairs.runtime, PATIENCE) else { panic!("no mapping") };
     assert_eq!(mapping, Mapping { sa: plan.name(ip(A.wire), to_a), remote: local });

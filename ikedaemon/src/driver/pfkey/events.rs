@@ -96,10 +96,15 @@ fn understand(message: Result<Message, CodecError>) -> Option<Word> {
             destination: address(ExtensionType::ADDRESS_DST)?.ip(),
         }),
         MessageType::EXPIRE => {
+            let found = message.sa()?;
+            // The end of an SPI whose SA was not there yet; the SA may have come since, by the same name.
+            if (found.integrity, found.encryption) == (0, 0) {
+                return None;
+            }
             let sa = SaName {
                 protocol: protocol(message.header.sa_type)?,
                 destination: address(ExtensionType::ADDRESS_DST)?.ip(),
-                spi: message.sa()?.spi,
+                spi: found.spi,
             };
             // The lifetime that came along is the one that was reached (RFC 2367 §3.1.8).
             Some(Word::Expire { sa, hard: message.lifetime(ExtensionType::LIFETIME_HARD).is_some() })

@@ -8,7 +8,7 @@ use super::link::{Link, LinkError};
 use super::reqids;
 use ikecore::ids::Spi;
 use ikecore::proposal::suite::{Lifetime, Mode};
-use ikecore::sa::driver::{SaName, SaSpec};
+use ikecore::sa::driver::{Direction, SaName, SaSpec};
 use ikecore::wire::codes::ProtocolId;
 use nix::errno::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -104,17 +104,28 @@ pub(super) fn whole(spec: &SaSpec, numbers: SuiteNumbers, reqid: u32) -> Vec<Ext
         host(ExtensionType::ADDRESS_DST, spec.destination),
         Extension::Sa2 { mode: mode_number(spec.mode), sequence: 0, reqid },
     ];
+    // Without it Linux takes only packets of the outer address family into a tunnel. It is half of the SA's selector, too;
+    // PF_KEY has no place for the other half, the reqid must do (see `reqids`).
+    if spec.mode == Mode::Tunnel {
+        let block = match spec.direction {
+            Direction::Inbound => spec.selector.remote,
+            Direction::Outbound => spec.selector.local,
+        };
+        let address = SocketAddr::new(block.address(), 0);
+        let block = AddressExtension { protocol: 0, prefix_len: block.prefix_len(), address };
+        extensions.push(Extension::Address(ExtensionType::ADDRESS_PROXY, block));
+    }
     for (kind, limit) in [(ExtensionType::LIFETIME_HARD, spec.hard), (ExtensionType::LIFETIME_SOFT, spec.soft)] {
         if limit != Lifetime::default() {
             extensions.push(Extension::Lifetime(kind, lifetime(limit)));
         }
     }
-    for (kind, key) in
-        [(ExtensionType::KEY_AUTH, &spec.integrity_key), (ExtensionType::KEY_ENCRYPT, &spec.encryption_key)]
-    {
-        if !key.expose().is_empty() {
-            extensions.push(Extension::Key(kind, key.duplicate()));
-        }
+    if !spec.integrity_key.expose().is_empty() {
+        extensions.push(Extension::Key(ExtensionType::KEY_AUTH, spec.integrity_key.duplicate()));
+    }
+    // Linux wants one with every ESP SA, for the NULL cipher one of 0 bits.
+    if spec.suite.protocol() == ProtocolId::ESP {
+        extensions.push(Extension::Key(ExtensionType::KEY_ENCRYPT, spec.encryption_key.duplicate()));
     }
     if let Some(encapsulation) = spec.encapsulation {
         extensions.push(Extension::NatType(NAT_ESP_IN_UDP));
@@ -140,9 +151,9 @@ pub(super) fn with_ports(told: Vec<Extension>, source_port: u16, destination_por
         .filter_map(|extension| match extension {
             Extension::NatPort(kind @ ExtensionType::NAT_SPORT, _) => Some(Extension::NatPort(kind, source_port)),
             Extension::NatPort(kind @ ExtensionType::NAT_DPORT, _) => Some(Extension::NatPort(kind, destination_port)),
-            // What the kernel counts, and what it says only for information.
+            // What the kernel counts, what it says only for information, and what it would not change.
             Extension::Lifetime(ExtensionType::LIFETIME_CURRENT, _)
-            | Extension::Address(ExtensionType::NAT_OA, _)
+            | Extension::Address(ExtensionType::ADDRESS_PROXY | ExtensionType::NAT_OA, _)
             | Extension::Supported(..)
             | Extension::Other(_) => None,
             kept => Some(kept),

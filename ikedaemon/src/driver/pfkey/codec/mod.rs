@@ -71,6 +71,8 @@ numbers! {
         LIFETIME_SOFT = 4,
         ADDRESS_SRC = 5,
         ADDRESS_DST = 6,
+        /// On Linux: which packets an SA is for, by their source address.
+        ADDRESS_PROXY = 7,
         KEY_AUTH = 8,
         KEY_ENCRYPT = 9,
         SUPPORTED_AUTH = 14,
@@ -156,7 +158,7 @@ pub(super) enum Extension {
     Sa(SaExtension),
     /// A current, hard or soft lifetime (RFC 2367 §2.3.2).
     Lifetime(ExtensionType, LifetimeExtension),
-    /// A source, destination or original address (RFC 2367 §2.3.3).
+    /// A source, destination, proxy or original address (RFC 2367 §2.3.3).
     Address(ExtensionType, AddressExtension),
     /// An integrity or encryption key (RFC 2367 §2.3.4).
     Key(ExtensionType, Secret<Vec<u8>>),

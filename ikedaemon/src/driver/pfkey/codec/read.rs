@@ -44,9 +44,10 @@ fn extension(octets: &mut Octets<'_>) -> Result<Extension, CodecError> {
         ExtensionType::LIFETIME_CURRENT | ExtensionType::LIFETIME_HARD | ExtensionType::LIFETIME_SOFT => {
             Extension::Lifetime(kind, lifetime(&mut body)?)
         }
-        ExtensionType::ADDRESS_SRC | ExtensionType::ADDRESS_DST | ExtensionType::NAT_OA => {
-            Extension::Address(kind, address(&mut body)?)
-        }
+        ExtensionType::ADDRESS_SRC
+        | ExtensionType::ADDRESS_DST
+        | ExtensionType::ADDRESS_PROXY
+        | ExtensionType::NAT_OA => Extension::Address(kind, address(&mut body)?),
         ExtensionType::KEY_AUTH | ExtensionType::KEY_ENCRYPT => Extension::Key(kind, key(&mut body)?),
         ExtensionType::SUPPORTED_AUTH | ExtensionType::SUPPORTED_ENCRYPT => {
             Extension::Supported(kind, supported(&mut body)?)

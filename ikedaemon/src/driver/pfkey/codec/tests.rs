@@ -220,7 +220,7 @@ fn any_extension() -> impl Strategy<Value = Extension> {
         let (allocations, octets, add_time, use_time) = numbers;
         Extension::Lifetime(ExtensionType(kind), LifetimeExtension { allocations, octets, add_time, use_time })
     });
-    let address = (prop_oneof![Just(5), Just(6), Just(23)], any::<(u8, u8)>(), any_socket_address()).prop_map(
+    let address = (prop_oneof![Just(5), Just(6), Just(7), Just(23)], any::<(u8, u8)>(), any_socket_address()).prop_map(
         |(kind, (protocol, prefix_len), address)| {
             Extension::Address(ExtensionType(kind), AddressExtension { protocol, prefix_len, address })
         },
