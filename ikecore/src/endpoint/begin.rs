@@ -5,7 +5,7 @@ use crate::event::negotiation::Cause;
 use crate::event::{EndpointEvent, EventKind, Failure, NegotiationEvent, Phase};
 use crate::exchange::Path;
 use crate::ids::NegotiationId;
-use crate::policy::db::transport_selector;
+use crate::policy::selector::transport_selector;
 use crate::policy::rule::Rule;
 use crate::policy::selector::{Flow, Selector};
 use crate::sa::driver::Acquire;
