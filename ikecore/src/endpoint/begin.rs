@@ -5,7 +5,6 @@ use crate::event::negotiation::Cause;
 use crate::event::{EndpointEvent, EventKind, Failure, NegotiationEvent, Phase};
 use crate::exchange::Path;
 use crate::ids::NegotiationId;
-use crate::policy::selector::transport_selector;
 use crate::policy::rule::Rule;
 use crate::policy::selector::{Flow, Selector};
 use crate::sa::driver::Acquire;
@@ -26,13 +25,14 @@ impl Endpoint {
     }
 
     fn begin_for_flow(&mut self, cause: Cause, rule: &Arc<Rule>, filter: &Selector, flow: &Flow) {
-        let (local, remote, selector) = match rule.tunnel {
-            Some(tunnel) => match tunnel.local.or_else(|| self.local_address(tunnel.remote)) {
-                Some(local) => (local, tunnel.remote, *filter),
+        let (local, remote) = match rule.tunnel {
+            Some(tunnel) => match tunnel.source(&self.shared.policy.local_addresses) {
+                Some(local) => (local, tunnel.remote),
                 None => return self.refuse_command(Failure::NoPolicyForFlow(*flow)),
             },
-            None => (flow.local, flow.remote, transport_selector(filter, flow)),
+            None => (flow.local, flow.remote),
         };
+        let selector = rule.sa_selector(filter, flow);
         let path = self.path(local, remote);
         self.want_ipsec_sa(cause, rule, path, selector, None);
     }

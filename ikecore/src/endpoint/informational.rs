@@ -45,9 +45,8 @@ impl Endpoint {
 
     fn tell_notification(&mut self, notify: NotifyType, authenticated: bool, data: &[u8]) {
         // Some peers explain themselves in text.
-        let text = core::str::from_utf8(data).ok().filter(|text| {
-            text.len() > 4 && text.chars().all(|c| !c.is_control())
-        });
+        let text =
+            core::str::from_utf8(data).ok().filter(|text| text.len() > 4 && text.chars().all(|c| !c.is_control()));
         let text = text.map(str::to_owned);
         self.tell(EventKind::Message(MessageEvent::Notification { notify, authenticated, text }));
     }
@@ -103,13 +102,13 @@ impl Endpoint {
         });
         let _ = spi;
         let Some(message_id) = message_id else { return };
-        let Some(exchange) = standing.quick_modes.get(&message_id).and_then(|running| running.exchange.as_ref())
-        else {
+        let Some(exchange) = standing.quick_modes.get(&message_id).and_then(|running| running.exchange.as_ref()) else {
             return;
         };
         let cleanup = exchange.cleanup();
         let negotiation = standing.quick_modes.get(&message_id).map(|running| running.negotiation);
-        let rule = negotiation.and_then(|id| self.negotiations.get(&id)).and_then(|negotiation| negotiation.rule.clone());
+        let rule =
+            negotiation.and_then(|id| self.negotiations.get(&id)).and_then(|negotiation| negotiation.rule.clone());
         let text = rule.and_then(|rule| {
             let offers = &rule.quick_mode()?.offers;
             let list: Vec<String> = offers

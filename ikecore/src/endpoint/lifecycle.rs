@@ -174,7 +174,9 @@ impl Endpoint {
         }
         let open: Vec<(MessageId, Vec<SaOp>)> = sa.standing().map_or_else(Vec::new, |standing| {
             let exchanges = standing.quick_modes.iter();
-            exchanges.filter_map(|(id, running)| Some((*id, running.exchange.as_ref().map(Exchange::cleanup)?))).collect()
+            exchanges
+                .filter_map(|(id, running)| Some((*id, running.exchange.as_ref().map(Exchange::cleanup)?)))
+                .collect()
         });
         for (message_id, cleanup) in open {
             let failure = Failure::IkeSaEnded(reason.to_string());

@@ -47,8 +47,7 @@ impl Endpoint {
     /// Begins a main mode for a negotiation.
     pub(super) fn begin_main_mode(&mut self, rule: &Arc<Rule>, path: Path, negotiation: NegotiationId) {
         let Some(cookie) = self.new_cookie() else {
-            let failure =
-                Failure::Crypto { operation: "making a cookie", reason: crate::rng::RngError.to_string() };
+            let failure = Failure::Crypto { operation: "making a cookie", reason: crate::rng::RngError.to_string() };
             return self.fail_negotiation(negotiation, failure);
         };
         let id = IkeSaId(self.handle_number());
@@ -153,8 +152,12 @@ impl Endpoint {
         exchange: Exchange<MainMode>,
     ) {
         let retransmission = Retransmission::begin(self.shared.now);
-        let phase =
-            Phase::Negotiating(Box::new(Negotiating { exchange, retransmission, suspicion: None, waiting: Vec::new() }));
+        let phase = Phase::Negotiating(Box::new(Negotiating {
+            exchange,
+            retransmission,
+            suspicion: None,
+            waiting: Vec::new(),
+        }));
         let rule = Arc::clone(rule);
         self.by_cookie.insert(own, id);
         self.ike_sas.insert(id, IkeSa { cookies, path, role, rule, negotiation, phase, quick_modes: 0 });
@@ -315,8 +318,7 @@ impl Endpoint {
         self.timers.cancel(Timer::MainMode(id));
         self.counters.main_modes += 1;
         self.focus(id);
-        let event =
-            IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
+        let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
         if initial_contact {
@@ -387,8 +389,12 @@ fn suspect(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<Failu
 /// What usually keeps a peer silent at this point.
 fn hint(message: Option<&str>) -> Option<&'static str> {
     match message? {
-        "main mode message 1" => Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us"),
-        "main mode message 5" => Some("the pre-shared key probably differs from the peer's, or it refuses our identity"),
+        "main mode message 1" => {
+            Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us")
+        }
+        "main mode message 5" => {
+            Some("the pre-shared key probably differs from the peer's, or it refuses our identity")
+        }
         _ => None,
     }
 }

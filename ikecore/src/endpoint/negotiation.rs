@@ -26,8 +26,7 @@ impl Endpoint {
         context.remote = Some(path.remote);
         self.tell_started(role, cause, rule.as_ref().map(|rule| rule.name.clone()));
         let started = self.shared.now;
-        let negotiation =
-            Negotiation { role, cause, rule, goal, path, started, in_quick_mode: false, ike_sa: None };
+        let negotiation = Negotiation { role, rule, goal, path, started, in_quick_mode: false, ike_sa: None };
         self.negotiations.insert(id, negotiation);
         id
     }
@@ -56,11 +55,11 @@ impl Endpoint {
         let phase = if in_quick_mode { Phase::QuickMode } else { Phase::MainMode };
         let seconds = self.shared.now.since(started).as_secs();
         self.tell(EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds }));
-        if let Goal::IpsecSa { replaces: Some(old), .. } = goal {
-            if let Some(pair) = self.pairs.get_mut(&old) {
-                // The old pair lives on to its end; traffic after that asks anew.
-                pair.rekeying = false;
-            }
+        if let Goal::IpsecSa { replaces: Some(old), .. } = goal
+            && let Some(pair) = self.pairs.get_mut(&old)
+        {
+            // The old pair lives on to its end; traffic after that asks anew.
+            pair.rekeying = false;
         }
     }
 
@@ -121,9 +120,11 @@ impl Endpoint {
 
     /// The newest standing ISAKMP SA that may serve a rule.
     fn standing_sa_for(&self, rule: &Arc<Rule>, path: Path) -> Option<IkeSaId> {
-        let mut serving = self.ike_sas.iter().rev().filter(|(_, sa)| {
-            serves(sa, rule, path) && sa.standing().is_some_and(|standing| !standing.retired)
-        });
+        let mut serving = self
+            .ike_sas
+            .iter()
+            .rev()
+            .filter(|(_, sa)| serves(sa, rule, path) && sa.standing().is_some_and(|standing| !standing.retired));
         serving.next().map(|(id, _)| *id)
     }
 

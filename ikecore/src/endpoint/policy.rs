@@ -54,9 +54,11 @@ fn allows_pair(now: &Rule, then: &Rule, selector: &Selector, suite: IpsecSuite) 
 
 fn allows_ike_sa(now: &Rule, then: &Rule) -> bool {
     let same_keys = now.authentication.len() == then.authentication.len()
-        && now.authentication.iter().zip(&then.authentication).all(
-            |(AuthMethod::PreSharedKey(now), AuthMethod::PreSharedKey(then))| now.ct_eq(then.expose()),
-        );
+        && now
+            .authentication
+            .iter()
+            .zip(&then.authentication)
+            .all(|(AuthMethod::PreSharedKey(now), AuthMethod::PreSharedKey(then))| now.ct_eq(then.expose()));
     now.quick_mode().is_some()
         && same_keys
         && now.main_mode == then.main_mode

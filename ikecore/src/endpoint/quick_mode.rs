@@ -57,8 +57,7 @@ impl Endpoint {
             return;
         };
         self.shared.trace.context.ipsec_sa = Some(id);
-        let event =
-            QuickModeEvent::Created { role: Role::Initiator, message_id, rule: rule.name.clone(), selector };
+        let event = QuickModeEvent::Created { role: Role::Initiator, message_id, rule: rule.name.clone(), selector };
         self.tell(EventKind::QuickMode(event));
         let rule = Arc::clone(rule);
         let plan = Plan { id, keys, path, message_id, rule, selector, encapsulation, replaces };
@@ -136,9 +135,9 @@ impl Endpoint {
             standing.used.insert(message_id);
         }
         let (rule, selector) = match &step.next {
-            crate::exchange::step::Next::Become(QuickMode::Responder(state)) => state
-                .plan()
-                .map_or((None, None), |plan| (Some(Arc::clone(&plan.rule)), Some(plan.selector))),
+            crate::exchange::step::Next::Become(QuickMode::Responder(state)) => {
+                state.plan().map_or((None, None), |plan| (Some(Arc::clone(&plan.rule)), Some(plan.selector)))
+            }
             _ => (None, None),
         };
         // The events of the judgement come first in the stream, though the negotiation is only created now.

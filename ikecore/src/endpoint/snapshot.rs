@@ -164,7 +164,8 @@ fn ike_sa(id: IkeSaId, sa: &IkeSa, endpoint: &super::Endpoint) -> IkeSaInfo {
         ),
         Phase::Negotiating(negotiating) => {
             let state = negotiating.exchange.state();
-            let since = endpoint.negotiations.get(&sa.negotiation).map_or(Time::ZERO, |negotiation| negotiation.started);
+            let since =
+                endpoint.negotiations.get(&sa.negotiation).map_or(Time::ZERO, |negotiation| negotiation.started);
             let suite = state.and_then(|state| state.progress().0);
             let name = state.map_or("finished", ExchangeRole::waits_for);
             (name, suite, None, since, sa.rule.main_mode.lifetime, (false, false))

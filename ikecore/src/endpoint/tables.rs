@@ -1,7 +1,7 @@
 //! The tables of the endpoint: ISAKMP SAs with their exchanges, pairs of IPsec SAs, negotiations.
 use crate::crypto::hash::Digest;
-use crate::event::negotiation::{Cause, Role};
 use crate::event::Failure;
+use crate::event::negotiation::Role;
 use crate::exchange::Path;
 use crate::exchange::main::{Established, MainMode};
 use crate::exchange::message::Outgoing;
@@ -99,7 +99,6 @@ pub(super) enum Goal {
 #[derive(Clone, Debug)]
 pub(super) struct Negotiation {
     pub(super) role: Role,
-    pub(super) cause: Cause,
     pub(super) rule: Option<Arc<Rule>>,
     pub(super) goal: Goal,
     pub(super) path: Path,

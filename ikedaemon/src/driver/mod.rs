@@ -1,5 +1,12 @@
 //! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
 pub mod select;
+pub mod memory;
+pub mod userspace;
+
+mod kernel_socket;
+pub mod pfkey;
+pub mod policy_table;
+pub mod xfrm;
 
 use ikecore::ids::AskId;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};
