@@ -55,7 +55,7 @@ nix::ioctl_write_ptr_bad!(
 
 /// Makes `tun`, an open `/dev/net/tun`, a TUN device without packet information headers. `pattern` is a name, or one
 /// with `%d` for which the kernel takes the lowest free number. Returns the device's name.
-pub fn attach_tun(tun: std::os::fd::BorrowedFd<'_>, pattern: &str) -> std::io::Result<String> {
+pub fn attach_tun(tun: BorrowedFd<'_>, pattern: &str) -> io::Result<String> {
     use std::os::fd::AsRawFd as _;
     let flags = libc::c_short::try_from(libc::IFF_TUN | libc::IFF_NO_PI).unwrap_or(0);
     let mut request =
@@ -72,7 +72,7 @@ pub fn attach_tun(tun: std::os::fd::BorrowedFd<'_>, pattern: &str) -> std::io::R
 
 /// Gives a socket an IPsec policy of its own, `info` being a `struct xfrm_userpolicy_info` (`IP_XFRM_POLICY`,
 /// `IPV6_XFRM_POLICY`).
-pub fn set_socket_policy(socket: std::os::fd::BorrowedFd<'_>, ipv6: bool, info: &[u8]) -> std::io::Result<()> {
+pub fn set_socket_policy(socket: BorrowedFd<'_>, ipv6: bool, info: &[u8]) -> io::Result<()> {
     use std::os::fd::AsRawFd as _;
     /// From `linux/in.h` and `linux/in6.h`; the libc crate has only some of them.
     const IP_XFRM_POLICY: libc::c_int = 17;
@@ -81,14 +81,14 @@ pub fn set_socket_policy(socket: std::os::fd::BorrowedFd<'_>, ipv6: bool, info: 
     let length = libc::socklen_t::try_from(info.len()).unwrap_or(0);
     // SAFETY: pointer and length are those of one live slice, which the kernel only reads; the descriptor is open.
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, info.as_ptr().cast(), length) };
-    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Has the runtime that runs now tell when `fd` can be read.
-pub fn watch(fd: std::os::fd::OwnedFd) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+pub fn watch(fd: std::os::fd::OwnedFd) -> io::Result<AsyncFd<std::os::fd::OwnedFd>> {
     // SAFETY: an OwnedFd is open until it is dropped, which the AsyncFd does after its registration ended, and always
     // gives the same number.
-    let watched = unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) };
+    let watched = unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) };
     Ok(watched?)
 }
 
