@@ -11,7 +11,7 @@ pub(super) fn lines(context: &Context, event: &MessageEvent, out: &mut Vec<Strin
     match event {
         MessageEvent::Received { octets } => received(context, octets, out),
         MessageEvent::Decrypted { octets } => payloads(octets, Padding::Allowed, &mut processing, out),
-        MessageEvent::Sending { octets, encrypted } => sending(context, octets, *encrypted, out),
+        MessageEvent::Sending { octets, encrypted, name: _ } => sending(context, octets, *encrypted, out),
         MessageEvent::Retransmitted { message, count } => {
             let (sa, centry) = (names::sa(context), names::centry(context));
             out.push(format!("retransmit: sa = {sa} centry {centry} , count = {count}"));
@@ -147,7 +147,12 @@ fn processing(exchange: ExchangeType, raw: &RawPayload<'_>, out: &mut Vec<String
             let fragment = raw.decode(Fragment::decode)?;
             out.push("Received fragment".to_owned());
             let last = if fragment.is_last() { " last" } else { "" };
-            out.push(format!("  Frag id {} num {}{last}, {} octets", fragment.id, fragment.number, fragment.data.len()));
+            out.push(format!(
+                "  Frag id {} num {}{last}, {} octets",
+                fragment.id,
+                fragment.number,
+                fragment.data.len()
+            ));
         }
         PayloadType::CERT => {
             let cert = raw.decode(Cert::decode)?;
@@ -231,7 +236,8 @@ fn constructing(
             if delete.protocol == ProtocolId::ISAKMP {
                 out.push(format!("constructing DELETE. MM {}", names::sa(context)));
             } else {
-                let line = |spi| format!("constructing DELETE. Protocol {}, SPI {}", delete.protocol.0, names::hex(spi));
+                let line =
+                    |spi| format!("constructing DELETE. Protocol {}, SPI {}", delete.protocol.0, names::hex(spi));
                 out.extend(delete.spis().map(line));
             }
         }
