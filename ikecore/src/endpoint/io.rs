@@ -90,6 +90,8 @@ pub enum Command {
     DeleteIkeSa(IkeSaId),
     /// Delete everything with a peer and tell it.
     DeletePeer(IpAddr),
+    /// Delete everything with everybody and tell them.
+    DeleteAll,
     /// Tell more, or less.
     SetDetail(Detail),
     /// Delete everything, tell the peers, remove what was installed. Done when `Endpoint::is_stopped`.

@@ -55,6 +55,17 @@ pub enum Failure {
     /// No rule covers this traffic.
     #[error("no rule of the policy protects {0}")]
     NoPolicyForFlow(Flow),
+    /// The administrator named a rule that is not there, or that negotiates nothing.
+    #[error("no rule {0:?} of the policy negotiates")]
+    NoSuchRule(String),
+    /// The filter names many peers, and the administrator none.
+    #[error("the filter {filter} of rule {rule:?} does not name one peer: say which")]
+    PeerNotNamed {
+        /// The rule.
+        rule: String,
+        /// The filter.
+        filter: Selector,
+    },
     /// The peer's message could not be decrypted, or its hash is wrong: the pre-shared keys differ.
     #[error("authentication of {peer} failed: {detail} (pre-shared key of rule {rule:?} differs from the peer's)")]
     PreSharedKeyMismatch {
@@ -169,7 +180,10 @@ impl Failure {
             Self::TimedOut { .. } => Status::TimedOut,
             Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
-            Self::NoPolicyForPeer { .. } | Self::NoPolicyForFlow(_) => Status::NoPolicy,
+            Self::NoPolicyForPeer { .. }
+            | Self::NoPolicyForFlow(_)
+            | Self::NoSuchRule(_)
+            | Self::PeerNotNamed { .. } => Status::NoPolicy,
             Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } => Status::AuthFail,
             Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
             Self::Malformed(_) => Status::InvalidPayload,

@@ -78,13 +78,11 @@ pub(super) fn make(
     Ok((pair, record))
 }
 
+/// The encryption key and the integrity key.
+type SaKeys = (Secret<Vec<u8>>, Secret<Vec<u8>>);
+
 /// Cuts KEYMAT: first the encryption key, then the integrity key (RFC 2409 §5.5, RFC 2407 §4.5).
-fn cut(
-    plan: &Plan,
-    suite: IpsecSuite,
-    spi: Spi,
-    seed: &Seed<'_>,
-) -> Result<(Secret<Vec<u8>>, Secret<Vec<u8>>), Failure> {
+fn cut(plan: &Plan, suite: IpsecSuite, spi: Spi, seed: &Seed<'_>) -> Result<SaKeys, Failure> {
     let len = suite.encryption_key_len() + suite.integrity_key_len();
     let g_xy = seed.g_xy.map(|secret| secret.expose().as_slice());
     let keymat = keymat(plan.keys.d(), g_xy, suite.protocol().0, spi, seed.ni, seed.nr, len);
