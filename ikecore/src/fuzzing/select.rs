@@ -13,6 +13,24 @@ use crate::wire::payload::Sa;
 const LIFETIME: Lifetime = Lifetime { seconds: 3600, kilobytes: 100_000 };
 const METHOD: AuthenticationMethod = AuthenticationMethod::PRE_SHARED_KEY;
 
+/// Bodies of SA payloads for the corpus, each with its file name: what this host sends when it offers all it can run.
+pub fn select_seeds() -> [(&'static str, Vec<u8>); 2] {
+    let own = [(ProtocolId::ESP, Spi(256)), (ProtocolId::AH, Spi(257))];
+    [
+        ("main-mode", encode_main_mode(&main_mode_offers(), &[METHOD], LIFETIME)),
+        ("quick-mode", encode_quick_mode(&quick_mode_offers(Some(Group::Modp1024)), EncapsulationMode::TUNNEL, &own)),
+    ]
+}
+
+fn main_mode_offers() -> Vec<MainModeOffer> {
+    let parts = CipherAlg::ALL.into_iter().zip(HashAlg::ALL).zip(Group::ALL);
+    parts.map(|((cipher, hash), group)| MainModeOffer { cipher, hash, group }).collect()
+}
+
+fn quick_mode_offers(pfs: Option<Group>) -> Vec<QuickModeOffer> {
+    IpsecSuite::all().map(|suite| QuickModeOffer { suite, lifetime: LIFETIME, pfs }).collect()
+}
+
 /// Any octets as the body of an SA payload, to a host that accepts everything it can run: nothing panics, a refusal says
 /// why, and a choice is one of the peer's transforms.
 ///
@@ -26,12 +44,7 @@ pub fn fuzz_select(octets: &[u8]) {
 }
 
 fn main_mode(sa: &Sa<'_>, octets: &[u8]) {
-    let offers: Vec<MainModeOffer> = CipherAlg::ALL
-        .into_iter()
-        .zip(HashAlg::ALL)
-        .zip(Group::ALL)
-        .map(|((cipher, hash), group)| MainModeOffer { cipher, hash, group })
-        .collect();
+    let offers = main_mode_offers();
     match select_main_mode(sa, &offers, &[METHOD], LIFETIME) {
         Ok(chosen) => {
             let reply = Sa::decode(&chosen.body).expect("a reply decodes");
@@ -41,12 +54,13 @@ fn main_mode(sa: &Sa<'_>, octets: &[u8]) {
         Err(mismatches) => assert!(!mismatches.is_empty(), "a refusal says why"),
     }
     let _ = verify_main_mode_reply(sa, octets);
-    let _ = verify_main_mode_reply(sa, &encode_main_mode(&offers, &[METHOD], LIFETIME));
+    for (_, offered) in select_seeds() {
+        let _ = verify_main_mode_reply(sa, &offered);
+    }
 }
 
 fn quick_mode(sa: &Sa<'_>, octets: &[u8], ke_len: Option<usize>) {
-    let offers: Vec<QuickModeOffer> =
-        IpsecSuite::all().map(|suite| QuickModeOffer { suite, lifetime: LIFETIME, pfs: None }).collect();
+    let offers = quick_mode_offers(None);
     let modes = [EncapsulationMode::TUNNEL, EncapsulationMode::TRANSPORT];
     match select_quick_mode(sa, &offers, &modes, ke_len) {
         Ok(chosen) => {
@@ -59,6 +73,7 @@ fn quick_mode(sa: &Sa<'_>, octets: &[u8], ke_len: Option<usize>) {
         Err(mismatches) => assert!(!mismatches.is_empty(), "a refusal says why"),
     }
     let _ = verify_quick_mode_reply(sa, octets);
-    let own = [(ProtocolId::ESP, Spi(256)), (ProtocolId::AH, Spi(257))];
-    let _ = verify_quick_mode_reply(sa, &encode_quick_mode(&offers, EncapsulationMode::TUNNEL, &own));
+    for (_, offered) in select_seeds() {
+        let _ = verify_quick_mode_reply(sa, &offered);
+    }
 }

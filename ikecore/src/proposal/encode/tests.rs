@@ -4,6 +4,7 @@ use crate::crypto::esp::Integrity;
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::proposal::suite::{EspCipher, IpsecSuite};
+use crate::wire::attribute::Attribute;
 
 const PSK: AuthenticationMethod = AuthenticationMethod::PRE_SHARED_KEY;
 const AES: MainModeOffer = MainModeOffer { cipher: CipherAlg::Aes256, hash: HashAlg::Sha1, group: Group::Modp2048 };
@@ -68,7 +69,7 @@ fn main_mode_has_a_transform_for_each_offer_and_method_in_order() {
     let number = |kind: IkeAttribute| {
         move |transform: &Transform<'_>| {
             let found = transform.attributes.iter().find(|attribute| attribute.kind == kind.0);
-            found.and_then(|attribute| attribute.as_u64())
+            found.and_then(Attribute::as_u64)
         }
     };
     let all = |kind| sa.proposals[0].transforms.iter().map(number(kind)).collect::<Vec<_>>();

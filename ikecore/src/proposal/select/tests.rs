@@ -50,7 +50,7 @@ pub(super) fn told(mismatches: &[Mismatch]) -> Vec<(&str, &str, &str)> {
 
 #[test]
 fn the_closest_offer_agrees_in_most_and_comes_first() {
-    let of = |rows: [[bool; 3]; 3]| closest(rows.into_iter().enumerate().map(|(index, row)| (index, row)));
+    let of = |rows: [[bool; 3]; 3]| closest(rows.into_iter().enumerate());
     let differs = |attribute, near: &[usize]| Closest::Differs { attribute, near: near.to_vec() };
     let (t, f) = (true, false);
     assert_eq!(of([[t, t, f], [t, t, t], [t, t, t]]), Closest::Accepted(1));
