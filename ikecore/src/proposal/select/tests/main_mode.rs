@@ -216,6 +216,21 @@ fn proposals_of_other_protocols_and_bundles_are_refused_as_a_whole() {
 }
 
 #[test]
+fn no_more_than_255_transforms_are_looked_at() {
+    let bad = || (1, changed(&[2], &[(2, 3)]));
+    let full = Made {
+        number: 1,
+        protocol: ProtocolId::ISAKMP,
+        spi: &[],
+        transforms: core::iter::repeat_with(bad).take(255).collect(),
+    };
+    let next =
+        || Made { number: 2, protocol: ProtocolId::ISAKMP, spi: &[], transforms: vec![bad(), (1, changed(&[], &[]))] };
+    assert!(select(&made(&[next()]), &[AES]).is_ok());
+    assert_eq!(select(&made(&[full, next()]), &[AES]).expect_err("refused").len(), 255);
+}
+
+#[test]
 fn cookies_as_spi_are_ignored_and_not_sent_back() {
     let transforms = vec![(1, changed(&[], &[]))];
     let octets = made(&[Made { number: 5, protocol: ProtocolId::ISAKMP, spi: &[1; 16], transforms }]);
