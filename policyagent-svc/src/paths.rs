@@ -28,7 +28,6 @@ impl Paths {
         self.root.join("etc/policyagent/policy.toml")
     }
 
-
     /// The directory of Oakley.log.
     pub(crate) fn log(&self) -> PathBuf {
         self.root.join("var/log/policyagent")

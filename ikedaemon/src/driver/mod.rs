@@ -1,6 +1,6 @@
 //! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
-pub mod select;
 pub mod memory;
+pub mod select;
 pub mod userspace;
 
 mod kernel_socket;

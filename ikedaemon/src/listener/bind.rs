@@ -116,7 +116,9 @@ fn prepare_descriptor(
     encapsulation: bool,
     driver: &mut dyn SaDriver,
 ) -> Result<(), BindError> {
-    driver
-        .prepare_socket(socket, address.is_ipv6(), encapsulation)
-        .map_err(|error| BindError::Driver { driver: driver.capabilities().name, address, error })
+    driver.prepare_socket(socket, address.is_ipv6(), encapsulation).map_err(|error| BindError::Driver {
+        driver: driver.capabilities().name,
+        address,
+        error,
+    })
 }

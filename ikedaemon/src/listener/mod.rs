@@ -228,9 +228,7 @@ impl Listener {
 
     /// The socket that is bound to this address, or else to every address of its family.
     fn socket_for(&self, local: SocketAddr) -> Option<&Socket> {
-        let right = |socket: &&Socket| {
-            socket.bound.port() == local.port() && socket.bound.is_ipv4() == local.is_ipv4()
-        };
+        let right = |socket: &&Socket| socket.bound.port() == local.port() && socket.bound.is_ipv4() == local.is_ipv4();
         let mut all = self.sockets.iter().filter(right);
         let exact = all.clone().find(|socket| socket.bound.ip() == local.ip());
         exact.or_else(|| all.find(|socket| socket.bound.ip().is_unspecified() || local.ip().is_unspecified()))

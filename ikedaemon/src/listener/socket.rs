@@ -24,7 +24,11 @@ pub(super) struct Socket {
 /// What reading gave.
 #[derive(Debug)]
 pub(super) enum Taken {
-    Datagram { local: SocketAddr, remote: SocketAddr, length: usize },
+    Datagram {
+        local: SocketAddr,
+        remote: SocketAddr,
+        length: usize,
+    },
     NotUnicast,
     /// That many ICMP errors.
     Icmp(u64),

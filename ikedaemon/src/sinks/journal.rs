@@ -96,7 +96,11 @@ where
             _ => (7, "debug"),
         };
         // sd-daemon(3): the priority in angle brackets.
-        if self.journal { write!(writer, "<{priority}>")? } else { write!(writer, "{word}: ")? }
+        if self.journal {
+            write!(writer, "<{priority}>")?
+        } else {
+            write!(writer, "{word}: ")?
+        }
         let mut text = String::new();
         context.format_fields(Writer::new(&mut text), event)?;
         // What a peer sends must not begin a line of its own, nor drive a terminal.

@@ -212,7 +212,12 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
         list.filters.iter().try_for_each(|filter| writeln!(out, "  {filter}"))?;
     }
     for action in report.filter_actions.iter().filter(|action| action.description.is_some()) {
-        writeln!(out, "{}{}", style.heading(&format!("Filter action {:?}", action.name)), described(&action.description))?;
+        writeln!(
+            out,
+            "{}{}",
+            style.heading(&format!("Filter action {:?}", action.name)),
+            described(&action.description)
+        )?;
     }
     writeln!(out, "{}", style.heading(&format!("In force on this machine: {}", count(report.in_force.len(), "rule"))))?;
     for rule in &report.in_force {

@@ -98,7 +98,10 @@ impl Client<'_> {
             Reply::Initiate(report) => {
                 print(self.format, report, String::new);
                 let failure = report.failure.as_deref().unwrap_or("no reason given");
-                return failed(format!("rule {:?}: {failure} ({} {})", report.rule, report.status.code, report.status.name));
+                return failed(format!(
+                    "rule {:?}: {failure} ({} {})",
+                    report.rule, report.status.code, report.status.name
+                ));
             }
             Reply::Done { message, warnings } => {
                 let warning = |text: &String| format!("{} {text}\n", self.style.warning("warning:"));
@@ -138,7 +141,8 @@ impl Client<'_> {
 
     fn terminate(&self, arguments: &TerminateArgs) -> ExitCode {
         let TerminateArgs { peer, ipsec_sa, ike_sa, all: _ } = arguments;
-        let target = peer.map(Target::Peer).or_else(|| ipsec_sa.map(Target::IpsecSa)).or_else(|| ike_sa.map(Target::IkeSa));
+        let target =
+            peer.map(Target::Peer).or_else(|| ipsec_sa.map(Target::IpsecSa)).or_else(|| ike_sa.map(Target::IkeSa));
         self.simple(Request::Terminate(target.unwrap_or(Target::All)))
     }
 

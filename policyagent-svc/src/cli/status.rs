@@ -2,7 +2,7 @@
 use std::fmt::Write as _;
 
 use super::style::Style;
-use crate::control::report::{InitiateReport, IkeSaReport, IpsecSaReport, Lifetime, SelectorReport, Status};
+use crate::control::report::{IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, Status};
 use crate::model::protocol_name;
 
 /// The status as text.

@@ -150,8 +150,7 @@ fn understood(line: &[u8]) -> Result<Request, String> {
     if version != VERSION {
         return Err(format!("version {version} is not spoken, allowed: {VERSION}"));
     }
-    let line: RequestLine =
-        serde_json::from_slice(line).map_err(|error| format!("the line is no request: {error}"))?;
+    let line: RequestLine = serde_json::from_slice(line).map_err(|error| format!("the line is no request: {error}"))?;
     Ok(line.request)
 }
 

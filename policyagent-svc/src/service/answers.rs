@@ -109,16 +109,17 @@ impl Service {
         if self.engine.shutdown().await {
             Reply::done("stopped")
         } else {
-            let warnings = vec!["not everything could be deleted in time; the next start removes what is left".to_owned()];
+            let warnings =
+                vec!["not everything could be deleted in time; the next start removes what is left".to_owned()];
             Reply::Done { message: "stopped".to_owned(), warnings }
         }
     }
 
     async fn reload(&self) -> Result<Reply, Refusal> {
         let mut policy = self.policy.lock().await;
-        let db = policy.load().map_err(|error| {
-            Refusal::Other(format!("{error}\nnot reloaded: the policy before stays in force"))
-        })?;
+        let db = policy
+            .load()
+            .map_err(|error| Refusal::Other(format!("{error}\nnot reloaded: the policy before stays in force")))?;
         // Under the lock, so that a later version does not reach the engine before an earlier one.
         self.engine.set_policy(db).await?;
         let report = policy.report();
@@ -148,13 +149,20 @@ impl Service {
         }
     }
 
-    async fn initiate(&self, rule: String, peer: Option<IpAddr>, patience: Duration) -> Result<InitiateReport, Refusal> {
+    async fn initiate(
+        &self,
+        rule: String,
+        peer: Option<IpAddr>,
+        patience: Duration,
+    ) -> Result<InitiateReport, Refusal> {
         self.check_rule(&rule).await?;
         let deadline = tokio::time::Instant::now() + patience;
         let begin = self.initiating.lock().await;
         let mut events = self.engine.subscribe();
         self.engine.command(Command::InitiateRule { rule: rule.clone(), peer }).await?;
-        let late = || Refusal::Other(format!("rule {rule:?}: no SAs within {} s; the negotiation goes on", patience.as_secs()));
+        let late = || {
+            Refusal::Other(format!("rule {rule:?}: no SAs within {} s; the negotiation goes on", patience.as_secs()))
+        };
         let started = tokio::time::timeout_at(deadline, started(&mut events)).await;
         drop(begin);
         let negotiation = started.map_err(|_| late())?.ok_or(EngineGone)?;
@@ -185,7 +193,11 @@ impl Service {
         if negotiable.contains(&rule) {
             return Ok(());
         }
-        let what = if policy.db().rules.iter().any(|other| other.name == rule) { "does not negotiate" } else { "is not in force" };
+        let what = if policy.db().rules.iter().any(|other| other.name == rule) {
+            "does not negotiate"
+        } else {
+            "is not in force"
+        };
         let hint = suggestion(rule, negotiable.iter().copied());
         let hint = if hint.is_empty() { ",".to_owned() } else { hint };
         Err(Refusal::Other(format!("rule {rule:?} {what}{hint} allowed: {}", allowed(negotiable))))
@@ -196,7 +208,8 @@ impl Service {
         let mut commands = Vec::new();
         match target {
             Target::Peer(peer) => {
-                let known = snapshot.ike_sas.iter().map(|sa| sa.remote).chain(snapshot.ipsec_sas.iter().map(|sa| sa.remote));
+                let known =
+                    snapshot.ike_sas.iter().map(|sa| sa.remote).chain(snapshot.ipsec_sas.iter().map(|sa| sa.remote));
                 if !known.into_iter().any(|remote| remote.ip() == peer) {
                     return Err(Refusal::Other(format!("there is no SA with {peer}")));
                 }

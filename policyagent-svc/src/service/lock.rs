@@ -37,8 +37,7 @@ impl Lock {
     /// Takes the lock of the instance below `root`. The file stays; what counts is the lock on it.
     pub(crate) fn take(path: &Path, root: &Path) -> Result<Self, LockError> {
         let io = |error| LockError::Io { path: path.to_owned(), error };
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
         let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => file,
             Err((mut file, Errno::EWOULDBLOCK)) => {

@@ -85,11 +85,7 @@ impl InForce {
         db
     }
 
-    fn put_in_force(
-        &mut self,
-        file: Option<PolicyFile>,
-        addresses: BTreeSet<IpAddr>,
-    ) -> Result<Arc<PolicyDb>, String> {
+    fn put_in_force(&mut self, file: Option<PolicyFile>, addresses: BTreeSet<IpAddr>) -> Result<Arc<PolicyDb>, String> {
         let (mut db, warnings, name) = match &file {
             Some(file) => {
                 let Compiled { db, warnings } =
@@ -123,7 +119,8 @@ mod tests {
     fn a_file_with_a_fault_changes_nothing_and_the_report_says_why() {
         let path = std::env::temp_dir().join(format!("policyagent-in-force-{}.toml", std::process::id()));
         // This machine's addresses do not matter: permit is for any.
-        let good = GOOD.replace("source = \"me\", destination = \"10.9.0.2\"", "source = \"10.9.0.1\", destination = \"any\"");
+        let good =
+            GOOD.replace("source = \"me\", destination = \"10.9.0.2\"", "source = \"10.9.0.1\", destination = \"any\"");
         std::fs::write(&path, &good).unwrap();
         let mut policy = InForce::new(path.clone(), true);
         let first = policy.load().unwrap();

@@ -210,7 +210,10 @@ fn a_rename_that_fails_stops_nothing_and_is_tried_again() {
     let mut file = LogFile::new(disk.clone(), Path::new("d"), 100);
     file.write(&numbered(0..105)).expect("written in spite of it");
     assert_eq!(disk.text("d/Oakley.log").lines().count(), 105);
-    assert_eq!(file.take_notes(), ["cannot put the full log aside: read-only filesystem or storage medium; it is continued"]);
+    assert_eq!(
+        file.take_notes(),
+        ["cannot put the full log aside: read-only filesystem or storage medium; it is continued"]
+    );
     // At 100, 102 and 104 lines: not with each line, but soon again.
     assert_eq!(disk.0.lock().expect("no panic").renames, 3);
     disk.set(|state| state.refuse_rename = false);
@@ -332,7 +335,11 @@ fn the_zone_of_the_variable_tz_holds() {
         assert_eq!(line, expected);
         return;
     }
-    let zones = [("UTC0", " 4-03: 13:46:40:000:1 x\n"), ("ABC-5:30", " 4-03: 19:16:40:000:1 x\n"), ("XYZ11", " 4-03: 02:46:40:000:1 x\n")];
+    let zones = [
+        ("UTC0", " 4-03: 13:46:40:000:1 x\n"),
+        ("ABC-5:30", " 4-03: 19:16:40:000:1 x\n"),
+        ("XYZ11", " 4-03: 02:46:40:000:1 x\n"),
+    ];
     for (zone, expected) in zones {
         let own = std::env::current_exe().expect("a program knows its own path");
         let mut command = std::process::Command::new(own);

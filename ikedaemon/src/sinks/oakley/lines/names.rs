@@ -107,7 +107,9 @@ pub(super) fn operation(suite: IpsecSuite) -> String {
         IpsecSuite::Esp { cipher, integrity: Some(hmac) } => {
             format!(" Algo[0] Operation: ESP Algo: {} HMAC: {}", esp(cipher), integrity(hmac))
         }
-        IpsecSuite::Esp { cipher, integrity: None } => format!(" Algo[0] Operation: ESP Algo: {} HMAC: none", esp(cipher)),
+        IpsecSuite::Esp { cipher, integrity: None } => {
+            format!(" Algo[0] Operation: ESP Algo: {} HMAC: none", esp(cipher))
+        }
         IpsecSuite::Ah { integrity: hmac } => format!(" Algo[0] Operation: AH Algo: {}", integrity(hmac)),
     }
 }

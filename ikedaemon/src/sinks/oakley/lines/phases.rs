@@ -73,7 +73,11 @@ pub(super) fn ike_sa(context: &Context, event: &IkeSaEvent, out: &mut Vec<String
 
 /// `isadb_set_status sa:<S> centry:<C> status 35ed TIMED_OUT audit 547`.
 fn set_status(context: &Context, status: Status, audit: u16) -> String {
-    format!("isadb_set_status sa:{} centry:{} status {status} audit {audit}", names::sa(context), names::centry(context))
+    format!(
+        "isadb_set_status sa:{} centry:{} status {status} audit {audit}",
+        names::sa(context),
+        names::centry(context)
+    )
 }
 
 fn filter_to_match(context: &Context, rule: &str, out: &mut Vec<String>) {

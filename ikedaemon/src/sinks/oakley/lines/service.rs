@@ -17,11 +17,9 @@ pub(super) fn negotiation(context: &Context, event: &NegotiationEvent, out: &mut
                     names::padded(flow.local, flow.local_port),
                     names::padded(flow.remote, flow.remote_port),
                 ),
-                Cause::Command | Cause::Peer | Cause::Rekey => (
-                    0,
-                    names::padded(names::ip(context.local), 0),
-                    names::padded(names::ip(context.remote), 0),
-                ),
+                Cause::Command | Cause::Peer | Cause::Rekey => {
+                    (0, names::padded(names::ip(context.local), 0), names::padded(names::ip(context.remote), 0))
+                }
             };
             out.push(format!(
                 "Starting Negotiation: src = {src}, dst = {dst}, proto = {protocol:02}, context = {id:08x}, \
