@@ -133,9 +133,7 @@ fn an_unknown_peer_has_the_handle_zero() {
 fn of_keys_and_nonces_the_length_is_told() {
     let shown = received("main-3");
     let nat = format!("processing payload NATDISC\nProcessing NatHash\nNat hash {}", "44".repeat(32));
-    let expected = format!(
-        "processing payload KE\n  128 octets\nprocessing payload NONCE\n  32 octets\n{nat}\n{nat}",
-    );
+    let expected = format!("processing payload KE\n  128 octets\nprocessing payload NONCE\n  32 octets\n{nat}\n{nat}",);
     assert!(shown.ends_with(&expected), "{shown}");
 }
 
@@ -149,7 +147,7 @@ fn a_packet_that_was_decrypted_has_its_payloads_apart() {
     let expected = "\
 processing payload ID
   ID Type ID_IPV4_ADDR (1), protocol 17, port 500
-  ID c0000201
+  ID c0000201 (192.0.2.1)
 processing payload HASH
   20 octets
 processing payload NOTIFY
@@ -195,10 +193,11 @@ processing payload NONCE
   32 octets
 processing payload ID
   ID Type ID_IPV4_ADDR_SUBNET (4), protocol 6, port 80
-  ID 0a000000ff000000
+  ID 0a000000ff000000 (10.0.0.0/255.0.0.0)
 processing payload ID
   ID Type ID_IPV6_ADDR_RANGE (8), protocol 0, port 0
-  ID 2020202020202020202020202020202020202020202020202020202020202020";
+  ID 2020202020202020202020202020202020202020202020202020202020202020 \
+(2020:2020:2020:2020:2020:2020:2020:2020-2020:2020:2020:2020:2020:2020:2020:2020)";
     assert_eq!(shown, expected);
 }
 
@@ -339,7 +338,8 @@ Dropping packet of 76 octets from 10.0.0.2.500: HASH(1) is wrong
         authenticated: false,
         text: Some("no group in common".into()),
     }));
-    let expected = "notify from 10.0.0.2.500: NO-PROPOSAL-CHOSEN (14), not authenticated, only a hint: no group in common";
+    let expected =
+        "notify from 10.0.0.2.500: NO-PROPOSAL-CHOSEN (14), not authenticated, only a hint: no group in common";
     assert_eq!(shown, expected);
 }
 
@@ -563,9 +563,8 @@ ProxySrc = 192.168.1.5.40000, ProxyDst = 192.168.2.6.0445
     let shown = negotiation(NegotiationEvent::Succeeded { role: Role::Initiator, phase: Phase::QuickMode });
     assert_eq!(shown, "Negotiation done: context = 00000005, quick mode as initiator, status 0 SUCCESS");
 
-    let failed = |phase, failure| {
-        negotiation(NegotiationEvent::Failed { role: Role::Responder, phase, failure, seconds: 63 })
-    };
+    let failed =
+        |phase, failure| negotiation(NegotiationEvent::Failed { role: Role::Responder, phase, failure, seconds: 63 });
     let timed_out = Failure::TimedOut {
         peer: (PEER, 500).into(),
         message: "main mode message 1",
@@ -584,11 +583,8 @@ ProcessFailure: sa:12fd20 centry:7 status:35ed
 isadb_set_status sa:12fd20 centry:7 status 35ed TIMED_OUT audit 547 (responder, context = 00000005, after 63 s)";
     assert_eq!(failed(Phase::MainMode, timed_out), expected);
 
-    let refused = Failure::PeerRefused {
-        what: "the quick mode proposal",
-        notify: NotifyType::NO_PROPOSAL_CHOSEN,
-        text: None,
-    };
+    let refused =
+        Failure::PeerRefused { what: "the quick mode proposal", notify: NotifyType::NO_PROPOSAL_CHOSEN, text: None };
     let shown = failed(Phase::QuickMode, refused);
     assert!(shown.starts_with("Data Protection Mode (Quick Mode)\n") && shown.contains("\nPeer\n"), "{shown}");
     assert!(shown.contains(" status 362c POLICY_MATCH audit 547 "), "{shown}");
@@ -598,7 +594,10 @@ isadb_set_status sa:12fd20 centry:7 status 35ed TIMED_OUT audit 547 (responder, 
     assert!(failed(Phase::MainMode, wrong_key).contains(" status 35e9 AUTH_FAIL audit 545 "));
     let choice = Failure::ChoiceNotOffered(mismatch("Key Length", "128 bits", "256 bits"));
     let shown = failed(Phase::MainMode, choice);
-    assert!(shown.contains(" audit 546 ") && shown.contains(": Key Length is 128 bits, allowed: 256 bits\n"), "{shown}");
+    assert!(
+        shown.contains(" audit 546 ") && shown.contains(": Key Length is 128 bits, allowed: 256 bits\n"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -613,7 +612,10 @@ Acquire from driver: src=10.0.0.1.0 dst=10.0.0.2.0 proto = 1, SrcMask=255.255.25
   no rule covers it, nothing is negotiated";
     assert_eq!(shown, expected);
     let error = DriverError { driver: "xfrm", operation: "delete SA".into(), reason: "No such process".into() };
-    assert_eq!(endpoint(EndpointEvent::DriverFailed(error)), "SA driver failed: driver xfrm: delete SA: No such process");
+    assert_eq!(
+        endpoint(EndpointEvent::DriverFailed(error)),
+        "SA driver failed: driver xfrm: delete SA: No such process"
+    );
     assert_eq!(endpoint(EndpointEvent::DriverLost { reason: "closed".into() }), "SA driver lost: closed");
     assert_eq!(endpoint(EndpointEvent::ShuttingDown), "Shutting down");
 }
