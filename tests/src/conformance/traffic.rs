@@ -339,6 +339,7 @@ fn end(bench: &mut Bench<'_>) {
     assert!(bench.is_lost(&from, &to, 100), "B wants protection, A has none");
     bench.reopen(Host::B);
     assert!(bench.arrives(&from, &to, 100), "nobody wants protection");
+    drop((from, to));
     // The SPIs are free again.
     let Established { id, spis } = pair;
     bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, spis[0], spis[1]))));
