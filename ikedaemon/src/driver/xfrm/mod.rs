@@ -211,7 +211,8 @@ impl XfrmDriver {
         let mut outcome = changes.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
         for name in names {
             self.names.remove(&name);
-            outcome = outcome.and(self.delete_state(format_args!("delete SA {name}"), name));
+            let deleted = self.delete_state(format_args!("delete SA {name}"), name);
+            outcome = outcome.and(deleted);
         }
         outcome
     }
@@ -407,12 +408,12 @@ impl Drop for XfrmDriver {
             self.policies.in_force().map(|(direction, policy)| PolicyChange::Delete { direction, policy }).collect();
         let mut outcome = in_force.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
         for name in self.exemptions.take().unwrap_or_default() {
-            let request = self.kernel.request(XfrmMessage::DeletePolicy(name), 0);
-            outcome =
-                outcome.and(leftover::gone_is_fine(request).map_err(|refusal| failed("delete exemption", refusal)));
+            let deleted = leftover::gone_is_fine(self.kernel.request(XfrmMessage::DeletePolicy(name), 0));
+            outcome = outcome.and(deleted.map_err(|refusal| failed("delete exemption", refusal)));
         }
         for name in self.names.union(&self.reserved).copied().collect::<Vec<_>>() {
-            outcome = outcome.and(self.delete_state(format_args!("delete SA {name}"), name));
+            let deleted = self.delete_state(format_args!("delete SA {name}"), name);
+            outcome = outcome.and(deleted);
         }
         if let Err(error) = outcome {
             tracing::error!(%error, "something stays behind in the kernel until the next start");
