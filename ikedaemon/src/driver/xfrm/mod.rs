@@ -408,8 +408,9 @@ impl Drop for XfrmDriver {
             self.policies.in_force().map(|(direction, policy)| PolicyChange::Delete { direction, policy }).collect();
         let mut outcome = in_force.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
         for name in self.exemptions.take().unwrap_or_default() {
-            let deleted = leftover::gone_is_fine(self.kernel.request(XfrmMessage::DeletePolicy(name), 0));
-            outcome = outcome.and(deleted.map_err(|refusal| failed("delete exemption", refusal)));
+            let deleted = leftover::gone_is_fine(self.kernel.request(XfrmMessage::DeletePolicy(name), 0))
+                .map_err(|refusal| failed("delete exemption of neighbour discovery", refusal));
+            outcome = outcome.and(deleted);
         }
         for name in self.names.union(&self.reserved).copied().collect::<Vec<_>>() {
             let deleted = self.delete_state(format_args!("delete SA {name}"), name);
