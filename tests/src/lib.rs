@@ -6,6 +6,7 @@
 
 pub mod capture;
 pub mod charon;
+pub mod conformance;
 pub mod daemon;
 pub mod netns;
 pub mod policy_text;

@@ -1,7 +1,9 @@
 //! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
 
+mod kernel_socket;
 pub mod pfkey;
 pub mod policy_table;
+pub mod xfrm;
 
 use ikecore::ids::AskId;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};

@@ -24,7 +24,7 @@ mod sa;
 mod tests;
 
 use super::policy_table::PolicyTable;
-use super::{Capabilities, DriverMessage, SaDriver};
+use super::{Capabilities, DriverMessage, SaDriver, kernel_socket};
 use crate::sys::set_socket_option;
 use algorithms::Supported;
 use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
@@ -51,8 +51,6 @@ const NAME: &str = "pfkey";
 /// the netlink interface to XFRM, which has options of its own.
 const IP_IPSEC_POLICY: libc::c_int = 16;
 const IPV6_IPSEC_POLICY: libc::c_int = 34;
-/// ESP in UDP as RFC 3948 has it, from `linux/udp.h`.
-const UDP_ENCAP_ESPINUDP: libc::c_int = 2;
 
 /// The PF_KEY driver.
 pub struct PfkeyDriver {
@@ -362,7 +360,7 @@ impl SaDriver for PfkeyDriver {
             set_socket_option(socket, level, name, &codec::bypass(direction))?;
         }
         if encapsulation {
-            set_socket_option(socket, libc::IPPROTO_UDP, libc::UDP_ENCAP, &UDP_ENCAP_ESPINUDP.to_ne_bytes())?;
+            kernel_socket::encapsulate(socket)?;
         }
         Ok(())
     }
