@@ -11,6 +11,7 @@
 pub mod crypto;
 pub mod endpoint;
 pub mod event;
+pub mod exchange;
 pub mod fuzzing;
 pub mod identity;
 pub mod ids;

@@ -3,9 +3,87 @@
 
 use socket2::Socket;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll};
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+
+/// An instant as the clocks of this place show it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LocalTime {
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 60.
+    pub second: u8,
+}
+
+/// The local time `seconds` after 1970-01-01 00:00:00 UTC, by the variable `TZ` or the zone of the system; `None` for
+/// a year that the C library cannot hold. The `time` crate refuses this in a process with several threads, because
+/// one of them might change the environment; none of this daemon does.
+pub fn local_time(seconds: i64) -> Option<LocalTime> {
+    let mut broken = std::mem::MaybeUninit::<libc::tm>::uninit();
+    // SAFETY: both pointers are valid for the call, and the result is written to before it is read: localtime_r fills
+    // the whole structure unless it returns null.
+    let broken = unsafe {
+        if libc::localtime_r(&raw const seconds, broken.as_mut_ptr()).is_null() {
+            return None;
+        }
+        broken.assume_init()
+    };
+    let small = |value: libc::c_int| u8::try_from(value).ok();
+    Some(LocalTime {
+        month: small(broken.tm_mon)?.checked_add(1)?,
+        day: small(broken.tm_mday)?,
+        hour: small(broken.tm_hour)?,
+        minute: small(broken.tm_min)?,
+        second: small(broken.tm_sec)?,
+    })
+}
+nix::ioctl_write_ptr_bad!(
+    /// `TUNSETIFF`: makes the open `/dev/net/tun` a device.
+    tun_set_interface,
+    libc::TUNSETIFF,
+    libc::ifreq
+);
+
+/// Makes `tun`, an open `/dev/net/tun`, a TUN device without packet information headers. `pattern` is a name, or one
+/// with `%d` for which the kernel takes the lowest free number. Returns the device's name.
+pub fn attach_tun(tun: BorrowedFd<'_>, pattern: &str) -> io::Result<String> {
+    let flags = libc::c_short::try_from(libc::IFF_TUN | libc::IFF_NO_PI).unwrap_or(0);
+    let mut request =
+        libc::ifreq { ifr_name: [0; libc::IFNAMSIZ], ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags } };
+    // The last octet stays zero.
+    let room = request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1);
+    room.zip(pattern.as_bytes()).for_each(|(to, from)| *to = libc::c_char::from_ne_bytes([*from]));
+    // SAFETY: the descriptor is open for the call's duration, and TUNSETIFF reads and writes one ifreq, which the kernel
+    // is given a pointer to; ioctl's generated signature wants a const pointer, but the value is owned here and mutable.
+    unsafe { tun_set_interface(tun.as_raw_fd(), &raw mut request) }?;
+    let name = request.ifr_name.iter().take_while(|octet| **octet != 0);
+    Ok(name.map(|octet| char::from(octet.to_ne_bytes()[0])).collect())
+}
+
+/// Gives a socket an IPsec policy of its own, `info` being a `struct xfrm_userpolicy_info` (`IP_XFRM_POLICY`,
+/// `IPV6_XFRM_POLICY`).
+pub fn set_socket_policy(socket: BorrowedFd<'_>, ipv6: bool, info: &[u8]) -> io::Result<()> {
+    /// From `linux/in.h` and `linux/in6.h`; the libc crate has only some of them.
+    const IP_XFRM_POLICY: libc::c_int = 17;
+    const IPV6_XFRM_POLICY: libc::c_int = 35;
+    let (level, option) = if ipv6 { (libc::SOL_IPV6, IPV6_XFRM_POLICY) } else { (libc::SOL_IP, IP_XFRM_POLICY) };
+    set_socket_option(socket, level, option, info)
+}
+
+/// Has the runtime that runs now tell when `fd` can be read.
+pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd is open until it is dropped, which the AsyncFd does after its registration ended, and always
+    // gives the same number.
+    let watched = unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) };
+    Ok(watched?)
+}
 
 /// Sets the socket option `name` of `level` to the octets of `value`.
 pub(crate) fn set_socket_option(

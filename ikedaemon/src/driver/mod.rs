@@ -1,4 +1,7 @@
 //! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
+pub mod memory;
+pub mod select;
+pub mod userspace;
 
 mod kernel_socket;
 pub mod pfkey;

@@ -1,0 +1,325 @@
+//! A driver without a kernel: it keeps what it is given, and does what a script says. For tests, and for trying a policy
+//! out without touching the host.
+use super::{Capabilities, DriverMessage, SaDriver};
+use ikecore::ids::{AskId, IpsecSaId, Spi};
+use ikecore::sa::driver::{
+    Acquire, DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+#[cfg(test)]
+mod tests;
+
+/// The driver's name.
+const NAME: &str = "memory";
+/// The first SPI that it gives out.
+pub const FIRST_SPI: Spi = Spi(0x1000);
+
+/// The kinds of operations.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Kind {
+    /// [`SaOp::AllocSpi`].
+    AllocSpi,
+    /// [`SaOp::ReleaseSpi`].
+    ReleaseSpi,
+    /// [`SaOp::Install`].
+    Install,
+    /// [`SaOp::Delete`].
+    Delete,
+    /// [`SaOp::Update`].
+    Update,
+    /// [`SaOp::Query`].
+    Query,
+    /// [`SaOp::SetPolicies`].
+    SetPolicies,
+}
+
+impl Kind {
+    /// The kind of `operation`.
+    pub const fn of(operation: &SaOp) -> Self {
+        match operation {
+            SaOp::AllocSpi { .. } => Self::AllocSpi,
+            SaOp::ReleaseSpi(_) => Self::ReleaseSpi,
+            SaOp::Install(_) => Self::Install,
+            SaOp::Delete { .. } => Self::Delete,
+            SaOp::Update { .. } => Self::Update,
+            SaOp::Query(_) => Self::Query,
+            SaOp::SetPolicies(_) => Self::SetPolicies,
+        }
+    }
+}
+
+/// One operation that was submitted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// Its number.
+    pub ask: AskId,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it names: the SA, the pair or the addresses.
+    pub object: String,
+}
+
+/// What the driver and its script share.
+#[derive(Default)]
+struct State {
+    /// Operations wait for [`Script::answer`].
+    on_demand: bool,
+    waiting: VecDeque<(AskId, SaOp)>,
+    messages: VecDeque<DriverMessage>,
+    waker: Option<Waker>,
+    records: Vec<Record>,
+    /// How many operations of a kind are still to come before one fails, and why.
+    failures: Vec<(Kind, usize, String)>,
+    lost: bool,
+    spis: u32,
+    reserved: BTreeSet<SaName>,
+    pairs: BTreeMap<IpsecSaId, SaPair>,
+    usage: BTreeMap<IpsecSaId, Usage>,
+    policies: Vec<TrafficPolicy>,
+}
+
+/// The driver.
+pub struct MemoryDriver {
+    state: Arc<Mutex<State>>,
+}
+
+/// The other end: what the driver was asked, and what it shall do.
+#[derive(Clone)]
+pub struct Script {
+    state: Arc<Mutex<State>>,
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl MemoryDriver {
+    /// A driver that answers at once, and its script.
+    pub fn new() -> (Self, Script) {
+        let state = Arc::new(Mutex::new(State::default()));
+        (Self { state: Arc::clone(&state) }, Script { state })
+    }
+}
+
+impl Script {
+    /// Every operation so far, in order.
+    pub fn records(&self) -> Vec<Record> {
+        lock(&self.state).records.clone()
+    }
+
+    /// The operations that wait for an answer.
+    pub fn waiting(&self) -> usize {
+        lock(&self.state).waiting.len()
+    }
+
+    /// From now on operations wait until [`Self::answer`] (true), or are done at once (false).
+    pub fn set_on_demand(&self, on_demand: bool) {
+        lock(&self.state).on_demand = on_demand;
+    }
+
+    /// Does and answers the operation that waits longest; false if none waits.
+    pub fn answer(&self) -> bool {
+        let mut state = lock(&self.state);
+        let Some((ask, operation)) = state.waiting.pop_front() else { return false };
+        state.run(ask, operation);
+        true
+    }
+
+    /// Has the `nth` operation of `kind` that is done from now on fail; 1 is the next.
+    pub fn fail(&self, kind: Kind, nth: usize, reason: &str) {
+        lock(&self.state).failures.push((kind, nth, reason.to_owned()));
+    }
+
+    /// The driver is gone: it says so, and answers nothing more.
+    pub fn lose(&self, reason: &str) {
+        let mut state = lock(&self.state);
+        state.waiting.clear();
+        state.messages.clear();
+        state.tell(DriverMessage::Lost(reason.to_owned()));
+        state.lost = true;
+    }
+
+    /// A packet needs an SA.
+    pub fn acquire(&self, acquire: Acquire) {
+        lock(&self.state).tell(DriverMessage::Acquire(acquire));
+    }
+
+    /// An SA reached a limit.
+    pub fn expire(&self, sa: SaName, hard: bool) {
+        lock(&self.state).tell(DriverMessage::Expire(Expire { sa, hard }));
+    }
+
+    /// A peer's mapping changed.
+    pub fn mapping(&self, sa: SaName, remote: SocketAddr) {
+        lock(&self.state).tell(DriverMessage::Mapping(Mapping { sa, remote }));
+    }
+
+    /// What queries for a pair are answered from now on.
+    pub fn set_usage(&self, id: IpsecSaId, usage: Usage) {
+        lock(&self.state).usage.insert(id, usage);
+    }
+
+    /// The installed pairs.
+    pub fn pairs(&self) -> Vec<IpsecSaId> {
+        lock(&self.state).pairs.keys().copied().collect()
+    }
+
+    /// Looks at an installed pair, keys and all.
+    pub fn with_pair<T>(&self, id: IpsecSaId, look: impl FnOnce(&SaPair) -> T) -> Option<T> {
+        lock(&self.state).pairs.get(&id).map(look)
+    }
+
+    /// The SPIs that were given out, and neither used nor given back.
+    pub fn reserved(&self) -> Vec<SaName> {
+        lock(&self.state).reserved.iter().copied().collect()
+    }
+
+    /// The standing policies.
+    pub fn policies(&self) -> Vec<TrafficPolicy> {
+        lock(&self.state).policies.clone()
+    }
+}
+
+const fn name(spec: &SaSpec) -> SaName {
+    SaName { protocol: spec.suite.protocol(), destination: spec.destination, spi: spec.spi }
+}
+
+/// What an operation is about, in words for records and errors.
+fn object(operation: &SaOp) -> String {
+    match operation {
+        SaOp::AllocSpi { protocol, source, destination, .. } => format!("{protocol} from {source} to {destination}"),
+        SaOp::ReleaseSpi(name) => name.to_string(),
+        SaOp::Install(pair) => format!("{} and {}", name(&pair.inbound), name(&pair.outbound)),
+        SaOp::Delete { inbound, outbound, .. } => format!("{inbound} and {outbound}"),
+        SaOp::Update { id, local, remote } => format!("pair {id} to {local} and {remote}"),
+        SaOp::Query(id) => format!("pair {id}"),
+        SaOp::SetPolicies(policies) => format!("{} policies", policies.len()),
+    }
+}
+
+impl State {
+    fn tell(&mut self, message: DriverMessage) {
+        if !self.lost {
+            self.messages.push_back(message);
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// The reason for which this operation of `kind` has to fail.
+    fn failure(&mut self, kind: Kind) -> Option<String> {
+        let mut due = None;
+        self.failures.retain_mut(|(of, left, reason)| {
+            if *of != kind {
+                return true;
+            }
+            *left = left.saturating_sub(1);
+            if *left == 0 && due.is_none() {
+                due = Some(std::mem::take(reason));
+                return false;
+            }
+            true
+        });
+        due
+    }
+
+    fn run(&mut self, ask: AskId, operation: SaOp) {
+        let kind = Kind::of(&operation);
+        let object = object(&operation);
+        let refuse = |reason: &str| DriverError {
+            driver: NAME,
+            operation: format!("{kind:?} {object}"),
+            reason: reason.to_owned(),
+        };
+        let result = match self.failure(kind) {
+            Some(reason) => Err(refuse(&reason)),
+            None => Ok(()),
+        };
+        let answer = match operation {
+            SaOp::AllocSpi { protocol, destination, .. } => SaAnswer::Spi(result.map(|()| {
+                let spi = Spi(FIRST_SPI.0.saturating_add(self.spis));
+                self.spis += 1;
+                self.reserved.insert(SaName { protocol, destination, spi });
+                spi
+            })),
+            SaOp::ReleaseSpi(name) => SaAnswer::Done(result.map(|()| {
+                self.reserved.remove(&name);
+            })),
+            SaOp::Install(pair) => SaAnswer::Done(result.and_then(|()| {
+                let inbound = name(&pair.inbound);
+                let taken = self.pairs.values().any(|other| name(&other.inbound) == inbound);
+                if taken || self.pairs.contains_key(&pair.id) {
+                    return Err(refuse("it is installed already"));
+                }
+                self.reserved.remove(&inbound);
+                self.pairs.insert(pair.id, *pair);
+                Ok(())
+            })),
+            SaOp::Delete { id, .. } => SaAnswer::Done(result.map(|()| {
+                self.pairs.remove(&id);
+                self.usage.remove(&id);
+            })),
+            SaOp::Update { id, local, remote } => SaAnswer::Done(result.and_then(|()| {
+                let pair = self.pairs.get_mut(&id).ok_or_else(|| refuse("no such pair is installed"))?;
+                move_sa(&mut pair.inbound, remote, local);
+                move_sa(&mut pair.outbound, local, remote);
+                Ok(())
+            })),
+            SaOp::Query(id) => SaAnswer::Usage(result.and_then(|()| match self.pairs.contains_key(&id) {
+                true => Ok(self.usage.get(&id).copied().unwrap_or_default()),
+                false => Err(refuse("no such pair is installed")),
+            })),
+            SaOp::SetPolicies(policies) => SaAnswer::Done(result.map(|()| self.policies = policies)),
+        };
+        self.tell(DriverMessage::Answer(ask, answer));
+    }
+}
+
+fn move_sa(spec: &mut SaSpec, source: SocketAddr, destination: SocketAddr) {
+    (spec.source, spec.destination) = (source.ip(), destination.ip());
+    if let Some(encapsulation) = &mut spec.encapsulation {
+        (encapsulation.source_port, encapsulation.destination_port) = (source.port(), destination.port());
+    }
+}
+
+impl SaDriver for MemoryDriver {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: NAME,
+            ah: true,
+            transport: true,
+            udp_encapsulation: true,
+            owns_encapsulation: true,
+            description: "memory: protects nothing".to_owned(),
+        }
+    }
+
+    fn submit(&mut self, ask: AskId, operation: SaOp) {
+        let mut state = lock(&self.state);
+        state.records.push(Record { ask, kind: Kind::of(&operation), object: object(&operation) });
+        if state.lost {
+            return;
+        }
+        if state.on_demand {
+            state.waiting.push_back((ask, operation));
+        } else {
+            state.run(ask, operation);
+        }
+    }
+
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<DriverMessage> {
+        let mut state = lock(&self.state);
+        match state.messages.pop_front() {
+            Some(message) => Poll::Ready(message),
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

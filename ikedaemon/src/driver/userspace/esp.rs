@@ -1,0 +1,241 @@
+//! ESP itself (RFC 4303): from a payload to the octets behind the IP header, and back.
+use ikecore::crypto::cipher::{CipherAlg, CipherKey};
+use ikecore::crypto::error::CryptoError;
+use ikecore::crypto::esp::{AesGcm16, IcvKey, Integrity};
+use ikecore::ids::Spi;
+use ikecore::proposal::suite::{EspCipher, IpsecSuite};
+use zeroize::Zeroize as _;
+
+#[cfg(test)]
+mod tests;
+
+/// Octets of SPI and sequence number.
+const HEADER: usize = 8;
+/// Octets of an explicit IV of AES-GCM (RFC 4106 §3.1).
+const GCM_IV: usize = 8;
+/// Octets of the salt, the end of AES-GCM's keying material (RFC 4106 §8.1).
+const GCM_SALT: usize = 4;
+
+/// The algorithms of one SA with their keys.
+#[derive(Debug)]
+pub(super) enum Transform {
+    /// A cipher, or none, and an integrity algorithm.
+    Combined {
+        /// `None`: NULL (RFC 2410).
+        cipher: Option<CipherKey>,
+        /// The integrity algorithm's key.
+        integrity: IcvKey,
+    },
+    /// AES-GCM (RFC 4106).
+    Gcm {
+        /// The key.
+        key: AesGcm16,
+        /// The first octets of every nonce.
+        salt: [u8; GCM_SALT],
+    },
+}
+
+/// Why a packet was not opened.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    /// Too short, or no whole number of blocks.
+    #[error("a length of {0} octets is impossible")]
+    Length(usize),
+    /// Forged, damaged or for other keys.
+    #[error("the integrity check failed")]
+    Integrity,
+    /// Not 1, 2, 3, ... (RFC 4303 §2.4).
+    #[error("the padding is wrong")]
+    Padding,
+    /// The library failed.
+    #[error(transparent)]
+    Crypto(CryptoError),
+}
+
+/// What a packet held.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The protocol of the payload.
+    pub(super) next_header: u8,
+    /// The payload.
+    pub(super) payload: Vec<u8>,
+}
+
+/// SPI and sequence number of a packet.
+pub(super) fn header(packet: &[u8]) -> Option<(Spi, u32)> {
+    let (spi, rest) = packet.split_first_chunk()?;
+    let sequence = rest.first_chunk()?;
+    Some((Spi(u32::from_be_bytes(*spi)), u32::from_be_bytes(*sequence)))
+}
+
+impl Transform {
+    /// Prepares the keys of `suite`; the error says what does not fit.
+    pub(super) fn new(suite: IpsecSuite, encryption_key: &[u8], integrity_key: &[u8]) -> Result<Self, String> {
+        let IpsecSuite::Esp { cipher, integrity } = suite else {
+            return Err("AH is not implemented by this driver, which runs ESP only".to_owned());
+        };
+        let cbc = match cipher {
+            EspCipher::Null => None,
+            EspCipher::TripleDesCbc => Some(CipherAlg::TripleDes),
+            EspCipher::Aes128Cbc => Some(CipherAlg::Aes128),
+            EspCipher::Aes192Cbc => Some(CipherAlg::Aes192),
+            EspCipher::Aes256Cbc => Some(CipherAlg::Aes256),
+            EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => {
+                return Self::gcm(cipher, integrity, encryption_key, integrity_key);
+            }
+        };
+        let Some(integrity) = integrity else {
+            // RFC 4303 §1: confidentiality without integrity is not offered.
+            return Err(format!("{} without an integrity algorithm is not allowed", cipher.name()));
+        };
+        let cipher = match cbc {
+            Some(alg) => Some(CipherKey::new(alg, encryption_key).map_err(|error| error.to_string())?),
+            None if encryption_key.is_empty() => None,
+            None => return Err(format!("NULL takes no key, not one of {} octets", encryption_key.len())),
+        };
+        let integrity = IcvKey::new(integrity, integrity_key).map_err(|error| error.to_string())?;
+        Ok(Self::Combined { cipher, integrity })
+    }
+
+    fn gcm(
+        cipher: EspCipher,
+        integrity: Option<Integrity>,
+        material: &[u8],
+        integrity_key: &[u8],
+    ) -> Result<Self, String> {
+        if integrity.is_some() || !integrity_key.is_empty() {
+            return Err(format!("{} takes no integrity algorithm and no key for one", cipher.name()));
+        }
+        if material.len() != cipher.key_len() {
+            let (name, allowed) = (cipher.name(), cipher.key_len());
+            return Err(format!("{name} takes {allowed} octets of key and salt, not {}", material.len()));
+        }
+        let Some((key, salt)) = material.split_last_chunk::<GCM_SALT>() else {
+            return Err("no salt".to_owned());
+        };
+        Ok(Self::Gcm { key: AesGcm16::new(key).map_err(|error| error.to_string())?, salt: *salt })
+    }
+
+    /// Octets of the IV in each packet.
+    pub(super) const fn iv_len(&self) -> usize {
+        match self {
+            Self::Combined { cipher: Some(cipher), .. } => cipher.alg().block_len(),
+            Self::Combined { cipher: None, .. } => 0,
+            Self::Gcm { .. } => GCM_IV,
+        }
+    }
+
+    /// True if an IV must be unpredictable (CBC; RFC 3602 §3), false if a counter does.
+    pub(super) const fn wants_random_iv(&self) -> bool {
+        matches!(self, Self::Combined { cipher: Some(_), .. })
+    }
+
+    /// The encrypted part is a multiple of this many octets (RFC 4303 §2.4).
+    const fn alignment(&self) -> usize {
+        match self {
+            Self::Combined { cipher: Some(cipher), .. } => cipher.alg().block_len(),
+            Self::Combined { cipher: None, .. } | Self::Gcm { .. } => 4,
+        }
+    }
+
+    const fn icv_len(&self) -> usize {
+        match self {
+            Self::Combined { integrity, .. } => integrity.alg().icv_len(),
+            Self::Gcm { .. } => AesGcm16::ICV_LEN,
+        }
+    }
+
+    /// The packet from its SPI on. `iv` is [`Self::iv_len`] octets; a sequence number or a GCM IV must never come twice
+    /// with one key.
+    pub(super) fn seal(
+        &self,
+        spi: Spi,
+        sequence: u32,
+        iv: &[u8],
+        next_header: u8,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        let mut packet = Vec::with_capacity(HEADER + iv.len() + payload.len() + 2 * 16 + self.icv_len());
+        packet.extend_from_slice(&spi.0.to_be_bytes());
+        packet.extend_from_slice(&sequence.to_be_bytes());
+        packet.extend_from_slice(iv);
+        packet.extend_from_slice(payload);
+        let alignment = self.alignment();
+        let padding = (alignment - (payload.len() + 2) % alignment) % alignment;
+        // RFC 4303 §2.4: the padding is 1, 2, 3, ...
+        packet.extend((1..=padding).map_while(|octet| u8::try_from(octet).ok()));
+        packet.extend(u8::try_from(padding).ok());
+        packet.push(next_header);
+        let (clear, text) = packet.split_at_mut(HEADER + iv.len());
+        match self {
+            Self::Combined { cipher, integrity } => {
+                if let Some(cipher) = cipher {
+                    cipher.encrypt(iv, text)?;
+                }
+                let icv = integrity.sign(&[&packet]);
+                packet.extend_from_slice(icv.as_ref());
+            }
+            Self::Gcm { key, salt } => {
+                let nonce = gcm_nonce(salt, iv)?;
+                // RFC 4106 §5: SPI and sequence number are authenticated with the text.
+                let (aad, _) = clear.split_at(HEADER.min(clear.len()));
+                let icv = key.seal(&nonce, aad, text)?;
+                packet.extend_from_slice(&icv);
+            }
+        }
+        Ok(packet)
+    }
+
+    /// Verifies and decrypts a packet from its SPI on. Nothing is decrypted before the ICV was verified.
+    pub(super) fn open(&self, packet: &[u8]) -> Result<Opened, OpenError> {
+        let length = || OpenError::Length(packet.len());
+        let (signed, icv) =
+            packet.len().checked_sub(self.icv_len()).map(|at| packet.split_at(at)).ok_or_else(length)?;
+        let (head, rest) = signed.split_at_checked(HEADER).ok_or_else(length)?;
+        let (iv, text) = rest.split_at_checked(self.iv_len()).ok_or_else(length)?;
+        if text.len() < 2 || !text.len().is_multiple_of(self.alignment()) {
+            return Err(length());
+        }
+        let mut payload = text.to_vec();
+        match self {
+            Self::Combined { cipher, integrity } => {
+                if !integrity.verify(&[signed], icv) {
+                    return Err(OpenError::Integrity);
+                }
+                if let Some(cipher) = cipher {
+                    cipher.decrypt(iv, &mut payload).map_err(OpenError::Crypto)?;
+                }
+            }
+            Self::Gcm { key, salt } => {
+                let nonce = gcm_nonce(salt, iv).map_err(OpenError::Crypto)?;
+                key.open(&nonce, head, &mut payload, icv).map_err(|error| match error {
+                    CryptoError::Integrity { .. } => OpenError::Integrity,
+                    other => OpenError::Crypto(other),
+                })?;
+            }
+        }
+        let next_header = payload.pop().ok_or_else(length)?;
+        let padding = usize::from(payload.pop().ok_or_else(length)?);
+        let end = payload.len().checked_sub(padding).ok_or(OpenError::Padding)?;
+        let pad = payload.get(end..).unwrap_or_default();
+        // RFC 4303 §2.4: the receiver SHOULD inspect the padding.
+        if !pad.iter().zip(1_u8..).all(|(octet, expected)| *octet == expected) {
+            return Err(OpenError::Padding);
+        }
+        payload.truncate(end);
+        Ok(Opened { next_header, payload })
+    }
+}
+
+impl Drop for Transform {
+    fn drop(&mut self) {
+        if let Self::Gcm { salt, .. } = self {
+            salt.zeroize();
+        }
+    }
+}
+
+fn gcm_nonce(salt: &[u8; GCM_SALT], iv: &[u8]) -> Result<[u8; AesGcm16::NONCE_LEN], CryptoError> {
+    let wrong = CryptoError::IvLength { algorithm: "AES-GCM-16", got: iv.len(), allowed: GCM_IV };
+    [salt.as_slice(), iv].concat().try_into().map_err(|_| wrong)
+}

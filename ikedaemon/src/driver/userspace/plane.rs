@@ -1,0 +1,309 @@
+//! The data path: what happens to each packet, without any I/O. Effects are queued, and taken by the worker.
+use super::esp::{self, OpenError};
+use super::hold::Hold;
+use super::packet::{HOP_LIMIT, NewHeader, Packet, leave_tunnel, protocol, renew_upper_checksum, tunnel_header};
+use super::reassembly::Reassembly;
+use super::sa::{Age, Pair, Sa};
+use super::spd::Spd;
+use crate::driver::DriverMessage;
+use ikecore::ids::{IpsecSaId, Spi};
+use ikecore::policy::selector::Flow;
+use ikecore::proposal::suite::Mode;
+use ikecore::rng::SecureRandom;
+use ikecore::sa::driver::{Acquire, Expire, Mapping, SaName, TrafficAction, TrafficPolicy};
+use ikecore::time::Time;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+mod control;
+#[cfg(test)]
+mod tests;
+
+/// What the worker has to do.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// Send this IP packet; it must not come back.
+    Network(Vec<u8>),
+    /// Give this IP packet to the host.
+    Host(Vec<u8>),
+    /// Tell the engine.
+    Message(DriverMessage),
+}
+
+/// How an ESP packet arrived.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// The outer source, and its port if it came in UDP.
+    pub(super) source: SocketAddr,
+    /// The outer destination, and its port.
+    pub(super) destination: SocketAddr,
+    /// The outer DSCP and ECN.
+    pub(super) traffic_class: u8,
+    /// The outer TTL or hop limit.
+    pub(super) hop_limit: u8,
+    /// It came in UDP.
+    pub(super) in_udp: bool,
+}
+
+impl Arrival {
+    /// A datagram of the NAT-T socket, of whose IP header nothing is known but the addresses.
+    pub(super) const fn in_udp(source: SocketAddr, destination: SocketAddr) -> Self {
+        Self { source, destination, traffic_class: 0, hop_limit: HOP_LIMIT, in_udp: true }
+    }
+
+    /// A packet of a raw socket.
+    pub(super) const fn raw(source: IpAddr, destination: IpAddr, traffic_class: u8, hop_limit: u8) -> Self {
+        let (source, destination) = (SocketAddr::new(source, 0), SocketAddr::new(destination, 0));
+        Self { source, destination, traffic_class, hop_limit, in_udp: false }
+    }
+}
+
+/// All state of the data path.
+pub(super) struct Plane {
+    random: Box<dyn SecureRandom>,
+    spd: Spd,
+    pairs: BTreeMap<IpsecSaId, Pair>,
+    /// Inbound SAs by destination and SPI.
+    arrivals: BTreeMap<(IpAddr, Spi), IpsecSaId>,
+    /// SPIs that were given out and wait for their SA.
+    reserved: BTreeMap<(IpAddr, Spi), SaName>,
+    hold: Hold,
+    reassembly: Reassembly,
+    effects: VecDeque<Effect>,
+    serial: u64,
+}
+
+impl Plane {
+    /// A data path without policies.
+    pub(super) fn new(random: Box<dyn SecureRandom>) -> Self {
+        Self {
+            random,
+            spd: Spd::default(),
+            pairs: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            hold: Hold::default(),
+            reassembly: Reassembly::default(),
+            effects: VecDeque::new(),
+            serial: 0,
+        }
+    }
+
+    /// The next effect, in the order of what happened.
+    pub(super) fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// The policies.
+    pub(super) const fn spd(&self) -> &Spd {
+        &self.spd
+    }
+
+    /// True if time changes nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pairs.is_empty() && self.hold.is_empty() && self.reassembly.is_empty()
+    }
+
+    /// A packet of this host, or one that it forwards, came to the device.
+    pub(super) fn from_host(&mut self, now: Time, octets: &[u8]) {
+        let Some(packet) = Packet::parse(octets) else { return };
+        // What belongs to one link was never meant for the peer.
+        if packet.is_link_scoped() {
+            return;
+        }
+        let flow = packet.outbound_flow();
+        let policy = match self.spd.find(&flow) {
+            Some(policy) => *policy,
+            None => return self.effects.push_back(Effect::Network(packet.octets.to_vec())),
+        };
+        match policy.action {
+            TrafficAction::Permit => self.effects.push_back(Effect::Network(packet.octets.to_vec())),
+            TrafficAction::Block => {}
+            TrafficAction::Protect { mode, .. } => {
+                // RFC 4303 §3.3.4: transport mode applies to whole packets only.
+                if mode == Mode::Transport && packet.fragment.is_some() {
+                    if let Some(whole) = self.reassembly.add(now, &packet) {
+                        self.from_host(now, &whole);
+                    }
+                    return;
+                }
+                match self.outbound_sa(&flow, &policy) {
+                    Some(id) => self.protect(now, id, &packet),
+                    None => self.acquire(now, flow, &policy, packet.octets),
+                }
+            }
+        }
+    }
+
+    /// The newest SA for a packet of `flow`.
+    fn outbound_sa(&self, flow: &Flow, policy: &TrafficPolicy) -> Option<IpsecSaId> {
+        let TrafficAction::Protect { protocol, mode, endpoints, .. } = policy.action else { return None };
+        let fits = |sa: &Sa| {
+            let peer = endpoints.map_or(flow.remote, |(_, peer)| peer);
+            !sa.ended
+                && sa.name.protocol == protocol
+                && sa.reqid == policy.reqid
+                && sa.mode == mode
+                && sa.selector.matches(flow)
+                // Behind a NAT the peer's address is what it seems to be.
+                && (sa.name.destination == peer || sa.encapsulation.is_some())
+        };
+        let fitting = self.pairs.iter().filter(|(_, pair)| fits(&pair.outbound));
+        fitting.max_by_key(|(_, pair)| pair.serial).map(|(id, _)| *id)
+    }
+
+    fn acquire(&mut self, now: Time, flow: Flow, policy: &TrafficPolicy, octets: &[u8]) {
+        self.hold.keep(now, flow, octets);
+        if self.hold.may_ask(now, flow, policy.reqid) {
+            self.tell(DriverMessage::Acquire(Acquire { flow, reqid: policy.reqid }));
+        }
+    }
+
+    fn protect(&mut self, now: Time, id: IpsecSaId, packet: &Packet<'_>) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let sa = &mut pair.outbound;
+        let (next_header, payload) = match sa.mode {
+            Mode::Transport => (packet.protocol, packet.payload()),
+            Mode::Tunnel if packet.source.is_ipv4() => (protocol::IPV4, packet.octets),
+            Mode::Tunnel => (protocol::IPV6, packet.octets),
+        };
+        let Some(sequence) = pair.sequence.checked_add(1) else { return };
+        let mut room = [0_u8; 16];
+        let Some(iv) = room.get_mut(..sa.transform.iv_len()) else { return };
+        if sa.transform.wants_random_iv() {
+            // Without randomness nothing can be sent.
+            if self.random.fill(iv).is_err() {
+                return;
+            }
+        } else {
+            // RFC 4106 §3.1: the counter is the sequence number, which never repeats.
+            iv.iter_mut().zip(u64::from(sequence).to_be_bytes()).for_each(|(to, from)| *to = from);
+        }
+        let Ok(sealed) = sa.transform.seal(sa.name.spi, sequence, iv, next_header, payload) else { return };
+        pair.sequence = sequence;
+        let octets = payload.len();
+        let effect = match (sa.encapsulation, sa.mode) {
+            (Some(encapsulation), _) => Some(Effect::Message(DriverMessage::SendEncapsulated {
+                local: SocketAddr::new(sa.source, encapsulation.source_port),
+                remote: SocketAddr::new(sa.name.destination, encapsulation.destination_port),
+                packet: sealed.into(),
+            })),
+            (None, Mode::Transport) => packet.replace_payload(protocol::ESP, &sealed).map(Effect::Network),
+            (None, Mode::Tunnel) => {
+                tunnel_header(packet, sa.source, sa.name.destination).packet(&sealed).map(Effect::Network)
+            }
+        };
+        // A packet that became too long for IP is not sent, and its number is not used again.
+        let Some(effect) = effect else { return };
+        sa.count(octets);
+        let (name, age) = (sa.name, sa.age(now, sequence));
+        self.effects.push_back(effect);
+        self.tell_age(name, age);
+    }
+
+    /// An ESP packet, from its SPI on, came from the network.
+    pub(super) fn from_network(&mut self, now: Time, arrival: &Arrival, packet: &[u8]) {
+        let Some((spi, sequence)) = esp::header(packet) else { return };
+        let Some(&id) = self.arrivals.get(&(arrival.destination.ip(), spi)) else { return };
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let sa = &mut pair.inbound;
+        if sa.ended || sa.encapsulation.is_some() != arrival.in_udp {
+            return;
+        }
+        // RFC 4303 §3.4.3: checked before the ICV, moved after it.
+        if !pair.window.is_new(sequence) {
+            pair.replays += 1;
+            return;
+        }
+        let opened = match sa.transform.open(packet) {
+            Ok(opened) => opened,
+            Err(error) => {
+                if error == OpenError::Integrity {
+                    pair.integrity_failures += 1;
+                }
+                return;
+            }
+        };
+        pair.window.note(sequence);
+        let octets = opened.payload.len();
+        let (mode, selector, in_udp) = (sa.mode, sa.selector, sa.encapsulation.is_some());
+        let inner = match (mode, opened.next_header) {
+            // RFC 4303 §2.6: dummy packets are dropped without a word.
+            (_, protocol::NONE) => None,
+            (Mode::Transport, next_header) => {
+                let header = NewHeader {
+                    source: arrival.source.ip(),
+                    destination: arrival.destination.ip(),
+                    traffic_class: arrival.traffic_class,
+                    hop_limit: arrival.hop_limit,
+                    dont_fragment: false,
+                    protocol: next_header,
+                };
+                let mut inner = header.packet(&opened.payload);
+                if let Some(inner) = inner.as_mut().filter(|_| in_udp) {
+                    renew_upper_checksum(inner);
+                }
+                inner
+            }
+            (Mode::Tunnel, protocol::IPV4 | protocol::IPV6) => leave_tunnel(opened.payload, arrival.traffic_class),
+            (Mode::Tunnel, _) => None,
+        };
+        sa.count(octets);
+        let (name, age) = (sa.name, sa.age(now, 0));
+        if in_udp {
+            self.note_mapping(id, arrival.source);
+        }
+        self.tell_age(name, age);
+        // RFC 4301 §5.2 step 4: the packet must be one that the SA is for.
+        let fits = |inner: &Vec<u8>| {
+            Packet::parse(inner).is_some_and(|packet| {
+                let version = if packet.source.is_ipv4() { protocol::IPV4 } else { protocol::IPV6 };
+                (mode == Mode::Transport || version == opened.next_header) && selector.matches(&packet.inbound_flow())
+            })
+        };
+        if let Some(inner) = inner.filter(fits) {
+            self.effects.push_back(Effect::Host(inner));
+        }
+    }
+
+    /// Tells once where the peer's packets come from now, if that is not where this host's go to.
+    fn note_mapping(&mut self, id: IpsecSaId, remote: SocketAddr) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let Some(encapsulation) = pair.outbound.encapsulation else { return };
+        let known = SocketAddr::new(pair.outbound.name.destination, encapsulation.destination_port);
+        if remote == known {
+            pair.mapping = None;
+        } else if pair.mapping != Some(remote) {
+            pair.mapping = Some(remote);
+            let sa = pair.inbound.name;
+            self.tell(DriverMessage::Mapping(Mapping { sa, remote }));
+        }
+    }
+
+    /// Lets time pass.
+    pub(super) fn tick(&mut self, now: Time) {
+        self.hold.drop_old(now);
+        self.reassembly.drop_old(now);
+        let mut aged = Vec::new();
+        for pair in self.pairs.values_mut() {
+            let sequence = pair.sequence;
+            aged.push((pair.inbound.name, pair.inbound.age(now, 0)));
+            aged.push((pair.outbound.name, pair.outbound.age(now, sequence)));
+        }
+        for (name, age) in aged {
+            self.tell_age(name, age);
+        }
+    }
+
+    fn tell_age(&mut self, sa: SaName, age: Age) {
+        match age {
+            Age::Same => {}
+            Age::Soft => self.tell(DriverMessage::Expire(Expire { sa, hard: false })),
+            Age::Hard => self.tell(DriverMessage::Expire(Expire { sa, hard: true })),
+        }
+    }
+
+    fn tell(&mut self, message: DriverMessage) {
+        self.effects.push_back(Effect::Message(message));
+    }
+}

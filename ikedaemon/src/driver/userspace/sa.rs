@@ -1,0 +1,129 @@
+//! The SAs of the data path: keys, numbers, limits and counters of one pair.
+use super::esp::Transform;
+use super::replay::ReplayWindow;
+use ikecore::policy::selector::Selector;
+use ikecore::proposal::suite::{Lifetime, Mode};
+use ikecore::sa::driver::{SaName, SaSpec, UdpEncapsulation};
+use ikecore::time::Time;
+use std::net::IpAddr;
+
+/// The sequence number at which a new SA is asked for although no lifetime is over: a sixteenth is left.
+const SEQUENCE_SOFT: u32 = 0xf000_0000;
+
+/// How far an SA's life went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Age {
+    /// No limit reached, or none that was not reached before.
+    Same,
+    /// Time for a new one.
+    Soft,
+    /// It has ended.
+    Hard,
+}
+
+/// What both directions have.
+#[derive(Debug)]
+pub(super) struct Sa {
+    /// Its name; the destination moves with [`Self::destination`].
+    pub(super) name: SaName,
+    /// The mode.
+    pub(super) mode: Mode,
+    /// The outer source.
+    pub(super) source: IpAddr,
+    /// Which traffic.
+    pub(super) selector: Selector,
+    /// ESP in UDP.
+    pub(super) encapsulation: Option<UdpEncapsulation>,
+    /// Ties it to policies.
+    pub(super) reqid: u32,
+    /// The keys.
+    pub(super) transform: Transform,
+    /// Octets of packets before protection.
+    pub(super) octets: u64,
+    /// Packets.
+    pub(super) packets: u64,
+    /// Set for ever when the hard limit is reached.
+    pub(super) ended: bool,
+    soft_told: bool,
+    soft: Lifetime,
+    hard: Lifetime,
+    born: Time,
+}
+
+impl Sa {
+    /// Prepares an SA; the error says what does not fit.
+    pub(super) fn new(spec: &SaSpec, now: Time) -> Result<Self, String> {
+        let transform = Transform::new(spec.suite, spec.encryption_key.expose(), spec.integrity_key.expose())?;
+        if spec.source.is_ipv4() != spec.destination.is_ipv4() {
+            return Err(format!("the addresses {} and {} are of two families", spec.source, spec.destination));
+        }
+        if spec.selector.local.address().is_ipv4() != spec.selector.remote.address().is_ipv4() {
+            return Err(format!("the selector {} has two families", spec.selector));
+        }
+        Ok(Self {
+            name: SaName { protocol: spec.suite.protocol(), destination: spec.destination, spi: spec.spi },
+            mode: spec.mode,
+            source: spec.source,
+            selector: spec.selector,
+            encapsulation: spec.encapsulation,
+            reqid: spec.reqid,
+            transform,
+            octets: 0,
+            packets: 0,
+            ended: false,
+            soft_told: false,
+            soft: spec.soft,
+            hard: spec.hard,
+            born: now,
+        })
+    }
+
+    /// Counts one packet.
+    pub(super) fn count(&mut self, octets: usize) {
+        self.octets = self.octets.saturating_add(u64::try_from(octets).unwrap_or(u64::MAX));
+        self.packets = self.packets.saturating_add(1);
+    }
+
+    /// Looks whether a limit was reached; each is told once.
+    pub(super) fn age(&mut self, now: Time, sequence: u32) -> Age {
+        let lived = now.since(self.born).as_secs();
+        let reached = |limit: Lifetime| {
+            (limit.seconds != 0 && lived >= u64::from(limit.seconds))
+                || (limit.kilobytes != 0 && self.octets >= u64::from(limit.kilobytes) * 1024)
+        };
+        if self.ended {
+            return Age::Same;
+        }
+        // RFC 4303 §3.3.3: the sequence number never cycles.
+        if reached(self.hard) || sequence == u32::MAX {
+            self.ended = true;
+            return Age::Hard;
+        }
+        if !self.soft_told && (reached(self.soft) || sequence >= SEQUENCE_SOFT) {
+            self.soft_told = true;
+            return Age::Soft;
+        }
+        Age::Same
+    }
+}
+
+/// A pair of SAs.
+#[derive(Debug)]
+pub(super) struct Pair {
+    /// For packets that arrive.
+    pub(super) inbound: Sa,
+    /// For packets that leave.
+    pub(super) outbound: Sa,
+    /// The number of the last packet that left; 0: none.
+    pub(super) sequence: u32,
+    /// What arrived.
+    pub(super) window: ReplayWindow,
+    /// Packets dropped as replays.
+    pub(super) replays: u64,
+    /// Packets dropped as forged.
+    pub(super) integrity_failures: u64,
+    /// The mapping last told.
+    pub(super) mapping: Option<std::net::SocketAddr>,
+    /// The place in the order of installations.
+    pub(super) serial: u64,
+}

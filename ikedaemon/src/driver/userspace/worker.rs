@@ -1,0 +1,246 @@
+//! The thread that moves packets: it owns the data path, the device, the sockets, and what was changed in the kernel.
+use super::device::{Device, RawSockets, Tun, Wires};
+use super::filter::Filter;
+use super::plane::{Arrival, Effect, Plane};
+use super::routing::{Routing, local_addresses};
+use super::{NAME, packet};
+use crate::driver::DriverMessage;
+use bytes::Bytes;
+use ikecore::ids::{AskId, IpsecSaId};
+use ikecore::sa::driver::{DriverError, SaAnswer, SaOp};
+use ikecore::time::Time;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// How often limits are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// Packets of one source that are handled before others get their turn.
+const BATCH: usize = 64;
+/// Larger than any IP packet.
+const ROOM: usize = 1 << 16;
+/// How long the list of this host's addresses is believed.
+const ADDRESSES_LIVE: Duration = Duration::from_secs(1);
+
+/// What the driver's handle asks for.
+pub(super) enum Request {
+    /// An operation of the engine.
+    Operation(AskId, SaOp),
+}
+
+/// An ESP packet that came in UDP.
+pub(super) struct Encapsulated {
+    /// This host's address and port.
+    pub(super) local: SocketAddr,
+    /// The peer's.
+    pub(super) remote: SocketAddr,
+    /// From the SPI on.
+    pub(super) packet: Bytes,
+}
+
+/// The ends of the channels to the handle.
+pub(super) struct Channels {
+    /// Operations. Its closing ends the worker.
+    pub(super) requests: mpsc::UnboundedReceiver<Request>,
+    /// ESP in UDP.
+    pub(super) encapsulated: mpsc::Receiver<Encapsulated>,
+    /// What the engine is told.
+    pub(super) messages: mpsc::UnboundedSender<DriverMessage>,
+    /// Packets to send in UDP; those that find no room are dropped.
+    pub(super) outgoing: mpsc::Sender<DriverMessage>,
+}
+
+/// All that the worker owns. On drop, the routes go before the device that they lead to.
+pub(super) struct Parts {
+    /// The data path.
+    pub(super) plane: Plane,
+    /// Rules and routes.
+    pub(super) routing: Routing,
+    /// The kernel's policies, where it has any.
+    pub(super) filter: Option<Filter>,
+    /// The device.
+    pub(super) tun: Tun,
+    /// The sockets.
+    pub(super) sockets: RawSockets,
+}
+
+struct Worker {
+    plane: Plane,
+    routing: Routing,
+    filter: Option<Filter>,
+    device: Device,
+    wires: Wires,
+    messages: mpsc::UnboundedSender<DriverMessage>,
+    outgoing: mpsc::Sender<DriverMessage>,
+    origin: Instant,
+    addresses: BTreeSet<IpAddr>,
+    addresses_read: Option<Instant>,
+}
+
+/// Runs until the handle is dropped or the device is lost.
+pub(super) fn run(parts: Parts, channels: Channels) {
+    let messages = channels.messages.clone();
+    let result = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+        runtime.block_on(async {
+            let Parts { plane, routing, filter, tun, sockets } = parts;
+            let mut worker = Worker {
+                plane,
+                routing,
+                filter,
+                device: Device::new(tun)?,
+                wires: Wires::new(sockets)?,
+                messages: channels.messages,
+                outgoing: channels.outgoing,
+                origin: Instant::now(),
+                addresses: BTreeSet::new(),
+                addresses_read: None,
+            };
+            worker.serve(channels.requests, channels.encapsulated).await
+        })
+    });
+    if let Err(error) = result {
+        let _ = messages.send(DriverMessage::Lost(format!("{NAME}: {error}")));
+    }
+}
+
+impl Worker {
+    fn now(&self) -> Time {
+        Time::from_micros(u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    async fn serve(
+        &mut self,
+        mut requests: mpsc::UnboundedReceiver<Request>,
+        mut encapsulated: mpsc::Receiver<Encapsulated>,
+    ) -> io::Result<()> {
+        let mut room = vec![0; ROOM];
+        let mut more = vec![0; ROOM];
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                request = requests.recv() => match request {
+                    Some(Request::Operation(ask, operation)) => self.operate(ask, operation),
+                    None => return Ok(()),
+                },
+                read = self.device.read(&mut room) => {
+                    let read = read?;
+                    self.plane.from_host(self.now(), room.get(..read).unwrap_or_default());
+                    for _ in 1..BATCH {
+                        let Some(read) = self.device.read_more(&mut more) else { break };
+                        self.plane.from_host(self.now(), more.get(..read).unwrap_or_default());
+                    }
+                }
+                ready = self.wires.wait_v4() => {
+                    ready?;
+                    self.receive(|wires, room| wires.receive_v4(room), &mut more);
+                }
+                ready = self.wires.wait_v6() => {
+                    ready?;
+                    self.receive(|wires, room| wires.receive_v6(room), &mut more);
+                }
+                Some(Encapsulated { local, remote, packet }) = encapsulated.recv() => {
+                    self.plane.from_network(self.now(), &Arrival::in_udp(remote, local), &packet);
+                }
+                _ = ticks.tick(), if !self.plane.is_idle() => self.plane.tick(self.now()),
+            }
+            self.take_effects();
+        }
+    }
+
+    fn receive(
+        &mut self,
+        mut next: impl FnMut(&Wires, &mut [u8]) -> io::Result<Option<super::device::Received>>,
+        room: &mut [u8],
+    ) {
+        for _ in 0..BATCH {
+            match next(&self.wires, room) {
+                Ok(Some(received)) => {
+                    let packet = room.get(received.start..received.end).unwrap_or_default();
+                    self.plane.from_network(self.now(), &received.arrival, packet);
+                }
+                Ok(None) => {}
+                // Nothing more, or an error that a sender of ICMP provoked: the next packet tells.
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn operate(&mut self, ask: AskId, operation: SaOp) {
+        let installed = match &operation {
+            SaOp::Install(pair) => Some(pair.id),
+            _ => None,
+        };
+        let changes = matches!(operation, SaOp::Install(_) | SaOp::Delete { .. } | SaOp::SetPolicies(_));
+        let mut answer = self.plane.apply(self.now(), operation);
+        if changes && matches!(answer, SaAnswer::Done(Ok(()))) {
+            if let Err(reason) = self.follow_policies() {
+                answer = self.undo(installed, reason);
+            }
+        }
+        let _ = self.messages.send(DriverMessage::Answer(ask, answer));
+        if installed.is_some() {
+            self.plane.release_held(self.now());
+        }
+    }
+
+    /// Routes and the kernel's policies follow the policies of the data path.
+    fn follow_policies(&mut self) -> Result<(), String> {
+        let spd = self.plane.spd();
+        self.routing.set_captures(&spd.captures())?;
+        match &mut self.filter {
+            Some(filter) => filter
+                .set_policies(spd.in_order())
+                .map_err(|error| format!("have the kernel refuse clear text: {error}")),
+            None => Ok(()),
+        }
+    }
+
+    fn undo(&mut self, installed: Option<IpsecSaId>, reason: String) -> SaAnswer {
+        let operation = match installed {
+            Some(id) => {
+                self.plane.remove(id);
+                // What was there before fitted.
+                let _ = self.follow_policies();
+                format!("route the traffic of {id}")
+            }
+            None => "route the traffic of the policies".to_owned(),
+        };
+        SaAnswer::Done(Err(DriverError { driver: NAME, operation, reason }))
+    }
+
+    fn take_effects(&mut self) {
+        while let Some(effect) = self.plane.next_effect() {
+            match effect {
+                Effect::Network(packet) => self.wires.send(&packet),
+                Effect::Host(packet) => self.give_to_host(&packet),
+                // Sending is allowed to lose packets; telling is not.
+                Effect::Message(message @ DriverMessage::SendEncapsulated { .. }) => {
+                    let _ = self.outgoing.try_send(message);
+                }
+                Effect::Message(message) => {
+                    let _ = self.messages.send(message);
+                }
+            }
+        }
+    }
+
+    fn give_to_host(&mut self, octets: &[u8]) {
+        let Some(packet) = packet::Packet::parse(octets) else { return };
+        if packet.source.is_ipv6() && self.is_own(packet.destination) {
+            self.wires.inject(packet.destination, octets);
+        } else {
+            self.device.write(octets);
+        }
+    }
+
+    fn is_own(&mut self, address: IpAddr) -> bool {
+        if self.addresses_read.is_none_or(|read| read.elapsed() > ADDRESSES_LIVE) {
+            self.addresses = local_addresses();
+            self.addresses_read = Some(Instant::now());
+        }
+        self.addresses.contains(&address)
+    }
+}

@@ -1,0 +1,362 @@
+//! The userspace driver between two hosts: real packets, seen on the wire from outside.
+//!
+//! The SAs are installed by hand, with the same keys at both ends.
+
+mod userspace_hosts;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ikecore::proposal::suite::Mode;
+use ikecore::sa::driver::{SaAnswer, SaOp};
+use ikedaemon::driver::DriverMessage;
+use ikedaemon::driver::userspace::{PRIORITY, TABLE, probe};
+use tests::capture::{Capture, Kind};
+use tests::netns::{A, B, World};
+use userspace_hosts::{Encapsulated, Host, Link, both};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many packets of a kind were on the wire.
+fn count(capture: &Capture, kind: Kind) -> usize {
+    capture.packets().iter().filter(|packet| packet.kind == kind).count()
+}
+
+fn selected(link: &Link) -> (String, String) {
+    (link.local.address().to_string(), link.remote.address().to_string())
+}
+
+/// Pings through `link` and looks at the wire.
+#[track_caller]
+fn check_protected(link: &Link, wire: Kind) {
+    let world = World::new();
+    let (a, b) = both(&world, link);
+    assert!(matches!(a.operate(SaOp::Install(Box::new(link.pair(1)))), SaAnswer::Done(Ok(()))));
+    assert!(matches!(b.operate(SaOp::Install(Box::new(link.turned().pair(1)))), SaAnswer::Done(Ok(()))));
+    let capture = Capture::start(&world);
+    let (from, to) = selected(link);
+    assert_eq!(world.a.ping(&from, &to, 3), 3, "{link:?}");
+    assert_eq!(count(&capture, wire), 6, "{:?}", capture.packets());
+    assert_eq!(count(&capture, Kind::Echo), 0);
+    let usage = a.usage(1);
+    assert_eq!((usage.inbound_packets, usage.outbound_packets), (3, 3));
+    assert_eq!((usage.replays, usage.integrity_failures), (0, 0));
+    assert!(usage.inbound_octets >= 3 * 64, "{usage:?}");
+}
+
+#[test]
+fn transport_mode_over_ipv4() {
+    check_protected(&Link::hosts(A.wire, B.wire, Mode::Transport), Kind::Esp);
+}
+
+#[test]
+fn transport_mode_over_ipv6() {
+    check_protected(&Link::hosts(A.wire6, B.wire6, Mode::Transport), Kind::Esp);
+}
+
+#[test]
+fn tunnel_mode_between_hosts() {
+    check_protected(&Link::hosts(A.wire, B.wire, Mode::Tunnel), Kind::Esp);
+}
+
+#[test]
+fn tunnel_mode_of_ipv4_in_ipv4() {
+    check_protected(&Link::nets((A.wire, B.wire), (A.inside, B.inside)), Kind::Esp);
+}
+
+#[test]
+fn tunnel_mode_of_ipv6_in_ipv4() {
+    check_protected(&Link::nets((A.wire, B.wire), (A.inside6, B.inside6)), Kind::Esp);
+}
+
+#[test]
+fn tunnel_mode_of_ipv4_in_ipv6() {
+    check_protected(&Link::nets((A.wire6, B.wire6), (A.inside, B.inside)), Kind::Esp);
+}
+
+#[test]
+fn tunnel_mode_of_ipv6_in_ipv6() {
+    check_protected(&Link::nets((A.wire6, B.wire6), (A.inside6, B.inside6)), Kind::Esp);
+}
+
+#[test]
+fn esp_in_udp() {
+    for mode in [Mode::Transport, Mode::Tunnel] {
+        for (a, b) in [(A.wire, B.wire), (A.wire6, B.wire6)] {
+            let mut link = Link::hosts(a, b, mode);
+            link.encapsulated = Encapsulated::Yes;
+            check_protected(&link, Kind::EspInUdp);
+        }
+    }
+}
+
+/// The first packet asks for SAs, waits for them and arrives.
+#[test]
+fn the_packet_that_acquires_is_delivered() {
+    for (from, to) in [(A.wire, B.wire), (A.wire6, B.wire6)] {
+        let world = World::new();
+        let link = Link::hosts(from, to, Mode::Transport);
+        let (a, b) = both(&world, &link);
+        let capture = Capture::start(&world);
+        let answered = std::thread::scope(|scope| {
+            let pinging = scope.spawn(|| world.a.output("ping", &["-n", "-c", "1", "-W", "4", to]));
+            let acquire = a.wait(PATIENCE, |message| match message {
+                DriverMessage::Acquire(acquire) => Some(*acquire),
+                _ => None,
+            });
+            assert_eq!((acquire.flow.local, acquire.flow.remote), (link.local.address(), link.remote.address()));
+            assert_eq!(acquire.reqid, link.reqid);
+            assert!(matches!(b.operate(SaOp::Install(Box::new(link.turned().pair(1)))), SaAnswer::Done(Ok(()))));
+            assert!(matches!(a.operate(SaOp::Install(Box::new(link.pair(1)))), SaAnswer::Done(Ok(()))));
+            pinging.join().expect("ping runs")
+        });
+        assert!(answered.status.success(), "{}", String::from_utf8_lossy(&answered.stdout));
+        assert_eq!(count(&capture, Kind::Esp), 2);
+        assert_eq!(count(&capture, Kind::Echo), 0);
+    }
+}
+
+/// Fragments are put together for transport mode, and long ESP packets are fragmented.
+#[test]
+fn long_packets() {
+    for link in [
+        Link::hosts(A.wire, B.wire, Mode::Transport),
+        Link::hosts(A.wire6, B.wire6, Mode::Transport),
+        Link::hosts(A.wire, B.wire, Mode::Tunnel),
+    ] {
+        let world = World::new();
+        let (a, b) = both(&world, &link);
+        a.operate(SaOp::Install(Box::new(link.pair(1))));
+        b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+        let (_, to) = selected(&link);
+        for size in ["1400", "4000"] {
+            let output = world.a.output("ping", &["-n", "-c", "2", "-i", "0.2", "-W", "1", "-s", size, &to]);
+            assert!(output.status.success(), "{link:?} {size}: {}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+}
+
+/// Clear text where ESP is required is refused; the sockets of IKE are exempt in both directions.
+#[test]
+fn clear_text_is_refused() {
+    for (from, to) in [(A.wire, B.wire), (A.wire6, B.wire6)] {
+        let world = World::new();
+        let link = Link::hosts(from, to, Mode::Transport);
+        assert_eq!(world.a.ping(from, to, 1), 1);
+        let b = Host::new(&world.b);
+        b.set_policies(&[link.turned().policy()]);
+        assert_eq!(world.a.ping(from, to, 2), 0);
+        // An unprotected socket of the peer reaches the exempted socket of this host, and is answered.
+        let plain = Host::socket(&world.a, &format!("{}", std::net::SocketAddr::new(link.local.address(), 500)));
+        let exempt = Host::socket(&world.b, &format!("{}", std::net::SocketAddr::new(link.remote.address(), 500)));
+        let other = Host::socket(&world.b, &format!("{}", std::net::SocketAddr::new(link.remote.address(), 501)));
+        b.prepare(&exempt);
+        for (socket, port, expected) in [(&exempt, 500, true), (&other, 501, false)] {
+            plain.send_to(b"to", (link.remote.address(), port)).expect("a datagram is sent");
+            socket.set_read_timeout(Some(Duration::from_millis(300))).expect("a socket");
+            assert_eq!(socket.recv(&mut [0; 16]).is_ok(), expected, "{to} port {port}");
+        }
+        plain.set_read_timeout(Some(Duration::from_millis(300))).expect("a socket");
+        exempt.send_to(b"fro", (link.local.address(), 500)).expect("a datagram is sent");
+        assert!(plain.recv(&mut [0; 16]).is_ok());
+        // The other socket's packets wait for an SA.
+        other.send_to(b"fro", (link.local.address(), 500)).expect("a datagram is sent");
+        assert!(plain.recv(&mut [0; 16]).is_err());
+    }
+}
+
+/// What no policy names goes its way although it enters the device with the rest.
+#[test]
+fn other_traffic_to_the_same_host_passes() {
+    for (from, to) in [(A.wire, B.wire), (A.wire6, B.wire6)] {
+        let world = World::new();
+        let mut link = Link::hosts(from, to, Mode::Transport);
+        link.protocol = 6;
+        let (a, _b) = both(&world, &link);
+        let capture = Capture::start(&world);
+        assert_eq!(world.a.ping(from, to, 3), 3);
+        assert_eq!(count(&capture, Kind::Echo), 6);
+        assert!(a.none(|message| matches!(message, DriverMessage::Acquire(_))));
+    }
+}
+
+#[test]
+fn replayed_and_forged_packets_are_counted_and_dropped() {
+    let world = World::new();
+    let link = Link::hosts(A.wire, B.wire, Mode::Transport);
+    let (a, b) = both(&world, &link);
+    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+    let capture = Capture::start(&world);
+    assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
+    let sent = capture.packets().into_iter().find(|p| p.kind == Kind::Esp && p.source == A.wire_ip()).expect("ESP");
+    drop(a);
+    let mut forged = sent.payload.clone();
+    forged[7] = 9;
+    for packet in [sent.payload.clone(), sent.payload, forged] {
+        Host::send_raw(&world.a, B.wire_ip(), &packet);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let usage = b.usage(1);
+    assert_eq!((usage.inbound_packets, usage.replays, usage.integrity_failures), (1, 2, 1));
+}
+
+#[test]
+fn an_sa_ends_after_its_octets() {
+    let world = World::new();
+    let mut link = Link::hosts(A.wire, B.wire, Mode::Transport);
+    (link.soft.kilobytes, link.hard.kilobytes) = (2, 4);
+    let (a, b) = both(&world, &link);
+    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+    let output = world.a.output("ping", &["-n", "-c", "6", "-i", "0.1", "-W", "1", "-s", "1000", B.wire]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains(" 4 received") || text.contains(" 5 received"), "{text}");
+    for hard in [false, true] {
+        a.wait(PATIENCE, |message| match message {
+            DriverMessage::Expire(expire) if expire.hard == hard => Some(()),
+            _ => None,
+        });
+    }
+    a.wait(PATIENCE, |message| matches!(message, DriverMessage::Acquire(_)).then_some(()));
+    // It is still known until it is deleted.
+    assert!(a.usage(1).outbound_octets >= 4096);
+}
+
+#[test]
+fn an_sa_ends_after_its_seconds() {
+    let world = World::new();
+    let mut link = Link::hosts(A.wire, B.wire, Mode::Transport);
+    (link.soft.seconds, link.hard.seconds) = (1, 2);
+    let (a, _b) = both(&world, &link);
+    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    for hard in [false, true] {
+        a.wait(PATIENCE, |message| match message {
+            DriverMessage::Expire(expire) if expire.hard == hard => Some(()),
+            _ => None,
+        });
+    }
+}
+
+/// Everything is removed at the end, and what a crash left is removed at the start.
+#[test]
+fn nothing_is_left() {
+    let world = World::new();
+    let left = || {
+        let rules = world.a.run("ip", &["rule"]) + &world.a.run("ip", &["-6", "rule"]);
+        let policies = world.a.run("ip", &["xfrm", "policy"]);
+        let devices = world.a.run("ip", &["-br", "link", "show", "type", "tun"]);
+        let routes = ["-4", "-6"].map(|family| {
+            let output = world.a.output("ip", &[family, "route", "show", "table", &TABLE.to_string()]);
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        });
+        let rules = rules.lines().filter(|line| line.starts_with(&format!("{PRIORITY}:"))).count();
+        (rules, policies.lines().count(), devices.lines().count(), routes.concat().lines().count())
+    };
+    world.a.ip(&[
+        &format!("rule add pref {PRIORITY} not fwmark 0x50414f55 lookup {TABLE}"),
+        &format!("route add prohibit 10.99.0.0/16 metric 4294967294 table {TABLE}"),
+    ]);
+    world.a.run("sysctl", &["-q", "net.ipv4.conf.wire0.rp_filter=1", "net.ipv4.conf.all.rp_filter=1"]);
+    let link = Link::hosts(A.wire, B.wire, Mode::Transport);
+    let link6 = Link::hosts(A.wire6, B.wire6, Mode::Transport);
+    let a = Host::new(&world.a);
+    a.set_policies(&[link.policy(), link6.policy()]);
+    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    let (rules, policies, devices, routes) = left();
+    assert_eq!((rules, devices), (2, 1));
+    assert!(policies > 0);
+    assert!(routes >= 4, "{routes}");
+    assert!(!world.a.run("ip", &["route", "show", "table", &TABLE.to_string()]).contains("10.99"));
+    assert_eq!(world.a.run("sysctl", &["-n", "net.ipv4.conf.all.rp_filter"]).trim(), "2");
+    drop(a);
+    assert_eq!(left(), (0, 0, 0, 0));
+    assert_eq!(world.a.run("sysctl", &["-n", "net.ipv4.conf.all.rp_filter"]).trim(), "1");
+    assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
+}
+
+/// Peers are heard although a strict reverse path filter was set, and a broken device lets nothing out in clear.
+#[test]
+fn strict_filters_and_lost_devices() {
+    let world = World::new();
+    for host in [&world.a, &world.b] {
+        host.run("sysctl", &["-q", "net.ipv4.conf.wire0.rp_filter=1"]);
+    }
+    let link = Link::hosts(A.wire, B.wire, Mode::Transport);
+    let (a, b) = both(&world, &link);
+    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+    assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
+    let capture = Capture::start(&world);
+    world.a.run("ip", &["link", "del", "pa0"]);
+    let lost = a.wait(PATIENCE, |message| match message {
+        DriverMessage::Lost(reason) => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(lost.starts_with("userspace: "), "{lost}");
+    assert_eq!(count(&capture, Kind::Echo), 0);
+}
+
+#[test]
+fn wrong_operations_are_refused_with_their_object() {
+    let world = World::new();
+    let link = Link::hosts(A.wire, B.wire, Mode::Transport);
+    let a = Host::new(&world.a);
+    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    let reason = |operation| match a.operate(operation) {
+        SaAnswer::Done(Err(error)) => error.to_string(),
+        SaAnswer::Usage(Err(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert!(reason(SaOp::Install(Box::new(link.pair(2)))).contains("there is an SA of this name"));
+    assert!(reason(SaOp::Query(ikecore::ids::IpsecSaId(7))).contains("no such pair"));
+    let mut ah = link.pair(3);
+    ah.inbound.suite =
+        ikecore::proposal::suite::IpsecSuite::Ah { integrity: ikecore::proposal::suite::Integrity::HmacSha1_96 };
+    assert!(reason(SaOp::Install(Box::new(ah))).contains("ESP only"));
+}
+
+/// What the driver needs is there for the root of a user namespace, too.
+#[test]
+fn works_in_a_user_namespace() {
+    if std::env::var_os("USERSPACE_PROBE").is_some() {
+        let capabilities = probe().expect("the driver can run");
+        assert_eq!(capabilities.name, "userspace");
+        let driver = ikedaemon::driver::userspace::UserspaceDriver::open().expect("the driver starts");
+        drop(driver);
+        return;
+    }
+    let own = std::env::current_exe().expect("a test has a path");
+    let output = std::process::Command::new("unshare")
+        .args(["-Urn"])
+        .arg(own)
+        .args(["--exact", "works_in_a_user_namespace", "--nocapture"])
+        .env("USERSPACE_PROBE", "1")
+        .output()
+        .expect("unshare runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+/// A peer behind a NAT that moved is noticed, and packets follow an update.
+#[test]
+fn a_new_mapping_is_told_and_followed() {
+    let world = World::new();
+    let mut link = Link::hosts(A.wire, B.wire, Mode::Tunnel);
+    link.encapsulated = Encapsulated::Yes;
+    let (a, b) = both(&world, &link);
+    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+    a.send_from(4501);
+    assert_eq!(world.a.ping(A.wire, B.wire, 1), 0, "B answers to the old port");
+    let mapping = b.wait(PATIENCE, |message| match message {
+        DriverMessage::Mapping(mapping) => Some(*mapping),
+        _ => None,
+    });
+    assert_eq!(mapping.remote, (A.wire_ip(), 4501).into());
+    let local = (B.wire.parse::<IpAddr>().expect("an address"), 4500).into();
+    let update = SaOp::Update { id: ikecore::ids::IpsecSaId(1), local, remote: mapping.remote };
+    assert!(matches!(b.operate(update), SaAnswer::Done(Ok(()))));
+    assert_eq!(world.a.ping(A.wire, B.wire, 2), 2);
+}
