@@ -116,3 +116,56 @@ impl WatchedSocket {
         self.0.poll_read_ready(context)
     }
 }
+
+/// Gives up every capability of this process but CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE, for good: also
+/// what it executes gets no others. To be called before there is a second thread: capabilities belong to threads.
+/// A capability of the three that the process does not have is not gained.
+pub fn drop_capabilities() -> io::Result<()> {
+    /// From `linux/capability.h`; the libc crate does not have them.
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: libc::c_int,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    const VERSION_3: u32 = 0x2008_0522;
+    /// CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW.
+    const KEPT: [u32; 3] = [10, 12, 13];
+    let kept = KEPT.iter().fold(0, |set, capability| set | 1u32 << capability);
+
+    let done = |result: libc::c_long| if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+    let mut header = Header { version: VERSION_3, pid: 0 };
+    // Two sets of 32 bits each.
+    let mut data = [Data::default(); 2];
+    // SAFETY: version 3 reads one header and writes two data structures; both are live and laid out as the kernel's.
+    done(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) })?;
+    // Dropping from the bounding set needs CAP_SETPCAP; who does not have it cannot gain anything by executing either,
+    // as of the flag below.
+    let [low, _] = data;
+    if low.effective & 1 << 8 != 0 {
+        for capability in (0..64).filter(|capability| !KEPT.contains(capability)) {
+            // SAFETY: takes integers only.
+            let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) };
+            if result != 0 {
+                let error = io::Error::last_os_error();
+                // This kernel has no more capabilities.
+                if error.raw_os_error() == Some(libc::EINVAL) {
+                    break;
+                }
+                return Err(error);
+            }
+        }
+    }
+    // SAFETY: takes integers only.
+    done(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into())?;
+    let narrowed = Data { effective: low.permitted & kept, permitted: low.permitted & kept, inheritable: 0 };
+    let data = [narrowed, Data::default()];
+    // SAFETY: version 3 reads one header and two data structures; both are live and laid out as the kernel's.
+    done(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) })
+}

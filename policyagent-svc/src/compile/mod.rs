@@ -8,6 +8,7 @@ mod tests;
 pub(crate) use addresses::local_addresses;
 pub(crate) use reqid::Reqids;
 
+use ikecore::policy::check::PolicyError;
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
 use ikecore::policy::selector::Prefix;
@@ -39,6 +40,9 @@ pub(crate) enum CompileError {
         /// How many it has.
         rules: usize,
     },
+    /// The rules do not fit together.
+    #[error(transparent)]
+    Database(#[from] PolicyError),
 }
 
 /// Compiles the assigned policy of `file` for a machine with `addresses`.
@@ -48,9 +52,10 @@ pub(crate) fn compile(
     reqids: &mut Reqids,
 ) -> Result<Compiled, CompileError> {
     let local_addresses = addresses.iter().copied().map(Prefix::host).collect();
-    let mut compiled =
-        Compiled { db: PolicyDb { version: 0, rules: Vec::new(), local_addresses }, warnings: file.warnings.clone() };
-    let Some(policy) = file.assigned() else { return Ok(compiled) };
+    let mut warnings = file.warnings.clone();
+    let Some(policy) = file.assigned() else {
+        return Ok(Compiled { db: PolicyDb::new(0, Vec::new(), local_addresses)?, warnings });
+    };
     let rules: Vec<&model::Rule> = policy.rules.iter().filter(|rule| rule.active).collect();
     let numbers = reqids
         .assign(rules.iter().map(|rule| rule.name.as_str()))
@@ -63,13 +68,12 @@ pub(crate) fn compile(
         quick_mode_limit: 0,
     };
     let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
-    let mut compiler =
-        Compiler { file, addresses, main_mode, quick_modes: BTreeMap::new(), warnings: &mut compiled.warnings };
-    compiled.db.rules =
+    let mut compiler = Compiler { file, addresses, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
+    let rules =
         rules.into_iter().zip(numbers).filter_map(|(rule, reqid)| compiler.rule(rule, reqid)).map(Arc::new).collect();
-    compiled.warnings.sort();
-    compiled.warnings.dedup();
-    Ok(compiled)
+    warnings.sort();
+    warnings.dedup();
+    Ok(Compiled { db: PolicyDb::new(0, rules, local_addresses)?, warnings })
 }
 
 struct Compiler<'a> {

@@ -47,6 +47,8 @@ pub(crate) enum SocketError {
 pub(crate) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// A permit a client.
+    clients: Arc<Semaphore>,
 }
 
 impl Drop for ControlSocket {
@@ -75,14 +77,13 @@ impl ControlSocket {
         let listener = UnixListener::bind(path).map_err(io)?;
         // Who connects is checked by credentials; this only keeps others from trying.
         std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self { listener, path: path.to_owned(), clients: Arc::new(Semaphore::new(CLIENTS)) })
     }
 
     /// Serves clients until the task is dropped.
     pub(crate) async fn serve(&self, service: Arc<impl Answer>) {
-        let clients = Arc::new(Semaphore::new(CLIENTS));
         loop {
-            let Ok(permit) = Arc::clone(&clients).acquire_owned().await else { return };
+            let Ok(permit) = Arc::clone(&self.clients).acquire_owned().await else { return };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let service = Arc::clone(&service);
@@ -100,6 +101,15 @@ impl ControlSocket {
                 }
             }
         }
+    }
+}
+
+impl ControlSocket {
+    /// Lets the clients that are there have their answers, for at most `patience`.
+    pub(crate) async fn farewell(&self, patience: Duration) {
+        let all = u32::try_from(CLIENTS).unwrap_or(u32::MAX);
+        // Who still talks then talks to nobody.
+        let _ = tokio::time::timeout(patience, self.clients.acquire_many(all)).await;
     }
 }
 

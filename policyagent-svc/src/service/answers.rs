@@ -7,6 +7,7 @@ use ikecore::time::Time;
 use ikedaemon::engine::{EngineGone, EngineHandle, EventStream};
 use ikedaemon::sinks::oakley::OakleyHandle;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
@@ -34,6 +35,8 @@ pub(crate) struct Service {
     pub(crate) driver: DriverReport,
     /// The policy.
     pub(crate) policy: Mutex<InForce>,
+    /// A client has told it to end.
+    pub(crate) stopping: AtomicBool,
     /// Held while a negotiation is begun by command, so that its beginning is not taken for another's.
     pub(crate) initiating: Mutex<()>,
 }
@@ -105,7 +108,13 @@ impl Service {
         Ok(reports)
     }
 
+    /// True if the engine's end is what a client wanted.
+    pub(crate) fn is_stopped_by_request(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
     async fn stop(&self) -> Reply {
+        self.stopping.store(true, Ordering::Relaxed);
         if self.engine.shutdown().await {
             Reply::done("stopped")
         } else {

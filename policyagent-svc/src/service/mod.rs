@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
@@ -58,7 +59,7 @@ pub(crate) enum RunError {
     Socket(#[from] SocketError),
     /// No driver.
     #[error(transparent)]
-    Driver(#[from] ikedaemon::driver::select::OpenError),
+    Driver(#[from] ikedaemon::driver::open::OpenError),
     /// A socket of IKE.
     #[error(transparent)]
     Bind(#[from] ikedaemon::listener::BindError),
@@ -116,7 +117,7 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for SIGINT"))?;
     let mut hangup = signal(SignalKind::hangup()).map_err(system("wait for SIGHUP"))?;
 
-    let opened = ikedaemon::driver::select::open(settings.driver)?;
+    let opened = ikedaemon::driver::open::open(settings.driver)?;
     let capabilities = opened.driver.capabilities();
     tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
     let started = Instant::now();
@@ -147,6 +148,7 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
             paths,
             driver,
             policy: Mutex::new(policy),
+            stopping: AtomicBool::new(false),
             initiating: Mutex::new(()),
         });
         notify(&[NotifyState::Ready]);

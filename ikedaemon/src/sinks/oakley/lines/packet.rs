@@ -11,7 +11,7 @@ pub(super) fn lines(context: &Context, event: &MessageEvent, out: &mut Vec<Strin
     match event {
         MessageEvent::Received { octets } => received(context, octets, out),
         MessageEvent::Decrypted { octets } => payloads(octets, Padding::Allowed, &mut processing, out),
-        MessageEvent::Sending { octets, encrypted, name: _ } => sending(context, octets, *encrypted, out),
+        MessageEvent::Sending { octets, encrypted, name } => sending(context, octets, *encrypted, name, out),
         MessageEvent::Retransmitted { message, count } => {
             let (sa, centry) = (names::sa(context), names::centry(context));
             out.push(format!("retransmit: sa = {sa} centry {centry} , count = {count}"));
@@ -53,7 +53,7 @@ fn received(context: &Context, octets: &[u8], out: &mut Vec<String>) {
     }
 }
 
-fn sending(context: &Context, octets: &[u8], encrypted: bool, out: &mut Vec<String>) {
+fn sending(context: &Context, octets: &[u8], encrypted: bool, name: &str, out: &mut Vec<String>) {
     out.push("constructing ISAKMP Header".to_owned());
     let mut construct = |kind, raw: &RawPayload<'_>, out: &mut Vec<String>| constructing(context, kind, raw, out);
     payloads(octets, Padding::Allowed, &mut construct, out);
@@ -62,6 +62,7 @@ fn sending(context: &Context, octets: &[u8], encrypted: bool, out: &mut Vec<Stri
     match Header::read(octets) {
         Ok(header) => {
             out.push(format!("Sending: SA = {sa} to {}", typed(&peer, header.exchange)));
+            out.push(format!("  {name}"));
             let flags = if encrypted { header.flags.union(Flags::ENCRYPTION) } else { header.flags };
             head(&header, flags, out);
         }
