@@ -41,11 +41,12 @@ pub fn set_socket_policy(socket: std::os::fd::BorrowedFd<'_>, ipv6: bool, info: 
     if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
-/// Has the runtime that runs now tell when `fd` can be read.
+/// Has the runtime that runs now tell when `fd` can be read, or has an error.
 pub fn watch(fd: std::os::fd::OwnedFd) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    let interest = tokio::io::Interest::READABLE | tokio::io::Interest::ERROR;
     // SAFETY: an OwnedFd is open until it is dropped, which the AsyncFd does after its registration ended, and always
     // gives the same number.
-    let watched = unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) };
+    let watched = unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, interest) };
     Ok(watched?)
 }
 

@@ -7,12 +7,13 @@ mod userspace_hosts;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ikecore::policy::selector::Prefix;
 use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{SaAnswer, SaOp};
 use ikedaemon::driver::DriverMessage;
 use ikedaemon::driver::userspace::{PRIORITY, TABLE, probe};
 use tests::capture::{Capture, Kind};
-use tests::netns::{A, B, World};
+use tests::netns::{A, B, Namespace, World};
 use userspace_hosts::{Encapsulated, Host, Link, both};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -79,6 +80,42 @@ fn tunnel_mode_of_ipv6_in_ipv6() {
     check_protected(&Link::nets((A.wire6, B.wire6), (A.inside6, B.inside6)), Kind::Esp);
 }
 
+/// A gateway forwards between a host behind it and the other end of the tunnel.
+#[test]
+fn a_gateway_protects_the_net_behind_it() {
+    for (ends, net, host, far) in [
+        ((A.wire, B.wire), "10.20.0", "10.20.0.2", B.inside),
+        ((A.wire6, B.wire6), "10.20.0", "10.20.0.2", B.inside),
+        ((A.wire, B.wire), "fd20:", "fd20::2", B.inside6),
+    ] {
+        let world = World::new();
+        let behind = Namespace::new("behind");
+        let (len, gateway, nodad) =
+            if net.starts_with("fd") { (64, "fd20::1", "nodad") } else { (24, "10.20.0.1", "") };
+        world.a.ip(&[
+            &format!("link add lan0 type veth peer name lan0 netns {}", behind.path()),
+            &format!("addr add {gateway}/{len} dev lan0 {nodad}"),
+            "link set lan0 up",
+        ]);
+        behind.ip(&[
+            &format!("addr add {host}/{len} dev lan0 {nodad}"),
+            "link set lan0 up",
+            &format!("route add default via {gateway}"),
+        ]);
+        world.a.run("sysctl", &["-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
+        let mut link = Link::nets(ends, (host, far));
+        link.local = Prefix::new(link.local.address(), len).expect("a prefix");
+        let (a, b) = both(&world, &link);
+        a.operate(SaOp::Install(Box::new(link.pair(1))));
+        b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+        assert!(behind.ping_until_answered(host, gateway, PATIENCE));
+        let capture = Capture::start(&world);
+        assert_eq!(behind.ping(host, far, 3), 3, "{link:?}");
+        assert_eq!(count(&capture, Kind::Esp), 6);
+        assert_eq!(count(&capture, Kind::Echo), 0);
+    }
+}
+
 #[test]
 fn esp_in_udp() {
     for mode in [Mode::Transport, Mode::Tunnel] {
@@ -123,6 +160,7 @@ fn long_packets() {
         Link::hosts(A.wire, B.wire, Mode::Transport),
         Link::hosts(A.wire6, B.wire6, Mode::Transport),
         Link::hosts(A.wire, B.wire, Mode::Tunnel),
+        Link::nets((A.wire6, B.wire6), (A.inside6, B.inside6)),
     ] {
         let world = World::new();
         let (a, b) = both(&world, &link);
@@ -142,7 +180,7 @@ fn clear_text_is_refused() {
     for (from, to) in [(A.wire, B.wire), (A.wire6, B.wire6)] {
         let world = World::new();
         let link = Link::hosts(from, to, Mode::Transport);
-        assert_eq!(world.a.ping(from, to, 1), 1);
+        assert!(world.a.ping_until_answered(from, to, PATIENCE));
         let b = Host::new(&world.b);
         b.set_policies(&[link.turned().policy()]);
         assert_eq!(world.a.ping(from, to, 2), 0);
@@ -294,6 +332,7 @@ fn strict_filters_and_lost_devices() {
         _ => None,
     });
     assert!(lost.starts_with("userspace: "), "{lost}");
+    assert_eq!(world.a.ping(A.wire, B.wire, 1), 0);
     assert_eq!(count(&capture, Kind::Echo), 0);
 }
 

@@ -283,7 +283,7 @@ impl<'a> Host<'a> {
 
 impl Drop for Host<'_> {
     fn drop(&mut self) {
-        self.shared.0.lock().map(|mut shared| shared.stop = true).unwrap_or_default();
+        self.shared.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).stop = true;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

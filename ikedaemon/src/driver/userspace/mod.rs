@@ -23,8 +23,8 @@
 //! - Traffic between link-local, multicast and broadcast addresses is never protected.
 //! - A strict reverse path filter would drop what peers send; if any interface has one, `conf/all/rp_filter` becomes 2
 //!   (loose) while the driver runs.
-//! - The device's MTU is [`TUN_MTU`]. An ESP packet that is still too long for its link is fragmented over IPv4 and
-//!   dropped over IPv6.
+//! - The device's MTU is [`TUN_MTU`]. An ESP packet that is still too long for its link is fragmented, whatever the
+//!   packet in it says of that. Routers' complaints about the length of ESP packets are not passed on.
 //! - One driver at a time can run in a network namespace: each start removes what carries the table, the rule's
 //!   priority or the policies' priorities.
 mod checksum;

@@ -79,9 +79,10 @@ struct Worker {
     addresses_read: Option<Instant>,
 }
 
-/// Runs until the handle is dropped or the device is lost.
+/// Runs until the handle is dropped.
 pub(super) fn run(parts: Parts, channels: Channels) {
-    let messages = channels.messages.clone();
+    let Channels { mut requests, encapsulated, messages, outgoing } = channels;
+    let lost = messages.clone();
     let result = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
         runtime.block_on(async {
             let Parts { plane, routing, filter, tun, sockets } = parts;
@@ -91,17 +92,22 @@ pub(super) fn run(parts: Parts, channels: Channels) {
                 filter,
                 device: Device::new(tun)?,
                 wires: Wires::new(sockets)?,
-                messages: channels.messages,
-                outgoing: channels.outgoing,
+                messages,
+                outgoing,
                 origin: Instant::now(),
                 addresses: BTreeSet::new(),
                 addresses_read: None,
             };
-            worker.serve(channels.requests, channels.encapsulated).await
+            if let Err(error) = worker.serve(&mut requests, encapsulated).await {
+                let _ = worker.messages.send(DriverMessage::Lost(format!("{NAME}: {error}")));
+                // What keeps clear text in stays until the driver is given up.
+                while requests.recv().await.is_some() {}
+            }
+            Ok(())
         })
     });
     if let Err(error) = result {
-        let _ = messages.send(DriverMessage::Lost(format!("{NAME}: {error}")));
+        let _: Result<(), _> = lost.send(DriverMessage::Lost(format!("{NAME}: {error}")));
     }
 }
 
@@ -112,7 +118,7 @@ impl Worker {
 
     async fn serve(
         &mut self,
-        mut requests: mpsc::UnboundedReceiver<Request>,
+        requests: &mut mpsc::UnboundedReceiver<Request>,
         mut encapsulated: mpsc::Receiver<Encapsulated>,
     ) -> io::Result<()> {
         let mut room = vec![0; ROOM];
