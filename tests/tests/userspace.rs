@@ -12,15 +12,18 @@ use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{SaAnswer, SaOp};
 use ikedaemon::driver::DriverMessage;
 use ikedaemon::driver::userspace::{PRIORITY, TABLE, probe};
-use tests::capture::{Capture, Kind};
+use tests::capture::{Capture, Kind, count};
 use tests::netns::{A, B, Namespace, World};
 use userspace_hosts::{Encapsulated, Host, Link, both};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many packets of a kind were on the wire.
-fn count(capture: &Capture, kind: Kind) -> usize {
-    capture.packets().iter().filter(|packet| packet.kind == kind).count()
+/// There were exactly `expected` packets of a kind on the wire, and no echo in clear.
+#[track_caller]
+fn check_wire(capture: &Capture, kind: Kind, expected: usize) {
+    capture.wait_count(kind, expected, PATIENCE);
+    let packets = capture.packets();
+    assert_eq!((count(&packets, kind), count(&packets, Kind::Echo)), (expected, 0), "{packets:?}");
 }
 
 fn selected(link: &Link) -> (String, String) {
@@ -37,8 +40,7 @@ fn check_protected(link: &Link, wire: Kind) {
     let capture = Capture::start(&world);
     let (from, to) = selected(link);
     assert_eq!(world.a.ping(&from, &to, 3), 3, "{link:?}");
-    assert_eq!(count(&capture, wire), 6, "{:?}", capture.packets());
-    assert_eq!(count(&capture, Kind::Echo), 0);
+    check_wire(&capture, wire, 6);
     let usage = a.usage(1);
     assert_eq!((usage.inbound_packets, usage.outbound_packets), (3, 3));
     assert_eq!((usage.replays, usage.integrity_failures), (0, 0));
@@ -111,8 +113,7 @@ fn a_gateway_protects_the_net_behind_it() {
         assert!(behind.ping_until_answered(host, gateway, PATIENCE));
         let capture = Capture::start(&world);
         assert_eq!(behind.ping(host, far, 3), 3, "{link:?}");
-        assert_eq!(count(&capture, Kind::Esp), 6);
-        assert_eq!(count(&capture, Kind::Echo), 0);
+        check_wire(&capture, Kind::Esp, 6);
     }
 }
 
@@ -148,8 +149,7 @@ fn the_packet_that_acquires_is_delivered() {
             pinging.join().expect("ping runs")
         });
         assert!(answered.status.success(), "{}", String::from_utf8_lossy(&answered.stdout));
-        assert_eq!(count(&capture, Kind::Esp), 2);
-        assert_eq!(count(&capture, Kind::Echo), 0);
+        check_wire(&capture, Kind::Esp, 2);
     }
 }
 
@@ -203,6 +203,32 @@ fn clear_text_is_refused() {
     }
 }
 
+/// A policy for all traffic of a host leaves it alone with itself and its link, and lets its routes recover.
+#[test]
+fn all_traffic_of_a_host() {
+    for (from, to, loopback, all) in [(A.wire, B.wire, "127.0.0.1", "0.0.0.0"), (A.wire6, B.wire6, "::1", "::")] {
+        let world = World::new();
+        let mut link = Link::hosts(from, to, Mode::Transport);
+        link.remote = Prefix::new(all.parse().expect("an address"), 0).expect("a prefix");
+        let mut seen_from_b = Link::hosts(from, to, Mode::Transport).turned();
+        seen_from_b.spis = (link.spis.1, link.spis.0);
+        let (a, b) = (Host::new(&world.a), Host::new(&world.b));
+        a.set_policies(&[link.policy()]);
+        b.set_policies(&[seen_from_b.policy()]);
+        let mut pair = Link::hosts(from, to, Mode::Transport).pair(1);
+        pair.policy = link.policy();
+        a.operate(SaOp::Install(Box::new(pair)));
+        b.operate(SaOp::Install(Box::new(seen_from_b.pair(1))));
+        assert_eq!(world.a.ping(from, to, 2), 2);
+        assert_eq!(world.a.ping(loopback, loopback, 1), 1);
+        assert_eq!(world.a.ping(from, from, 1), 1);
+        world.a.ip(&["link set pa0 down"]);
+        assert_eq!(world.a.ping(from, to, 1), 0);
+        world.a.ip(&["link set pa0 up"]);
+        assert!(world.a.ping_until_answered(from, to, Duration::from_secs(8)));
+    }
+}
+
 /// What no policy names goes its way although it enters the device with the rest.
 #[test]
 fn other_traffic_to_the_same_host_passes() {
@@ -213,7 +239,7 @@ fn other_traffic_to_the_same_host_passes() {
         let (a, _b) = both(&world, &link);
         let capture = Capture::start(&world);
         assert_eq!(world.a.ping(from, to, 3), 3);
-        assert_eq!(count(&capture, Kind::Echo), 6);
+        assert!(capture.wait_count(Kind::Echo, 6, PATIENCE));
         assert!(a.none(|message| matches!(message, DriverMessage::Acquire(_))));
     }
 }
@@ -227,6 +253,7 @@ fn replayed_and_forged_packets_are_counted_and_dropped() {
     b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
     let capture = Capture::start(&world);
     assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
+    assert!(capture.wait_count(Kind::Esp, 2, PATIENCE));
     let sent = capture.packets().into_iter().find(|p| p.kind == Kind::Esp && p.source == A.wire_ip()).expect("ESP");
     drop(a);
     let mut forged = sent.payload.clone();
@@ -295,6 +322,10 @@ fn nothing_is_left() {
         &format!("rule add pref {PRIORITY} not fwmark 0x50414f55 lookup {TABLE}"),
         &format!("route add prohibit 10.99.0.0/16 metric 4294967294 table {TABLE}"),
     ]);
+    world.a.ip(&[
+        "xfrm policy add src 10.99.0.0/16 dst 10.9.0.1 dir in action block priority 1346437125",
+        "xfrm policy add src 10.98.0.0/16 dst 10.9.0.1 dir in action block priority 5",
+    ]);
     world.a.run("sysctl", &["-q", "net.ipv4.conf.wire0.rp_filter=1", "net.ipv4.conf.all.rp_filter=1"]);
     let link = Link::hosts(A.wire, B.wire, Mode::Transport);
     let link6 = Link::hosts(A.wire6, B.wire6, Mode::Transport);
@@ -307,7 +338,10 @@ fn nothing_is_left() {
     assert!(routes >= 4, "{routes}");
     assert!(!world.a.run("ip", &["route", "show", "table", &TABLE.to_string()]).contains("10.99"));
     assert_eq!(world.a.run("sysctl", &["-n", "net.ipv4.conf.all.rp_filter"]).trim(), "2");
+    assert!(!world.a.run("ip", &["xfrm", "policy"]).contains("10.99"));
     drop(a);
+    assert!(world.a.run("ip", &["xfrm", "policy"]).contains("10.98"), "the policy of another program");
+    world.a.ip(&["xfrm policy del src 10.98.0.0/16 dst 10.9.0.1 dir in"]);
     assert_eq!(left(), (0, 0, 0, 0));
     assert_eq!(world.a.run("sysctl", &["-n", "net.ipv4.conf.all.rp_filter"]).trim(), "1");
     assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
@@ -333,7 +367,7 @@ fn strict_filters_and_lost_devices() {
     });
     assert!(lost.starts_with("userspace: "), "{lost}");
     assert_eq!(world.a.ping(A.wire, B.wire, 1), 0);
-    assert_eq!(count(&capture, Kind::Echo), 0);
+    assert_eq!(capture.count(Kind::Echo), 0);
 }
 
 #[test]
@@ -398,4 +432,45 @@ fn a_new_mapping_is_told_and_followed() {
     let update = SaOp::Update { id: ikecore::ids::IpsecSaId(1), local, remote: mapping.remote };
     assert!(matches!(b.operate(update), SaAnswer::Done(Ok(()))));
     assert_eq!(world.a.ping(A.wire, B.wire, 2), 2);
+}
+
+/// Prints how fast one TCP stream is; for people: `cargo test --test userspace -- --ignored --nocapture throughput`.
+#[test]
+#[ignore = "it measures"]
+fn throughput() {
+    use std::io::{Read as _, Write as _};
+    let world = World::new();
+    let link = Link::hosts(A.wire, B.wire, Mode::Transport);
+    let (a, b) = both(&world, &link);
+    for suite in userspace_hosts::FAST_AND_SLOW {
+        let id = suite.encryption_key_len() as u64;
+        a.operate(SaOp::Install(Box::new(link.pair_of(id, suite))));
+        b.operate(SaOp::Install(Box::new(link.turned().pair_of(id, suite))));
+        let listener = world.b.within(|| std::net::TcpListener::bind((B.wire, 7000))).expect("a free port");
+        let receiving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let (mut room, mut total) = (vec![0; 1 << 16], 0);
+            while let Ok(read @ 1..) = stream.read(&mut room) {
+                total += read;
+            }
+            total
+        });
+        let mut stream = world.a.within(|| std::net::TcpStream::connect((B.wire, 7000))).expect("connected");
+        let (start, data) = (std::time::Instant::now(), vec![7; 1 << 16]);
+        while start.elapsed() < Duration::from_secs(3) {
+            stream.write_all(&data).expect("it is sent");
+        }
+        drop(stream);
+        let total = receiving.join().expect("no panic");
+        println!("{suite}: {:.0} Mbit/s", total as f64 * 8e-6 / start.elapsed().as_secs_f64());
+        let name = |spec: &ikecore::sa::driver::SaSpec| ikecore::sa::driver::SaName {
+            protocol: spec.suite.protocol(),
+            destination: spec.destination,
+            spi: spec.spi,
+        };
+        for (host, link) in [(&a, link), (&b, link.turned())] {
+            let pair = link.pair_of(id, suite);
+            host.operate(SaOp::Delete { id: pair.id, inbound: name(&pair.inbound), outbound: name(&pair.outbound) });
+        }
+    }
 }

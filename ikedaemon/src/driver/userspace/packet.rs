@@ -234,11 +234,15 @@ impl<'a> Packet<'a> {
         self.octets.get(..self.header).unwrap_or_default()
     }
 
-    /// True if packets to it must stay on the link: multicast, broadcast, link-local.
+    /// True if it belongs to one link or host: multicast, broadcast, link-local, loopback.
     pub(super) fn is_link_scoped(&self) -> bool {
         let local = |address: IpAddr| match address {
-            IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast() || v4.is_link_local() || v4.is_unspecified(),
-            IpAddr::V6(v6) => v6.is_multicast() || v6.is_unicast_link_local() || v6.is_unspecified(),
+            IpAddr::V4(v4) => {
+                v4.is_multicast() || v4.is_broadcast() || v4.is_link_local() || v4.is_unspecified() || v4.is_loopback()
+            }
+            IpAddr::V6(v6) => {
+                v6.is_multicast() || v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_loopback()
+            }
         };
         local(self.source) || local(self.destination)
     }

@@ -186,7 +186,7 @@ fn arrive(plane: &mut Plane, now: Time, octets: &[u8]) {
     let packet = Packet::parse(octets).expect("a packet");
     assert_eq!(packet.protocol, protocol::ESP);
     let arrival = Arrival::raw(packet.source, packet.destination, packet.traffic_class, packet.hop_limit);
-    plane.from_network(now, &arrival, packet.payload());
+    plane.esp_packet(now, &arrival, packet.payload());
 }
 
 fn usage(plane: &mut Plane, id: u64) -> Usage {
@@ -209,7 +209,7 @@ fn packets_go_through_in_every_mode_family_and_suite() {
             let (mut a, mut b) = sides(&link);
             for length in 0..20 {
                 let sent = link.packet(length);
-                a.from_host(Time::ZERO, &sent);
+                a.host_packet(Time::ZERO, &sent);
                 let wire = network(&mut a);
                 let outer = Packet::parse(&wire).expect("a packet");
                 assert_eq!([outer.source, outer.destination], link.ends);
@@ -233,7 +233,7 @@ fn sequence_numbers_and_ivs_never_repeat() {
         let (mut a, _) = sides(&link);
         let mut ivs = Vec::new();
         for expected in 1..=5_u32 {
-            a.from_host(Time::ZERO, &link.packet(1));
+            a.host_packet(Time::ZERO, &link.packet(1));
             let wire = network(&mut a);
             let payload = Packet::parse(&wire).expect("a packet").payload().to_vec();
             assert_eq!(payload[4..8], expected.to_be_bytes());
@@ -252,15 +252,15 @@ fn an_sa_ends_with_its_last_sequence_number() {
     let link = Link::transport();
     let (mut a, _) = sides(&link);
     a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = 0xf000_0000 - 1;
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(expires(&mut a), [(0x2222, false)]);
     a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = u32::MAX - 2;
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(effects(&mut a).len(), 1);
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     let last = effects(&mut a);
     assert!(matches!(&last[..], [Effect::Network(_), Effect::Message(DriverMessage::Expire(e))] if e.hard), "{last:?}");
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     assert!(matches!(&messages(&mut a)[..], [DriverMessage::Acquire(_)]));
     assert_eq!(a.pairs[&IpsecSaId(1)].sequence, u32::MAX);
 }
@@ -271,7 +271,7 @@ fn replays_and_forgeries_are_counted_and_move_nothing() {
     let (mut a, mut b) = sides(&link);
     let wires: Vec<Vec<u8>> = (0..3)
         .map(|n| {
-            a.from_host(Time::ZERO, &link.packet(n));
+            a.host_packet(Time::ZERO, &link.packet(n));
             network(&mut a)
         })
         .collect();
@@ -305,7 +305,7 @@ fn what_the_sa_is_not_for_is_dropped() {
     let mut other = link.turned().pair(1);
     other.inbound.selector.remote = Prefix::host(ip("192.168.1.99"));
     done(b.apply(Time::ZERO, SaOp::Install(Box::new(other)))).expect("installed");
-    a.from_host(Time::ZERO, &link.packet(4));
+    a.host_packet(Time::ZERO, &link.packet(4));
     let wire = network(&mut a);
     arrive(&mut b, Time::ZERO, &wire);
     assert!(effects(&mut b).is_empty());
@@ -317,7 +317,7 @@ fn what_the_sa_is_not_for_is_dropped() {
     let mut other = link.turned().pair(1);
     other.inbound.selector.protocol = protocol::TCP;
     done(b.apply(Time::ZERO, SaOp::Install(Box::new(other)))).expect("installed");
-    a.from_host(Time::ZERO, &link.packet(4));
+    a.host_packet(Time::ZERO, &link.packet(4));
     let wire = network(&mut a);
     arrive(&mut b, Time::ZERO, &wire);
     assert!(effects(&mut b).is_empty());
@@ -327,19 +327,19 @@ fn what_the_sa_is_not_for_is_dropped() {
 fn policies_permit_block_or_let_pass() {
     let link = Link::transport();
     let mut a = plane();
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(network(&mut a), link.packet(1));
     let with = |action| vec![TrafficPolicy { action, ..link.policy() }];
     done(a.apply(Time::ZERO, SaOp::SetPolicies(with(TrafficAction::Permit)))).expect("set");
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(network(&mut a), link.packet(1));
     done(a.apply(Time::ZERO, SaOp::SetPolicies(with(TrafficAction::Block)))).expect("set");
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     assert!(effects(&mut a).is_empty());
     let multicast = Link::new(Mode::Transport, ["10.0.0.1", "224.0.0.1"], ["10.0.0.1", "224.0.0.1"]);
     let local = Link::new(Mode::Transport, ["fe80::1", "fe80::2"], ["fe80::1", "fe80::2"]);
     for other in [multicast, local] {
-        a.from_host(Time::ZERO, &other.packet(1));
+        a.host_packet(Time::ZERO, &other.packet(1));
         assert!(effects(&mut a).is_empty());
     }
 }
@@ -350,12 +350,12 @@ fn a_packet_without_sa_acquires_and_is_sent_when_there_is_one() {
     let mut a = plane();
     done(a.apply(Time::ZERO, SaOp::SetPolicies(vec![link.policy()]))).expect("set");
     for n in 0..3 {
-        a.from_host(Time::ZERO, &link.packet(n));
+        a.host_packet(Time::ZERO, &link.packet(n));
     }
     let asked = messages(&mut a);
     let [DriverMessage::Acquire(acquire)] = asked.as_slice() else { panic!("{asked:?}") };
     assert_eq!((acquire.reqid, acquire.flow.remote, acquire.flow.remote_port), (7, ip("10.0.0.2"), 53));
-    a.from_host(Time::from_secs(1), &link.packet(3));
+    a.host_packet(Time::from_secs(1), &link.packet(3));
     assert_eq!(messages(&mut a).len(), 1);
     done(a.apply(Time::from_secs(2), SaOp::Install(Box::new(link.pair(1))))).expect("installed");
     a.release_held(Time::from_secs(2));
@@ -374,11 +374,11 @@ fn lifetimes_are_told_once_and_end_the_sa() {
     a.tick(at(10));
     a.tick(at(11));
     assert_eq!(expires(&mut a), [(0x1111, false), (0x2222, false)]);
-    a.from_host(at(19), &link.packet(1));
+    a.host_packet(at(19), &link.packet(1));
     let wire = network(&mut a);
     a.tick(at(20));
     assert_eq!(expires(&mut a), [(0x1111, true), (0x2222, true)]);
-    a.from_host(at(20), &link.packet(1));
+    a.host_packet(at(20), &link.packet(1));
     assert!(matches!(&effects(&mut a)[..], [Effect::Message(DriverMessage::Acquire(_))]));
     b.tick(at(20));
     assert_eq!(effects(&mut b).len(), 2);
@@ -390,7 +390,7 @@ fn lifetimes_are_told_once_and_end_the_sa() {
     let mut told = Vec::new();
     for _ in 0..8 {
         // 256 octets of protected traffic.
-        a.from_host(Time::ZERO, &link.packet(248));
+        a.host_packet(Time::ZERO, &link.packet(248));
         told.extend(messages(&mut a).into_iter().map(|message| matches!(message, DriverMessage::Expire(e) if e.hard)));
     }
     assert_eq!(told, [false, true]);
@@ -403,7 +403,7 @@ fn esp_in_udp_is_apart_from_esp_and_tells_a_new_mapping_once() {
     let (mut a, mut b) = sides(&link);
     let mut sealed = Vec::new();
     for _ in 0..6 {
-        a.from_host(Time::ZERO, &link.packet(5));
+        a.host_packet(Time::ZERO, &link.packet(5));
         match messages(&mut a).pop() {
             Some(DriverMessage::SendEncapsulated { local, remote, packet }) => {
                 assert_eq!((local, remote), ((link.ends[0], 4500).into(), (link.ends[1], 4500).into()));
@@ -413,13 +413,13 @@ fn esp_in_udp_is_apart_from_esp_and_tells_a_new_mapping_once() {
         }
     }
     // Not in UDP: not for this SA.
-    b.from_network(Time::ZERO, &Arrival::raw(link.ends[0], link.ends[1], 0, 64), &sealed[0]);
+    b.esp_packet(Time::ZERO, &Arrival::raw(link.ends[0], link.ends[1], 0, 64), &sealed[0]);
     assert!(effects(&mut b).is_empty());
     let known: SocketAddr = (link.ends[0], 4500).into();
     let moved: SocketAddr = ("192.0.2.7".parse::<IpAddr>().expect("an address"), 1024).into();
     let local: SocketAddr = (link.ends[1], 4500).into();
     let mut mappings = |source, packet: &[u8]| {
-        b.from_network(Time::ZERO, &Arrival::in_udp(source, local), packet);
+        b.esp_packet(Time::ZERO, &Arrival::in_udp(source, local), packet);
         let remotes = messages(&mut b).into_iter().filter_map(|message| match message {
             DriverMessage::Mapping(mapping) => Some(mapping.remote),
             _ => None,
@@ -435,12 +435,12 @@ fn esp_in_udp_is_apart_from_esp_and_tells_a_new_mapping_once() {
     let update = SaOp::Update { id: IpsecSaId(1), local, remote: moved };
     done(b.apply(Time::ZERO, update)).expect("moved");
     let mut mappings = |source, packet: &[u8]| {
-        b.from_network(Time::ZERO, &Arrival::in_udp(source, local), packet);
+        b.esp_packet(Time::ZERO, &Arrival::in_udp(source, local), packet);
         messages(&mut b).len()
     };
     assert_eq!(mappings(moved, &sealed[3]), 0);
     assert_eq!(mappings(known, &sealed[4]), 1);
-    b.from_host(Time::ZERO, &link.turned().packet(1));
+    b.host_packet(Time::ZERO, &link.turned().packet(1));
     match messages(&mut b).pop() {
         Some(DriverMessage::SendEncapsulated { remote, .. }) => assert_eq!(remote, moved),
         other => panic!("{other:?}"),
@@ -456,10 +456,10 @@ fn a_nat_that_changed_the_address_does_not_break_the_checksum() {
         Prefix::new(ip("0.0.0.0"), 0).expect("a prefix");
     let mut sent = link.packet(6);
     sent[26] = 0xaa;
-    a.from_host(Time::ZERO, &sent);
+    a.host_packet(Time::ZERO, &sent);
     let Some(DriverMessage::SendEncapsulated { packet, .. }) = messages(&mut a).pop() else { panic!("nothing sent") };
     let arrival = Arrival::in_udp((ip("192.0.2.7"), 4500).into(), (link.ends[1], 4500).into());
-    b.from_network(Time::ZERO, &arrival, &packet);
+    b.esp_packet(Time::ZERO, &arrival, &packet);
     let got = host(&mut b).expect("delivered");
     let segment = &got[20..];
     let sum = super::super::checksum::pseudo_header_checksum(ip("192.0.2.7"), link.ends[1], protocol::UDP, segment);
@@ -471,12 +471,12 @@ fn the_newest_sa_sends_and_the_old_one_still_receives() {
     let link = Link::transport();
     let newer = Link { spis: [0x3333, 0x4444], ..link };
     let (mut a, mut b) = sides(&link);
-    b.from_host(Time::ZERO, &link.turned().packet(1));
+    b.host_packet(Time::ZERO, &link.turned().packet(1));
     let old = network(&mut b);
     for (side, pair) in [(&mut a, newer.pair(2)), (&mut b, newer.turned().pair(2))] {
         done(side.apply(Time::ZERO, SaOp::Install(Box::new(pair)))).expect("installed");
     }
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(network(&mut a)[20..24], [0, 0, 0x44, 0x44]);
     arrive(&mut a, Time::ZERO, &old);
     assert!(host(&mut a).is_some());
@@ -488,7 +488,7 @@ fn the_newest_sa_sends_and_the_old_one_still_receives() {
     for _ in 0..2 {
         done(a.apply(Time::ZERO, SaOp::Delete { id: IpsecSaId(2), inbound, outbound })).expect("deleted, or gone");
     }
-    a.from_host(Time::ZERO, &link.packet(1));
+    a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(network(&mut a)[20..24], [0, 0, 0x22, 0x22]);
 }
 
@@ -525,7 +525,7 @@ fn spis_are_not_reserved_ones_and_not_given_twice() {
 fn dummy_packets_vanish_and_wrong_inner_versions_too() {
     let link = Link::transport();
     let (mut a, mut b) = sides(&link);
-    a.from_host(Time::ZERO, &link.packet_of(protocol::NONE, 3));
+    a.host_packet(Time::ZERO, &link.packet_of(protocol::NONE, 3));
     let wire = network(&mut a);
     arrive(&mut b, Time::ZERO, &wire);
     assert!(effects(&mut b).is_empty());
@@ -542,9 +542,9 @@ fn fragments_are_joined_before_transport_mode() {
     set_fragment(&mut first, 9, 0, true).expect("a packet");
     let mut second = [&whole[..20], &whole[cut..]].concat();
     set_fragment(&mut second, 9, 48, false).expect("a packet");
-    a.from_host(Time::ZERO, &second);
+    a.host_packet(Time::ZERO, &second);
     assert!(effects(&mut a).is_empty());
-    a.from_host(Time::ZERO, &first);
+    a.host_packet(Time::ZERO, &first);
     let wire = network(&mut a);
     arrive(&mut b, Time::ZERO, &wire);
     let got = host(&mut b).expect("delivered");
@@ -587,9 +587,9 @@ mod random_octets {
             let (mut a, _) = sides(&link);
             let arrival = Arrival::raw(link.ends[1], link.ends[0], 3, 64);
             let packet = [&[0, 0, 0x11, 0x11], octets.as_slice()].concat();
-            a.from_network(Time::ZERO, &arrival, &packet);
+            a.esp_packet(Time::ZERO, &arrival, &packet);
             prop_assert!(effects(&mut a).is_empty());
-            a.from_host(Time::ZERO, &octets);
+            a.host_packet(Time::ZERO, &octets);
         }
     }
 }
