@@ -11,6 +11,8 @@
 pub mod crypto;
 pub mod endpoint;
 pub mod event;
+pub mod exchange;
+pub mod fuzzing;
 pub mod identity;
 pub mod ids;
 pub mod policy;

@@ -1,4 +1,8 @@
 //! For tests only: a source of randomness that repeats itself. Nothing of a running service may use it.
+pub mod host;
+pub mod network;
+pub mod policy;
+
 use ring::digest;
 
 use crate::rng::{RngError, SecureRandom};

@@ -42,7 +42,7 @@ impl Add<Duration> for Time {
     }
 }
 
-impl Sub<Time> for Time {
+impl Sub for Time {
     type Output = Duration;
 
     fn sub(self, rhs: Self) -> Duration {

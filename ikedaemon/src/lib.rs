@@ -1,3 +1,9 @@
 //! The IKE daemon around `ikecore`: listener, engine, SA drivers, asks, sinks.
+pub mod asks;
+pub mod clock;
 pub mod driver;
+pub mod engine;
+pub mod listener;
+pub mod random;
+pub mod sinks;
 pub mod sys;

@@ -1,3 +1,12 @@
 //! The `policyagent` binary: the service and the tools around it.
+mod cli;
+mod compile;
+mod control;
+mod document;
+mod model;
+mod paths;
+mod service;
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

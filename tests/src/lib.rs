@@ -6,8 +6,12 @@
 
 pub mod capture;
 pub mod charon;
+pub mod conformance;
+pub mod daemon;
 pub mod netns;
+pub mod policy_text;
 pub mod process;
+pub mod scenario;
 pub mod scratch;
 pub mod uml;
 pub mod vici;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use tests::capture::{Capture, Kind, count};
-use tests::charon::{Charon, Connection, Kernel};
+use tests::charon::{Charon, Connection, Kernel, Mode};
+use tests::daemon::Driver;
 use tests::netns::{A, B, World};
+use tests::scenario::{Mismatch, Role, SUITES, refuses, rekeys_and_deletes, whole_life};
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
 #[test]
@@ -42,13 +44,53 @@ fn harness_two_charons() {
     assert!(count(&packets, Kind::Ike) >= 9, "main mode and quick mode: {}", count(&packets, Kind::Ike));
 }
 
-/// A wrong key ends in a failure that the initiator reports, and leaves nothing.
+/// One test a suite of [`SUITES`] and role: with the daemon's own ESP against charon's own, in tunnel mode, which is all
+/// that charon's can.
+macro_rules! whole_lives {
+    ($($name:ident: $suite:literal, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                whole_life(Driver::Userspace, SUITES[$suite].for_userspace(), Mode::Tunnel, Role::$role);
+            }
+        )*
+    };
+}
+
+whole_lives! {
+    aes128_sha1_modp1024_initiator: 0, Initiator;
+    aes128_sha1_modp1024_responder: 0, Responder;
+    aes256_sha256_modp2048_initiator: 1, Initiator;
+    aes256_sha256_modp2048_responder: 1, Responder;
+    tripledes_sha1_modp1024_initiator: 2, Initiator;
+    tripledes_sha1_modp1024_responder: 2, Responder;
+    aes256_sha512_ecp384_initiator: 3, Initiator;
+    aes256_sha512_ecp384_responder: 3, Responder;
+}
+
 #[test]
-fn harness_wrong_key() {
-    let world = World::new();
-    let a = Charon::start(&world.a, Kernel::Libipsec, &Connection::between(A, B).encapsulated().psk("wrong"));
-    let b = Charon::start(&world.b, Kernel::Libipsec, &Connection::between(B, A).encapsulated());
-    let error = a.initiate().expect_err("the keys differ");
-    assert!(b.log().contains("AUTHENTICATION_FAILED") || b.log().contains("could not decrypt"), "{error}\n{}", b.log());
-    assert!(a.installed().is_empty() && b.installed().is_empty());
+fn the_daemon_rekeys_and_deletes() {
+    rekeys_and_deletes(Driver::Userspace, Mode::Tunnel);
+}
+
+macro_rules! refusals {
+    ($($name:ident: $mismatch:ident, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                refuses(Driver::Userspace, Mismatch::$mismatch, Role::$role);
+            }
+        )*
+    };
+}
+
+refusals! {
+    wrong_key_initiator: Key, Initiator;
+    wrong_key_responder: Key, Responder;
+    no_common_main_mode_proposal_initiator: MainMode, Initiator;
+    no_common_main_mode_proposal_responder: MainMode, Responder;
+    no_common_quick_mode_proposal_initiator: QuickMode, Initiator;
+    no_common_quick_mode_proposal_responder: QuickMode, Responder;
+    mismatched_selectors_initiator: Selectors, Initiator;
+    mismatched_selectors_responder: Selectors, Responder;
 }

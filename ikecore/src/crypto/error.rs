@@ -108,6 +108,15 @@ pub enum GroupError {
         /// The group.
         group: Group,
     },
+    /// More computations are wanted at once than wait for a worker.
+    #[error("{waiting} key exchange computations wait already, no more are taken")]
+    Busy {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The computation ended without a result.
+    #[error("the key exchange computation was aborted")]
+    Aborted,
     /// No randomness for a private value.
     #[error(transparent)]
     Random(#[from] RngError),

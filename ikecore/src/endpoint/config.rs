@@ -7,6 +7,8 @@ use crate::time::Duration;
 pub struct Config {
     /// How much is told in events.
     pub detail: Detail,
+    /// The UDP port of IKE, this host's and the peers'.
+    pub ike_port: u16,
     /// The UDP port of NAT traversal: messages from and to it carry the non-ESP marker (RFC 3948 §2.2).
     pub nat_t_port: u16,
     /// The first retransmission follows after this; each later one after twice the interval before.
@@ -29,9 +31,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             detail: Detail::Outcomes,
+            ike_port: 500,
             nat_t_port: 4500,
             retransmit_first: Duration::from_secs(1),
-            transmissions: 7,
+            transmissions: 6,
             half_open_per_peer: 35,
             half_open_total: 500,
             replay_window: 64,

@@ -1,48 +1,192 @@
 //! The endpoint: everything this host negotiates, driven by [`Input`]s and drained of [`Output`]s.
+mod asks;
+mod begin;
 pub mod config;
+mod demux;
+mod informational;
 pub mod io;
+mod lifecycle;
+mod main_mode;
+mod negotiation;
+mod policy;
+mod quick_mode;
 pub mod snapshot;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod timers;
 
+pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
 pub use config::Config;
-pub use io::{Answer, Ask, Command, Input, KeyExchange, KeyExchangeAnswer, Output, Transmit};
+pub use io::{Command, Input, Output, Transmit};
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
 
+use crate::event::{Context, EndpointEvent, EventKind, MessageEvent, Trace};
+use crate::exchange::message::Outgoing;
+use crate::exchange::retransmit::Plan;
+use crate::exchange::{Cx, Path, Settings};
+use crate::ids::{Cookie, IkeSaId, IpsecSaId, NegotiationId};
+use crate::policy::db::PolicyDb;
 use crate::rng::SecureRandom;
+use crate::sa::driver::DriverError;
 use crate::time::Time;
-use std::collections::VecDeque;
+use asks::Asks;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tables::{IkeSa, Negotiation, Pair};
+use timers::Timers;
+
+/// What every step may look at.
+struct Shared {
+    now: Time,
+    rng: Box<dyn SecureRandom>,
+    policy: Arc<PolicyDb>,
+    settings: Settings,
+    trace: Trace,
+}
+
+impl Shared {
+    fn cx(&mut self) -> Cx<'_> {
+        Cx {
+            now: self.now,
+            rng: self.rng.as_mut(),
+            policy: &self.policy,
+            settings: &self.settings,
+            trace: &mut self.trace,
+        }
+    }
+}
 
 /// The negotiating half of an IPsec host. One [`Self::handle`], then [`Self::poll`] until [`Output::Wait`].
 pub struct Endpoint {
     config: Config,
-    rng: Box<dyn SecureRandom>,
+    plan: Plan,
+    shared: Shared,
     outputs: VecDeque<Output>,
-    now: Time,
+    timers: Timers,
+    asks: Asks,
+    counters: Counters,
+    /// The next handle of any kind.
+    next_handle: u64,
+    ike_sas: BTreeMap<IkeSaId, IkeSa>,
+    /// ISAKMP SAs by this host's cookie, which no other has.
+    by_cookie: BTreeMap<Cookie, IkeSaId>,
+    /// ISAKMP SAs that a peer began, by its address and cookie: message 1 names no other.
+    by_first_message: BTreeMap<(SocketAddr, Cookie), IkeSaId>,
+    pairs: BTreeMap<IpsecSaId, Pair>,
+    negotiations: BTreeMap<NegotiationId, Negotiation>,
+    driver_lost: Option<String>,
+    stopping: bool,
 }
 
 impl Endpoint {
     /// An endpoint without policy: it negotiates with nobody before the first [`Input::Policy`].
     pub fn new(config: Config, rng: Box<dyn SecureRandom>, now: Time) -> Self {
-        Self { config, rng, outputs: VecDeque::new(), now }
+        let settings = Settings {
+            nat_t_port: config.nat_t_port,
+            nat_traversal: config.nat_traversal,
+            replay_window: config.replay_window,
+        };
+        let trace = Trace::new(config.detail, Context::default());
+        Self {
+            plan: Plan { first: config.retransmit_first, transmissions: config.transmissions },
+            config,
+            shared: Shared { now, rng, policy: Arc::default(), settings, trace },
+            outputs: VecDeque::new(),
+            timers: Timers::default(),
+            asks: Asks::default(),
+            counters: Counters::default(),
+            next_handle: 1,
+            ike_sas: BTreeMap::new(),
+            by_cookie: BTreeMap::new(),
+            by_first_message: BTreeMap::new(),
+            pairs: BTreeMap::new(),
+            negotiations: BTreeMap::new(),
+            driver_lost: None,
+            stopping: false,
+        }
     }
 
     /// Takes one input. No peer can make it fail or panic.
     pub fn handle(&mut self, now: Time, input: Input<'_>) {
-        self.now = now;
-        let _ = (input, &self.config, &mut self.rng);
+        self.shared.now = now.max(self.shared.now);
+        self.shared.trace.context = Context::default();
+        match input {
+            Input::Datagram { local, remote, octets } => self.datagram(Path { local, remote }, octets),
+            Input::Timeout => {}
+            Input::Acquire(acquire) => self.acquire(acquire),
+            Input::Expire(expire) => self.expire(expire),
+            Input::Mapping(mapping) => self.mapping(mapping),
+            Input::DriverLost(reason) => self.lose_driver(reason),
+            Input::Answer(id, answer) => self.answered(id, answer),
+            Input::Command(command) => self.command(command),
+            Input::Policy(policy) => self.set_policy(policy),
+        }
+        while let Some(timer) = self.timers.pop(self.shared.now) {
+            self.shared.trace.context = Context::default();
+            self.fire(timer);
+        }
+        self.flush();
     }
 
     /// The next output; [`Output::Wait`] says that there is no more.
     pub fn poll(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or(Output::Wait(None))
-    }
-
-    /// What stands at the moment.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::default()
+        self.outputs.pop_front().unwrap_or_else(|| Output::Wait(self.timers.next()))
     }
 
     /// True once a [`Command::Shutdown`] is done.
     pub fn is_stopped(&self) -> bool {
-        false
+        self.stopping && self.outputs.is_empty() && !self.asks.driver_is_busy()
+    }
+
+    /// Puts the events of the steps so far among the outputs, in their place.
+    fn flush(&mut self) {
+        self.outputs.extend(self.shared.trace.take().into_iter().map(Output::Event));
+    }
+
+    fn tell(&mut self, kind: EventKind) {
+        self.shared.trace.tell(kind);
+    }
+
+    /// Sends a message for the first time.
+    fn send(&mut self, message: &Outgoing) {
+        self.shared.trace.step(|| {
+            EventKind::Message(MessageEvent::Sending {
+                octets: message.plain.clone(),
+                encrypted: message.encrypted,
+                name: message.name,
+            })
+        });
+        self.transmit(message);
+    }
+
+    /// Sends a message, for the first time or again.
+    fn transmit(&mut self, message: &Outgoing) {
+        self.flush();
+        let Path { local, remote } = message.path;
+        let marker = local.port() == self.config.nat_t_port;
+        self.outputs.push_back(Output::Transmit(Transmit { local, remote, octets: message.octets.clone(), marker }));
+    }
+
+    fn handle_number(&mut self) -> u64 {
+        let number = self.next_handle;
+        self.next_handle += 1;
+        number
+    }
+
+    /// What follows is about this ISAKMP SA.
+    fn focus(&mut self, id: IkeSaId) {
+        let context = &mut self.shared.trace.context;
+        context.ike_sa = Some(id);
+        if let Some(sa) = self.ike_sas.get(&id) {
+            context.negotiation = Some(sa.negotiation);
+            context.local = Some(sa.path.local);
+            context.remote = Some(sa.path.remote);
+        }
+    }
+
+    fn driver_failed(&mut self, error: DriverError) {
+        self.tell(EventKind::Endpoint(EndpointEvent::DriverFailed(error)));
     }
 }

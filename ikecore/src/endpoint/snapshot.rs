@@ -1,5 +1,7 @@
 //! What stands at the moment, for status, monitor and tests. No secrets.
+use super::tables::{IkeSa, Pair, Phase};
 use crate::event::negotiation::Role;
+use crate::exchange::step::Role as ExchangeRole;
 use crate::identity::Identity;
 use crate::ids::{Cookies, IkeSaId, IpsecSaId, NegotiationId, Spi};
 use crate::policy::selector::Selector;
@@ -124,4 +126,83 @@ pub struct Counters {
     pub quick_modes_failed: u64,
     /// Messages that could not be authenticated.
     pub authentication_failures: u64,
+}
+
+impl super::Endpoint {
+    /// What stands at the moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot =
+            Snapshot { policy_version: self.shared.policy.version, counters: self.counters, ..Snapshot::default() };
+        for (id, sa) in &self.ike_sas {
+            snapshot.ike_sas.push(ike_sa(*id, sa, self));
+            for running in sa.standing().iter().flat_map(|standing| standing.quick_modes.values()) {
+                let Some(exchange) = &running.exchange else { continue };
+                let negotiation = self.negotiations.get(&running.negotiation);
+                snapshot.quick_modes.push(QuickModeInfo {
+                    negotiation: running.negotiation,
+                    remote: sa.path.remote,
+                    role: negotiation.map_or(Role::Responder, |negotiation| negotiation.role),
+                    state: exchange.state().map_or("finished", ExchangeRole::waits_for),
+                    rule: negotiation.and_then(|n| n.rule.as_ref()).map_or_else(String::new, |rule| rule.name.clone()),
+                });
+            }
+        }
+        snapshot.ipsec_sas = self.pairs.values().map(ipsec_sa).collect();
+        snapshot
+    }
+}
+
+fn ike_sa(id: IkeSaId, sa: &IkeSa, endpoint: &super::Endpoint) -> IkeSaInfo {
+    let (state, suite, identity, since, lifetime, nat) = match &sa.phase {
+        Phase::Established(standing) => (
+            if standing.retired { "retired" } else { "established" },
+            Some(standing.sa.keys.suite),
+            Some(standing.sa.peer.identity().clone()),
+            standing.since,
+            standing.sa.lifetime,
+            (standing.sa.nat.local, standing.sa.nat.remote),
+        ),
+        Phase::Negotiating(negotiating) => {
+            let state = negotiating.exchange.state();
+            let since =
+                endpoint.negotiations.get(&sa.negotiation).map_or(Time::ZERO, |negotiation| negotiation.started);
+            let suite = state.and_then(|state| state.progress().0);
+            let name = state.map_or("finished", ExchangeRole::waits_for);
+            (name, suite, None, since, sa.rule.main_mode.lifetime, (false, false))
+        }
+    };
+    IkeSaInfo {
+        id,
+        cookies: sa.cookies,
+        local: sa.path.local,
+        remote: sa.path.remote,
+        role: sa.role,
+        state,
+        rule: sa.rule.name.clone(),
+        suite,
+        identity,
+        since,
+        lifetime,
+        quick_modes: sa.quick_modes,
+        nat,
+    }
+}
+
+fn ipsec_sa(pair: &Pair) -> IpsecSaInfo {
+    let sa = &pair.sa;
+    IpsecSaInfo {
+        id: sa.id,
+        local: sa.path.local,
+        remote: sa.path.remote,
+        inbound: sa.inbound.spi,
+        outbound: sa.outbound.spi,
+        suite: sa.suite,
+        mode: sa.mode,
+        encapsulated: sa.encapsulated,
+        selector: sa.selector,
+        rule: sa.rule.name.clone(),
+        since: pair.since,
+        lifetime: sa.lifetime,
+        replaced: pair.replaced,
+    }
 }

@@ -55,6 +55,17 @@ pub enum Failure {
     /// No rule covers this traffic.
     #[error("no rule of the policy protects {0}")]
     NoPolicyForFlow(Flow),
+    /// The administrator named a rule that is not there, or that negotiates nothing.
+    #[error("no rule {0:?} of the policy negotiates")]
+    NoSuchRule(String),
+    /// The filter names many peers, and the administrator none.
+    #[error("the filter {filter} of rule {rule:?} does not name one peer: say which")]
+    PeerNotNamed {
+        /// The rule.
+        rule: String,
+        /// The filter.
+        filter: Selector,
+    },
     /// The peer's message could not be decrypted, or its hash is wrong: the pre-shared keys differ.
     #[error("authentication of {peer} failed: {detail} (pre-shared key of rule {rule:?} differs from the peer's)")]
     PreSharedKeyMismatch {
@@ -83,6 +94,15 @@ pub enum Failure {
         /// The filters of the rules for this peer.
         allowed: Vec<Selector>,
     },
+    /// A KE payload where none was agreed on, or none where one was.
+    #[error("{}", if *expected { "perfect forward secrecy was agreed on, but the message has no KE payload" } else { "the message has a KE payload, but perfect forward secrecy was not agreed on" })]
+    KePayload {
+        /// True if one must be there.
+        expected: bool,
+    },
+    /// The ID payloads of quick mode name no traffic.
+    #[error("{0}")]
+    TrafficId(String),
     /// The responder answered with other selectors than were proposed.
     #[error("the peer answered with the selectors {received}, proposed were {proposed}")]
     SelectorsChanged {
@@ -160,12 +180,15 @@ impl Failure {
             Self::TimedOut { .. } => Status::TimedOut,
             Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
-            Self::NoPolicyForPeer { .. } | Self::NoPolicyForFlow(_) => Status::NoPolicy,
+            Self::NoPolicyForPeer { .. }
+            | Self::NoPolicyForFlow(_)
+            | Self::NoSuchRule(_)
+            | Self::PeerNotNamed { .. } => Status::NoPolicy,
             Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } => Status::AuthFail,
-            Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } => Status::InvalidFilter,
+            Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
             Self::Malformed(_) => Status::InvalidPayload,
             Self::InvalidHash { .. } => Status::InvalidHash,
-            Self::Crypto { .. } => Status::DhFail,
+            Self::Crypto { .. } | Self::KePayload { .. } => Status::DhFail,
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
@@ -181,12 +204,13 @@ impl Failure {
                 Some(NotifyType::NO_PROPOSAL_CHOSEN)
             }
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
-            Self::IdentityMismatch { .. } | Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } => {
-                Some(NotifyType::INVALID_ID_INFORMATION)
-            }
+            Self::IdentityMismatch { .. }
+            | Self::SelectorMismatch { .. }
+            | Self::SelectorsChanged { .. }
+            | Self::TrafficId(_) => Some(NotifyType::INVALID_ID_INFORMATION),
             Self::Malformed(error) => error.notify(),
             Self::InvalidHash { .. } => Some(NotifyType::INVALID_HASH_INFORMATION),
-            Self::Crypto { .. } => Some(NotifyType::INVALID_KEY_INFORMATION),
+            Self::Crypto { .. } | Self::KePayload { .. } => Some(NotifyType::INVALID_KEY_INFORMATION),
             Self::Driver(_) | Self::DriverLost(_) | Self::TooMany { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
             _ => None,
         }
@@ -236,9 +260,21 @@ pub enum Reject {
     /// It does not decrypt to payloads.
     #[error("does not decrypt to payloads: {0}")]
     Undecipherable(WireError),
+    /// It cannot be decrypted at all.
+    #[error("cannot be decrypted: {0}")]
+    Cipher(String),
     /// A hash is wrong.
     #[error("{0} is wrong")]
     Hash(&'static str),
+    /// The peer's public value is not one.
+    #[error("{0}")]
+    PublicValue(String),
+    /// The identity cannot be read.
+    #[error("{0}")]
+    Identity(String),
+    /// Randomness or another need of this host failed.
+    #[error("{0} failed")]
+    Local(&'static str),
     /// An exchange that is not spoken.
     #[error("exchange type {0} is not supported")]
     Exchange(ExchangeType),

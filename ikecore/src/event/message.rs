@@ -22,6 +22,8 @@ pub enum MessageEvent {
         octets: Bytes,
         /// Whether it goes out encrypted.
         encrypted: bool,
+        /// What it is: `main mode message 1`.
+        name: &'static str,
     },
     /// No answer came in time: the message goes out again.
     Retransmitted {

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod message;
 pub mod negotiation;
 pub mod status;
+pub mod trace;
 
 use crate::ids::{IkeSaId, IpsecSaId, NegotiationId};
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ pub use failure::{Failure, Reject};
 pub use message::MessageEvent;
 pub use negotiation::{IkeSaEvent, IpsecSaEvent, NegotiationEvent, Phase, QuickModeEvent};
 pub use status::Status;
+pub use trace::Trace;
 
 /// How much is told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]

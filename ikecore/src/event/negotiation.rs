@@ -3,10 +3,12 @@ use super::failure::Failure;
 use crate::crypto::group::Group;
 use crate::identity::Identity;
 use crate::ids::{Cookies, IpsecSaId, MessageId, Spi};
+use crate::policy::rule::Rule;
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{IkeSuite, IpsecSuite, Lifetime, Mode};
+use crate::sa::driver::SaPair;
 use core::fmt;
 use std::net::IpAddr;
 
@@ -180,6 +182,21 @@ pub enum IkeSaEvent {
     },
 }
 
+impl IkeSaEvent {
+    /// The policy of a rule whose pre-shared key has `key_len` octets.
+    pub fn policy_found(rule: &Rule, key_len: usize) -> Self {
+        let policy = &rule.main_mode;
+        Self::PolicyFound {
+            rule: rule.name.clone(),
+            policy: policy.name.clone(),
+            offers: policy.offers.clone(),
+            lifetime: policy.lifetime,
+            quick_mode_limit: policy.quick_mode_limit,
+            authentication: vec![("PresharedKey", key_len)],
+        }
+    }
+}
+
 /// A quick mode under way.
 #[derive(Clone, Debug)]
 pub enum QuickModeEvent {
@@ -245,6 +262,22 @@ pub enum QuickModeEvent {
     },
     /// It ended without SAs.
     Failed(Failure),
+}
+
+impl QuickModeEvent {
+    /// A pair goes to the driver.
+    pub const fn installing(pair: &SaPair, lifetime: Lifetime) -> Self {
+        Self::Installing {
+            local: pair.inbound.destination,
+            remote: pair.inbound.source,
+            inbound: pair.inbound.spi,
+            outbound: pair.outbound.spi,
+            suite: pair.inbound.suite,
+            mode: pair.inbound.mode,
+            selector: pair.inbound.selector,
+            lifetime,
+        }
+    }
 }
 
 /// An IPsec SA pair.

@@ -1,5 +1,8 @@
 //! Identities of peers: what the ID payload of main mode names (RFC 2407 §4.6.2).
+use crate::wire::codes::IdType;
+use crate::wire::payload::Id;
 use core::fmt;
+use core::str::FromStr;
 use std::net::IpAddr;
 
 /// The identity of a peer in phase 1.
@@ -29,3 +32,184 @@ impl fmt::Display for Identity {
         }
     }
 }
+
+impl FromStr for Identity {
+    type Err = IdentityTextError;
+
+    /// Reads what [`fmt::Display`] writes: `10.9.0.1`, `fqdn:host.example`, `user-fqdn:a@b.example`, `key-id:0a0b`,
+    /// `dn:3000` (the last two in hexadecimal digits).
+    fn from_str(text: &str) -> Result<Self, IdentityTextError> {
+        let refuse = |reason| IdentityTextError { text: text.to_owned(), reason };
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        let (kind, value) = text.split_once(':').ok_or_else(|| refuse(IdentityTextFault::Form))?;
+        let name = || match check_name(value.as_bytes()) {
+            Ok(name) => Ok(name),
+            Err(reason) => Err(refuse(IdentityTextFault::Name(reason))),
+        };
+        let octets = || hex(value).filter(|octets| !octets.is_empty()).ok_or_else(|| refuse(IdentityTextFault::Hex));
+        match kind {
+            "fqdn" => Ok(Self::Fqdn(name()?)),
+            "user-fqdn" => Ok(Self::UserFqdn(name()?)),
+            "key-id" => Ok(Self::KeyId(octets()?)),
+            "dn" => Ok(Self::DerAsn1Dn(octets()?)),
+            _ => Err(refuse(IdentityTextFault::Form)),
+        }
+    }
+}
+
+/// Text that is no identity.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("identity {text:?}: {reason}")]
+pub struct IdentityTextError {
+    /// The text.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: IdentityTextFault,
+}
+
+/// What is wrong with the text of an identity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum IdentityTextFault {
+    /// Neither an address nor one of the known kinds.
+    #[error("allowed is an IP address, fqdn:NAME, user-fqdn:NAME@DOMAIN, key-id:HEX or dn:HEX")]
+    Form,
+    /// Not a name.
+    #[error("the name {0}")]
+    Name(NameFault),
+    /// Not octets.
+    #[error("allowed are pairs of hexadecimal digits, at least one")]
+    Hex,
+}
+
+/// What is wrong with a domain name or the name of a user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NameFault {
+    /// Too short or too long.
+    #[error("has {0} octets, allowed are 1 to {MAX_NAME}")]
+    Length(usize),
+    /// A space, a control character, or none of ASCII.
+    #[error("has the octet {0:#04x}, allowed are the printable characters of ASCII without space")]
+    Octet(u8),
+}
+
+/// An ID payload that names no peer.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// A type that names no single peer, or is not known.
+    #[error(
+        "ID type {0} does not name a peer, allowed are ID_IPV4_ADDR, ID_IPV6_ADDR, ID_FQDN, ID_USER_FQDN, \
+         ID_DER_ASN1_DN and ID_KEY_ID"
+    )]
+    Type(IdType),
+    /// A protocol and port that main mode does not allow.
+    #[error("protocol {protocol} port {port} in a main mode identity, allowed are 0/0, 17/0 and 17/500")]
+    Port {
+        /// The IP protocol.
+        protocol: u8,
+        /// The port.
+        port: u16,
+    },
+    /// Identification data of the wrong length.
+    #[error("{id_type} has {length} octets, allowed is {allowed}")]
+    Length {
+        /// The type.
+        id_type: IdType,
+        /// Octets.
+        length: usize,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// Text that is no name.
+    #[error("{id_type}: the name {reason}")]
+    Name {
+        /// The type.
+        id_type: IdType,
+        /// What is wrong with it.
+        reason: NameFault,
+    },
+}
+
+/// The most octets of a name: DNS allows no more (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 255;
+
+/// UDP.
+const UDP: u8 = 17;
+
+/// The port of IKE.
+const IKE_PORT: u16 = 500;
+
+impl Identity {
+    /// The identity that a main-mode ID payload names.
+    pub fn decode(id: &Id<'_>) -> Result<Self, IdentityError> {
+        // RFC 2407 §4.6.2: zero or UDP port 500; anything else must abort the setup. UDP without a port says no more
+        // than zero does.
+        if !matches!((id.protocol, id.port), (0, 0) | (UDP, 0 | IKE_PORT)) {
+            return Err(IdentityError::Port { protocol: id.protocol, port: id.port });
+        }
+        let length = |allowed| IdentityError::Length { id_type: id.id_type, length: id.data.len(), allowed };
+        let name = || check_name(id.data).map_err(|reason| IdentityError::Name { id_type: id.id_type, reason });
+        let octets = || if id.data.is_empty() { Err(length("at least 1")) } else { Ok(id.data.to_vec()) };
+        match id.id_type {
+            IdType::IPV4_ADDR => {
+                let octets: [u8; 4] = id.data.try_into().map_err(|_| length("4"))?;
+                Ok(Self::Address(octets.into()))
+            }
+            IdType::IPV6_ADDR => {
+                let octets: [u8; 16] = id.data.try_into().map_err(|_| length("16"))?;
+                Ok(Self::Address(octets.into()))
+            }
+            IdType::FQDN => Ok(Self::Fqdn(name()?)),
+            IdType::USER_FQDN => Ok(Self::UserFqdn(name()?)),
+            IdType::DER_ASN1_DN => Ok(Self::DerAsn1Dn(octets()?)),
+            IdType::KEY_ID => Ok(Self::KeyId(octets()?)),
+            other => Err(IdentityError::Type(other)),
+        }
+    }
+
+    /// The ID type and the identification data that name this identity; protocol and port go out as zero.
+    pub fn encode(&self) -> (IdType, Vec<u8>) {
+        match self {
+            Self::Address(IpAddr::V4(address)) => (IdType::IPV4_ADDR, address.octets().to_vec()),
+            Self::Address(IpAddr::V6(address)) => (IdType::IPV6_ADDR, address.octets().to_vec()),
+            Self::Fqdn(name) => (IdType::FQDN, name.clone().into_bytes()),
+            Self::UserFqdn(name) => (IdType::USER_FQDN, name.clone().into_bytes()),
+            Self::DerAsn1Dn(octets) => (IdType::DER_ASN1_DN, octets.clone()),
+            Self::KeyId(octets) => (IdType::KEY_ID, octets.clone()),
+        }
+    }
+
+    /// True if both name the same peer: of one kind, names without regard to case (RFC 4945 §3.1.2, §3.1.3), all else
+    /// octet by octet.
+    pub fn matches(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fqdn(one), Self::Fqdn(other)) | (Self::UserFqdn(one), Self::UserFqdn(other)) => {
+                one.eq_ignore_ascii_case(other)
+            }
+            _ => self == other,
+        }
+    }
+}
+
+/// A name that can be shown to people and compared without regard to case. RFC 2407 §4.6.2.3: no terminators.
+fn check_name(octets: &[u8]) -> Result<String, NameFault> {
+    if octets.is_empty() || octets.len() > MAX_NAME {
+        return Err(NameFault::Length(octets.len()));
+    }
+    match octets.iter().find(|octet| !octet.is_ascii_graphic()) {
+        Some(octet) => Err(NameFault::Octet(*octet)),
+        None => Ok(octets.iter().copied().map(char::from).collect()),
+    }
+}
+
+/// The octets that pairs of hexadecimal digits write.
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect();
+    let digits = digits?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+#[cfg(test)]
+mod tests;

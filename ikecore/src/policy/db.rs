@@ -1,9 +1,17 @@
 //! The policy database: immutable and numbered; a new policy is a new database.
+use super::check::{PolicyError, check};
 use super::rule::Rule;
-use super::selector::Prefix;
+use super::selector::{Flow, Prefix, Selector, weight};
+use crate::proposal::suite::Mode;
+use core::cmp::Reverse;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// All rules in force.
+///
+/// Filters are ranked: the highest [`weight`] first; of equal weight those of tunnel rules before others, since they
+/// name their peer; then in order of creation. The first filter that matches decides, be it to permit, to block or to
+/// negotiate.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyDb {
     /// The number of this version; a later one is higher.
@@ -12,4 +20,112 @@ pub struct PolicyDb {
     pub rules: Vec<Arc<Rule>>,
     /// The addresses of this host, for `me` and for transport-mode rules.
     pub local_addresses: Vec<Prefix>,
+    /// Every filter, by rank: the index of its rule and its index in that.
+    ranking: Vec<(usize, usize)>,
 }
+
+impl PolicyDb {
+    /// Checks the rules and ranks their filters.
+    pub fn new(version: u64, rules: Vec<Arc<Rule>>, local_addresses: Vec<Prefix>) -> Result<Self, PolicyError> {
+        check(&rules, &local_addresses)?;
+        let mut ranked: Vec<_> = rules
+            .iter()
+            .enumerate()
+            .flat_map(|(index, rule)| {
+                rule.filters.iter().enumerate().map(move |(at, filter)| (index, rule, at, filter))
+            })
+            .collect();
+        // The sort is stable: what is equal stays in order of creation.
+        ranked.sort_by_key(|(_, rule, _, filter)| (Reverse(weight(filter)), rule.tunnel.is_none()));
+        let ranking = ranked.into_iter().map(|(index, _, at, _)| (index, at)).collect();
+        Ok(Self { version, rules, local_addresses, ranking })
+    }
+
+    /// The rule of a name.
+    pub fn rule(&self, name: &str) -> Option<&Arc<Rule>> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
+    /// Every filter with its rule, by rank.
+    pub fn ranked(&self) -> impl Iterator<Item = (&Arc<Rule>, &Selector)> {
+        self.ranking.iter().filter_map(|(rule, filter)| {
+            let rule = self.rules.get(*rule)?;
+            rule.filters.get(*filter).map(|filter| (rule, filter))
+        })
+    }
+
+    /// The rule and the filter that a packet falls under.
+    pub fn lookup_flow(&self, flow: &Flow) -> Option<(&Arc<Rule>, &Selector)> {
+        self.ranked().find(|(_, filter)| filter.matches(flow))
+    }
+
+    /// The rules by which this host, at its address `local`, negotiates with `remote`: those whose tunnel ends there, and
+    /// those in transport mode that have a filter for both addresses. The one that names the two most specifically comes
+    /// first, a tunnel's end being as specific as it can be; the rest in order of creation.
+    ///
+    /// As responder, main mode is negotiated by the first rule whose offers accept one of the peer's. Which rule's
+    /// filters the peer's traffic falls under shows in quick mode only.
+    pub fn main_mode_rules(&self, local: IpAddr, remote: IpAddr) -> Vec<&Arc<Rule>> {
+        let mut rules: Vec<(u32, &Arc<Rule>)> =
+            self.rules.iter().filter_map(|rule| Some((rule.nearness(local, remote)?, rule))).collect();
+        rules.sort_by_key(|(nearness, _)| Reverse(*nearness));
+        rules.into_iter().map(|(_, rule)| rule).collect()
+    }
+
+    /// The rule for what the peer at `peer` proposes to this host at `local`, and what the SAs will be for. The error is
+    /// what this host's policy has for the peer in this mode, most specific first.
+    ///
+    /// `proposed` must be a filter of the rule or a part of one. If a more specific filter permits or blocks all of it,
+    /// it is not for this peer: SAs for it would never carry a packet. In transport mode `proposed` must be for the two
+    /// hosts themselves, by the addresses that the exchange runs between: behind a NAT the caller puts these in place of
+    /// those that the peer names.
+    pub fn quick_mode_rule(
+        &self,
+        peer: IpAddr,
+        local: IpAddr,
+        proposed: &Selector,
+        mode: Mode,
+    ) -> Result<(&Arc<Rule>, Selector), Vec<Selector>> {
+        let candidate = |rule: &Rule| rule.mode() == mode && rule.nearness(local, peer).is_some();
+        let between_hosts = proposed.local == Prefix::host(local) && proposed.remote == Prefix::host(peer);
+        let mut covering = self.ranked().filter(|(rule, filter)| {
+            // A filter that is equal to `proposed` has the highest weight of all that cover it.
+            filter.covers(proposed) && (candidate(rule) || rule.quick_mode().is_none())
+        });
+        match covering.next() {
+            Some((rule, _)) if rule.quick_mode().is_some() && (mode == Mode::Tunnel || between_hosts) => {
+                Ok((rule, *proposed))
+            }
+            _ => Err(self
+                .ranked()
+                .filter(|(rule, filter)| candidate(rule) && (mode == Mode::Tunnel || is_between(filter, local, peer)))
+                .map(|(_, filter)| *filter)
+                .collect()),
+        }
+    }
+}
+
+/// True if traffic between the two hosts can fall under the filter.
+fn is_between(filter: &Selector, local: IpAddr, remote: IpAddr) -> bool {
+    filter.local.contains(local) && filter.remote.contains(remote)
+}
+
+impl Rule {
+    /// How specifically the rule names the two ends of a main mode, if it negotiates between them.
+    fn nearness(&self, local: IpAddr, remote: IpAddr) -> Option<u32> {
+        self.quick_mode()?;
+        let host = |address| Selector::between(Prefix::host(address), Prefix::host(address));
+        match self.tunnel {
+            Some(tunnel) => {
+                (tunnel.remote == remote && tunnel.local.is_none_or(|own| own == local)).then(|| weight(&host(remote)))
+            }
+            None => {
+                let filters = self.filters.iter().filter(|filter| is_between(filter, local, remote));
+                filters.map(|filter| weight(&Selector::between(filter.local, filter.remote))).max()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,6 @@
 //! Policy: which traffic is protected how, and with whom.
+pub mod check;
 pub mod db;
 pub mod rule;
 pub mod selector;
+pub mod traffic_id;

@@ -1,5 +1,5 @@
 //! The compiled policy objects: what the engine negotiates with whom.
-use super::selector::Selector;
+use super::selector::{Flow, Prefix, Selector, transport_selector};
 use crate::identity::Identity;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{Lifetime, Mode};
@@ -58,6 +58,14 @@ pub struct TunnelEndpoints {
     pub remote: IpAddr,
 }
 
+impl TunnelEndpoints {
+    /// This host's end: the address that is given, else the first of `local_addresses` that is of the peer's family.
+    pub fn source(&self, local_addresses: &[Prefix]) -> Option<IpAddr> {
+        let mut addresses = local_addresses.iter().map(|prefix| prefix.address());
+        self.local.or_else(|| addresses.find(|address| address.is_ipv4() == self.remote.is_ipv4()))
+    }
+}
+
 /// A rule: filters, what to do with their traffic, and with whom.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -85,6 +93,15 @@ impl Rule {
     /// The mode of the rule's SAs.
     pub const fn mode(&self) -> Mode {
         if self.tunnel.is_some() { Mode::Tunnel } else { Mode::Transport }
+    }
+
+    /// What an SA is for that a packet of `flow`, which falls under `filter` of this rule, needs: in tunnel mode the
+    /// filter itself, in transport mode [`transport_selector`].
+    pub const fn sa_selector(&self, filter: &Selector, flow: &Flow) -> Selector {
+        match self.mode() {
+            Mode::Tunnel => *filter,
+            Mode::Transport => transport_selector(filter, flow),
+        }
     }
 
     /// The quick-mode policy, if the rule negotiates.

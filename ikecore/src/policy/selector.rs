@@ -130,6 +130,33 @@ impl Selector {
     }
 }
 
+/// The traffic between the two hosts of `flow` that falls under `filter`: what a transport-mode SA for the flow is for
+/// where the filter is for more than two hosts. Protocol and ports are the filter's.
+pub const fn transport_selector(filter: &Selector, flow: &Flow) -> Selector {
+    Selector { local: Prefix::host(flow.local), remote: Prefix::host(flow.remote), ..*filter }
+}
+
+/// The highest [`weight`].
+pub const MAX_WEIGHT: u32 = 256 << ADDRESSES | PROTOCOL | 2;
+
+/// How specific a filter is: the filter with the highest weight decides about a packet.
+///
+/// First count the addresses: the lengths of both prefixes, added, so that a single address comes before a subnet, a
+/// small subnet before a large one, and any address last. Among filters that are equal in this a protocol counts more
+/// than any protocol, and then each port more than any port. A filter that covers another one and is not the same as it
+/// has the lower weight. Weights of IPv4 and IPv6 filters do not compare, and never meet.
+pub fn weight(selector: &Selector) -> u32 {
+    let addresses = u32::from(selector.local.len) + u32::from(selector.remote.len);
+    let ports = u32::from(selector.local_port != 0) + u32::from(selector.remote_port != 0);
+    addresses << ADDRESSES | if selector.protocol == 0 { 0 } else { PROTOCOL } | ports
+}
+
+/// Bits of a weight below the addresses.
+const ADDRESSES: u32 = 3;
+
+/// What a protocol weighs: more than both ports.
+const PROTOCOL: u32 = 4;
+
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = |f: &mut fmt::Formatter<'_>, prefix: Prefix, port: u16| match port {
@@ -170,3 +197,6 @@ impl fmt::Display for Flow {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,18 @@ pub enum EspCipher {
 }
 
 impl EspCipher {
+    /// Every cipher.
+    pub const ALL: [Self; 8] = [
+        Self::Null,
+        Self::TripleDesCbc,
+        Self::Aes128Cbc,
+        Self::Aes192Cbc,
+        Self::Aes256Cbc,
+        Self::Aes128Gcm16,
+        Self::Aes192Gcm16,
+        Self::Aes256Gcm16,
+    ];
+
     /// Octets of KEYMAT that the cipher takes; for GCM the 4-octet salt included (RFC 4106 §8.1).
     pub const fn key_len(self) -> usize {
         match self {
@@ -102,6 +114,26 @@ pub enum IpsecSuite {
 }
 
 impl IpsecSuite {
+    /// Every suite that can be negotiated: those that [`Self::is_sound`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        let integrities = || Integrity::ALL.into_iter().map(Some).chain([None]);
+        let esp = EspCipher::ALL
+            .into_iter()
+            .flat_map(move |cipher| integrities().map(move |integrity| Self::Esp { cipher, integrity }));
+        let ah = Integrity::ALL.into_iter().map(|integrity| Self::Ah { integrity });
+        esp.chain(ah).filter(|suite| suite.is_sound())
+    }
+
+    /// False for what cannot be negotiated: an AEAD cipher with an integrity algorithm besides (RFC 4106 §1), and ESP
+    /// with neither a cipher nor integrity (RFC 2407 §4.5, RFC 2410 §1).
+    pub const fn is_sound(self) -> bool {
+        match self {
+            Self::Esp { cipher, integrity: Some(_) } => !cipher.is_aead(),
+            Self::Esp { cipher: EspCipher::Null, integrity: None } => false,
+            Self::Esp { integrity: None, .. } | Self::Ah { .. } => true,
+        }
+    }
+
     /// ESP or AH.
     pub const fn protocol(self) -> ProtocolId {
         match self {
@@ -155,13 +187,47 @@ impl fmt::Display for Mode {
     }
 }
 
-/// A limit of an SA's life; zero means no limit of that kind.
+/// The life in seconds where neither side gives one (RFC 2407 §4.5).
+pub const DEFAULT_LIFE_SECONDS: u32 = 28_800;
+
+/// A limit of an SA's life; zero means no limit of that kind. On the wire a life of zero seconds is left out, which
+/// the peer takes for [`DEFAULT_LIFE_SECONDS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Lifetime {
     /// Seconds.
     pub seconds: u32,
     /// Kilobytes (1,024 octets) of protected traffic.
     pub kilobytes: u32,
+}
+
+impl Lifetime {
+    /// The life that two sides agree on: of each kind the shorter limit, where a side that sets none does not count.
+    /// `received` is what came in a transform. An SA without any limit in seconds lives [`DEFAULT_LIFE_SECONDS`].
+    #[must_use]
+    pub fn agreed(self, received: Self) -> Self {
+        let received = received.effective();
+        Self {
+            seconds: shorter(self.seconds, received.seconds),
+            kilobytes: shorter(self.kilobytes, received.kilobytes),
+        }
+    }
+
+    /// What a transform's attributes mean: without seconds it is the default (RFC 2407 §4.5).
+    pub(super) const fn effective(self) -> Self {
+        match self.seconds {
+            0 => Self { seconds: DEFAULT_LIFE_SECONDS, ..self },
+            _ => self,
+        }
+    }
+}
+
+/// The lower of two limits, zero being none.
+const fn shorter(one: u32, other: u32) -> u32 {
+    match (one, other) {
+        (0, limit) | (limit, 0) => limit,
+        (one, other) if one < other => one,
+        (_, other) => other,
+    }
 }
 
 impl fmt::Display for Lifetime {

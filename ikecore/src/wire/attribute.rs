@@ -3,6 +3,9 @@ use super::error::{Fault, Part, WireError};
 use super::reader::Reader;
 use super::writer::Writer;
 
+#[cfg(test)]
+mod tests;
+
 /// The most attributes that one list may have. A transform with a private group has 16, a long Mode Config reply some
 /// dozens.
 pub const MAX_ATTRIBUTES: usize = 256;
@@ -52,7 +55,8 @@ impl<'a> Attribute<'a> {
         Ok(Self { kind, value: AttributeValue::Variable(value) })
     }
 
-    /// Writes the attribute. A value of more than 65535 octets gets a length that no receiver accepts.
+    /// Writes the attribute. A value of more than 65535 octets does not fit, nor does the payload around it then: that
+    /// one's length makes the receiver refuse the message.
     pub fn encode(&self, writer: &mut Writer) {
         match self.value {
             AttributeValue::Basic(value) => {

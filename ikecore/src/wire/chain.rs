@@ -5,6 +5,9 @@ use super::header::Header;
 use super::reader::Reader;
 use super::writer::Writer;
 
+#[cfg(test)]
+mod tests;
+
 /// Octets of the generic payload header.
 pub const GENERIC_HEADER: usize = 4;
 

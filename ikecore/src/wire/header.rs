@@ -5,6 +5,9 @@ use super::reader::Reader;
 use super::writer::Writer;
 use crate::ids::{Cookie, Cookies, MessageId};
 
+#[cfg(test)]
+mod tests;
+
 /// The ISAKMP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {

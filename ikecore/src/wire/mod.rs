@@ -11,6 +11,8 @@ pub mod header;
 pub mod payload;
 pub mod reader;
 pub mod rules;
+#[cfg(test)]
+mod tests;
 pub mod writer;
 
 pub use attribute::{Attribute, AttributeValue, AttributeWriter};

@@ -3,6 +3,9 @@ use super::chain::Chain;
 use super::codes::PayloadType;
 use super::error::{Fault, Part, WireError};
 
+#[cfg(test)]
+mod tests;
+
 /// How many payloads of one kind a message must and may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayloadRule {

@@ -44,16 +44,16 @@ impl Writer {
     }
 
     /// A two-octet length field that will count from `start`, an earlier [`Self::len`]. Until [`Self::fill`] it holds
-    /// 65535, more than follows: a forgotten one makes the receiver refuse the message instead of misreading it.
+    /// 0, which no payload can have: a forgotten one makes the receiver refuse the message instead of misreading it.
     pub fn length_from(&mut self, start: usize) -> Length {
         let at = self.len();
-        self.u16(u16::MAX);
+        self.u16(0);
         Length { at, start }
     }
 
-    /// Fills in what was written since the start of `length`. More than 65535 octets leave the invalid value.
+    /// Fills in what was written since the start of `length`. More than 65535 octets leave the 0.
     pub fn fill(&mut self, length: Length) {
-        let count = u16::try_from(self.len().saturating_sub(length.start)).unwrap_or(u16::MAX);
+        let count = u16::try_from(self.len().saturating_sub(length.start)).unwrap_or(0);
         if let Some(field) = self.0.get_mut(length.at..).and_then(<[u8]>::first_chunk_mut) {
             *field = count.to_be_bytes();
         }

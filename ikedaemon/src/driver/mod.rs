@@ -1,6 +1,12 @@
 //! SA drivers: what installs security associations and policies, and tells when one is needed or ends.
+mod kernel_socket;
 pub mod memory;
+pub mod open;
+pub mod pfkey;
+pub mod policy_table;
+pub mod select;
 pub mod userspace;
+pub mod xfrm;
 
 use ikecore::ids::AskId;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};

@@ -1,7 +1,7 @@
 //! Codes of the transaction exchange: Mode Config (draft-dukes-ike-mode-cfg-02) and XAuth (draft-beaulieu-ike-xauth-02).
 
 code! {
-    /// What an attribute payload asks for or tells (draft-dukes-ike-mode-cfg-02 §3.2).
+    /// What an attribute payload asks for or tells (draft-dukes-ike-mode-cfg-02 §3.3).
     ConfigType(u8) {
         REQUEST = 1 "ISAKMP_CFG_REQUEST",
         REPLY = 2 "ISAKMP_CFG_REPLY",
@@ -11,8 +11,8 @@ code! {
 }
 
 code! {
-    /// An attribute of the transaction exchange (draft-dukes-ike-mode-cfg-02 §3.3; draft-beaulieu-ike-xauth-02 §6.2
-    /// for 16520 to 16529; 28672 to 28683 are Cisco's).
+    /// An attribute of the transaction exchange (draft-dukes-ike-mode-cfg-02 §3.4; draft-beaulieu-ike-xauth-02 §6.2
+    /// for 16520 to 16529; 28672 to 28682 are Cisco's).
     ConfigAttribute(u16) {
         INTERNAL_IP4_ADDRESS = 1 "INTERNAL_IP4_ADDRESS",
         INTERNAL_IP4_NETMASK = 2 "INTERNAL_IP4_NETMASK",

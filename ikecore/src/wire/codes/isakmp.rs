@@ -2,7 +2,7 @@
 use core::fmt;
 
 code! {
-    /// A payload's type: the Next Payload field (RFC 2408 §3.1; RFC 3947 §5; drafts of it for 130 and 131).
+    /// A payload's type: the Next Payload field (RFC 2408 §3.1; RFC 3947 §9; drafts of it for 130 and 131).
     PayloadType(u8) {
         NONE = 0 "NONE",
         SA = 1 "SA",
@@ -41,12 +41,12 @@ impl PayloadType {
         self.0 >= 128
     }
 
-    /// True for NAT-D in either number space (RFC 3947 §5; 130 in the drafts).
+    /// True for NAT-D in either number space (RFC 3947 §9; 130 in the drafts).
     pub const fn is_nat_d(self) -> bool {
         matches!(self, Self::NAT_D | Self::NAT_D_DRAFT)
     }
 
-    /// True for NAT-OA in either number space (RFC 3947 §5; 131 in the drafts).
+    /// True for NAT-OA in either number space (RFC 3947 §9; 131 in the drafts).
     pub const fn is_nat_oa(self) -> bool {
         matches!(self, Self::NAT_OA | Self::NAT_OA_DRAFT)
     }

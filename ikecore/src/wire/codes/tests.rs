@@ -26,7 +26,7 @@ fn both_number_spaces_of_nat_traversal_are_known() {
 
 #[test]
 fn transform_ids_are_named_by_their_protocol() {
-    let named = |protocol| super::ipsec::TransformId(protocol, 3).to_string();
+    let named = |protocol| TransformId(protocol, 3).to_string();
     assert_eq!(named(ProtocolId::ESP), "ESP_3DES (3)");
     assert_eq!(named(ProtocolId::AH), "AH_SHA (3)");
     assert_eq!(named(ProtocolId::IPCOMP), "IPCOMP_LZS (3)");

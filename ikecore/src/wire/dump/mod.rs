@@ -21,7 +21,7 @@ pub struct Node {
     /// What it says; empty if only the children say something.
     pub value: String,
     /// What it holds.
-    pub children: Vec<Node>,
+    pub children: Vec<Self>,
 }
 
 /// One line of text and how far it is indented.

@@ -39,6 +39,12 @@ pub use sa::{Proposal, Sa, Transform};
 pub use sig::Signature;
 pub use vendor::Vendor;
 
+/// An SPI with its size field. No protocol has SPIs of more than 255 octets; only that many would be written.
+fn sized(spi: &[u8]) -> (u8, &[u8]) {
+    let spi = spi.get(..usize::from(u8::MAX)).unwrap_or(spi);
+    (u8::try_from(spi.len()).unwrap_or(u8::MAX), spi)
+}
+
 /// The body of a payload that is one field of at least one octet.
 fn some_octets<'a>(kind: PayloadType, field: &'static str, body: &'a [u8]) -> Result<&'a [u8], WireError> {
     let reader = Reader::new(Part::Payload(kind), body);

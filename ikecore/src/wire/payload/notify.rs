@@ -31,13 +31,14 @@ impl<'a> Notify<'a> {
         Ok(Self { doi, protocol, spi, notify_type, data: reader.rest() })
     }
 
-    /// Writes a body. An SPI of more than 255 octets gets a size that no receiver takes for its end.
+    /// Writes a body.
     pub fn encode(&self, writer: &mut Writer) {
+        let (size, spi) = super::sized(self.spi);
         writer.u32(self.doi.0);
         writer.u8(self.protocol.0);
-        writer.u8(u8::try_from(self.spi.len()).unwrap_or(u8::MAX));
+        writer.u8(size);
         writer.u16(self.notify_type.0);
-        writer.bytes(self.spi);
+        writer.bytes(spi);
         writer.bytes(self.data);
     }
 }

@@ -144,11 +144,12 @@ impl<'a> Proposal<'a> {
     }
 
     fn encode(&self, writer: &mut Writer) {
+        let (size, spi) = super::sized(self.spi);
         writer.u8(self.number);
         writer.u8(self.protocol.0);
-        writer.u8(u8::try_from(self.spi.len()).unwrap_or(u8::MAX));
+        writer.u8(size);
         writer.u8(u8::try_from(self.transforms.len()).unwrap_or(u8::MAX));
-        writer.bytes(self.spi);
+        writer.bytes(spi);
         encode_links(PayloadType::TRANSFORM, &self.transforms, writer, Transform::encode);
     }
 }

@@ -1,0 +1,106 @@
+//! Asks that are under way, and whose they are.
+use super::Endpoint;
+use super::io::Output;
+use crate::exchange::runner::BranchNumber;
+use crate::exchange::work::{Answer, Ask};
+use crate::ids::{AskId, IkeSaId, MessageId};
+use crate::sa::driver::{SaAnswer, SaName, SaOp};
+use crate::wire::ProtocolId;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Whose an ask is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Owner {
+    /// A branch of a main mode.
+    MainMode(IkeSaId, BranchNumber),
+    /// A quick mode.
+    QuickMode(IkeSaId, MessageId, BranchNumber),
+    /// Nobody waits for it, except that an SPI must be given back.
+    Nobody,
+}
+
+/// What an ask is, as far as it matters when its owner goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    KeyExchange,
+    AllocSpi(ProtocolId, IpAddr),
+    Sa,
+}
+
+/// All asks under way.
+#[derive(Default)]
+pub(super) struct Asks {
+    next: u64,
+    waiting: BTreeMap<AskId, (Owner, Kind)>,
+}
+
+impl Asks {
+    /// True while the driver has something to do.
+    pub(super) fn driver_is_busy(&self) -> bool {
+        self.waiting.values().any(|(_, kind)| *kind != Kind::KeyExchange)
+    }
+
+    /// Forgets what the driver will not answer any more; gives the owners.
+    pub(super) fn drop_driver(&mut self) -> Vec<Owner> {
+        let lost: Vec<AskId> =
+            self.waiting.iter().filter(|(_, (_, kind))| *kind != Kind::KeyExchange).map(|(id, _)| *id).collect();
+        lost.iter().filter_map(|id| self.waiting.remove(id)).map(|(owner, _)| owner).collect()
+    }
+}
+
+impl Endpoint {
+    /// Sends work out.
+    pub(super) fn ask(&mut self, owner: Owner, ask: Ask) {
+        let kind = match &ask {
+            Ask::KeyExchange(_) => Kind::KeyExchange,
+            Ask::Sa(SaOp::AllocSpi { protocol, destination, .. }) => Kind::AllocSpi(*protocol, *destination),
+            Ask::Sa(_) => Kind::Sa,
+        };
+        // A driver that is gone answers nothing.
+        if kind != Kind::KeyExchange && self.driver_lost.is_some() {
+            return;
+        }
+        let id = AskId(self.asks.next);
+        self.asks.next += 1;
+        self.asks.waiting.insert(id, (owner, kind));
+        self.flush();
+        self.outputs.push_back(Output::Ask(id, ask));
+    }
+
+    /// Sends work for the driver out whose answer only matters if it is a failure.
+    pub(super) fn tell_driver(&mut self, operation: SaOp) {
+        self.ask(Owner::Nobody, Ask::Sa(operation));
+    }
+
+    /// The owner is gone: computations are cancelled, SPIs on their way are given back when they come.
+    pub(super) fn disown(&mut self, gone: impl Fn(&Owner) -> bool) {
+        let orphans: Vec<AskId> =
+            self.asks.waiting.iter().filter(|(_, (owner, _))| gone(owner)).map(|(id, _)| *id).collect();
+        for id in orphans {
+            let Some((owner, kind)) = self.asks.waiting.get_mut(&id) else { continue };
+            *owner = Owner::Nobody;
+            if *kind == Kind::KeyExchange {
+                self.asks.waiting.remove(&id);
+                self.flush();
+                self.outputs.push_back(Output::Cancel(id));
+            }
+        }
+    }
+
+    /// Takes an answer.
+    pub(super) fn answered(&mut self, id: AskId, answer: Answer) {
+        let Some((owner, kind)) = self.asks.waiting.remove(&id) else { return };
+        match owner {
+            Owner::MainMode(sa, branch) => self.main_mode_answer(sa, branch, answer),
+            Owner::QuickMode(sa, message_id, branch) => self.quick_mode_answer(sa, message_id, branch, answer),
+            Owner::Nobody => match (answer, kind) {
+                (Answer::Sa(SaAnswer::Spi(Ok(spi))), Kind::AllocSpi(protocol, destination)) => {
+                    self.tell_driver(SaOp::ReleaseSpi(SaName { protocol, destination, spi }));
+                }
+                (Answer::Sa(SaAnswer::Done(Err(error))), _) => self.driver_failed(error),
+                _ => {}
+            },
+        }
+    }
+}

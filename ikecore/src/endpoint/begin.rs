@@ -1,0 +1,118 @@
+//! What makes this host begin: packets that need protection, and the administrator.
+use super::Endpoint;
+use super::io::Command;
+use crate::event::negotiation::Cause;
+use crate::event::{EndpointEvent, EventKind, Failure, NegotiationEvent, Phase};
+use crate::exchange::Path;
+use crate::ids::NegotiationId;
+use crate::policy::rule::Rule;
+use crate::policy::selector::{Flow, Selector};
+use crate::sa::driver::Acquire;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+impl Endpoint {
+    pub(super) fn acquire(&mut self, acquire: Acquire) {
+        self.counters.acquires += 1;
+        let flow = acquire.flow;
+        let policy = Arc::clone(&self.shared.policy);
+        let found = policy.lookup_flow(&flow).filter(|(rule, _)| rule.quick_mode().is_some());
+        let rule = found.map(|(rule, _)| rule.name.clone());
+        self.tell(EventKind::Endpoint(EndpointEvent::Acquire { flow, rule }));
+        if let Some((rule, filter)) = found {
+            self.begin_for_flow(Cause::Acquire(flow), rule, filter, &flow);
+        }
+    }
+
+    fn begin_for_flow(&mut self, cause: Cause, rule: &Arc<Rule>, filter: &Selector, flow: &Flow) {
+        let (local, remote) = match rule.tunnel {
+            Some(tunnel) => match tunnel.source(&self.shared.policy.local_addresses) {
+                Some(local) => (local, tunnel.remote),
+                None => return self.refuse_command(Failure::NoPolicyForFlow(*flow)),
+            },
+            None => (flow.local, flow.remote),
+        };
+        let selector = rule.sa_selector(filter, flow);
+        let path = self.path(local, remote);
+        self.want_ipsec_sa(cause, rule, path, selector, None);
+    }
+
+    /// Main mode begins between the ports of IKE.
+    const fn path(&self, local: IpAddr, remote: IpAddr) -> Path {
+        let port = self.config.ike_port;
+        Path { local: SocketAddr::new(local, port), remote: SocketAddr::new(remote, port) }
+    }
+
+    /// An address of this host of the same family as the peer's.
+    fn local_address(&self, remote: IpAddr) -> Option<IpAddr> {
+        let own = &self.shared.policy.local_addresses;
+        own.iter().map(|prefix| prefix.address()).find(|own| own.is_ipv4() == remote.is_ipv4() && !own.is_loopback())
+    }
+
+    /// What was asked for cannot even begin: a negotiation that fails at once, so that whoever asked hears of it.
+    fn refuse_command(&mut self, failure: Failure) {
+        let id = NegotiationId(self.handle_number());
+        self.shared.trace.context.negotiation = Some(id);
+        let role = crate::event::negotiation::Role::Initiator;
+        self.tell_started(role, Cause::Command, None);
+        let failed = NegotiationEvent::Failed { role, phase: Phase::MainMode, failure, seconds: 0 };
+        self.tell(EventKind::Negotiation(failed));
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        let by = "the administrator";
+        match command {
+            Command::InitiateFlow(flow) => {
+                let policy = Arc::clone(&self.shared.policy);
+                match policy.lookup_flow(&flow).filter(|(rule, _)| rule.quick_mode().is_some()) {
+                    Some((rule, filter)) => self.begin_for_flow(Cause::Command, rule, filter, &flow),
+                    None => self.refuse_command(Failure::NoPolicyForFlow(flow)),
+                }
+            }
+            Command::InitiateRule { rule, peer } => self.initiate_rule(&rule, peer),
+            Command::RekeyIpsecSa(id) => self.rekey_pair(id, Cause::Command),
+            Command::RekeyIkeSa(id) => self.rekey_ike_sa(id, Cause::Command, true),
+            Command::DeleteIpsecSa(id) => self.remove_pair(id, Failure::Ended(by), true),
+            Command::DeleteIkeSa(id) => self.end_ike_sa(id, Failure::Ended(by), true),
+            Command::DeletePeer(peer) => self.delete_peer(Some(peer), by),
+            Command::DeleteAll => self.delete_peer(None, by),
+            Command::SetDetail(detail) => self.shared.trace.set_detail(detail),
+            Command::Shutdown => self.shut_down(),
+        }
+    }
+
+    /// Each filter of the rule, for the peer that it names or that the administrator names.
+    fn initiate_rule(&mut self, name: &str, peer: Option<IpAddr>) {
+        let found = self.shared.policy.rule(name).filter(|rule| rule.quick_mode().is_some()).map(Arc::clone);
+        let Some(rule) = found else { return self.refuse_command(Failure::NoSuchRule(name.to_owned())) };
+        for filter in rule.filters.clone() {
+            let remote = match rule.tunnel {
+                Some(tunnel) => tunnel.remote,
+                None if filter.remote.is_host() => filter.remote.address(),
+                None => match peer {
+                    Some(peer) if filter.remote.contains(peer) => peer,
+                    _ => {
+                        self.refuse_command(Failure::PeerNotNamed { rule: name.to_owned(), filter });
+                        continue;
+                    }
+                },
+            };
+            let local = match rule.tunnel {
+                Some(tunnel) => tunnel.local,
+                None => filter.local.is_host().then(|| filter.local.address()),
+            };
+            let Some(local) = local.or_else(|| self.local_address(remote)) else {
+                self.refuse_command(Failure::PeerNotNamed { rule: name.to_owned(), filter });
+                continue;
+            };
+            let flow = Flow {
+                local,
+                remote,
+                protocol: filter.protocol,
+                local_port: filter.local_port,
+                remote_port: filter.remote_port,
+            };
+            self.begin_for_flow(Cause::Command, &rule, &filter, &flow);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! From a datagram to the exchange that it belongs to.
+use super::Endpoint;
+use super::tables::Phase;
+use crate::event::negotiation::Role;
+use crate::event::{EventKind, MessageEvent, Reject};
+use crate::exchange::Path;
+use crate::exchange::message::Incoming;
+use crate::ids::{Cookies, IkeSaId};
+use crate::wire::{ExchangeType, Header};
+use bytes::Bytes;
+
+impl Endpoint {
+    /// Takes a datagram. Whatever it is, what it does not belong to is as it was before.
+    pub(super) fn datagram(&mut self, path: Path, octets: &[u8]) {
+        self.counters.datagrams += 1;
+        self.shared.trace.context.local = Some(path.local);
+        self.shared.trace.context.remote = Some(path.remote);
+        let message = match Incoming::decode(octets, path) {
+            Ok(message) => message,
+            Err(error) => {
+                let cookies = Header::read(octets).ok().map(|header| header.cookies());
+                return self.drop_datagram(cookies, octets.len(), Reject::Malformed(error));
+            }
+        };
+        let cookies = Some(message.header.cookies());
+        let found = self.find(&message);
+        if let Some(id) = found {
+            self.focus(id);
+            // The datagram's own addresses, which may not be those of the SA.
+            self.shared.trace.context.local = Some(path.local);
+            self.shared.trace.context.remote = Some(path.remote);
+        }
+        self.shared
+            .trace
+            .step(|| EventKind::Message(MessageEvent::Received { octets: Bytes::copy_from_slice(octets) }));
+        let result = match found {
+            _ if self.stopping => Err(Reject::Stopping),
+            Some(id) => self.deliver(id, &message),
+            None => self.unknown(&message),
+        };
+        if let Err(reason) = result {
+            self.drop_datagram(cookies, octets.len(), reason);
+        }
+    }
+
+    /// The ISAKMP SA that a message names.
+    fn find(&self, message: &Incoming<'_>) -> Option<IkeSaId> {
+        let Cookies { initiator, responder } = message.header.cookies();
+        let own = |cookie, role| {
+            let id = *self.by_cookie.get(&cookie)?;
+            (self.ike_sas.get(&id)?.role == role).then_some(id)
+        };
+        own(initiator, Role::Initiator).or_else(|| {
+            if responder.is_zero() {
+                self.by_first_message.get(&(message.path.remote, initiator)).copied()
+            } else {
+                own(responder, Role::Responder)
+            }
+        })
+    }
+
+    /// A message for no SA that stands: a first message, or nothing.
+    fn unknown(&mut self, message: &Incoming<'_>) -> Result<(), Reject> {
+        let Cookies { initiator, responder } = message.header.cookies();
+        if !responder.is_zero() {
+            return Err(Reject::UnknownCookies { initiator, responder });
+        }
+        match message.header.exchange {
+            ExchangeType::MAIN => self.begin_main_mode_as_responder(message),
+            ExchangeType::INFORMATIONAL => Err(Reject::UnknownCookies { initiator, responder }),
+            exchange => Err(Reject::Exchange(exchange)),
+        }
+    }
+
+    fn deliver(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
+        let Some(sa) = self.ike_sas.get(&id) else { return Ok(()) };
+        let known = sa.cookies;
+        let established = matches!(sa.phase, Phase::Established(_));
+        match message.header.exchange {
+            ExchangeType::MAIN => self.main_mode_message(id, message),
+            ExchangeType::INFORMATIONAL if !message.is_encrypted() => self.clear_information(id, message),
+            ExchangeType::QUICK | ExchangeType::INFORMATIONAL if !established => Err(message.unexpected("main mode")),
+            // From here on the keys are those of both cookies.
+            _ if message.header.cookies() != known => {
+                let Cookies { initiator, responder } = message.header.cookies();
+                Err(Reject::UnknownCookies { initiator, responder })
+            }
+            ExchangeType::QUICK => self.quick_mode_message(id, message),
+            ExchangeType::INFORMATIONAL => self.protected_information(id, message),
+            exchange => Err(Reject::Exchange(exchange)),
+        }
+    }
+
+    pub(super) fn drop_datagram(&mut self, cookies: Option<Cookies>, len: usize, reason: Reject) {
+        self.counters.dropped += 1;
+        match &reason {
+            Reject::Malformed(_) => self.counters.malformed += 1,
+            Reject::Hash(_) | Reject::Undecipherable(_) => self.counters.authentication_failures += 1,
+            _ => {}
+        }
+        self.tell(EventKind::Message(MessageEvent::Dropped { cookies, reason, len }));
+    }
+}

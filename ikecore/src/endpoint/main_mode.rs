@@ -1,0 +1,400 @@
+//! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
+use super::Endpoint;
+use super::asks::Owner;
+use super::tables::{Goal, IkeSa, Negotiating, Phase, Standing};
+use super::timers::Timer;
+use crate::event::negotiation::{Cause, Role};
+use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
+use crate::exchange::main::{Established, MainMode, initiator, responder};
+use crate::exchange::message::Incoming;
+use crate::exchange::retransmit::Retransmission;
+use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
+use crate::exchange::step::{Next, Step};
+use crate::exchange::work::Answer;
+use crate::exchange::{Path, info};
+use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
+use crate::policy::rule::Rule;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+fn wrap<S, T>(step: Step<S>, into: fn(S) -> T) -> Step<T>
+where
+    S: crate::exchange::step::Role,
+    T: crate::exchange::step::Role<Outcome = S::Outcome>,
+{
+    let next = match step.next {
+        Next::Become(state) => Next::Become(into(state)),
+        Next::Done(outcome) => Next::Done(outcome),
+        Next::Fail(failure, cleanup) => Next::Fail(failure, cleanup),
+    };
+    Step { next, send: step.send, asks: step.asks }
+}
+
+impl Endpoint {
+    /// A cookie that no other SA of this host has.
+    fn new_cookie(&mut self) -> Option<Cookie> {
+        let mut octets = [0; 8];
+        for _ in 0..8 {
+            self.shared.rng.fill(&mut octets).ok()?;
+            let cookie = Cookie(octets);
+            if !cookie.is_zero() && !self.by_cookie.contains_key(&cookie) {
+                return Some(cookie);
+            }
+        }
+        None
+    }
+
+    /// Begins a main mode for a negotiation.
+    pub(super) fn begin_main_mode(&mut self, rule: &Arc<Rule>, path: Path, negotiation: NegotiationId) {
+        let Some(cookie) = self.new_cookie() else {
+            let failure = Failure::Crypto { operation: "making a cookie", reason: crate::rng::RngError.to_string() };
+            return self.fail_negotiation(negotiation, failure);
+        };
+        let id = IkeSaId(self.handle_number());
+        self.shared.trace.context.ike_sa = Some(id);
+        let first_contact = self.config.initial_contact && !self.has_standing_sa(path.remote.ip());
+        let AuthLen(key_len) = AuthLen::of(rule);
+        self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule, key_len)));
+        let step = match initiator::begin(rule, path, cookie, first_contact, &mut self.shared.cx()) {
+            Ok(step) => wrap(step, MainMode::Initiator),
+            Err(failure) => return self.fail_negotiation(negotiation, failure),
+        };
+        let (exchange, verdict) = Exchange::begin(BRANCHES, None, step);
+        let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
+        self.insert_ike_sa(id, cookie, cookies, path, Role::Initiator, rule, negotiation, exchange);
+        if let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) {
+            negotiating.waiting.push(negotiation);
+        }
+        if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
+            negotiation.ike_sa = Some(id);
+        }
+        self.main_mode_verdict(id, verdict);
+    }
+
+    /// Message 1 of a peer.
+    pub(super) fn begin_main_mode_as_responder(&mut self, message: &Incoming<'_>) -> Result<(), Reject> {
+        self.admit(message.path)?;
+        let policy = Arc::clone(&self.shared.policy);
+        let rules: Vec<Arc<Rule>> = policy
+            .main_mode_rules(message.path.local.ip(), message.path.remote.ip())
+            .into_iter()
+            .map(Arc::clone)
+            .collect();
+        let cookie = self.new_cookie().ok_or(Reject::Local("making a cookie"))?;
+        let begun = responder::begin(message, &rules, cookie, &mut self.shared.cx());
+        let initiator = message.header.initiator;
+        let step = match begun {
+            Ok(step) => wrap(step, MainMode::Responder),
+            Err(Reject::Refused(failure)) => {
+                self.refuse_peer(message, failure);
+                return Ok(());
+            }
+            Err(reject) => return Err(reject),
+        };
+        // The rule that chose is known to the state; the first candidate stands for it until the SA is established.
+        let Some(rule) = rules.first() else { return Ok(()) };
+        let id = IkeSaId(self.handle_number());
+        let negotiation =
+            self.new_negotiation(Role::Responder, Cause::Peer, Some(Arc::clone(rule)), Goal::IkeSa, message.path);
+        let cookies = Cookies { initiator, responder: cookie };
+        let (exchange, verdict) = Exchange::begin(BRANCHES, Some(message.digest()), step);
+        self.insert_ike_sa(id, cookie, cookies, message.path, Role::Responder, rule, negotiation, exchange);
+        self.by_first_message.insert((message.path.remote, initiator), id);
+        self.main_mode_verdict(id, verdict);
+        Ok(())
+    }
+
+    /// Message 1 was understood but nothing could be agreed on: the peer is told, in clear, and no state is kept.
+    fn refuse_peer(&mut self, message: &Incoming<'_>, failure: Failure) {
+        let negotiation = self.new_negotiation(Role::Responder, Cause::Peer, None, Goal::IkeSa, message.path);
+        // RFC 2408 §5.4, §5.5. Not to a peer that the policy does not know: there is nothing to tell it.
+        if let (false, Some(notify)) = (matches!(failure, Failure::NoPolicyForPeer { .. }), failure.notify()) {
+            let message_id = MessageId::PHASE_1;
+            let cookies = Cookies { initiator: message.header.initiator, responder: Cookie::ZERO };
+            let outgoing = info::clear(message.path, cookies, message_id, notify);
+            self.send(&outgoing);
+        }
+        self.counters.main_modes_failed += 1;
+        self.fail_negotiation(negotiation, failure);
+    }
+
+    /// Whether one more negotiation that a peer begins may be taken on.
+    fn admit(&self, path: Path) -> Result<(), Reject> {
+        let mut total = 0;
+        let mut of_peer = 0;
+        for sa in self.ike_sas.values() {
+            if sa.role == Role::Responder && matches!(sa.phase, Phase::Negotiating(_)) {
+                total += 1;
+                of_peer += usize::from(sa.path.remote.ip() == path.remote.ip());
+            }
+        }
+        for (what, count, limit) in [
+            ("half-open main modes of one address", of_peer, self.config.half_open_per_peer),
+            ("half-open main modes", total, self.config.half_open_total),
+        ] {
+            if count >= limit {
+                return Err(Reject::TooMany { what, count, limit });
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a field of the new row")]
+    fn insert_ike_sa(
+        &mut self,
+        id: IkeSaId,
+        own: Cookie,
+        cookies: Cookies,
+        path: Path,
+        role: Role,
+        rule: &Arc<Rule>,
+        negotiation: NegotiationId,
+        exchange: Exchange<MainMode>,
+    ) {
+        let retransmission = Retransmission::begin(self.shared.now);
+        let phase = Phase::Negotiating(Box::new(Negotiating {
+            exchange,
+            retransmission,
+            suspicion: None,
+            waiting: Vec::new(),
+        }));
+        let rule = Arc::clone(rule);
+        self.by_cookie.insert(own, id);
+        self.ike_sas.insert(id, IkeSa { cookies, path, role, rule, negotiation, phase, quick_modes: 0 });
+        self.focus(id);
+        self.tell(EventKind::IkeSa(IkeSaEvent::Created { role, cookies }));
+    }
+
+    pub(super) fn main_mode_message(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
+        let Some(sa) = self.ike_sas.get_mut(&id) else { return Ok(()) };
+        let rule = Arc::clone(&sa.rule);
+        match &mut sa.phase {
+            Phase::Established(standing) => {
+                let digest = message.digest();
+                let Some((_, reply)) = standing.past.iter().find(|(past, _)| *past == digest) else {
+                    return Err(message.unexpected("established"));
+                };
+                let reply = reply.clone();
+                self.main_mode_verdict(id, Verdict::Repeat(reply));
+                Ok(())
+            }
+            Phase::Negotiating(negotiating) => {
+                let verdict = negotiating.exchange.receive(message, &mut self.shared.cx());
+                match verdict {
+                    Ok(verdict) => {
+                        self.main_mode_verdict(id, verdict);
+                        Ok(())
+                    }
+                    Err(reject) => {
+                        let suspicion = suspect(&reject, message, &rule);
+                        negotiating.suspicion = suspicion.or_else(|| negotiating.suspicion.take());
+                        Err(reject)
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn main_mode_answer(&mut self, id: IkeSaId, branch: BranchNumber, answer: Answer) {
+        self.focus(id);
+        let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) else { return };
+        if let Some(verdict) = negotiating.exchange.answer(branch, answer, &mut self.shared.cx()) {
+            self.main_mode_verdict(id, verdict);
+        }
+    }
+
+    fn main_mode_verdict(&mut self, id: IkeSaId, verdict: Verdict<Established>) {
+        match verdict {
+            Verdict::Repeat(reply) => self.repeat(reply.as_ref()),
+            Verdict::Progress { branch, send, asks } => {
+                if let Some(message) = &send {
+                    let now = self.shared.now;
+                    if let Some(sa) = self.ike_sas.get_mut(&id) {
+                        sa.path = message.path;
+                        if let Phase::Negotiating(negotiating) = &mut sa.phase {
+                            negotiating.retransmission = Retransmission::begin(now);
+                            if let Some((_, Some(cookies))) = negotiating.exchange.state().map(MainMode::progress) {
+                                sa.cookies = cookies;
+                            }
+                        }
+                    }
+                    self.send(message);
+                    self.timers.set(Timer::MainMode(id), now + self.plan.interval(1));
+                }
+                for ask in asks {
+                    self.ask(Owner::MainMode(id, branch), ask);
+                }
+            }
+            Verdict::Done { outcome, send, .. } => {
+                if let Some(message) = &send {
+                    self.send(message);
+                }
+                self.establish(id, *outcome);
+            }
+            Verdict::Failed { failure, send, .. } => {
+                if let Some(message) = &send {
+                    self.send(message);
+                }
+                self.fail_main_mode(id, failure);
+            }
+            Verdict::BranchFailed(failure) => {
+                if let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) {
+                    negotiating.suspicion = Some(failure);
+                }
+            }
+        }
+    }
+
+    /// A duplicate came: its reply goes out again.
+    pub(super) fn repeat(&mut self, reply: Option<&crate::exchange::message::Outgoing>) {
+        let Some(reply) = reply else { return };
+        self.counters.replies_repeated += 1;
+        self.tell(EventKind::Message(MessageEvent::ReplyRepeated { message: reply.name }));
+        self.transmit(reply);
+    }
+
+    /// The retransmission timer of a main mode.
+    pub(super) fn main_mode_timer(&mut self, id: IkeSaId) {
+        self.focus(id);
+        let now = self.shared.now;
+        let Some(sa) = self.ike_sas.get_mut(&id) else { return };
+        let remote = sa.path.remote;
+        let Some(negotiating) = sa.negotiating_mut() else { return };
+        let messages: Vec<_> = negotiating.exchange.unanswered().cloned().collect();
+        if negotiating.retransmission.sent >= self.plan.transmissions {
+            let waits_for = negotiating.exchange.state().map_or("a message", crate::exchange::step::Role::waits_for);
+            let failure = negotiating.suspicion.take().unwrap_or_else(|| Failure::TimedOut {
+                peer: remote,
+                message: messages.last().map_or(waits_for, |message| message.name),
+                sent: self.plan.transmissions,
+                seconds: now.since(negotiating.retransmission.since).as_secs(),
+                hint: hint(messages.last().map(|message| message.name)),
+            });
+            return self.fail_main_mode(id, failure);
+        }
+        negotiating.retransmission.sent += 1;
+        let count = negotiating.retransmission.sent - 1;
+        self.timers.set(Timer::MainMode(id), now + self.plan.interval(count + 1));
+        for message in &messages {
+            // Message 2 goes to an address that has proven nothing: repeating it would serve those who forge addresses.
+            if message.name == "main mode message 2" {
+                continue;
+            }
+            self.counters.retransmitted += 1;
+            self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));
+            self.transmit(message);
+        }
+    }
+
+    fn establish(&mut self, id: IkeSaId, outcome: Established) {
+        let now = self.shared.now;
+        let Some(sa) = self.ike_sas.get_mut(&id) else { return };
+        let cookies = outcome.keys.cookies;
+        let (suite, lifetime, role, path) = (outcome.keys.suite, outcome.lifetime, outcome.role, outcome.path);
+        let identity = outcome.peer.identity().clone();
+        let initial_contact = outcome.initial_contact;
+        sa.cookies = cookies;
+        sa.path = path;
+        sa.rule = Arc::clone(&outcome.rule);
+        let rule = Arc::clone(&sa.rule);
+        let standing = Standing {
+            sa: outcome,
+            since: now,
+            retired: false,
+            past: Vec::new(),
+            quick_modes: BTreeMap::new(),
+            used: BTreeSet::new(),
+        };
+        let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
+        let mut waiting = Vec::new();
+        if let Phase::Negotiating(negotiating) = phase {
+            waiting = negotiating.waiting;
+            if let Some(standing) = sa.standing_mut() {
+                standing.past = negotiating.exchange.into_past();
+            }
+        }
+        let negotiation = sa.negotiation;
+        self.disown(|owner| matches!(owner, Owner::MainMode(of, _) if *of == id));
+        self.timers.cancel(Timer::MainMode(id));
+        self.counters.main_modes += 1;
+        self.focus(id);
+        let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
+        self.tell(EventKind::IkeSa(event));
+        self.schedule_ike_sa(id, lifetime, role);
+        if initial_contact {
+            self.forget_peer(path.remote.ip(), Some(id), &Failure::InitialContact);
+        }
+        self.retire_older(id, &rule, path, role);
+        if role == Role::Responder {
+            if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
+                negotiation.rule = Some(rule);
+            }
+            self.succeed_negotiation(negotiation, crate::event::Phase::MainMode);
+        }
+        for negotiation in waiting {
+            self.main_mode_is_there(negotiation, id);
+        }
+    }
+
+    /// Ends a main mode that did not come to an ISAKMP SA.
+    pub(super) fn fail_main_mode(&mut self, id: IkeSaId, failure: Failure) {
+        self.focus(id);
+        let Some(sa) = self.ike_sas.get(&id) else { return };
+        let (cookies, path, negotiation) = (sa.cookies, sa.path, sa.negotiation);
+        let waiting = match &sa.phase {
+            Phase::Negotiating(negotiating) => negotiating.waiting.clone(),
+            Phase::Established(_) => return,
+        };
+        // Told at the end only, so that a forged message cannot make this host say to the peer that all is lost.
+        if let (false, Some(notify)) = (cookies.responder.is_zero(), failure.notify()) {
+            let message = info::clear(path, cookies, MessageId::PHASE_1, notify);
+            self.send(&message);
+        }
+        self.counters.main_modes_failed += 1;
+        self.remove_ike_sa(id);
+        let reason = failure.clone();
+        self.tell(EventKind::IkeSa(IkeSaEvent::Ended { cookies, established: false, reason, quick_modes: 0 }));
+        self.fail_negotiation(negotiation, failure.clone());
+        for negotiation in waiting {
+            self.fail_negotiation(negotiation, failure.clone());
+        }
+    }
+
+    /// A negotiation began: tells it.
+    pub(super) fn tell_started(&mut self, role: Role, cause: Cause, rule: Option<String>) {
+        self.tell(EventKind::Negotiation(NegotiationEvent::Started { role, cause, rule }));
+    }
+}
+
+struct AuthLen(usize);
+
+impl AuthLen {
+    fn of(rule: &Rule) -> Self {
+        Self(crate::exchange::auth::psk::key_of(rule).map_or(0, |key| key.expose().len()))
+    }
+}
+
+/// What a refused message says about why no better one will come.
+fn suspect(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<Failure> {
+    let detail = match reject {
+        Reject::Refused(failure) => return Some(failure.clone()),
+        Reject::Undecipherable(_) => "its encrypted message does not decrypt to payloads",
+        Reject::Hash(_) => "its hash is wrong",
+        _ => return None,
+    };
+    let peer = message.path.remote.ip();
+    Some(Failure::PreSharedKeyMismatch { peer, detail, rule: rule.name.clone() })
+}
+
+/// What usually keeps a peer silent at this point.
+fn hint(message: Option<&str>) -> Option<&'static str> {
+    match message? {
+        "main mode message 1" => {
+            Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us")
+        }
+        "main mode message 5" => {
+            Some("the pre-shared key probably differs from the peer's, or it refuses our identity")
+        }
+        _ => None,
+    }
+}

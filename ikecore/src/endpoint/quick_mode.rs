@@ -1,0 +1,382 @@
+//! Drives quick modes: begins them, gives them messages and answers, and does what comes of it.
+use super::Endpoint;
+use super::asks::Owner;
+use super::tables::{Goal, IkeSa, Pair, Running, Standing, USED_LIMIT};
+use super::timers::Timer;
+use crate::crypto::hash::Digest;
+use crate::event::negotiation::{Cause, Role};
+use crate::event::{EventKind, Failure, IpsecSaEvent, MessageEvent, Phase, QuickModeEvent, Reject};
+use crate::exchange::info::Information;
+use crate::exchange::message::Incoming;
+use crate::exchange::quick::{self, IpsecSa, Plan, QuickMode, responder};
+use crate::exchange::retransmit::Retransmission;
+use crate::exchange::runner::{BranchNumber, Exchange, Verdict};
+use crate::exchange::step::{Role as ExchangeRole, Step};
+use crate::exchange::work::{Answer, Ask};
+use crate::ids::{IkeSaId, IpsecSaId, MessageId, NegotiationId};
+use crate::policy::rule::Rule;
+use crate::policy::selector::Selector;
+use crate::sa::driver::SaOp;
+use std::sync::Arc;
+
+impl Endpoint {
+    /// A message ID that this ISAKMP SA has not seen.
+    pub(super) fn new_message_id(&mut self, id: IkeSaId) -> Option<MessageId> {
+        let standing = self.ike_sas.get_mut(&id)?.standing_mut()?;
+        let mut octets = [0; 4];
+        for _ in 0..8 {
+            self.shared.rng.fill(&mut octets).ok()?;
+            let message_id = MessageId(u32::from_be_bytes(octets));
+            if message_id != MessageId::PHASE_1 && standing.used.insert(message_id) {
+                return Some(message_id);
+            }
+        }
+        None
+    }
+
+    /// Begins a quick mode for a negotiation.
+    pub(super) fn begin_quick_mode(
+        &mut self,
+        ike_sa: IkeSaId,
+        rule: &Arc<Rule>,
+        selector: Selector,
+        replaces: Option<IpsecSaId>,
+        negotiation: NegotiationId,
+    ) {
+        self.focus(ike_sa);
+        self.shared.trace.context.negotiation = Some(negotiation);
+        let Some(message_id) = self.new_message_id(ike_sa) else {
+            let failure = Failure::Crypto { operation: "making a message ID", reason: "none is free".to_owned() };
+            return self.fail_negotiation(negotiation, failure);
+        };
+        let id = IpsecSaId(self.handle_number());
+        let Some((path, keys, encapsulation)) = self.ike_sas.get(&ike_sa).and_then(|sa| {
+            let standing = sa.standing()?;
+            Some((sa.path, Arc::clone(&standing.sa.keys), standing.sa.revision))
+        }) else {
+            return;
+        };
+        self.shared.trace.context.ipsec_sa = Some(id);
+        let event = QuickModeEvent::Created { role: Role::Initiator, message_id, rule: rule.name.clone(), selector };
+        self.tell(EventKind::QuickMode(event));
+        let rule = Arc::clone(rule);
+        let plan = Plan { id, keys, path, message_id, rule, selector, encapsulation, replaces };
+        match quick::initiate(plan, &mut self.shared.cx()) {
+            Ok(step) => self.insert_quick_mode(ike_sa, message_id, id, negotiation, None, step),
+            Err(failure) => {
+                self.tell(EventKind::QuickMode(QuickModeEvent::Failed(failure.clone())));
+                self.counters.quick_modes_failed += 1;
+                self.fail_negotiation(negotiation, failure);
+            }
+        }
+    }
+
+    fn insert_quick_mode(
+        &mut self,
+        ike_sa: IkeSaId,
+        message_id: MessageId,
+        id: IpsecSaId,
+        negotiation: NegotiationId,
+        received: Option<Digest>,
+        step: Step<QuickMode>,
+    ) {
+        let (exchange, verdict) = Exchange::begin(1, received, step);
+        let retransmission = Retransmission::begin(self.shared.now);
+        let running = Running { exchange: Some(exchange), past: Vec::new(), negotiation, retransmission, id };
+        let plan = self.plan;
+        let now = self.shared.now;
+        if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
+            standing.quick_modes.insert(message_id, running);
+            // Also while it waits for this host's own driver: nothing waits for ever.
+            self.timers.set(Timer::QuickMode(ike_sa, message_id), now + plan.interval(1));
+            self.quick_mode_verdict(ike_sa, message_id, verdict);
+        }
+    }
+
+    pub(super) fn quick_mode_message(&mut self, ike_sa: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
+        let message_id = message.header.message_id;
+        let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) else { return Ok(()) };
+        let Some(running) = standing.quick_modes.get_mut(&message_id) else {
+            return self.first_quick_mode_message(ike_sa, message);
+        };
+        let negotiation = running.negotiation;
+        self.shared.trace.context.negotiation = Some(negotiation);
+        self.shared.trace.context.ipsec_sa = Some(running.id);
+        match &mut running.exchange {
+            None => {
+                let digest = message.digest();
+                let Some((_, reply)) = running.past.iter().find(|(past, _)| *past == digest) else {
+                    return Err(message.unexpected("finished"));
+                };
+                let reply = reply.clone();
+                self.quick_mode_verdict(ike_sa, message_id, Verdict::Repeat(reply));
+            }
+            Some(exchange) => {
+                let verdict = exchange.receive(message, &mut self.shared.cx())?;
+                self.quick_mode_verdict(ike_sa, message_id, verdict);
+            }
+        }
+        Ok(())
+    }
+
+    /// Message 1 of a peer.
+    fn first_quick_mode_message(&mut self, ike_sa: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
+        let message_id = message.header.message_id;
+        let id = IpsecSaId(self.handle_number());
+        let Some(sa) = self.ike_sas.get(&ike_sa) else { return Ok(()) };
+        let path = sa.path;
+        let Some(standing) = sa.standing() else { return Ok(()) };
+        check_unused(standing, message_id, message)?;
+        let keys = Arc::clone(&standing.sa.keys);
+        let peer = responder::Peer { keys: &keys, path, encapsulation: standing.sa.revision, id };
+        // Before the hash is known to be right, nothing is created.
+        let step = quick::respond(message, &peer, &mut self.shared.cx())?;
+        if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
+            standing.used.insert(message_id);
+        }
+        let (rule, selector) = match &step.next {
+            crate::exchange::step::Next::Become(QuickMode::Responder(state)) => {
+                state.plan().map_or((None, None), |plan| (Some(Arc::clone(&plan.rule)), Some(plan.selector)))
+            }
+            _ => (None, None),
+        };
+        // The events of the judgement come first in the stream, though the negotiation is only created now.
+        let judged = self.shared.trace.take();
+        let goal = match selector {
+            Some(selector) => Goal::IpsecSa { selector, replaces: None },
+            None => Goal::IkeSa,
+        };
+        let negotiation = self.new_negotiation(Role::Responder, Cause::Peer, rule.clone(), goal, path);
+        if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
+            negotiation.in_quick_mode = true;
+            negotiation.ike_sa = Some(ike_sa);
+        }
+        self.shared.trace.context.ipsec_sa = Some(id);
+        if let (Some(rule), Some(selector)) = (rule, selector) {
+            let rule = rule.name.clone();
+            let event = QuickModeEvent::Created { role: Role::Responder, message_id, rule, selector };
+            self.tell(EventKind::QuickMode(event));
+        }
+        for event in judged {
+            self.tell(event.kind);
+        }
+        self.insert_quick_mode(ike_sa, message_id, id, negotiation, Some(message.digest()), step);
+        Ok(())
+    }
+
+    pub(super) fn quick_mode_answer(
+        &mut self,
+        ike_sa: IkeSaId,
+        message_id: MessageId,
+        branch: BranchNumber,
+        answer: Answer,
+    ) {
+        self.focus_quick_mode(ike_sa, message_id);
+        let Some(running) = self.running(ike_sa, message_id) else { return };
+        let installing = running.exchange.as_ref().and_then(Exchange::state).and_then(QuickMode::installing).cloned();
+        let standing = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut);
+        let Some(exchange) = standing
+            .and_then(|standing| standing.quick_modes.get_mut(&message_id))
+            .and_then(|running| running.exchange.as_mut())
+        else {
+            return;
+        };
+        let Some(verdict) = exchange.answer(branch, answer, &mut self.shared.cx()) else { return };
+        if let (Verdict::Failed { .. }, Some(sa)) = (&verdict, installing) {
+            // The peer may have installed its own already.
+            self.tell_peer_deleted(ike_sa, &sa);
+        }
+        self.quick_mode_verdict(ike_sa, message_id, verdict);
+    }
+
+    fn quick_mode_verdict(&mut self, ike_sa: IkeSaId, message_id: MessageId, verdict: Verdict<IpsecSa>) {
+        match verdict {
+            Verdict::Repeat(reply) => self.repeat(reply.as_ref()),
+            Verdict::Progress { branch, send, asks } => {
+                if let Some(message) = &send {
+                    let now = self.shared.now;
+                    if let Some(running) = self.running(ike_sa, message_id) {
+                        running.retransmission = Retransmission::begin(now);
+                    }
+                    self.send(message);
+                    self.timers.set(Timer::QuickMode(ike_sa, message_id), now + self.plan.interval(1));
+                }
+                for ask in asks {
+                    let owner = match &ask {
+                        Ask::Sa(SaOp::ReleaseSpi(_)) => Owner::Nobody,
+                        _ => Owner::QuickMode(ike_sa, message_id, branch),
+                    };
+                    self.ask(owner, ask);
+                }
+            }
+            Verdict::Done { outcome, send, .. } => {
+                if let Some(message) = &send {
+                    self.send(message);
+                }
+                self.finish_quick_mode(ike_sa, message_id, *outcome);
+            }
+            Verdict::Failed { failure, send, cleanup } => {
+                if let Some(message) = &send {
+                    self.send(message);
+                }
+                self.fail_quick_mode(ike_sa, message_id, failure, cleanup, true);
+            }
+            // With one branch at a time there is no other to go on.
+            Verdict::BranchFailed(failure) => self.fail_quick_mode(ike_sa, message_id, failure, Vec::new(), true),
+        }
+    }
+
+    fn running(&mut self, ike_sa: IkeSaId, message_id: MessageId) -> Option<&mut Running> {
+        self.ike_sas.get_mut(&ike_sa)?.standing_mut()?.quick_modes.get_mut(&message_id)
+    }
+
+    fn focus_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
+        self.focus(ike_sa);
+        if let Some((negotiation, id)) =
+            self.running(ike_sa, message_id).map(|running| (running.negotiation, running.id))
+        {
+            self.shared.trace.context.negotiation = Some(negotiation);
+            self.shared.trace.context.ipsec_sa = Some(id);
+        }
+    }
+
+    /// The retransmission timer of a quick mode.
+    pub(super) fn quick_mode_timer(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
+        self.focus_quick_mode(ike_sa, message_id);
+        let now = self.shared.now;
+        let plan = self.plan;
+        let Some(remote) = self.ike_sas.get(&ike_sa).map(|sa| sa.path.remote) else { return };
+        let Some(running) = self.running(ike_sa, message_id) else { return };
+        let Some(exchange) = &running.exchange else { return };
+        let messages: Vec<_> = exchange.unanswered().cloned().collect();
+        if running.retransmission.sent >= plan.transmissions {
+            let waits_for = exchange.state().map_or("a message", ExchangeRole::waits_for);
+            let failure = Failure::TimedOut {
+                peer: remote,
+                message: messages.last().map_or(waits_for, |message| message.name),
+                sent: plan.transmissions,
+                seconds: now.since(running.retransmission.since).as_secs(),
+                hint: None,
+            };
+            let cleanup = exchange.cleanup();
+            return self.fail_quick_mode(ike_sa, message_id, failure, cleanup, false);
+        }
+        running.retransmission.sent += 1;
+        let count = running.retransmission.sent - 1;
+        self.timers.set(Timer::QuickMode(ike_sa, message_id), now + plan.interval(count + 1));
+        for message in &messages {
+            self.counters.retransmitted += 1;
+            self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));
+            self.transmit(message);
+        }
+    }
+
+    /// Ends a quick mode without SAs; `notify`: the peer is told why.
+    pub(super) fn fail_quick_mode(
+        &mut self,
+        ike_sa: IkeSaId,
+        message_id: MessageId,
+        failure: Failure,
+        cleanup: Vec<SaOp>,
+        notify: bool,
+    ) {
+        self.focus_quick_mode(ike_sa, message_id);
+        let Some(negotiation) = self.running(ike_sa, message_id).map(|running| running.negotiation) else { return };
+        self.retire_quick_mode(ike_sa, message_id);
+        for operation in cleanup {
+            self.tell_driver(operation);
+        }
+        if let (true, Some(notify)) = (notify, failure.notify()) {
+            let information = Information::Notify {
+                protocol: crate::wire::ProtocolId::ESP,
+                spi: Vec::new(),
+                notify,
+                // As Windows does it: the message ID tells which quick mode failed.
+                data: message_id.0.to_be_bytes().to_vec(),
+            };
+            self.inform(ike_sa, &information);
+        }
+        self.counters.quick_modes_failed += 1;
+        self.tell(EventKind::QuickMode(QuickModeEvent::Failed(failure.clone())));
+        self.fail_negotiation(negotiation, failure);
+    }
+
+    /// The exchange is over; duplicates are still answered for a while.
+    fn retire_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
+        self.timers.cancel(Timer::QuickMode(ike_sa, message_id));
+        self.disown(|owner| matches!(owner, Owner::QuickMode(of, id, _) if *of == ike_sa && *id == message_id));
+        if let Some(running) = self.running(ike_sa, message_id) {
+            running.past = running.exchange.take().map(Exchange::into_past).unwrap_or_default();
+        }
+        let forget = self.shared.now + self.plan.total();
+        self.timers.set(Timer::Forget(ike_sa, message_id), forget);
+    }
+
+    pub(super) fn forget_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
+        if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
+            standing.quick_modes.remove(&message_id);
+        }
+    }
+
+    fn finish_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId, mut sa: IpsecSa) {
+        self.focus_quick_mode(ike_sa, message_id);
+        let Some(negotiation) = self.running(ike_sa, message_id).map(|running| running.negotiation) else { return };
+        let role = self.negotiations.get(&negotiation).map_or(Role::Responder, |negotiation| negotiation.role);
+        self.retire_quick_mode(ike_sa, message_id);
+        if let Some(ike) = self.ike_sas.get_mut(&ike_sa) {
+            ike.quick_modes = ike.quick_modes.saturating_add(1);
+            let limit = ike.rule.main_mode.quick_mode_limit;
+            let served = ike.quick_modes;
+            if let Some(standing) = ike.standing_mut() {
+                // At the limit it is not deleted, but serves no new quick modes.
+                standing.retired |= limit != 0 && served >= limit;
+            }
+        }
+        // A peer that rekeys does not say which pair it replaces: the one for the same traffic.
+        sa.replaces = sa.replaces.or_else(|| self.twin_of(&sa));
+        self.counters.quick_modes += 1;
+        self.tell(EventKind::IpsecSa(IpsecSaEvent::Established {
+            inbound: sa.inbound.spi,
+            outbound: sa.outbound.spi,
+            suite: sa.suite,
+            mode: sa.mode,
+            selector: sa.selector,
+            lifetime: sa.lifetime,
+            rule: sa.rule.name.clone(),
+            replaces: sa.replaces,
+        }));
+        self.schedule_pair(&sa, role);
+        if let Some(old) = sa.replaces {
+            self.supersede_pair(old, role);
+        }
+        let pair = Pair { since: self.shared.now, rekeying: false, replaced: false, sa };
+        self.pairs.insert(pair.sa.id, pair);
+        self.succeed_negotiation(negotiation, Phase::QuickMode);
+    }
+
+    /// The newest pair for the same traffic with the same peer.
+    fn twin_of(&self, sa: &IpsecSa) -> Option<IpsecSaId> {
+        let twins = self.pairs.values().rev().filter(|pair| {
+            !pair.replaced
+                && pair.sa.selector == sa.selector
+                && pair.sa.rule.name == sa.rule.name
+                && pair.sa.path.remote.ip() == sa.path.remote.ip()
+        });
+        twins.map(|pair| pair.sa.id).next()
+    }
+}
+
+/// A message ID serves one exchange only: what was recorded cannot be played again.
+pub(super) fn check_unused(standing: &Standing, message_id: MessageId, message: &Incoming<'_>) -> Result<(), Reject> {
+    if standing.used.contains(&message_id) {
+        return Err(message.unexpected("finished"));
+    }
+    if standing.used.len() >= USED_LIMIT {
+        return Err(Reject::TooMany {
+            what: "exchanges under one ISAKMP SA",
+            count: standing.used.len(),
+            limit: USED_LIMIT,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The tables of the endpoint: ISAKMP SAs with their exchanges, pairs of IPsec SAs, negotiations.
+use crate::crypto::hash::Digest;
+use crate::event::Failure;
+use crate::event::negotiation::Role;
+use crate::exchange::Path;
+use crate::exchange::main::{Established, MainMode};
+use crate::exchange::message::Outgoing;
+use crate::exchange::quick::{IpsecSa, QuickMode};
+use crate::exchange::retransmit::Retransmission;
+use crate::exchange::runner::Exchange;
+use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
+use crate::policy::rule::Rule;
+use crate::policy::selector::Selector;
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// An ISAKMP SA, from its first message on.
+pub(super) struct IkeSa {
+    /// CKY-R is zero until message 2 has been accepted.
+    pub(super) cookies: Cookies,
+    pub(super) path: Path,
+    pub(super) role: Role,
+    /// The rule; a responder's until main mode is done is that of the first candidate.
+    pub(super) rule: Arc<Rule>,
+    /// The negotiation that it is, or began as, part of.
+    pub(super) negotiation: NegotiationId,
+    pub(super) phase: Phase,
+    pub(super) quick_modes: u32,
+}
+
+/// How far an ISAKMP SA is.
+pub(super) enum Phase {
+    Negotiating(Box<Negotiating>),
+    Established(Box<Standing>),
+}
+
+/// A main mode under way.
+pub(super) struct Negotiating {
+    pub(super) exchange: Exchange<MainMode>,
+    pub(super) retransmission: Retransmission,
+    /// What has been seen that explains why nothing better comes.
+    pub(super) suspicion: Option<Failure>,
+    /// What is waiting for it.
+    pub(super) waiting: Vec<NegotiationId>,
+}
+
+/// An ISAKMP SA that stands.
+pub(super) struct Standing {
+    pub(super) sa: Established,
+    pub(super) since: Time,
+    /// It serves no new quick modes.
+    pub(super) retired: bool,
+    /// Messages of its main mode, with their replies: a duplicate is answered again.
+    pub(super) past: Vec<(Digest, Option<Outgoing>)>,
+    pub(super) quick_modes: BTreeMap<MessageId, Running>,
+    /// Message IDs of the peer: none may be used twice, or a recorded message could be replayed.
+    pub(super) used: BTreeSet<MessageId>,
+}
+
+/// A quick mode, under way or just finished.
+pub(super) struct Running {
+    /// `None` once it is finished.
+    pub(super) exchange: Option<Exchange<QuickMode>>,
+    pub(super) past: Vec<(Digest, Option<Outgoing>)>,
+    pub(super) negotiation: NegotiationId,
+    pub(super) retransmission: Retransmission,
+    pub(super) id: IpsecSaId,
+}
+
+/// The most message IDs that are remembered for one ISAKMP SA. Then it serves no more: replays could not be told apart.
+pub(super) const USED_LIMIT: usize = 16_384;
+
+/// A pair of IPsec SAs.
+pub(super) struct Pair {
+    pub(super) sa: IpsecSa,
+    pub(super) since: Time,
+    /// A successor is being negotiated.
+    pub(super) rekeying: bool,
+    /// A successor has taken over.
+    pub(super) replaced: bool,
+}
+
+/// What a negotiation is for.
+#[derive(Clone, Debug)]
+pub(super) enum Goal {
+    /// An ISAKMP SA.
+    IkeSa,
+    /// A pair of IPsec SAs.
+    IpsecSa {
+        /// For this traffic.
+        selector: Selector,
+        /// In place of this pair.
+        replaces: Option<IpsecSaId>,
+    },
+}
+
+/// What an administrator sees: it ends in exactly one way.
+#[derive(Clone, Debug)]
+pub(super) struct Negotiation {
+    pub(super) role: Role,
+    pub(super) rule: Option<Arc<Rule>>,
+    pub(super) goal: Goal,
+    pub(super) path: Path,
+    pub(super) started: Time,
+    /// Its quick mode is under way.
+    pub(super) in_quick_mode: bool,
+    pub(super) ike_sa: Option<IkeSaId>,
+}
+
+impl IkeSa {
+    /// The standing SA.
+    pub(super) fn standing(&self) -> Option<&Standing> {
+        match &self.phase {
+            Phase::Established(standing) => Some(standing),
+            Phase::Negotiating(_) => None,
+        }
+    }
+
+    /// The standing SA.
+    pub(super) fn standing_mut(&mut self) -> Option<&mut Standing> {
+        match &mut self.phase {
+            Phase::Established(standing) => Some(standing),
+            Phase::Negotiating(_) => None,
+        }
+    }
+
+    /// The main mode under way.
+    pub(super) fn negotiating_mut(&mut self) -> Option<&mut Negotiating> {
+        match &mut self.phase {
+            Phase::Negotiating(negotiating) => Some(negotiating),
+            Phase::Established(_) => None,
+        }
+    }
+}

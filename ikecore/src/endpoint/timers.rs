@@ -1,0 +1,66 @@
+//! Timers: what is due when.
+use crate::ids::{IkeSaId, IpsecSaId, MessageId};
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a timer is for; each has one timer at most.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Timer {
+    /// Repeat the last message of a main mode, or give up.
+    MainMode(IkeSaId),
+    /// Repeat the last message of a quick mode, or give up.
+    QuickMode(IkeSaId, MessageId),
+    /// Forget a finished quick mode: no duplicates come any more.
+    Forget(IkeSaId, MessageId),
+    /// An ISAKMP SA needs a successor.
+    IkeSoft(IkeSaId),
+    /// An ISAKMP SA ends.
+    IkeHard(IkeSaId),
+    /// An ISAKMP SA with a successor ends.
+    IkeReplaced(IkeSaId),
+    /// A pair of IPsec SAs needs a successor.
+    IpsecSoft(IpsecSaId),
+    /// A pair of IPsec SAs ends.
+    IpsecHard(IpsecSaId),
+    /// A pair of IPsec SAs with a successor ends.
+    IpsecReplaced(IpsecSaId),
+}
+
+/// All timers.
+#[derive(Default)]
+pub(super) struct Timers {
+    due: BTreeMap<Timer, Time>,
+    order: BTreeSet<(Time, Timer)>,
+}
+
+impl Timers {
+    /// Sets a timer, or sets it anew.
+    pub(super) fn set(&mut self, timer: Timer, at: Time) {
+        self.cancel(timer);
+        self.due.insert(timer, at);
+        self.order.insert((at, timer));
+    }
+
+    /// Takes a timer away, if it is set.
+    pub(super) fn cancel(&mut self, timer: Timer) {
+        if let Some(at) = self.due.remove(&timer) {
+            self.order.remove(&(at, timer));
+        }
+    }
+
+    /// When the next is due.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.order.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the first that is due.
+    pub(super) fn pop(&mut self, now: Time) -> Option<Timer> {
+        let (at, timer) = *self.order.first()?;
+        if at > now {
+            return None;
+        }
+        self.order.remove(&(at, timer));
+        self.due.remove(&timer);
+        Some(timer)
+    }
+}

@@ -1,0 +1,280 @@
+//! Quick mode, initiator.
+use super::super::Cx;
+use super::super::message::{Incoming, Outgoing};
+use super::super::step::{Next, Role as ExchangeRole, Step};
+use super::super::work::{Answer, Ask, KeyExchange};
+use super::keys::{self, Seed};
+use super::msgs::{self, Brought, Offer};
+use super::{IpsecSa, Plan, installed};
+use crate::crypto::group::{Group, KeyPair, PrivateKey};
+use crate::crypto::iv::Iv;
+use crate::crypto::quick::{hash_1, hash_3, verify_hash_2};
+use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
+use crate::ids::Spi;
+use crate::proposal::encode::encode_quick_mode;
+use crate::proposal::select::{ChosenQuickMode, verify_quick_mode_reply};
+use crate::sa::driver::{SaName, SaOp};
+use crate::secret::Secret;
+use crate::wire::{ChainWriter, PayloadType, ProtocolId, Sa};
+use std::sync::Arc;
+
+/// The initiator's states.
+pub enum State {
+    /// SPIs, and with perfect forward secrecy a key pair, are being fetched.
+    Gathering(Box<Gathering>),
+    /// Message 1 is out.
+    SentOffer(Arc<SentOffer>),
+    /// The second shared secret is being computed.
+    Agreeing(Arc<SentOffer>, Box<Reply>),
+    /// Message 3 is out, the SAs are being installed.
+    Installing(IpsecSa),
+}
+
+/// What is fetched before message 1, one after the other.
+pub struct Gathering {
+    plan: Plan,
+    /// Protocols that still need an SPI; the last one's is on its way.
+    missing: Vec<ProtocolId>,
+    spis: Vec<(ProtocolId, Spi)>,
+    pfs: Option<Group>,
+}
+
+/// What message 1 offered.
+pub struct SentOffer {
+    plan: Plan,
+    sa: Vec<u8>,
+    nonce: Vec<u8>,
+    spis: Vec<(ProtocolId, Spi)>,
+    pair: Option<Arc<KeyPair>>,
+    iv: Iv,
+}
+
+/// What message 2 answered.
+pub struct Reply {
+    chosen: ChosenQuickMode,
+    nonce: Vec<u8>,
+    lifetime: crate::proposal::suite::Lifetime,
+    iv: Iv,
+}
+
+/// Begins by asking the driver for SPIs.
+pub(super) fn begin(plan: Plan, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
+    let Some(policy) = plan.rule.quick_mode() else { return Err(Failure::PolicyChange) };
+    cx.trace.step(|| {
+        EventKind::QuickMode(QuickModeEvent::PolicyFound {
+            rule: plan.rule.name.clone(),
+            policy: policy.name.clone(),
+            offers: policy.offers.clone(),
+        })
+    });
+    let mut missing = Vec::new();
+    for offer in &policy.offers {
+        if !missing.contains(&offer.suite.protocol()) {
+            missing.push(offer.suite.protocol());
+        }
+    }
+    let pfs = policy.offers.first().and_then(|offer| offer.pfs);
+    Gathering { missing, spis: Vec::new(), pfs, plan }.fetch(cx)
+}
+
+impl Gathering {
+    /// Asks for the next thing that is missing.
+    fn fetch(self, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
+        let ask = match (self.missing.last(), self.pfs) {
+            (Some(protocol), _) => Ask::Sa(alloc_spi(&self.plan, *protocol)),
+            (None, Some(group)) => Ask::KeyExchange(KeyExchange::Derive { private: private(group, cx)?, peer: None }),
+            (None, None) => return self.offer(None, cx),
+        };
+        Ok(Step::ask(State::Gathering(Box::new(self)), vec![ask]))
+    }
+
+    /// Message 1.
+    fn offer(self, pair: Option<Arc<KeyPair>>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
+        let Self { plan, spis, .. } = self;
+        let Some(policy) = plan.rule.quick_mode() else { return Err(Failure::PolicyChange) };
+        let sa = encode_quick_mode(&policy.offers, plan.encapsulation_mode(), &spis);
+        let nonce = nonce(cx)?;
+        let (local, remote) = msgs::id_bodies(&plan.selector);
+        let offer = Offer {
+            sa: &sa,
+            nonce: &nonce,
+            public: pair.as_ref().map(|pair| pair.public()),
+            ids: Some((&local, &remote)),
+            lifetime: None,
+        };
+        let envelope = msgs::envelope("quick mode message 1", &plan);
+        let (message, iv) = offer.seal(&envelope, &plan, &plan.keys.first_iv(plan.message_id), |rest| {
+            hash_1(plan.keys.a(), plan.message_id, rest)
+        })?;
+        Ok(Step::send(State::SentOffer(Arc::new(SentOffer { plan, sa, nonce, spis, pair, iv })), message))
+    }
+}
+
+pub(super) fn alloc_spi(plan: &Plan, protocol: ProtocolId) -> SaOp {
+    SaOp::AllocSpi {
+        protocol,
+        source: plan.path.remote.ip(),
+        destination: plan.path.local.ip(),
+        mode: plan.mode(),
+        reqid: plan.rule.reqid,
+    }
+}
+
+pub(super) fn private(group: Group, cx: &mut Cx<'_>) -> Result<PrivateKey, Failure> {
+    PrivateKey::random(group, cx.rng)
+        .map_err(|error| Failure::Crypto { operation: "making a private value", reason: error.to_string() })
+}
+
+pub(super) fn nonce(cx: &mut Cx<'_>) -> Result<Vec<u8>, Failure> {
+    let mut nonce = vec![0; msgs::NONCE_LEN];
+    cx.rng.fill(&mut nonce).map_err(|e| Failure::Crypto { operation: "making a nonce", reason: e.to_string() })?;
+    Ok(nonce)
+}
+
+pub(super) fn release(plan: &Plan, spis: &[(ProtocolId, Spi)]) -> Vec<SaOp> {
+    let destination = plan.path.local.ip();
+    spis.iter().map(|&(protocol, spi)| SaOp::ReleaseSpi(SaName { protocol, destination, spi })).collect()
+}
+
+impl ExchangeRole for State {
+    type Outcome = IpsecSa;
+
+    fn waits_for(&self) -> &'static str {
+        match self {
+            Self::Gathering(_) => "an SPI",
+            Self::SentOffer(_) => "quick mode message 2",
+            Self::Agreeing(..) => "the shared secret",
+            Self::Installing(_) => "the driver",
+        }
+    }
+
+    fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
+        match self {
+            Self::SentOffer(sent) => sent.receive(message, cx),
+            _ => Err(message.unexpected(self.waits_for())),
+        }
+    }
+
+    fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
+        match self {
+            Self::Gathering(mut state) => match msgs::brought(answer)? {
+                Brought::Spi(spi) => {
+                    cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::SpiAllocated(spi)));
+                    state.spis.extend(state.missing.pop().map(|protocol| (protocol, spi)));
+                    state.fetch(cx)
+                }
+                Brought::KeyExchange(answer) => state.offer(Some(answer.pair), cx),
+            },
+            Self::Agreeing(sent, reply) => match msgs::brought(answer)? {
+                Brought::KeyExchange(answer) => sent.finish(*reply, answer.shared.as_ref(), cx),
+                Brought::Spi(_) => Ok(Step::stay(Self::Agreeing(sent, reply))),
+            },
+            Self::Installing(sa) => {
+                installed(answer)?;
+                Ok(Step::done(sa, None))
+            }
+            other @ Self::SentOffer(_) => Ok(Step::stay(other)),
+        }
+    }
+
+    fn cleanup(&self) -> Vec<SaOp> {
+        match self {
+            Self::Gathering(state) => release(&state.plan, &state.spis),
+            Self::SentOffer(sent) | Self::Agreeing(sent, _) => release(&sent.plan, &sent.spis),
+            Self::Installing(sa) => vec![sa.removal()],
+        }
+    }
+}
+
+impl SentOffer {
+    fn receive(self: &Arc<Self>, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
+        let plan = &self.plan;
+        let opened = msgs::open(message, plan, &self.iv, cx)?;
+        let chain = opened.chain(msgs::OFFER_RULES)?;
+        let (hash, rest) = opened.hashed(&chain)?;
+        // RFC 2409 §5.5: HASH(2) covers Ni_b too, for liveliness.
+        if !verify_hash_2(plan.keys.a(), plan.message_id, &self.nonce, rest, hash) {
+            return Err(Reject::Hash("HASH(2)"));
+        }
+        // From here on the message is authentic: what is wrong with it ends the quick mode.
+        let (nonce, public) = msgs::nonce_and_public(message, &chain)?;
+        let fail = |failure| Ok(self.refuse(failure));
+        let Some(raw) = chain.one(PayloadType::SA) else { return Err(message.unexpected("SA")) };
+        let reply = match raw.decode(Sa::decode) {
+            Ok(reply) => reply,
+            Err(error) => return fail(Failure::Malformed(error)),
+        };
+        let chosen = match verify_quick_mode_reply(&reply, &self.sa) {
+            Ok(chosen) => chosen,
+            Err(mismatch) => return fail(Failure::ChoiceNotOffered(mismatch)),
+        };
+        if let Err(failure) = self.check_ids(msgs::ids(&chain)) {
+            return fail(failure);
+        }
+        let announced = msgs::responder_lifetime(&chain);
+        if let Some(lifetime) = announced {
+            cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::ResponderLifetime(lifetime)));
+        }
+        let lifetime = msgs::shorter(chosen.lifetime, announced.unwrap_or_default());
+        cx.trace.step(|| {
+            EventKind::QuickMode(QuickModeEvent::ProposalAccepted {
+                proposal: chosen.proposal,
+                transform: chosen.transform,
+                suite: chosen.suite,
+                mode: plan.mode(),
+                lifetime,
+                pfs: chosen.pfs,
+            })
+        });
+        let reply = Reply { chosen, nonce: nonce.to_vec(), lifetime, iv: opened.next_iv.clone() };
+        match (&self.pair, public) {
+            (Some(pair), Some(public)) => {
+                if let Err(error) = pair.group().check_public(public) {
+                    return fail(Failure::Crypto { operation: "Diffie-Hellman", reason: error.to_string() });
+                }
+                let ask = KeyExchange::Agree { pair: Arc::clone(pair), peer: public.to_vec() };
+                let state = State::Agreeing(Arc::clone(self), Box::new(reply));
+                Ok(Step::ask(state, vec![Ask::KeyExchange(ask)]))
+            }
+            (None, None) => Ok(self.finish(reply, None, cx).unwrap_or_else(|failure| self.refuse(failure))),
+            (expected, _) => fail(Failure::KePayload { expected: expected.is_some() }),
+        }
+    }
+
+    fn refuse(&self, failure: Failure) -> Step<State> {
+        Step { next: Next::Fail(failure, release(&self.plan, &self.spis)), send: None, asks: Vec::new() }
+    }
+
+    /// The responder must answer with the identities that it was offered (RFC 2409 §5.5).
+    fn check_ids(&self, ids: Option<(&[u8], &[u8])>) -> Result<(), Failure> {
+        let Some((initiator, responder)) = ids else { return Ok(()) };
+        let received = msgs::selector(initiator, responder)?;
+        if received == self.plan.selector {
+            Ok(())
+        } else {
+            Err(Failure::SelectorsChanged { received, proposed: self.plan.selector })
+        }
+    }
+
+    /// Message 3, and the SAs go to the driver at the same time: the responder installs its own on message 3.
+    fn finish(&self, reply: Reply, shared: Option<&Secret<Vec<u8>>>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
+        let plan = &self.plan;
+        let Reply { chosen, nonce, lifetime, iv } = reply;
+        let protocol = chosen.suite.protocol();
+        let own = self.spis.iter().find(|(offered, _)| *offered == protocol).map(|(_, spi)| *spi);
+        let own_spi = own.ok_or_else(|| Failure::Crypto { operation: "quick mode", reason: "no SPI".to_owned() })?;
+        let seed = Seed { g_xy: shared, ni: &self.nonce, nr: &nonce };
+        let (pair, sa) = keys::make(plan, &chosen, lifetime, own_spi, &seed, cx.policy, cx.settings.replay_window)?;
+        let hash = hash_3(plan.keys.a(), plan.message_id, &self.nonce, &nonce);
+        let mut chain = ChainWriter::new();
+        chain.push(PayloadType::HASH, |writer| writer.bytes(hash.as_ref()));
+        let envelope = msgs::envelope("quick mode message 3", plan);
+        let (message, _): (Outgoing, _) = envelope.sealed(chain, &plan.keys.cipher, &iv)?;
+        cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, lifetime)));
+        let mut asks = vec![Ask::Sa(SaOp::Install(Box::new(pair)))];
+        let unused: Vec<_> = self.spis.iter().copied().filter(|(other, _)| *other != protocol).collect();
+        let released = release(plan, &unused);
+        asks.extend(released.into_iter().map(Ask::Sa));
+        Ok(Step { next: Next::Become(State::Installing(sa)), send: Some(message), asks })
+    }
+}

@@ -1,0 +1,98 @@
+//! From what quick mode agreed on to SAs that a driver can install.
+use super::{IpsecSa, Plan};
+use crate::crypto::cipher::CipherAlg;
+use crate::crypto::keymat::keymat;
+use crate::event::Failure;
+use crate::ids::Spi;
+use crate::policy::db::PolicyDb;
+use crate::proposal::select::ChosenQuickMode;
+use crate::proposal::suite::{EspCipher, IpsecSuite, Lifetime};
+use crate::sa::driver::{Direction, SaName, SaPair, SaSpec};
+use crate::secret::Secret;
+
+/// The inputs of KEYMAT (RFC 2409 §5.5).
+pub(super) struct Seed<'a> {
+    pub(super) g_xy: Option<&'a Secret<Vec<u8>>>,
+    pub(super) ni: &'a [u8],
+    pub(super) nr: &'a [u8],
+}
+
+/// Kilobytes: soft at nine tenths. Seconds: the core has timers of its own for the soft limit; the driver's hard limit is
+/// a net for the case that the core is gone, and follows the core's.
+fn limits(lifetime: Lifetime) -> (Lifetime, Lifetime) {
+    let soft = Lifetime { seconds: 0, kilobytes: lifetime.kilobytes - lifetime.kilobytes / 10 };
+    let seconds = if lifetime.seconds == 0 { 0 } else { lifetime.seconds.saturating_add(30) };
+    (soft, Lifetime { seconds, kilobytes: lifetime.kilobytes })
+}
+
+/// The pair to install, and what the core remembers of it.
+pub(super) fn make(
+    plan: &Plan,
+    chosen: &ChosenQuickMode,
+    lifetime: Lifetime,
+    own_spi: Spi,
+    seed: &Seed<'_>,
+    policies: &PolicyDb,
+    replay_window: u32,
+) -> Result<(SaPair, IpsecSa), Failure> {
+    let suite = chosen.suite;
+    let (local, remote) = (plan.path.local.ip(), plan.path.remote.ip());
+    let (soft, hard) = limits(lifetime);
+    let spec = |direction| -> Result<SaSpec, Failure> {
+        let inbound = direction == Direction::Inbound;
+        let spi = if inbound { own_spi } else { chosen.peer_spi };
+        let (encryption_key, integrity_key) = cut(plan, suite, spi, seed)?;
+        Ok(SaSpec {
+            direction,
+            spi,
+            suite,
+            mode: plan.mode(),
+            source: if inbound { remote } else { local },
+            destination: if inbound { local } else { remote },
+            selector: plan.selector,
+            encapsulation: plan.ports(inbound),
+            encryption_key,
+            integrity_key,
+            reqid: plan.rule.reqid,
+            replay_window,
+            soft,
+            hard,
+        })
+    };
+    let protocol = suite.protocol();
+    let policy = policies.pair_policy(&plan.rule, plan.selector, suite, local, remote);
+    let pair = SaPair { id: plan.id, inbound: spec(Direction::Inbound)?, outbound: spec(Direction::Outbound)?, policy };
+    let record = IpsecSa {
+        id: plan.id,
+        path: plan.path,
+        inbound: SaName { protocol, destination: local, spi: own_spi },
+        outbound: SaName { protocol, destination: remote, spi: chosen.peer_spi },
+        suite,
+        mode: plan.mode(),
+        selector: plan.selector,
+        lifetime,
+        rule: plan.rule.clone(),
+        encapsulated: plan.encapsulation.is_some(),
+        replaces: plan.replaces,
+    };
+    Ok((pair, record))
+}
+
+/// The encryption key and the integrity key.
+type SaKeys = (Secret<Vec<u8>>, Secret<Vec<u8>>);
+
+/// Cuts KEYMAT: first the encryption key, then the integrity key (RFC 2409 §5.5, RFC 2407 §4.5).
+fn cut(plan: &Plan, suite: IpsecSuite, spi: Spi, seed: &Seed<'_>) -> Result<SaKeys, Failure> {
+    let len = suite.encryption_key_len() + suite.integrity_key_len();
+    let g_xy = seed.g_xy.map(|secret| secret.expose().as_slice());
+    let keymat = keymat(plan.keys.d(), g_xy, suite.protocol().0, spi, seed.ni, seed.nr, len);
+    let (encryption, integrity) = keymat.expose().split_at(suite.encryption_key_len().min(keymat.expose().len()));
+    // RFC 2451 §2.3: weak keys must not be used.
+    if let IpsecSuite::Esp { cipher: EspCipher::TripleDesCbc, .. } = suite {
+        CipherAlg::TripleDes.check_key(encryption).map_err(|error| Failure::Crypto {
+            operation: "the encryption key of the SA",
+            reason: error.to_string(),
+        })?;
+    }
+    Ok((Secret::new(encryption.to_vec()), Secret::new(integrity.to_vec())))
+}

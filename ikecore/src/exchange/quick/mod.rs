@@ -1,0 +1,185 @@
+//! Quick mode (RFC 2409 §5.5).
+//!
+//! ```text
+//! 1  HDR*, HASH(1), SA, Ni [, KE] [, IDci, IDcr] -->
+//! 2          <--  HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr]
+//! 3  HDR*, HASH(3) -->
+//! ```
+pub mod initiator;
+mod keys;
+mod msgs;
+pub mod responder;
+
+use super::main::IkeKeys;
+use super::message::Incoming;
+use super::natt::Revision;
+use super::step::{Next, Role as ExchangeRole, Step};
+use super::work::Answer;
+use super::{Cx, Path};
+use crate::event::{Failure, Reject};
+use crate::ids::{IpsecSaId, MessageId};
+use crate::policy::rule::Rule;
+use crate::policy::selector::Selector;
+use crate::proposal::suite::{IpsecSuite, Lifetime, Mode};
+use crate::sa::driver::{SaAnswer, SaName, SaOp, UdpEncapsulation};
+use crate::wire::EncapsulationMode;
+use std::sync::Arc;
+
+/// What a quick mode is for: known before it begins, the same in all its states.
+#[derive(Clone)]
+pub struct Plan {
+    /// The handle of the SA pair that it makes.
+    pub id: IpsecSaId,
+    /// The keys of the ISAKMP SA that protects it.
+    pub keys: Arc<IkeKeys>,
+    /// From where to where; without a NAT the ends of the SAs too.
+    pub path: Path,
+    /// Its message ID.
+    pub message_id: MessageId,
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// The traffic.
+    pub selector: Selector,
+    /// ESP goes in UDP, with the numbers of this revision.
+    pub encapsulation: Option<Revision>,
+    /// The pair that the new one takes over from.
+    pub replaces: Option<IpsecSaId>,
+}
+
+impl Plan {
+    /// The mode of the SAs.
+    pub fn mode(&self) -> Mode {
+        self.rule.mode()
+    }
+
+    /// The Encapsulation Mode attribute.
+    fn encapsulation_mode(&self) -> EncapsulationMode {
+        match (self.encapsulation, self.mode()) {
+            (Some(revision), mode) => revision.encapsulation_mode(mode),
+            (None, Mode::Transport) => EncapsulationMode::TRANSPORT,
+            (None, Mode::Tunnel) => EncapsulationMode::TUNNEL,
+        }
+    }
+
+    /// The UDP ports of packets in one direction.
+    fn ports(&self, inbound: bool) -> Option<UdpEncapsulation> {
+        self.encapsulation.map(|_| {
+            let (local, remote) = (self.path.local.port(), self.path.remote.port());
+            let (source_port, destination_port) = if inbound { (remote, local) } else { (local, remote) };
+            UdpEncapsulation { source_port, destination_port }
+        })
+    }
+}
+
+/// An installed pair of SAs: what quick mode leaves behind.
+#[derive(Clone, Debug)]
+pub struct IpsecSa {
+    /// The handle.
+    pub id: IpsecSaId,
+    /// From where to where.
+    pub path: Path,
+    /// For packets that arrive.
+    pub inbound: SaName,
+    /// For packets that leave.
+    pub outbound: SaName,
+    /// The algorithms.
+    pub suite: IpsecSuite,
+    /// The mode.
+    pub mode: Mode,
+    /// The traffic.
+    pub selector: Selector,
+    /// The life.
+    pub lifetime: Lifetime,
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// ESP goes in UDP.
+    pub encapsulated: bool,
+    /// The pair that it takes over from.
+    pub replaces: Option<IpsecSaId>,
+}
+
+impl IpsecSa {
+    /// The operation that removes it.
+    pub const fn removal(&self) -> SaOp {
+        SaOp::Delete { id: self.id, inbound: self.inbound, outbound: self.outbound }
+    }
+}
+
+/// Quick mode in either role.
+pub enum QuickMode {
+    /// This host began.
+    Initiator(initiator::State),
+    /// The peer began.
+    Responder(responder::State),
+}
+
+fn lift<S: ExchangeRole<Outcome = IpsecSa>>(step: Step<S>, into: fn(S) -> QuickMode) -> Step<QuickMode> {
+    let next = match step.next {
+        Next::Become(state) => Next::Become(into(state)),
+        Next::Done(outcome) => Next::Done(outcome),
+        Next::Fail(failure, cleanup) => Next::Fail(failure, cleanup),
+    };
+    Step { next, send: step.send, asks: step.asks }
+}
+
+/// Begins as initiator.
+pub fn initiate(plan: Plan, cx: &mut Cx<'_>) -> Result<Step<QuickMode>, Failure> {
+    Ok(lift(initiator::begin(plan, cx)?, QuickMode::Initiator))
+}
+
+/// Begins as responder, with message 1.
+pub fn respond(message: &Incoming<'_>, peer: &responder::Peer<'_>, cx: &mut Cx<'_>) -> Result<Step<QuickMode>, Reject> {
+    Ok(lift(responder::begin(message, peer, cx)?, QuickMode::Responder))
+}
+
+impl ExchangeRole for QuickMode {
+    type Outcome = IpsecSa;
+
+    fn waits_for(&self) -> &'static str {
+        match self {
+            Self::Initiator(state) => state.waits_for(),
+            Self::Responder(state) => state.waits_for(),
+        }
+    }
+
+    fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
+        match self {
+            Self::Initiator(state) => Ok(lift(state.receive(message, cx)?, Self::Initiator)),
+            Self::Responder(state) => Ok(lift(state.receive(message, cx)?, Self::Responder)),
+        }
+    }
+
+    fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
+        match self {
+            Self::Initiator(state) => Ok(lift(state.answer(answer, cx)?, Self::Initiator)),
+            Self::Responder(state) => Ok(lift(state.answer(answer, cx)?, Self::Responder)),
+        }
+    }
+
+    fn cleanup(&self) -> Vec<SaOp> {
+        match self {
+            Self::Initiator(state) => state.cleanup(),
+            Self::Responder(state) => state.cleanup(),
+        }
+    }
+}
+
+impl QuickMode {
+    /// The SAs that are being installed right now: if the driver fails, the peer must hear of it.
+    pub const fn installing(&self) -> Option<&IpsecSa> {
+        match self {
+            Self::Initiator(initiator::State::Installing(sa)) | Self::Responder(responder::State::Installing(sa)) => {
+                Some(sa)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The answer to an installation.
+fn installed(answer: Answer) -> Result<(), Failure> {
+    match answer {
+        Answer::Sa(SaAnswer::Done(result)) => result.map_err(Failure::Driver),
+        _ => Err(Failure::Crypto { operation: "installing the SAs", reason: "wrong answer".to_owned() }),
+    }
+}

@@ -1,0 +1,296 @@
+//! Quick mode, responder.
+use super::super::message::Incoming;
+use super::super::step::{Next, Role as ExchangeRole, Step};
+use super::super::work::{Answer, Ask, KeyExchange};
+use super::super::{Cx, Path, natt::Revision};
+use super::initiator::{alloc_spi, nonce, private, release};
+use super::keys::{self, Seed};
+use super::msgs::{self, Brought, Offer};
+use super::{IpsecSa, Plan, installed};
+use crate::crypto::group::KeyPair;
+use crate::crypto::iv::Iv;
+use crate::crypto::quick::{hash_2, verify_hash_1, verify_hash_3};
+use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
+use crate::exchange::main::IkeKeys;
+use crate::ids::{IpsecSaId, Spi};
+use crate::policy::rule::Rule;
+use crate::policy::selector::{Prefix, Selector};
+use crate::proposal::select::{ChosenQuickMode, select_quick_mode};
+use crate::proposal::suite::{Lifetime, Mode};
+use crate::sa::driver::SaOp;
+use crate::secret::Secret;
+use crate::wire::{Chain, EncapsulationMode, IpsecAttribute, PayloadType, Sa};
+use std::sync::Arc;
+
+/// The peer and its ISAKMP SA.
+pub struct Peer<'a> {
+    /// The keys of the ISAKMP SA.
+    pub keys: &'a Arc<IkeKeys>,
+    /// From where to where.
+    pub path: Path,
+    /// ESP goes in UDP, with the numbers of this revision.
+    pub encapsulation: Option<Revision>,
+    /// The handle for the SA pair.
+    pub id: IpsecSaId,
+}
+
+/// The responder's states.
+pub enum State {
+    /// An SPI, and with perfect forward secrecy the shared secret, are being fetched.
+    Gathering(Box<Gathering>),
+    /// Message 2 is out.
+    SentReply(Box<SentReply>),
+    /// The SAs are being installed.
+    Installing(IpsecSa),
+}
+
+/// What message 1 settled.
+struct Accepted {
+    plan: Plan,
+    chosen: ChosenQuickMode,
+    peer_nonce: Vec<u8>,
+    peer_public: Option<Vec<u8>>,
+    /// The ID payloads' bodies as received; they are sent back as they came.
+    ids: Option<(Vec<u8>, Vec<u8>)>,
+    iv: Iv,
+}
+
+/// While message 2 is being prepared.
+pub struct Gathering {
+    accepted: Accepted,
+    spi: Option<Spi>,
+}
+
+/// After message 2.
+pub struct SentReply {
+    accepted: Accepted,
+    spi: Spi,
+    nonce: Vec<u8>,
+    shared: Option<Secret<Vec<u8>>>,
+    iv: Iv,
+}
+
+/// Judges message 1. `Err`: it is not authentic. A failed step: it is, but nothing can be agreed on.
+pub(super) fn begin(message: &Incoming<'_>, peer: &Peer<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
+    let message_id = message.header.message_id;
+    let opened = message.open(&peer.keys.cipher, &peer.keys.first_iv(message_id), cx)?;
+    let chain = opened.chain(msgs::OFFER_RULES)?;
+    let (hash, rest) = opened.hashed(&chain)?;
+    if !verify_hash_1(peer.keys.a(), message_id, rest, hash) {
+        return Err(Reject::Hash("HASH(1)"));
+    }
+    Ok(match accept(message, &chain, opened.next_iv.clone(), peer, cx) {
+        Ok(accepted) => {
+            let protocol = accepted.chosen.suite.protocol();
+            let ask = Ask::Sa(alloc_spi(&accepted.plan, protocol));
+            Step::ask(State::Gathering(Box::new(Gathering { accepted, spi: None })), vec![ask])
+        }
+        Err(failure) => Step::fail(failure),
+    })
+}
+
+fn accept(
+    message: &Incoming<'_>,
+    chain: &Chain<'_>,
+    iv: Iv,
+    peer: &Peer<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<Accepted, Failure> {
+    let malformed = |reject| match reject {
+        Reject::Malformed(error) => Failure::Malformed(error),
+        other => Failure::TrafficId(other.to_string()),
+    };
+    let (nonce, public) = msgs::nonce_and_public(message, chain).map_err(malformed)?;
+    let raw = chain.one(PayloadType::SA).ok_or_else(|| malformed(message.unexpected("SA")))?;
+    let offered = raw.decode(Sa::decode).map_err(Failure::Malformed)?;
+    let ids = msgs::ids(chain);
+    let proposed = match ids {
+        // IDci is the initiator's, so the peer's; IDcr is this host's.
+        Some((initiator, responder)) => msgs::selector(responder, initiator)?,
+        // RFC 2409 §5.5: without identities the SAs are for the addresses of the peers themselves.
+        None => Selector::between(Prefix::host(peer.path.local.ip()), Prefix::host(peer.path.remote.ip())),
+    };
+    let mode = proposed_mode(&offered);
+    let (rule, selector) = cx
+        .policy
+        .quick_mode_rule(peer.path.remote.ip(), peer.path.local.ip(), &proposed, mode)
+        .map_err(|allowed| Failure::SelectorMismatch { received: proposed, allowed })?;
+    let rule: Arc<Rule> = Arc::clone(rule);
+    let Some(policy) = rule.quick_mode() else {
+        return Err(Failure::SelectorMismatch { received: proposed, allowed: Vec::new() });
+    };
+    cx.trace.step(|| {
+        EventKind::QuickMode(QuickModeEvent::PolicyFound {
+            rule: rule.name.clone(),
+            policy: policy.name.clone(),
+            offers: policy.offers.clone(),
+        })
+    });
+    let plan = Plan {
+        id: peer.id,
+        keys: Arc::clone(peer.keys),
+        path: peer.path,
+        message_id: message.header.message_id,
+        rule: Arc::clone(&rule),
+        selector,
+        encapsulation: peer.encapsulation,
+        replaces: None,
+    };
+    let chosen = select_quick_mode(&offered, &policy.offers, &[plan.encapsulation_mode()], public.map(<[u8]>::len))
+        .map_err(|mismatches| {
+            for mismatch in &mismatches {
+                cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::TransformRefused(mismatch.clone())));
+            }
+            Failure::NoProposalChosen { phase: "quick mode", mismatches }
+        })?;
+    match (chosen.pfs, public) {
+        (Some(group), Some(public)) => group
+            .check_public(public)
+            .map_err(|error| Failure::Crypto { operation: "Diffie-Hellman", reason: error.to_string() })?,
+        (None, None) => {}
+        (expected, _) => return Err(Failure::KePayload { expected: expected.is_some() }),
+    }
+    cx.trace.step(|| {
+        EventKind::QuickMode(QuickModeEvent::ProposalAccepted {
+            proposal: chosen.proposal,
+            transform: chosen.transform,
+            suite: chosen.suite,
+            mode,
+            lifetime: chosen.lifetime,
+            pfs: chosen.pfs,
+        })
+    });
+    Ok(Accepted {
+        plan,
+        chosen,
+        peer_nonce: nonce.to_vec(),
+        peer_public: public.map(<[u8]>::to_vec),
+        ids: ids.map(|(initiator, responder)| (initiator.to_vec(), responder.to_vec())),
+        iv,
+    })
+}
+
+/// The mode that the peer asks for in its first transform. Absent: RFC 2407 §4.5 leaves it to the host; without a tunnel
+/// endpoint to know, it is transport.
+fn proposed_mode(sa: &Sa<'_>) -> Mode {
+    let attributes = sa.proposals.iter().flat_map(|p| &p.transforms).flat_map(|t| &t.attributes);
+    let modes = attributes.filter(|attribute| attribute.kind == IpsecAttribute::ENCAPSULATION_MODE.0);
+    let value = modes.filter_map(|attribute| u16::try_from(attribute.as_u64()?).ok()).next();
+    match value.map(EncapsulationMode) {
+        Some(EncapsulationMode::TUNNEL | EncapsulationMode::UDP_TUNNEL | EncapsulationMode::UDP_TUNNEL_DRAFT) => {
+            Mode::Tunnel
+        }
+        _ => Mode::Transport,
+    }
+}
+
+impl ExchangeRole for State {
+    type Outcome = IpsecSa;
+
+    fn waits_for(&self) -> &'static str {
+        match self {
+            Self::Gathering(_) => "an SPI",
+            Self::SentReply(_) => "quick mode message 3",
+            Self::Installing(_) => "the driver",
+        }
+    }
+
+    fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
+        let Self::SentReply(sent) = self else { return Err(message.unexpected(self.waits_for())) };
+        let plan = &sent.accepted.plan;
+        let opened = msgs::open(message, plan, &sent.iv, cx)?;
+        let chain = opened.chain(msgs::LAST_RULES)?;
+        let (hash, _) = opened.hashed(&chain)?;
+        if !verify_hash_3(plan.keys.a(), plan.message_id, &sent.accepted.peer_nonce, &sent.nonce, hash) {
+            return Err(Reject::Hash("HASH(3)"));
+        }
+        let seed = Seed { g_xy: sent.shared.as_ref(), ni: &sent.accepted.peer_nonce, nr: &sent.nonce };
+        let chosen = &sent.accepted.chosen;
+        let made = keys::make(plan, chosen, chosen.lifetime, sent.spi, &seed, cx.policy, cx.settings.replay_window);
+        Ok(match made {
+            Ok((pair, sa)) => {
+                cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, chosen.lifetime)));
+                Step::ask(Self::Installing(sa), vec![Ask::Sa(SaOp::Install(Box::new(pair)))])
+            }
+            Err(failure) => Step { next: Next::Fail(failure, self.cleanup()), send: None, asks: Vec::new() },
+        })
+    }
+
+    fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
+        match self {
+            Self::Gathering(mut state) => match msgs::brought(answer)? {
+                Brought::Spi(spi) => {
+                    cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::SpiAllocated(spi)));
+                    state.spi = Some(spi);
+                    match (state.accepted.chosen.pfs, state.accepted.peer_public.clone()) {
+                        (Some(group), Some(peer)) => {
+                            let derive = KeyExchange::Derive { private: private(group, cx)?, peer: Some(peer) };
+                            Ok(Step::ask(Self::Gathering(state), vec![Ask::KeyExchange(derive)]))
+                        }
+                        _ => state.reply(None, None, cx),
+                    }
+                }
+                Brought::KeyExchange(answer) => state.reply(Some(&answer.pair), answer.shared, cx),
+            },
+            Self::Installing(sa) => {
+                installed(answer)?;
+                Ok(Step::done(sa, None))
+            }
+            other @ Self::SentReply(_) => Ok(Step::stay(other)),
+        }
+    }
+
+    fn cleanup(&self) -> Vec<SaOp> {
+        match self {
+            Self::Gathering(state) => {
+                let protocol = state.accepted.chosen.suite.protocol();
+                let spis: Vec<_> = state.spi.iter().map(|spi| (protocol, *spi)).collect();
+                release(&state.accepted.plan, &spis)
+            }
+            Self::SentReply(sent) => release(&sent.accepted.plan, &[(sent.accepted.chosen.suite.protocol(), sent.spi)]),
+            Self::Installing(sa) => vec![sa.removal()],
+        }
+    }
+}
+
+impl State {
+    /// The rule and the traffic, once message 1 is accepted.
+    pub const fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Gathering(state) => Some(&state.accepted.plan),
+            Self::SentReply(sent) => Some(&sent.accepted.plan),
+            Self::Installing(_) => None,
+        }
+    }
+}
+
+impl Gathering {
+    /// Message 2.
+    fn reply(
+        self,
+        pair: Option<&Arc<KeyPair>>,
+        shared: Option<Secret<Vec<u8>>>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<State>, Failure> {
+        let Self { accepted, spi } = self;
+        let spi = spi.ok_or_else(|| Failure::Crypto { operation: "quick mode", reason: "no SPI".to_owned() })?;
+        let plan = &accepted.plan;
+        let nonce = nonce(cx)?;
+        let sa = accepted.chosen.reply(spi);
+        let protocol = accepted.chosen.suite.protocol();
+        let lifetime: Option<Lifetime> = accepted.chosen.notify_lifetime;
+        let offer = Offer {
+            sa: &sa,
+            nonce: &nonce,
+            public: pair.map(|pair| pair.public()),
+            ids: accepted.ids.as_ref().map(|(initiator, responder)| (initiator.as_slice(), responder.as_slice())),
+            lifetime: lifetime.map(|lifetime| (protocol, spi, lifetime)),
+        };
+        let envelope = msgs::envelope("quick mode message 2", plan);
+        let (message, iv) = offer.seal(&envelope, plan, &accepted.iv, |rest| {
+            hash_2(plan.keys.a(), plan.message_id, &accepted.peer_nonce, rest)
+        })?;
+        let sent = SentReply { accepted, spi, nonce, shared, iv };
+        Ok(Step::send(State::SentReply(Box::new(sent)), message))
+    }
+}

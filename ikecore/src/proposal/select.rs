@@ -1,0 +1,108 @@
+//! The choice among a peer's proposals, and the check of a peer's choice (RFC 2408 §4.2, RFC 2409 §5 and §5.5).
+//!
+//! As responder this host goes through the peer's transforms in the peer's order of preference and takes the first that
+//! any of its own offers accepts: the offers say what is acceptable, the initiator says what is preferred. What this
+//! host does not know, be it an attribute, a value or a protocol, makes the one transform unacceptable and never spoils
+//! the others: an initiator lists its newest algorithms first. (RFC 2407 §4.5.3 would have the whole setup aborted.)
+//!
+//! Lives do not decide about a transform: both sides keep to the shorter one, see [`Lifetime::agreed`].
+//!
+//! [`Lifetime::agreed`]: super::suite::Lifetime::agreed
+mod main_mode;
+mod quick_mode;
+mod reply;
+
+pub use main_mode::{ChosenMainMode, select_main_mode, verify_main_mode_reply};
+pub use quick_mode::{ChosenQuickMode, select_quick_mode, verify_quick_mode_reply};
+
+use super::attributes::Fault;
+use super::mismatch::Mismatch;
+use crate::wire::payload::{Proposal, Sa};
+
+/// The most refused transforms that are told; a forged message may have thousands.
+const MAX_MISMATCHES: usize = 255;
+
+/// The result of comparing a transform with the offers, attribute by attribute.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Closest<T> {
+    /// This offer agrees in everything.
+    Accepted(T),
+    /// No offer agrees. Of those that agree in most attributes: the first attribute that differs, and the offers that
+    /// differ there.
+    Differs { attribute: usize, near: Vec<T> },
+}
+
+/// Finds the offer that agrees in most of `N` attributes; each comes with in which of them it agrees.
+fn closest<T, const N: usize>(offers: impl Iterator<Item = (T, [bool; N])>) -> Closest<T> {
+    let (mut best, mut attribute, mut near) = (0, 0, Vec::new());
+    for (offer, agrees) in offers {
+        let Some(first) = agrees.iter().position(|agrees| !agrees) else { return Closest::Accepted(offer) };
+        let count = agrees.iter().filter(|agrees| **agrees).count();
+        if near.is_empty() || count > best {
+            (best, attribute, near) = (count, first, vec![offer]);
+        } else if count == best && first == attribute {
+            near.push(offer);
+        }
+    }
+    Closest::Differs { attribute, near }
+}
+
+/// The different ones of `values`, in order, for people.
+fn alternatives(values: impl Iterator<Item = String>) -> String {
+    let mut different: Vec<String> = Vec::new();
+    for value in values {
+        if !different.contains(&value) {
+            different.push(value);
+        }
+    }
+    if different.is_empty() { "nothing".to_owned() } else { different.join(", ") }
+}
+
+/// `AES-CBC (7)` with 128 bits is `AES-CBC-128 (7)`.
+fn with_key_length(name: &str, bits: Option<&str>, variable: bool) -> String {
+    match (name.split_once(' '), bits) {
+        (Some((name, code)), Some(bits)) => format!("{name}-{bits} {code}"),
+        (None, Some(bits)) => format!("{name}-{bits}"),
+        (_, None) if variable => format!("{name} without Key Length"),
+        (_, None) => name.to_owned(),
+    }
+}
+
+/// What the proposals of `sa` and their transforms are refused for, up to [`MAX_MISMATCHES`].
+#[derive(Default)]
+struct Refused(Vec<Mismatch>);
+
+impl Refused {
+    /// `transform` is 0 where the proposal as a whole is refused.
+    fn add(&mut self, proposal: u8, transform: u8, fault: Fault) {
+        if self.0.len() < MAX_MISMATCHES {
+            self.0.push(mismatch(proposal, transform, fault));
+        }
+    }
+}
+
+fn mismatch(proposal: u8, transform: u8, Fault { attribute, received, allowed }: Fault) -> Mismatch {
+    Mismatch { proposal, transform, attribute, received, allowed }
+}
+
+/// The proposals that stand alone under their number. Those that share one are meant to be used together (RFC 2408
+/// §4.2), which this daemon does not do; they are refused once a number.
+fn alternatives_of<'s, 'a>(sa: &'s Sa<'a>, refused: &mut Refused) -> Vec<&'s Proposal<'a>> {
+    let mut alone = Vec::new();
+    for (index, proposal) in sa.proposals.iter().enumerate() {
+        let shares = |other: &&Proposal<'a>| other.number == proposal.number;
+        if sa.proposals.iter().filter(shares).count() == 1 {
+            alone.push(proposal);
+        } else if !sa.proposals.iter().take(index).any(|other| shares(&other)) {
+            let protocols: Vec<String> =
+                sa.proposals.iter().filter(shares).map(|other| other.protocol.to_string()).collect();
+            let allowed = "one protocol under each proposal number".to_owned();
+            let fault = Fault { attribute: "Protocol-ID", received: protocols.join(" together with "), allowed };
+            refused.add(proposal.number, 0, fault);
+        }
+    }
+    alone
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The driver's policies, made of the rules.
+use super::driver::{TrafficAction, TrafficPolicy};
+use crate::policy::db::PolicyDb;
+use crate::policy::rule::{Rule, RuleAction};
+use crate::policy::selector::{MAX_WEIGHT, Selector, weight};
+use crate::proposal::suite::{IpsecSuite, Mode};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Bits of a priority below the weight: room for 2^18 filters of one weight, each with a number for its SAs.
+const WITHIN_WEIGHT: u32 = 19;
+
+impl PolicyDb {
+    /// The standing policies for the driver, one a filter, in the order in which they must be looked at. Of filters that
+    /// are the same the first counts and the others are left out.
+    ///
+    /// A priority is made of the filter's [`weight`] and of its place among those of equal weight, so that it seldom
+    /// changes with a new policy. It is even: the number below it is for the policies of the SAs that are made for the
+    /// filter, see [`Self::pair_policy`].
+    pub fn traffic_policies(&self) -> Vec<TrafficPolicy> {
+        let mut seen = BTreeSet::new();
+        let different = self.priorities().filter(|(_, filter, _)| seen.insert(**filter));
+        different.filter_map(|(rule, filter, priority)| self.standing(rule, *filter, priority)).collect()
+    }
+
+    /// The policy that is in force while a pair of SAs of `rule` for `selector` is installed between this host's address
+    /// `local` and the peer's, `remote`. It comes just before the standing policy of the filter that covers `selector`;
+    /// if this database has none any more, before those of the weight of `selector`.
+    pub fn pair_policy(
+        &self,
+        rule: &Rule,
+        selector: Selector,
+        suite: IpsecSuite,
+        local: IpAddr,
+        remote: IpAddr,
+    ) -> TrafficPolicy {
+        let mut filters = self.priorities().filter(|(own, _, _)| own.reqid == rule.reqid);
+        let standing = filters.find(|(_, filter, _)| filter.covers(&selector));
+        let priority = standing.map_or_else(|| base(&selector), |(_, _, standing)| standing.saturating_sub(1));
+        let mode = rule.mode();
+        let action = TrafficAction::Protect {
+            protocol: suite.protocol(),
+            mode,
+            endpoints: (mode == Mode::Tunnel).then_some((local, remote)),
+            inbound_passthrough: rule.quick_mode().is_some_and(|policy| policy.inbound_passthrough),
+        };
+        TrafficPolicy { selector, action, priority, reqid: rule.reqid }
+    }
+
+    /// Every filter with its rule and priority, by rank.
+    fn priorities(&self) -> impl Iterator<Item = (&Rule, &Selector, u32)> {
+        let mut places: BTreeMap<u32, u32> = BTreeMap::new();
+        self.ranked().map(move |(rule, filter)| {
+            let place = places.entry(weight(filter)).or_default();
+            *place = place.saturating_add(1).min((1 << (WITHIN_WEIGHT - 1)) - 1);
+            (&**rule, filter, base(filter) | *place << 1)
+        })
+    }
+
+    fn standing(&self, rule: &Rule, selector: Selector, priority: u32) -> Option<TrafficPolicy> {
+        let action = match &rule.action {
+            RuleAction::Permit => TrafficAction::Permit,
+            RuleAction::Block => TrafficAction::Block,
+            RuleAction::Negotiate(policy) => TrafficAction::Protect {
+                // One offer may be for ESP and the next for AH: until SAs are there, the preferred one stands for all.
+                protocol: policy.offers.first()?.suite.protocol(),
+                mode: rule.mode(),
+                endpoints: match rule.tunnel {
+                    Some(tunnel) => Some((tunnel.source(&self.local_addresses)?, tunnel.remote)),
+                    None => None,
+                },
+                inbound_passthrough: policy.inbound_passthrough,
+            },
+        };
+        Some(TrafficPolicy { selector, action, priority, reqid: rule.reqid })
+    }
+}
+
+/// The lowest priority of a weight: it is nobody's.
+fn base(selector: &Selector) -> u32 {
+    MAX_WEIGHT.saturating_sub(weight(selector)) << WITHIN_WEIGHT
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
+use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, Output, Transmit};
+use crate::event::{Event, EventKind, Failure, NegotiationEvent};
+use crate::ids::{AskId, IpsecSaId, Spi};
+use crate::policy::db::PolicyDb;
+use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, TrafficPolicy, Usage};
+use crate::testing::SeededRandom;
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What a driver has been told, and how it misbehaves.
+#[derive(Default, Debug)]
+pub struct TestDriver {
+    /// Installed pairs.
+    pub pairs: BTreeMap<IpsecSaId, SaPair>,
+    /// SPIs that are allocated and not installed.
+    pub larval: BTreeSet<SaName>,
+    /// The standing policies.
+    pub policies: Vec<TrafficPolicy>,
+    /// Fails this many operations of each kind from now on: SPIs, installations.
+    pub fail_spis: usize,
+    /// Fails this many installations.
+    pub fail_installs: usize,
+    /// Answers nothing.
+    pub mute: bool,
+    next_spi: u32,
+}
+
+impl TestDriver {
+    fn carry_out(&mut self, operation: SaOp) -> SaAnswer {
+        let refuse = |operation: &str| DriverError {
+            driver: "test",
+            operation: operation.to_owned(),
+            reason: "told to fail".to_owned(),
+        };
+        match operation {
+            SaOp::AllocSpi { protocol, destination, .. } => {
+                if self.fail_spis > 0 {
+                    self.fail_spis -= 1;
+                    return SaAnswer::Spi(Err(refuse("allocate an SPI")));
+                }
+                self.next_spi += 1;
+                let spi = Spi(0x1000_0000 + self.next_spi);
+                self.larval.insert(SaName { protocol, destination, spi });
+                SaAnswer::Spi(Ok(spi))
+            }
+            SaOp::ReleaseSpi(name) => {
+                self.larval.remove(&name);
+                SaAnswer::Done(Ok(()))
+            }
+            SaOp::Install(pair) => {
+                let inbound = &pair.inbound;
+                let protocol = inbound.suite.protocol();
+                self.larval.remove(&SaName { protocol, destination: inbound.destination, spi: inbound.spi });
+                if self.fail_installs > 0 {
+                    self.fail_installs -= 1;
+                    return SaAnswer::Done(Err(refuse("install")));
+                }
+                self.pairs.insert(pair.id, *pair);
+                SaAnswer::Done(Ok(()))
+            }
+            SaOp::Delete { id, .. } => {
+                self.pairs.remove(&id);
+                SaAnswer::Done(Ok(()))
+            }
+            SaOp::Update { .. } => SaAnswer::Done(Ok(())),
+            SaOp::Query(_) => SaAnswer::Usage(Ok(Usage::default())),
+            SaOp::SetPolicies(policies) => {
+                self.policies = policies;
+                SaAnswer::Done(Ok(()))
+            }
+        }
+    }
+}
+
+/// A host.
+pub struct Host {
+    /// Its endpoint.
+    pub endpoint: Endpoint,
+    /// Its driver.
+    pub driver: TestDriver,
+    /// Every event so far.
+    pub events: Vec<Event>,
+    /// Datagrams that it sent and that nobody has taken.
+    pub sent: VecDeque<Transmit>,
+    /// Asks that were never answered, because the driver is mute.
+    pub unanswered: Vec<AskId>,
+    /// When it wants to be woken.
+    pub wake: Option<Time>,
+}
+
+impl Host {
+    /// A host with a policy, whose randomness comes of `seed`.
+    pub fn new(config: Config, seed: u64, policy: PolicyDb) -> Self {
+        let endpoint = Endpoint::new(config, Box::new(SeededRandom::new(seed)), Time::ZERO);
+        let mut host = Self {
+            endpoint,
+            // Two hosts that draw the same SPIs would have the same keys in both directions.
+            driver: TestDriver { next_spi: (seed as u32 & 0xfff) << 12, ..TestDriver::default() },
+            events: Vec::new(),
+            sent: VecDeque::new(),
+            unanswered: Vec::new(),
+            wake: None,
+        };
+        host.feed(Time::ZERO, Input::Policy(Arc::new(policy)));
+        host
+    }
+
+    /// Gives one input, then everything that comes of it except datagrams.
+    pub fn feed(&mut self, now: Time, input: Input<'_>) {
+        self.endpoint.handle(now, input);
+        let mut answers = VecDeque::new();
+        loop {
+            match self.endpoint.poll() {
+                Output::Transmit(transmit) => self.sent.push_back(transmit),
+                Output::Event(event) => self.events.push(event),
+                Output::Cancel(id) => answers.retain(|(of, _)| *of != id),
+                Output::Ask(id, Ask::KeyExchange(work)) => answers.push_back((id, Answer::KeyExchange(work.run()))),
+                Output::Ask(id, Ask::Sa(_)) if self.driver.mute => self.unanswered.push(id),
+                Output::Ask(id, Ask::Sa(operation)) => {
+                    answers.push_back((id, Answer::Sa(self.driver.carry_out(operation))));
+                }
+                Output::Wait(wake) => {
+                    self.wake = wake;
+                    let Some((id, answer)) = answers.pop_front() else { return };
+                    self.endpoint.handle(now, Input::Answer(id, answer));
+                }
+            }
+        }
+    }
+
+    /// Gives a command.
+    pub fn command(&mut self, now: Time, command: Command) {
+        self.feed(now, Input::Command(command));
+    }
+
+    /// Gives a datagram.
+    pub fn receive(&mut self, now: Time, local: SocketAddr, remote: SocketAddr, octets: &[u8]) {
+        self.feed(now, Input::Datagram { local, remote, octets });
+    }
+
+    /// How every negotiation ended so far.
+    pub fn ends(&self) -> Vec<Result<(), Failure>> {
+        let ends = self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Negotiation(NegotiationEvent::Succeeded { .. }) => Some(Ok(())),
+            EventKind::Negotiation(NegotiationEvent::Failed { failure, .. }) => Some(Err(failure.clone())),
+            _ => None,
+        });
+        ends.collect()
+    }
+
+    /// The failures of negotiations so far.
+    pub fn failures(&self) -> Vec<Failure> {
+        self.ends().into_iter().filter_map(Result::err).collect()
+    }
+}

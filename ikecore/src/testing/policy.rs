@@ -1,0 +1,94 @@
+//! Policies for tests.
+use crate::crypto::cipher::CipherAlg;
+use crate::crypto::group::Group;
+use crate::crypto::hash::HashAlg;
+use crate::policy::db::PolicyDb;
+use crate::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
+use crate::policy::selector::{Prefix, Selector};
+use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
+use crate::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime};
+use crate::secret::Secret;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// One rule between two hosts, seen from `local`; change the fields, then [`Self::database`].
+#[derive(Clone, Debug)]
+pub struct TestPolicy {
+    /// This host.
+    pub local: IpAddr,
+    /// The peer.
+    pub remote: IpAddr,
+    /// The pre-shared key.
+    pub psk: &'static [u8],
+    /// Main mode.
+    pub main_mode: Vec<MainModeOffer>,
+    /// The life of the ISAKMP SA.
+    pub ike_lifetime: Lifetime,
+    /// Quick mode.
+    pub quick_mode: Vec<QuickModeOffer>,
+    /// The filters; none: all traffic between the two hosts.
+    pub filters: Vec<Selector>,
+    /// Tunnel mode.
+    pub tunnel: bool,
+    /// The most quick modes of an ISAKMP SA.
+    pub quick_mode_limit: u32,
+    /// The number of the database.
+    pub version: u64,
+}
+
+/// AES-256, SHA-256, 256-bit ECP: fast and usual.
+pub const FAST: MainModeOffer =
+    MainModeOffer { cipher: CipherAlg::Aes256, hash: HashAlg::Sha256, group: Group::Ecp256 };
+
+/// AES-256-CBC with HMAC-SHA256-128.
+pub const ESP: IpsecSuite =
+    IpsecSuite::Esp { cipher: EspCipher::Aes256Cbc, integrity: Some(Integrity::HmacSha256_128) };
+
+impl TestPolicy {
+    /// Both hosts with the same key and offers.
+    pub fn new(local: IpAddr, remote: IpAddr) -> Self {
+        let lifetime = Lifetime { seconds: 3_600, kilobytes: 100_000 };
+        Self {
+            local,
+            remote,
+            psk: b"correct horse battery",
+            main_mode: vec![FAST],
+            ike_lifetime: Lifetime { seconds: 28_800, kilobytes: 0 },
+            quick_mode: vec![QuickModeOffer { suite: ESP, lifetime, pfs: None }],
+            filters: Vec::new(),
+            tunnel: false,
+            quick_mode_limit: 0,
+            version: 1,
+        }
+    }
+
+    /// The policy database.
+    pub fn database(&self) -> PolicyDb {
+        let filters = if self.filters.is_empty() {
+            vec![Selector::between(Prefix::host(self.local), Prefix::host(self.remote))]
+        } else {
+            self.filters.clone()
+        };
+        let quick_mode =
+            QuickModePolicy { name: "protect".to_owned(), offers: self.quick_mode.clone(), inbound_passthrough: false };
+        let main_mode = MainModePolicy {
+            name: "main".to_owned(),
+            offers: self.main_mode.clone(),
+            lifetime: self.ike_lifetime,
+            quick_mode_limit: self.quick_mode_limit,
+        };
+        let rule = Rule {
+            name: "rule".to_owned(),
+            filters,
+            action: RuleAction::Negotiate(Arc::new(quick_mode)),
+            main_mode: Arc::new(main_mode),
+            authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))],
+            tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
+            local_id: None,
+            remote_id: None,
+            reqid: 1,
+        };
+        PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])
+            .unwrap_or_else(|error| panic!("the test policy is wrong: {error}"))
+    }
+}

@@ -1,0 +1,109 @@
+//! The numbers of algorithms in PF_KEY, and which the kernel has.
+use super::codec::{ExtensionType, Message};
+use ikecore::crypto::esp::Integrity;
+use ikecore::proposal::suite::{EspCipher, IpsecSuite};
+use ikecore::wire::codes::ProtocolId;
+use std::collections::BTreeSet;
+
+/// No encryption of its own (RFC 2367 §3.5): AH.
+const ENCRYPTION_NONE: u8 = 0;
+/// No integrity algorithm: AEAD ciphers and ESP without integrity.
+const INTEGRITY_NONE: u8 = 0;
+
+/// The numbers of a suite.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct SuiteNumbers {
+    /// SADB_AALG_*.
+    pub(super) integrity: u8,
+    /// SADB_EALG_*.
+    pub(super) encryption: u8,
+}
+
+/// A suite that cannot be had.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum AlgorithmError {
+    /// The kernel does not list it.
+    #[error("this kernel offers no {name} (number {number}) over PF_KEY")]
+    Missing {
+        /// For people.
+        name: &'static str,
+        /// In PF_KEY.
+        number: u8,
+    },
+    /// The kernel lists it but means something else.
+    #[error(
+        "Linux cuts the integrity check value of {0} to 96 bits when told over PF_KEY, and RFC 4868 demands 128: no peer \
+         would understand"
+    )]
+    Truncation(&'static str),
+    /// The kernel has no AH.
+    #[error("this kernel offers no AH over PF_KEY")]
+    NoAh,
+}
+
+/// What the kernel offered in its answer to REGISTER.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Supported {
+    integrity: BTreeSet<u8>,
+    encryption: BTreeSet<u8>,
+    /// True if AH could be registered.
+    pub(super) ah: bool,
+}
+
+impl Supported {
+    /// From the answers for ESP and for AH.
+    pub(super) fn new(esp: &Message, ah: Option<&Message>) -> Self {
+        let numbers = |kind| esp.supported(kind).iter().map(|algorithm| algorithm.id).collect();
+        Self {
+            integrity: numbers(ExtensionType::SUPPORTED_AUTH),
+            encryption: numbers(ExtensionType::SUPPORTED_ENCRYPT),
+            ah: ah.is_some(),
+        }
+    }
+
+    /// The numbers of `suite`, if the kernel has its algorithms.
+    pub(super) fn numbers(&self, suite: IpsecSuite) -> Result<SuiteNumbers, AlgorithmError> {
+        if suite.protocol() == ProtocolId::AH && !self.ah {
+            return Err(AlgorithmError::NoAh);
+        }
+        let (cipher, integrity) = match suite {
+            IpsecSuite::Esp { cipher, integrity } => (Some(cipher), integrity),
+            IpsecSuite::Ah { integrity } => (None, Some(integrity)),
+        };
+        let encryption = match cipher.map(|cipher| (cipher, encryption_number(cipher))) {
+            None => ENCRYPTION_NONE,
+            Some((_, number)) if self.encryption.contains(&number) => number,
+            Some((cipher, number)) => return Err(AlgorithmError::Missing { name: cipher.name(), number }),
+        };
+        let integrity = match integrity.map(|integrity| (integrity, integrity_number(integrity))) {
+            None => INTEGRITY_NONE,
+            Some((Integrity::HmacSha256_128, _)) => {
+                return Err(AlgorithmError::Truncation(Integrity::HmacSha256_128.name()));
+            }
+            Some((_, number)) if self.integrity.contains(&number) => number,
+            Some((integrity, number)) => return Err(AlgorithmError::Missing { name: integrity.name(), number }),
+        };
+        Ok(SuiteNumbers { integrity, encryption })
+    }
+}
+
+/// SADB_EALG_*: those of the IPsec DOI (RFC 2407 §4.4.4).
+const fn encryption_number(cipher: EspCipher) -> u8 {
+    match cipher {
+        EspCipher::TripleDesCbc => 3,
+        EspCipher::Null => 11,
+        EspCipher::Aes128Cbc | EspCipher::Aes192Cbc | EspCipher::Aes256Cbc => 12,
+        EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => 20,
+    }
+}
+
+/// SADB_AALG_*: those of AH in the IPsec DOI (RFC 2407 §4.4.3).
+const fn integrity_number(integrity: Integrity) -> u8 {
+    match integrity {
+        Integrity::HmacMd5_96 => 2,
+        Integrity::HmacSha1_96 => 3,
+        Integrity::HmacSha256_128 => 5,
+        Integrity::HmacSha384_192 => 6,
+        Integrity::HmacSha512_256 => 7,
+    }
+}

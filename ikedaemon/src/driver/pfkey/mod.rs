@@ -1,0 +1,369 @@
+//! The PF_KEY driver: SAs and policies in the kernel over a key management socket (RFC 2367 with the extensions of KAME
+//! and Linux), for kernels without the netlink interface to XFRM.
+//!
+//! Linux answers a request before its system call returns, so that operations are done while they are submitted.
+//!
+//! PF_KEY on Linux is narrower than XFRM over netlink; what that means here:
+//! - AES-GCM cannot be had, and HMAC-SHA-256 is cut to 96 bits, so that both are refused (see [`algorithms`]);
+//! - the anti-replay window is 32 packets at most;
+//! - an SA's addresses cannot be changed, only its UDP ports: [`SaOp::Update`] to another address is refused;
+//! - drops by replay or by integrity are not counted: [`Usage`] says 0;
+//! - an ACQUIRE does not say which packet asked: protocol and ports, and in tunnel mode the addresses, are those of the
+//!   policy's selector;
+//! - SPIs wait for their SA as long as `net.core.xfrm_acq_expires` says (30 seconds); later the SA takes its SPI all the
+//!   same if no other SA has got it;
+//! - reqids are the driver's own (see [`reqids`]), and priorities are limited to 24 bits.
+mod algorithms;
+mod codec;
+mod events;
+mod link;
+mod policies;
+mod reqids;
+mod sa;
+#[cfg(test)]
+mod tests;
+
+use super::policy_table::PolicyTable;
+use super::{Capabilities, DriverMessage, SaDriver};
+use crate::sys::set_socket_option;
+use algorithms::Supported;
+use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
+use events::{Events, Word};
+use ikecore::ids::{AskId, IpsecSaId, Spi};
+use ikecore::proposal::suite::Mode;
+use ikecore::sa::driver::{DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage};
+use ikecore::wire::codes::ProtocolId;
+use link::{Link, LinkError};
+use nix::errno::Errno;
+use policies::Policies;
+use reqids::{Reqids, Stream};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
+use std::task::{Context, Poll, Waker};
+
+/// The name of the driver.
+const NAME: &str = "pfkey";
+
+/// The socket options that take a policy of PF_KEY, from `linux/in.h` and `linux/in6.h`. They are there on kernels without
+/// the netlink interface to XFRM, which has options of its own.
+const IP_IPSEC_POLICY: libc::c_int = 16;
+const IPV6_IPSEC_POLICY: libc::c_int = 34;
+/// ESP in UDP as RFC 3948 has it, from `linux/udp.h`.
+const UDP_ENCAP_ESPINUDP: libc::c_int = 2;
+
+/// The PF_KEY driver.
+pub struct PfkeyDriver {
+    link: Link,
+    events: Events,
+    supported: Supported,
+    description: String,
+    table: PolicyTable,
+    policies: Policies,
+    reqids: Reqids,
+    pairs: BTreeMap<IpsecSaId, Pair>,
+    answers: VecDeque<DriverMessage>,
+    waker: Option<Waker>,
+    lost: bool,
+}
+
+/// An installed pair.
+#[derive(Debug)]
+struct Pair {
+    inbound: SaName,
+    outbound: SaName,
+    /// This host's address and the peer's.
+    addresses: (IpAddr, IpAddr),
+    stream: Stream,
+}
+
+/// Makes an error that names what was tried.
+fn failed(operation: impl Display) -> impl FnOnce(&dyn Display) -> DriverError {
+    move |reason| DriverError { driver: NAME, operation: operation.to_string(), reason: reason.to_string() }
+}
+
+/// What is no longer there needs no deletion.
+fn unless_gone(result: Result<Message, LinkError>) -> Result<(), LinkError> {
+    match result {
+        Err(error) if !error.is(Errno::ESRCH) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+impl PfkeyDriver {
+    /// Opens the sockets, registers for ESP and AH, and removes what an earlier life left behind after a crash. Needs
+    /// CAP_NET_ADMIN, a kernel with `af_key`, and tokio's runtime.
+    pub fn open() -> Result<Self, DriverError> {
+        let mut link = Link::open().map_err(|error| failed("open a PF_KEY socket")(&error))?;
+        let (events, esp, ah) = Events::open().map_err(|error| failed("register for ESP and AH")(&error))?;
+        let supported = Supported::new(&esp, ah.as_ref());
+        let policies =
+            policies::clean_up(&mut link).map_err(|error| failed("remove policies of a former run")(&error))?;
+        let sas = sa::clean_up(&mut link).map_err(|error| failed("remove SAs of a former run")(&error))?;
+        if (policies, sas) != (0, 0) {
+            tracing::info!("driver {NAME}: removed {policies} policies and {sas} SAs of a former run");
+        }
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let protocols = if supported.ah { "ESP and AH" } else { "ESP" };
+        Ok(Self {
+            link,
+            events,
+            supported,
+            description: format!("Linux {} with {protocols} over PF_KEY version 2", release.trim()),
+            table: PolicyTable::new(),
+            policies: Policies::default(),
+            reqids: Reqids::default(),
+            pairs: BTreeMap::new(),
+            answers: VecDeque::new(),
+            waker: None,
+            lost: false,
+        })
+    }
+
+    fn alloc_spi(
+        &mut self,
+        protocol: ProtocolId,
+        source: IpAddr,
+        destination: IpAddr,
+        mode: Mode,
+    ) -> Result<Spi, DriverError> {
+        let reservation = sa::reservation(source, destination, mode, reqids::LARVAL);
+        let answer = self.link.ask(MessageType::GETSPI, sa::sa_type(protocol), reservation);
+        answer.and_then(|answer| answer.sa().ok_or(LinkError::Lacks("the SPI"))).map(|sa| sa.spi).map_err(|error| {
+            failed(format_args!("choose an SPI for {protocol} from {source} to {destination}"))(&error)
+        })
+    }
+
+    fn install(&mut self, pair: &SaPair) -> Result<(), DriverError> {
+        let SaPair { id, inbound, outbound, policy } = pair;
+        let stream = Stream::new(inbound.reqid, inbound.mode, inbound.selector);
+        let done = self.install_pair(pair, stream);
+        if done.is_ok() {
+            let addresses = (inbound.destination, inbound.source);
+            let names = (sa::name(inbound), sa::name(outbound));
+            self.pairs.insert(*id, Pair { inbound: names.0, outbound: names.1, addresses, stream });
+        }
+        tracing::debug!("driver {NAME}: install {id}: policy {}: {done:?}", policy.selector);
+        self.forget_unused_reqids();
+        done
+    }
+
+    /// Adds both SAs and then the policy, or nothing.
+    fn install_pair(&mut self, pair: &SaPair, stream: Stream) -> Result<(), DriverError> {
+        let (inbound, outbound) = (&pair.inbound, &pair.outbound);
+        let reqid = self
+            .reqids
+            .of(stream)
+            .map_err(|error| failed(format_args!("add inbound SA {}", sa::name(inbound)))(&error))?;
+        self.add(inbound, "inbound", reqid, true).inspect_err(|_| self.withdraw(sa::name(inbound)))?;
+        self.add(outbound, "outbound", reqid, false).inspect_err(|_| self.withdraw(sa::name(inbound)))?;
+        let changes = self.table.install(pair.id, pair.policy);
+        self.policies.apply(&mut self.link, &mut self.reqids, &changes).map_err(|(change, error)| {
+            // The kernel's policies are as they were; so is the table after this.
+            self.table.remove(pair.id);
+            self.withdraw(sa::name(outbound));
+            self.withdraw(sa::name(inbound));
+            failed(change)(&error)
+        })
+    }
+
+    /// Adds one SA; one `reserved` by GETSPI takes the place of its SPI.
+    fn add(&mut self, spec: &SaSpec, direction: &str, reqid: u32, reserved: bool) -> Result<(), DriverError> {
+        let name = sa::name(spec);
+        let failed = |error: &dyn Display| failed(format_args!("add {direction} SA {name} ({})", spec.suite))(error);
+        let numbers = self.supported.numbers(spec.suite).map_err(|error| failed(&error))?;
+        let sa_type = sa::sa_type(name.protocol);
+        let mut add = |kind| self.link.ask(kind, sa_type, sa::whole(spec, numbers, reqid)).map(drop);
+        let done = if reserved {
+            match add(MessageType::UPDATE) {
+                // The SPI's time was over.
+                Err(error) if error.is(Errno::ESRCH) => add(MessageType::ADD),
+                other => other,
+            }
+        } else {
+            add(MessageType::ADD)
+        };
+        done.map_err(|error| failed(&error))
+    }
+
+    fn delete_sa(&mut self, name: SaName) -> Result<(), DriverError> {
+        unless_gone(self.link.ask(MessageType::DELETE, sa::sa_type(name.protocol), sa::naming(name)))
+            .map_err(|error| failed(format_args!("delete SA {name}"))(&error))
+    }
+
+    /// Undoes the addition of an SA.
+    fn withdraw(&mut self, name: SaName) {
+        if let Err(error) = self.delete_sa(name) {
+            tracing::warn!("{error}");
+        }
+    }
+
+    /// Removes all that there is, and reports the first failure.
+    fn delete(&mut self, id: IpsecSaId, inbound: SaName, outbound: SaName) -> Result<(), DriverError> {
+        let changes = self.table.remove(id);
+        let policy = self
+            .policies
+            .apply(&mut self.link, &mut self.reqids, &changes)
+            .map_err(|(change, error)| failed(change)(&error));
+        let sas = [self.delete_sa(outbound), self.delete_sa(inbound)];
+        self.pairs.remove(&id);
+        self.forget_unused_reqids();
+        sas.into_iter().fold(policy, Result::and)
+    }
+
+    fn update(&mut self, id: IpsecSaId, local: SocketAddr, remote: SocketAddr) -> Result<(), DriverError> {
+        let operation = format!("update {id} to {local} and {remote}");
+        let Some(pair) = self.pairs.get(&id) else {
+            return Err(failed(operation)(&"no such pair is installed"));
+        };
+        let (inbound, outbound) = (pair.inbound, pair.outbound);
+        if pair.addresses != (local.ip(), remote.ip()) {
+            return Err(failed(operation)(&format_args!(
+                "PF_KEY cannot change the addresses {} and {} of an SA, only its ports",
+                pair.addresses.0, pair.addresses.1
+            )));
+        }
+        let ends = [(inbound, remote.port(), local.port()), (outbound, local.port(), remote.port())];
+        for (name, source_port, destination_port) in ends {
+            let sa_type = sa::sa_type(name.protocol);
+            let told = self.link.ask(MessageType::GET, sa_type, sa::naming(name));
+            told.and_then(|told| {
+                if told.nat_port(ExtensionType::NAT_SPORT).is_none() {
+                    return Err(LinkError::Lacks("UDP encapsulation"));
+                }
+                let changed = sa::with_ports(told.extensions, source_port, destination_port);
+                self.link.ask(MessageType::UPDATE, sa_type, changed)
+            })
+            .map_err(|error| failed(format_args!("{operation}: SA {name}"))(&error))?;
+        }
+        Ok(())
+    }
+
+    fn query(&mut self, id: IpsecSaId) -> Result<Usage, DriverError> {
+        let Some(pair) = self.pairs.get(&id) else {
+            return Err(failed(format_args!("query {id}"))(&"no such pair is installed"));
+        };
+        let (inbound, outbound) = (pair.inbound, pair.outbound);
+        let mut current = |name: SaName| {
+            self.link
+                .ask(MessageType::GET, sa::sa_type(name.protocol), sa::naming(name))
+                .and_then(|told| {
+                    told.lifetime(ExtensionType::LIFETIME_CURRENT).ok_or(LinkError::Lacks("the current lifetime"))
+                })
+                .map_err(|error| failed(format_args!("query SA {name}"))(&error))
+        };
+        let (inbound, outbound) = (current(inbound)?, current(outbound)?);
+        Ok(Usage {
+            inbound_octets: inbound.octets,
+            inbound_packets: inbound.allocations.into(),
+            outbound_octets: outbound.octets,
+            outbound_packets: outbound.allocations.into(),
+            replays: 0,
+            integrity_failures: 0,
+        })
+    }
+
+    fn set_policies(&mut self, policies: Vec<TrafficPolicy>) -> Result<(), DriverError> {
+        let (former, changes) = self.table.set_standing(policies);
+        let done = self.policies.apply(&mut self.link, &mut self.reqids, &changes).map_err(|(change, error)| {
+            // The kernel's policies are as they were; so is the table after this.
+            self.table.set_standing(former);
+            failed(change)(&error)
+        });
+        self.forget_unused_reqids();
+        done
+    }
+
+    fn forget_unused_reqids(&mut self) {
+        let mut in_use: Vec<Stream> =
+            self.table.in_force().filter_map(|(_, policy)| policies::stream(&policy)).collect();
+        in_use.extend(self.pairs.values().map(|pair| pair.stream));
+        self.reqids.keep(&in_use);
+    }
+
+    /// What the engine is to know of a word of the kernel.
+    fn message(&self, word: Word) -> Option<DriverMessage> {
+        match word {
+            Word::Acquire { policy, source, destination } => {
+                self.policies.acquire(policy, source, destination).map(DriverMessage::Acquire)
+            }
+            // Others' SAs expire too, and so do SPIs whose SA never came.
+            Word::Expire { sa, hard } => {
+                let ours = self.pairs.values().any(|pair| pair.inbound == sa || pair.outbound == sa);
+                ours.then_some(DriverMessage::Expire(Expire { sa, hard }))
+            }
+            Word::Mapping { spi, remote } => {
+                let pair = self.pairs.values().find(|pair| pair.inbound.spi == spi)?;
+                Some(DriverMessage::Mapping(Mapping { sa: pair.inbound, remote }))
+            }
+        }
+    }
+}
+
+impl SaDriver for PfkeyDriver {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: NAME,
+            ah: self.supported.ah,
+            transport: true,
+            udp_encapsulation: true,
+            owns_encapsulation: true,
+            description: self.description.clone(),
+        }
+    }
+
+    fn submit(&mut self, ask: AskId, operation: SaOp) {
+        let answer = match operation {
+            // The rule's reqid must wait: what traffic the SA will be for is not known yet.
+            SaOp::AllocSpi { protocol, source, destination, mode, reqid: _ } => {
+                SaAnswer::Spi(self.alloc_spi(protocol, source, destination, mode))
+            }
+            SaOp::ReleaseSpi(name) => SaAnswer::Done(self.delete_sa(name)),
+            SaOp::Install(pair) => SaAnswer::Done(self.install(&pair)),
+            SaOp::Delete { id, inbound, outbound } => SaAnswer::Done(self.delete(id, inbound, outbound)),
+            SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
+            SaOp::Query(id) => SaAnswer::Usage(self.query(id)),
+            SaOp::SetPolicies(policies) => SaAnswer::Done(self.set_policies(policies)),
+        };
+        self.answers.push_back(DriverMessage::Answer(ask, answer));
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<DriverMessage> {
+        if let Some(answer) = self.answers.pop_front() {
+            return Poll::Ready(answer);
+        }
+        while !self.lost {
+            match self.events.poll_word(context) {
+                Poll::Ready(Ok(word)) => {
+                    if let Some(message) = self.message(word) {
+                        return Poll::Ready(message);
+                    }
+                }
+                Poll::Ready(Err(error)) => {
+                    self.lost = true;
+                    return Poll::Ready(DriverMessage::Lost(format!("the PF_KEY socket failed: {error}")));
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    fn prepare_socket(&mut self, socket: BorrowedFd<'_>, ipv6: bool, encapsulation: bool) -> io::Result<()> {
+        let (level, name) =
+            if ipv6 { (libc::IPPROTO_IPV6, IPV6_IPSEC_POLICY) } else { (libc::IPPROTO_IP, IP_IPSEC_POLICY) };
+        for direction in [Way::IN, Way::OUT] {
+            set_socket_option(socket, level, name, &codec::bypass(direction))?;
+        }
+        if encapsulation {
+            set_socket_option(socket, libc::IPPROTO_UDP, libc::UDP_ENCAP, &UDP_ENCAP_ESPINUDP.to_ne_bytes())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! Installed pairs, and how one moves to other addresses or ports.
+use super::netlink::Refusal;
+use super::{XfrmDriver, failed, message};
+use ikecore::ids::IpsecSaId;
+use ikecore::proposal::suite::Mode;
+use ikecore::sa::driver::{DriverError, SaName, SaPair, SaSpec, TrafficAction, UdpEncapsulation};
+use ikecore::secret::Secret;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NlasIterator, Parseable};
+use netlink_packet_xfrm::{
+    UserSaInfo, XFRM_MSG_NEWSA, XFRM_USER_SA_INFO_LEN, XFRMA_REPLAY_ESN_VAL, XFRMA_REPLAY_VAL, XfrmAttrs, XfrmMessage,
+};
+use nix::errno::Errno;
+use std::net::SocketAddr;
+
+/// How far the sequence number of a moved SA jumps: more packets than leave between reading it and deleting the SA.
+const JUMP: u32 = 1024;
+
+/// A pair in the kernel.
+pub(super) struct Installed {
+    pair: SaPair,
+}
+
+impl Installed {
+    /// Keeps what later operations need: of the keys nothing, unless a NAT may make the pair move.
+    pub(super) fn new(mut pair: SaPair) -> Self {
+        if pair.inbound.encapsulation.is_none() {
+            for spec in [&mut pair.inbound, &mut pair.outbound] {
+                spec.encryption_key = Secret::new(Vec::new());
+                spec.integrity_key = Secret::new(Vec::new());
+            }
+        }
+        Self { pair }
+    }
+
+    /// The inbound and the outbound SA.
+    pub(super) const fn names(&self) -> [SaName; 2] {
+        [message::spec_name(&self.pair.inbound), message::spec_name(&self.pair.outbound)]
+    }
+}
+
+impl XfrmDriver {
+    /// Changes the outer addresses and ports of a pair.
+    pub(super) fn update(&mut self, id: IpsecSaId, local: SocketAddr, remote: SocketAddr) -> Result<(), DriverError> {
+        let operation = || format!("move pair {id} to {local} and {remote}");
+        let Some(mut installed) = self.pairs.remove(&id) else {
+            return Err(failed(operation(), "no such pair is installed"));
+        };
+        let outcome = self.move_pair(&mut installed.pair, local, remote, &operation);
+        self.pairs.insert(id, installed);
+        outcome
+    }
+
+    fn move_pair(
+        &mut self,
+        pair: &mut SaPair,
+        local: SocketAddr,
+        remote: SocketAddr,
+        operation: &dyn Fn() -> String,
+    ) -> Result<(), DriverError> {
+        if pair.inbound.encapsulation.is_none() || pair.outbound.encapsulation.is_none() {
+            return Err(failed(operation(), "it is not encapsulated in UDP"));
+        }
+        let former = (pair.inbound.destination, pair.inbound.source);
+        let moves = former != (local.ip(), remote.ip());
+        if moves && pair.inbound.mode == Mode::Transport {
+            // The addresses are those of the traffic itself, which selectors and policy are for.
+            return Err(failed(operation(), "in transport mode only the ports can change"));
+        }
+        let before = [message::spec_name(&pair.inbound), message::spec_name(&pair.outbound)];
+        readdress(&mut pair.inbound, remote, local);
+        readdress(&mut pair.outbound, local, remote);
+        if !moves {
+            for spec in [&pair.inbound, &pair.outbound] {
+                // The kernel takes over new ports in place; counters and sequence numbers stay.
+                let request = message::state(spec).map_err(|reason| failed(operation(), reason))?;
+                self.kernel
+                    .request(XfrmMessage::UpdateSa(request), NLM_F_REPLACE)
+                    .map_err(|refusal| failed(operation(), refusal))?;
+            }
+            return Ok(());
+        }
+        for (spec, name) in [(&pair.inbound, before[0]), (&pair.outbound, before[1])] {
+            self.move_state(spec, name)
+                .map_err(|refusal| failed(format_args!("{}: SA {name}", operation()), refusal))?;
+            self.names.remove(&name);
+            self.names.insert(message::spec_name(spec));
+        }
+        if let TrafficAction::Protect { endpoints: Some(endpoints), .. } = &mut pair.policy.action {
+            *endpoints = (local.ip(), remote.ip());
+        }
+        let changes = self.policies.install(pair.id, pair.policy);
+        self.apply(&changes)
+    }
+
+    /// Replaces the SA `name` by that of `spec`; sequence numbers, window and counters go along.
+    fn move_state(&mut self, spec: &SaSpec, name: SaName) -> Result<(), Refusal> {
+        let unfit = |text| Refusal { errno: Errno::EINVAL, text: Some(text) };
+        let mut request = message::state(spec).map_err(unfit)?;
+        let get = message::state_name(name).map_err(unfit)?;
+        let delete = get.clone();
+        let mut carried = Vec::new();
+        self.kernel.exchange(XfrmMessage::GetSa(get), 0, &mut |message_type, payload| {
+            if message_type == XFRM_MSG_NEWSA {
+                carried = carry(payload);
+            }
+        })?;
+        // With a wide window, the kernel's own takes the place of an empty one.
+        request.nlas.retain(|attribute| !matches!(attribute, XfrmAttrs::ReplayStateEsn(_)));
+        request.nlas.append(&mut carried);
+        self.kernel.request(XfrmMessage::DeleteSa(delete), 0)?;
+        self.kernel.request(XfrmMessage::AddSa(request), NLM_F_CREATE | NLM_F_EXCL)
+    }
+}
+
+fn readdress(spec: &mut SaSpec, source: SocketAddr, destination: SocketAddr) {
+    spec.source = source.ip();
+    spec.destination = destination.ip();
+    spec.encapsulation = Some(UdpEncapsulation { source_port: source.port(), destination_port: destination.port() });
+}
+
+/// What an SA takes along when it is made anew. Of the attributes, only these are looked at: others hold keys.
+fn carry(payload: &[u8]) -> Vec<XfrmAttrs> {
+    let Ok(info) = UserSaInfo::parse(payload) else { return Vec::new() };
+    let attributes = payload.get(XFRM_USER_SA_INFO_LEN..).unwrap_or_default();
+    let mut carried = vec![XfrmAttrs::LifetimeBytes(info.lifetime_cur)];
+    for attribute in NlasIterator::new(attributes).filter_map(Result::ok) {
+        if ![XFRMA_REPLAY_VAL, XFRMA_REPLAY_ESN_VAL].contains(&attribute.kind()) {
+            continue;
+        }
+        match XfrmAttrs::parse(&attribute) {
+            Ok(XfrmAttrs::ReplayState(mut replay)) => {
+                replay.oseq = jump(replay.oseq);
+                carried.push(XfrmAttrs::ReplayState(replay));
+            }
+            Ok(XfrmAttrs::ReplayStateEsn(mut replay)) => {
+                replay.oseq = jump(replay.oseq);
+                carried.push(XfrmAttrs::ReplayStateEsn(replay));
+            }
+            _ => {}
+        }
+    }
+    carried
+}
+
+/// RFC 4303 §2.2: a sequence number never comes again, so rather leave some out.
+const fn jump(sequence: u32) -> u32 {
+    if sequence == 0 { 0 } else { sequence.saturating_add(JUMP) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::jump;
+
+    #[test]
+    fn sequence_numbers_jump_but_never_wrap() {
+        assert_eq!([0, 1, 5000, u32::MAX - 1].map(jump), [0, 1025, 6024, u32::MAX]);
+    }
+}

@@ -1,0 +1,337 @@
+//! The kernel's structures from those of the contract, and back.
+use super::mark;
+use crate::driver::policy_table::PolicyDirection;
+use ikecore::ids::Spi;
+use ikecore::policy::selector::Selector;
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
+use ikecore::sa::driver::{Direction, SaName, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
+use ikecore::wire::codes::ProtocolId;
+use netlink_packet_xfrm as kernel;
+use netlink_packet_xfrm::policy::{DelGetMessage as PolicyName, ModifyMessage as PolicyMessage};
+use netlink_packet_xfrm::state::{AllocSpiMessage, DelGetMessage as StateName, ModifyMessage as StateMessage};
+use netlink_packet_xfrm::{Address, XfrmAttrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+#[cfg(test)]
+mod tests;
+
+/// SPIs that the kernel may choose. The high ones leave room below for SAs that people install by hand.
+const SPIS: (u32, u32) = (0xc000_0000, 0xcfff_ffff);
+/// The widest anti-replay window of the kernel, in packets (`XFRMA_REPLAY_ESN_MAX` words).
+const WIDEST_WINDOW: u32 = 4096 * 32;
+
+/// `AF_INET` or `AF_INET6`.
+pub(super) const fn family(address: IpAddr) -> u16 {
+    match address {
+        IpAddr::V4(_) => kernel::AF_INET,
+        IpAddr::V6(_) => kernel::AF_INET6,
+    }
+}
+
+/// The address in a kernel structure of the given family.
+pub(super) fn address(family: u16, address: &Address) -> Option<IpAddr> {
+    match family {
+        kernel::AF_INET => address.addr.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into()),
+        kernel::AF_INET6 => Some(Ipv6Addr::from(address.addr).into()),
+        _ => None,
+    }
+}
+
+/// The IP protocol number of an IPsec protocol.
+fn ip_protocol(protocol: ProtocolId) -> Result<u8, String> {
+    match protocol {
+        ProtocolId::ESP => Ok(kernel::IPPROTO_ESP),
+        ProtocolId::AH => Ok(kernel::IPPROTO_AH),
+        other => Err(format!("protocol {other} has no SAs here, allowed: ESP, AH")),
+    }
+}
+
+/// The IPsec protocol of an IP protocol number.
+pub(super) const fn ipsec_protocol(number: u8) -> Option<ProtocolId> {
+    match number {
+        kernel::IPPROTO_ESP => Some(ProtocolId::ESP),
+        kernel::IPPROTO_AH => Some(ProtocolId::AH),
+        _ => None,
+    }
+}
+
+const fn mode(mode: Mode) -> u8 {
+    match mode {
+        Mode::Transport => kernel::XFRM_MODE_TRANSPORT,
+        Mode::Tunnel => kernel::XFRM_MODE_TUNNEL,
+    }
+}
+
+/// The name of an SA, for deletion and look-up.
+pub(super) fn state_name(name: SaName) -> Result<StateName, String> {
+    let user_sa_id = kernel::UserSaId {
+        daddr: Address::from_ip(&name.destination),
+        spi: name.spi.0,
+        family: family(name.destination),
+        proto: ip_protocol(name.protocol)?,
+    };
+    Ok(StateName { user_sa_id, nlas: Vec::new() })
+}
+
+/// The request for an SPI.
+pub(super) fn alloc_spi(
+    protocol: ProtocolId,
+    source: IpAddr,
+    destination: IpAddr,
+    of_mode: Mode,
+    reqid: u32,
+) -> Result<AllocSpiMessage, String> {
+    same_family(source, destination)?;
+    let mut info = kernel::UserSaInfo {
+        saddr: Address::from_ip(&source),
+        family: family(destination),
+        mode: mode(of_mode),
+        reqid: mark::reqid(reqid)?,
+        ..kernel::UserSaInfo::default()
+    };
+    info.id.daddr = Address::from_ip(&destination);
+    info.id.proto = ip_protocol(protocol)?;
+    Ok(AllocSpiMessage { spi_info: kernel::UserSpiInfo { info, min: SPIS.0, max: SPIS.1 }, nlas: Vec::new() })
+}
+
+/// One SA with its keys.
+pub(super) fn state(spec: &SaSpec) -> Result<StateMessage, String> {
+    same_family(spec.source, spec.destination)?;
+    let protocol = ip_protocol(spec.suite.protocol())?;
+    let mut info = kernel::UserSaInfo {
+        selector: selector(&spec.selector, spec.direction == Direction::Outbound)?,
+        saddr: Address::from_ip(&spec.source),
+        lifetime_cfg: lifetime(spec.soft, spec.hard),
+        family: family(spec.destination),
+        mode: mode(spec.mode),
+        reqid: mark::reqid(spec.reqid)?,
+        ..kernel::UserSaInfo::default()
+    };
+    info.id = kernel::Id { daddr: Address::from_ip(&spec.destination), spi: spec.spi.0, proto: protocol };
+    if protocol == kernel::IPPROTO_AH && spec.destination.is_ipv4() {
+        // RFC 4302 §3.3.3.2.1: in IPv4 the ICV is padded to 32 bits; the kernel's default is 64.
+        info.flags |= kernel::XFRM_STATE_ALIGN4;
+    }
+    let mut nlas = algorithms(spec)?;
+    // The sender keeps no window: it only counts.
+    if spec.direction == Direction::Inbound {
+        match spec.replay_window {
+            0..=32 => info.replay_window = u8::try_from(spec.replay_window).unwrap_or(32),
+            window @ 33..=WIDEST_WINDOW => nlas.push(XfrmAttrs::ReplayStateEsn(wide_window(window))),
+            window => return Err(format!("anti-replay window {window} is too wide, allowed: 0 to {WIDEST_WINDOW}")),
+        }
+    }
+    if let Some(encapsulation) = spec.encapsulation {
+        if protocol == kernel::IPPROTO_AH {
+            // RFC 3948 defines no AH in UDP: a NAT breaks AH in any case.
+            return Err("AH cannot be encapsulated in UDP".to_owned());
+        }
+        nlas.push(XfrmAttrs::EncapsulationTemplate(encapsulation_template(encapsulation)));
+    }
+    Ok(StateMessage { user_sa_info: info, nlas })
+}
+
+const fn encapsulation_template(encapsulation: UdpEncapsulation) -> kernel::EncapTmpl {
+    kernel::EncapTmpl {
+        encap_type: kernel::UDP_ENCAP_ESPINUDP,
+        encap_sport: encapsulation.source_port,
+        encap_dport: encapsulation.destination_port,
+        encap_oa: Address { addr: [0; 16] },
+    }
+}
+
+/// A window of more than 32 packets; without the flag for extended sequence numbers it is for ordinary ones.
+fn wide_window(window: u32) -> kernel::ReplayEsn {
+    let words = window.div_ceil(32);
+    kernel::ReplayEsn {
+        bmp_len: words,
+        replay_window: window,
+        bmp: (0..words).map(|_| 0).collect(),
+        ..kernel::ReplayEsn::default()
+    }
+}
+
+fn algorithms(spec: &SaSpec) -> Result<Vec<XfrmAttrs>, String> {
+    let (encryption, integrity) = (spec.encryption_key.expose(), spec.integrity_key.expose());
+    for (of, key, wanted) in [
+        ("encryption", encryption, spec.suite.encryption_key_len()),
+        ("integrity", integrity, spec.suite.integrity_key_len()),
+    ] {
+        if key.len() != wanted {
+            return Err(format!("the {of} key of {} has {} octets, allowed: {wanted}", spec.suite, key.len()));
+        }
+    }
+    match spec.suite {
+        IpsecSuite::Ah { integrity: alg } => Ok(vec![authentication(alg, integrity)]),
+        IpsecSuite::Esp { cipher, integrity: Some(alg) } if !cipher.is_aead() => {
+            Ok(vec![encrypt(cipher, encryption), authentication(alg, integrity)])
+        }
+        IpsecSuite::Esp { cipher, integrity: None } if cipher.is_aead() => Ok(vec![encrypt(cipher, encryption)]),
+        suite @ IpsecSuite::Esp { .. } => {
+            Err(format!("{suite}: an AEAD cipher goes without integrity algorithm, any other with one"))
+        }
+    }
+}
+
+fn encrypt(cipher: EspCipher, key: &[u8]) -> XfrmAttrs {
+    let plain = |alg| {
+        XfrmAttrs::EncryptionAlg(kernel::Alg { alg_name: name(alg), alg_key_len: bits(key), alg_key: key.to_vec() })
+    };
+    match cipher {
+        EspCipher::Null => plain("ecb(cipher_null)"),
+        EspCipher::TripleDesCbc => plain("cbc(des3_ede)"),
+        EspCipher::Aes128Cbc | EspCipher::Aes192Cbc | EspCipher::Aes256Cbc => plain("cbc(aes)"),
+        EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => {
+            XfrmAttrs::EncryptionAlgAead(kernel::AlgAead {
+                alg_name: name("rfc4106(gcm(aes))"),
+                alg_key_len: bits(key),
+                alg_icv_len: 128,
+                alg_key: key.to_vec(),
+            })
+        }
+    }
+}
+
+fn authentication(integrity: Integrity, key: &[u8]) -> XfrmAttrs {
+    let hash = match integrity {
+        Integrity::HmacMd5_96 => "hmac(md5)",
+        Integrity::HmacSha1_96 => "hmac(sha1)",
+        Integrity::HmacSha256_128 => "hmac(sha256)",
+        Integrity::HmacSha384_192 => "hmac(sha384)",
+        Integrity::HmacSha512_256 => "hmac(sha512)",
+    };
+    // The kernel's own default for SHA-256 is 96 bits, which no RFC has: the length is always named.
+    let truncation = u32::try_from(integrity.icv_len() * 8).unwrap_or(u32::MAX);
+    XfrmAttrs::AuthenticationAlgTrunc(kernel::AlgAuth {
+        alg_name: name(hash),
+        alg_key_len: bits(key),
+        alg_trunc_len: truncation,
+        alg_key: key.to_vec(),
+    })
+}
+
+fn bits(key: &[u8]) -> u32 {
+    u32::try_from(key.len() * 8).unwrap_or(u32::MAX)
+}
+
+/// A name in the kernel's field of 64 octets.
+fn name(text: &str) -> [u8; 64] {
+    let mut field = [0; 64];
+    field.iter_mut().zip(text.bytes()).for_each(|(octet, value)| *octet = value);
+    field
+}
+
+fn lifetime(soft: Lifetime, hard: Lifetime) -> kernel::LifetimeConfig {
+    let bytes = |limit: Lifetime| match limit.kilobytes {
+        0 => kernel::XFRM_INF,
+        kilobytes => u64::from(kilobytes) * 1024,
+    };
+    kernel::LifetimeConfig {
+        soft_byte_limit: bytes(soft),
+        hard_byte_limit: bytes(hard),
+        // Zero is no limit for the kernel, too.
+        soft_add_expires_seconds: soft.seconds.into(),
+        hard_add_expires_seconds: hard.seconds.into(),
+        ..kernel::LifetimeConfig::default()
+    }
+}
+
+/// A selector in the kernel's order: source, then destination.
+fn selector(selector: &Selector, outbound: bool) -> Result<kernel::Selector, String> {
+    same_family(selector.local.address(), selector.remote.address())?;
+    let (local, remote) = ((selector.local, selector.local_port), (selector.remote, selector.remote_port));
+    let ((source, source_port), (destination, destination_port)) =
+        if outbound { (local, remote) } else { (remote, local) };
+    let mask = |port| if port == 0 { 0 } else { u16::MAX };
+    Ok(kernel::Selector {
+        daddr: Address::from_ip(&destination.address()),
+        saddr: Address::from_ip(&source.address()),
+        dport: destination_port,
+        dport_mask: mask(destination_port),
+        sport: source_port,
+        sport_mask: mask(source_port),
+        family: family(source.address()),
+        prefixlen_d: destination.prefix_len(),
+        prefixlen_s: source.prefix_len(),
+        proto: selector.protocol,
+        ifindex: 0,
+        user: 0,
+    })
+}
+
+const fn direction(direction: PolicyDirection) -> u8 {
+    match direction {
+        PolicyDirection::Inbound => kernel::XFRM_POLICY_IN,
+        PolicyDirection::Outbound => kernel::XFRM_POLICY_OUT,
+        PolicyDirection::Forward => kernel::XFRM_POLICY_FWD,
+    }
+}
+
+/// A policy; `count` makes its index.
+pub(super) fn policy(to: PolicyDirection, policy: &TrafficPolicy, count: u32) -> Result<PolicyMessage, String> {
+    let outbound = to == PolicyDirection::Outbound;
+    let user_policy_info = kernel::UserPolicyInfo {
+        selector: selector(&policy.selector, outbound)?,
+        priority: policy.priority,
+        index: mark::index(count, direction(to)),
+        direction: direction(to),
+        action: match policy.action {
+            TrafficAction::Permit | TrafficAction::Protect { .. } => kernel::XFRM_POLICY_ALLOW,
+            TrafficAction::Block => kernel::XFRM_POLICY_BLOCK,
+        },
+        ..kernel::UserPolicyInfo::default()
+    };
+    let mut nlas = Vec::new();
+    if let TrafficAction::Protect { protocol, mode: of_mode, endpoints, inbound_passthrough } = policy.action {
+        let mut template = kernel::UserTemplate {
+            family: family(policy.selector.local.address()),
+            reqid: mark::reqid(policy.reqid)?,
+            mode: mode(of_mode),
+            optional: u8::from(inbound_passthrough && !outbound),
+            ..kernel::UserTemplate::default()
+        };
+        template.id.proto = ip_protocol(protocol)?;
+        match (of_mode, endpoints) {
+            (Mode::Transport, None) => {}
+            (Mode::Tunnel, Some((local, remote))) => {
+                same_family(local, remote)?;
+                let (source, destination) = if outbound { (local, remote) } else { (remote, local) };
+                template.family = family(local);
+                template.saddr = Address::from_ip(&source);
+                template.id.daddr = Address::from_ip(&destination);
+            }
+            (Mode::Transport, Some(_)) => return Err("a policy in transport mode has no endpoints".to_owned()),
+            (Mode::Tunnel, None) => return Err("a policy in tunnel mode needs its endpoints".to_owned()),
+        }
+        nlas.push(XfrmAttrs::Template(vec![template]));
+    }
+    Ok(PolicyMessage { user_policy_info, nlas })
+}
+
+/// The name of a policy, for deletion.
+pub(super) fn policy_name(to: PolicyDirection, of: &Selector) -> Result<PolicyName, String> {
+    let user_policy_id = kernel::UserPolicyId {
+        selector: selector(of, to == PolicyDirection::Outbound)?,
+        index: 0,
+        direction: direction(to),
+    };
+    Ok(PolicyName { user_policy_id, nlas: Vec::new() })
+}
+
+/// The name of the SA in `spec`.
+pub(super) const fn spec_name(spec: &SaSpec) -> SaName {
+    SaName { protocol: spec.suite.protocol(), destination: spec.destination, spi: spec.spi }
+}
+
+/// The name of the SA that a kernel structure describes.
+pub(super) fn name_of(info: &kernel::UserSaInfo) -> Option<SaName> {
+    Some(SaName {
+        protocol: ipsec_protocol(info.id.proto)?,
+        destination: address(info.family, &info.id.daddr)?,
+        spi: Spi(info.id.spi),
+    })
+}
+
+fn same_family(one: IpAddr, other: IpAddr) -> Result<(), String> {
+    if one.is_ipv4() == other.is_ipv4() { Ok(()) } else { Err(format!("{one} and {other} are not of one family")) }
+}

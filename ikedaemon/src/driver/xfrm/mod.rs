@@ -1,0 +1,386 @@
+//! The XFRM driver: SAs and policies in the Linux kernel, by netlink.
+//!
+//! What it installs carries numbers of its own ([`mark`] says which), by which the next start finds and removes
+//! what a crash left. There can be one daemon with this driver in a network namespace.
+mod event;
+mod installed;
+mod leftover;
+mod mark;
+mod message;
+mod netlink;
+mod survey;
+
+use crate::driver::kernel_socket;
+use crate::driver::policy_table::{PolicyChange, PolicyTable};
+use crate::driver::{Capabilities, DriverMessage, SaDriver};
+use ikecore::ids::{AskId, IpsecSaId, Spi};
+use ikecore::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage};
+use installed::Installed;
+use netlink::{Kernel, Refusal};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_xfrm::{UserSaInfo, XFRM_MSG_NEWSA, XfrmMessage};
+use netlink_sys::protocols::NETLINK_XFRM;
+use netlink_sys::{AsyncSocket, TokioSocket};
+use nix::errno::Errno;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::task::{Context, Poll, Waker};
+
+/// The driver's name.
+const NAME: &str = "xfrm";
+/// Octets of events that may wait for the engine; the kernel doubles it. An acquire is about 500.
+const EVENT_BUFFER: u32 = 1 << 20;
+
+/// Whether the kernel of this thread's network namespace can do what this driver is for; if not, why.
+///
+/// It adds and deletes a dummy SA: a kernel may take requests and yet have no ESP.
+pub fn probe() -> Result<Capabilities, String> {
+    let mut kernel = Kernel::open().map_err(|error| format!("cannot open a netlink socket: {error}"))?;
+    let found = survey::survey(&mut kernel);
+    match found.esp {
+        Ok(()) => Ok(found.capabilities),
+        Err(refusal) => Err(format!("the kernel refuses an ESP SA: {refusal}")),
+    }
+}
+
+/// The driver.
+pub struct XfrmDriver {
+    kernel: Kernel,
+    events: TokioSocket,
+    capabilities: Capabilities,
+    policies: PolicyTable,
+    /// Counts policies for their indices.
+    policy_count: u32,
+    pairs: BTreeMap<IpsecSaId, Installed>,
+    /// The SAs of all pairs.
+    names: BTreeSet<SaName>,
+    /// SPIs given out, for which there is no SA yet.
+    reserved: BTreeSet<SaName>,
+    queue: VecDeque<DriverMessage>,
+    waker: Option<Waker>,
+    lost: bool,
+}
+
+impl fmt::Debug for XfrmDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XfrmDriver")
+            .field("names", &self.names)
+            .field("reserved", &self.reserved)
+            .finish_non_exhaustive()
+    }
+}
+
+fn failed(operation: impl fmt::Display, reason: impl fmt::Display) -> DriverError {
+    DriverError { driver: NAME, operation: operation.to_string(), reason: reason.to_string() }
+}
+
+impl XfrmDriver {
+    /// Opens the driver in this thread's network namespace, within a tokio runtime, and removes what an earlier run left.
+    ///
+    /// It opens where [`probe`] fails, too: policies hold there, and SAs are refused one by one.
+    pub fn open() -> Result<Self, DriverError> {
+        let mut kernel = Kernel::open().map_err(|error| failed("open netlink socket", error))?;
+        let (states, policies) =
+            leftover::remove(&mut kernel).map_err(|refusal| failed("remove what an earlier run left", refusal))?;
+        if states + policies > 0 {
+            tracing::warn!(states, policies, "removed SAs and policies that an earlier run left in the kernel");
+        }
+        let events = open_events().map_err(|error| failed("open netlink socket for events", error))?;
+        let capabilities = survey::survey(&mut kernel).capabilities;
+        Ok(Self {
+            kernel,
+            events,
+            capabilities,
+            policies: PolicyTable::new(),
+            policy_count: 0,
+            pairs: BTreeMap::new(),
+            names: BTreeSet::new(),
+            reserved: BTreeSet::new(),
+            queue: VecDeque::new(),
+            waker: None,
+            lost: false,
+        })
+    }
+
+    fn run(&mut self, operation: SaOp) -> SaAnswer {
+        match operation {
+            SaOp::AllocSpi { protocol, source, destination, mode, reqid } => {
+                let operation = || format!("allocate SPI for {protocol} from {source} to {destination}");
+                let outcome = message::alloc_spi(protocol, source, destination, mode, reqid)
+                    .map_err(|reason| failed(operation(), reason))
+                    .and_then(|request| {
+                        self.ask_for_state(XfrmMessage::AllocSpi(request))
+                            .map_err(|refusal| failed(operation(), refusal))
+                    })
+                    .map(|info| Spi(info.id.spi));
+                if let Ok(spi) = outcome {
+                    self.reserved.insert(SaName { protocol, destination, spi });
+                }
+                SaAnswer::Spi(outcome)
+            }
+            SaOp::ReleaseSpi(name) => {
+                self.reserved.remove(&name);
+                SaAnswer::Done(self.delete_state(format_args!("release {name}"), name))
+            }
+            SaOp::Install(pair) => SaAnswer::Done(self.install(*pair)),
+            SaOp::Delete { id, inbound, outbound } => SaAnswer::Done(self.delete(id, [inbound, outbound])),
+            SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
+            SaOp::Query(id) => SaAnswer::Usage(self.usage(id)),
+            SaOp::SetPolicies(policies) => SaAnswer::Done(self.set_policies(policies)),
+        }
+    }
+
+    fn install(&mut self, pair: SaPair) -> Result<(), DriverError> {
+        if self.pairs.contains_key(&pair.id) {
+            return Err(failed(format_args!("install pair {}", pair.id), "it is installed already"));
+        }
+        let (inbound, outbound) = (message::spec_name(&pair.inbound), message::spec_name(&pair.outbound));
+        self.add_inbound(&pair.inbound)?;
+        let rest = self.add_state("outbound", &pair.outbound).and_then(|()| {
+            let changes = self.policies.install(pair.id, pair.policy);
+            self.apply(&changes).inspect_err(|_| {
+                self.policies.remove(pair.id);
+                let _ = self.delete_state("", outbound);
+            })
+        });
+        if let Err(error) = rest {
+            let _ = self.delete_state("", inbound);
+            return Err(error);
+        }
+        self.names.extend([inbound, outbound]);
+        self.pairs.insert(pair.id, Installed::new(pair));
+        Ok(())
+    }
+
+    /// Completes the SA of a reserved SPI.
+    fn add_inbound(&mut self, spec: &SaSpec) -> Result<(), DriverError> {
+        let name = message::spec_name(spec);
+        let operation = || format!("add inbound SA {name}");
+        if self.reserved.remove(&name) {
+            let request = message::state(spec).map_err(|reason| failed(operation(), reason));
+            let outcome =
+                request.and_then(|request| match self.kernel.request(XfrmMessage::UpdateSa(request), NLM_F_REPLACE) {
+                    Ok(()) => Ok(true),
+                    // The kernel keeps a reserved SPI for net.core.xfrm_acq_expires seconds only.
+                    Err(Refusal { errno: Errno::ESRCH, .. }) => Ok(false),
+                    Err(refusal) => Err(failed(operation(), refusal)),
+                });
+            match outcome {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => {
+                    let _ = self.delete_state("", name);
+                    return Err(error);
+                }
+            }
+        }
+        self.add_state("inbound", spec)
+    }
+
+    fn add_state(&mut self, direction: &str, spec: &SaSpec) -> Result<(), DriverError> {
+        let name = message::spec_name(spec);
+        let operation = || format!("add {direction} SA {name}");
+        let request = message::state(spec).map_err(|reason| failed(operation(), reason))?;
+        self.kernel
+            .request(XfrmMessage::AddSa(request), NLM_F_CREATE | NLM_F_EXCL)
+            .map_err(|refusal| failed(operation(), refusal))
+    }
+
+    /// Deletes one SA or reserved SPI; that it is gone already is no error.
+    fn delete_state(&mut self, operation: impl fmt::Display, name: SaName) -> Result<(), DriverError> {
+        match message::state_name(name) {
+            Ok(request) => leftover::gone_is_fine(self.kernel.request(XfrmMessage::DeleteSa(request), 0))
+                .map_err(|refusal| failed(operation, refusal)),
+            Err(reason) => Err(failed(operation, reason)),
+        }
+    }
+
+    fn delete(&mut self, id: IpsecSaId, given: [SaName; 2]) -> Result<(), DriverError> {
+        // An update may have changed the names.
+        let names = self.pairs.remove(&id).map_or(given, |pair| pair.names());
+        // First the policy: while it holds, packets without SA would ask for a new one.
+        let changes = self.policies.remove(id);
+        let mut outcome = changes.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
+        for name in names {
+            self.names.remove(&name);
+            outcome = outcome.and(self.delete_state(format_args!("delete SA {name}"), name));
+        }
+        outcome
+    }
+
+    fn usage(&mut self, id: IpsecSaId) -> Result<Usage, DriverError> {
+        let Some(pair) = self.pairs.get(&id) else {
+            return Err(failed(format_args!("query pair {id}"), "no such pair is installed"));
+        };
+        let [inbound, outbound] = pair.names().map(|name| {
+            message::state_name(name).map_err(|reason| failed(format_args!("query SA {name}"), reason)).and_then(
+                |request| {
+                    self.ask_for_state(XfrmMessage::GetSa(request))
+                        .map_err(|refusal| failed(format_args!("query SA {name}"), refusal))
+                },
+            )
+        });
+        let (inbound, outbound) = (inbound?, outbound?);
+        Ok(Usage {
+            inbound_octets: inbound.lifetime_cur.bytes,
+            inbound_packets: inbound.lifetime_cur.packets,
+            outbound_octets: outbound.lifetime_cur.bytes,
+            outbound_packets: outbound.lifetime_cur.packets,
+            // Seen before, and too old for the window.
+            replays: u64::from(inbound.stats.replay) + u64::from(inbound.stats.replay_window),
+            integrity_failures: inbound.stats.integrity_failed.into(),
+        })
+    }
+
+    /// Sends a request that is answered with one SA. The keys in the answer are not looked at.
+    fn ask_for_state(&mut self, request: XfrmMessage) -> Result<UserSaInfo, Refusal> {
+        let mut found = None;
+        self.kernel.exchange(request, 0, &mut |message_type, payload| {
+            if message_type == XFRM_MSG_NEWSA {
+                found = UserSaInfo::parse(payload).ok();
+            }
+        })?;
+        found.ok_or_else(|| Refusal { errno: Errno::EPROTO, text: Some("the kernel's answer has no SA".to_owned()) })
+    }
+
+    fn set_policies(&mut self, policies: Vec<TrafficPolicy>) -> Result<(), DriverError> {
+        let (former, changes) = self.policies.set_standing(policies);
+        self.apply(&changes).inspect_err(|_| {
+            self.policies.set_standing(former);
+        })
+    }
+
+    /// Makes all changes or none.
+    fn apply(&mut self, changes: &[PolicyChange]) -> Result<(), DriverError> {
+        for (done, change) in changes.iter().enumerate() {
+            if let Err(error) = self.apply_one(change) {
+                for change in changes.iter().take(done).rev() {
+                    if let Err(error) = self.apply_one(&change.inverse()) {
+                        tracing::error!(%error, "could not undo the change of a policy");
+                    }
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_one(&mut self, change: &PolicyChange) -> Result<(), DriverError> {
+        self.policy_count = self.policy_count.wrapping_add(1);
+        let count = self.policy_count;
+        let outcome = match change {
+            PolicyChange::Add { direction, policy } => message::policy(*direction, policy, count)
+                .map(|request| self.kernel.request(XfrmMessage::AddPolicy(request), NLM_F_CREATE | NLM_F_EXCL)),
+            PolicyChange::Update { direction, new, .. } => message::policy(*direction, new, count)
+                .map(|request| self.kernel.request(XfrmMessage::UpdatePolicy(request), NLM_F_REPLACE)),
+            PolicyChange::Delete { direction, policy } => message::policy_name(*direction, &policy.selector)
+                .map(|request| leftover::gone_is_fine(self.kernel.request(XfrmMessage::DeletePolicy(request), 0))),
+        };
+        match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refusal)) => Err(failed(change, refusal)),
+            Err(reason) => Err(failed(change, reason)),
+        }
+    }
+
+    /// Takes one datagram of events.
+    fn receive(&mut self, datagram: &[u8]) {
+        for (message_type, _, _, payload) in netlink::messages(datagram) {
+            let Some(message) = event::decode(message_type, payload) else { continue };
+            let concerns_us = match &message {
+                DriverMessage::Expire(expire) => {
+                    // The kernel gives up a reserved SPI after some time, too.
+                    self.reserved.remove(&expire.sa);
+                    self.names.contains(&expire.sa)
+                }
+                DriverMessage::Mapping(mapping) => self.names.contains(&mapping.sa),
+                _ => true,
+            };
+            if concerns_us {
+                self.queue.push_back(message);
+            }
+        }
+    }
+
+    /// Events were lost: looks for SAs that have ended meanwhile. Acquires come again with the next packets.
+    fn look_for_ended(&mut self) {
+        tracing::warn!("the kernel had more events than the buffer holds; some are lost");
+        for sa in self.names.clone() {
+            let Ok(request) = message::state_name(sa) else { continue };
+            if let Err(Refusal { errno: Errno::ESRCH, .. }) = self.ask_for_state(XfrmMessage::GetSa(request)) {
+                self.queue.push_back(DriverMessage::Expire(ikecore::sa::driver::Expire { sa, hard: true }));
+            }
+        }
+    }
+}
+
+fn open_events() -> io::Result<TokioSocket> {
+    let mut events = TokioSocket::new(NETLINK_XFRM)?;
+    let socket = events.socket_mut();
+    socket.bind_auto()?;
+    socket.set_rx_buf_sz(EVENT_BUFFER)?;
+    for group in event::GROUPS {
+        socket.add_membership(group)?;
+    }
+    Ok(events)
+}
+
+impl SaDriver for XfrmDriver {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities.clone()
+    }
+
+    fn submit(&mut self, ask: AskId, operation: SaOp) {
+        let answer = self.run(operation);
+        self.queue.push_back(DriverMessage::Answer(ask, answer));
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<DriverMessage> {
+        loop {
+            if let Some(message) = self.queue.pop_front() {
+                return Poll::Ready(message);
+            }
+            if self.lost {
+                return Poll::Pending;
+            }
+            match self.events.poll_recv_from_full(context) {
+                // The kernel's own port is 0: nobody else has a say.
+                Poll::Ready(Ok((datagram, from))) if from.port_number() == 0 => self.receive(&datagram),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) if error.raw_os_error() == Some(libc::ENOBUFS) => self.look_for_ended(),
+                Poll::Ready(Err(error)) => {
+                    self.lost = true;
+                    return Poll::Ready(DriverMessage::Lost(format!("no more events from the kernel: {error}")));
+                }
+                Poll::Pending => {
+                    self.waker = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn prepare_socket(&mut self, socket: BorrowedFd<'_>, ipv6: bool, encapsulation: bool) -> io::Result<()> {
+        kernel_socket::prepare_socket(socket, ipv6, encapsulation)
+    }
+}
+
+impl Drop for XfrmDriver {
+    /// Removes what it installed, and nothing else.
+    fn drop(&mut self) {
+        let in_force: Vec<PolicyChange> =
+            self.policies.in_force().map(|(direction, policy)| PolicyChange::Delete { direction, policy }).collect();
+        let mut outcome = in_force.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
+        for name in self.names.union(&self.reserved).copied().collect::<Vec<_>>() {
+            outcome = outcome.and(self.delete_state(format_args!("delete SA {name}"), name));
+        }
+        if let Err(error) = outcome {
+            tracing::error!(%error, "something stays behind in the kernel until the next start");
+        }
+    }
+}

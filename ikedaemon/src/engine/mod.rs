@@ -1,0 +1,70 @@
+//! The engine: the one task that owns the endpoint, the SA driver and the sockets.
+//!
+//! Each poll of the task is a round in which every source has its turn with a bounded number of items, so that a flood
+//! of datagrams delays a control request by one round and no more.
+mod handle;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use handle::{EngineGone, EngineHandle, EventStream};
+
+use crate::driver::SaDriver;
+use crate::listener::{self, BindError, Listener};
+use crate::random::SystemRandom;
+use handle::Control;
+use ikecore::endpoint;
+use ikecore::event::Event;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
+
+/// Events that a subscriber may be behind before it loses the oldest.
+const EVENTS: usize = 4096;
+
+/// The settings of the engine.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Of the endpoint.
+    pub endpoint: endpoint::Config,
+    /// Addresses with ports to listen on; none: every address, with both ports of the endpoint. On the endpoint's NAT-T
+    /// port the non-ESP marker is spoken, on any other port plain IKE.
+    pub listen: Vec<std::net::SocketAddr>,
+}
+
+impl Config {
+    fn listener(&self) -> listener::Config {
+        let endpoint::Config { ike_port, nat_t_port, .. } = self.endpoint;
+        if self.listen.is_empty() {
+            return listener::Config::everywhere(ike_port, nat_t_port);
+        }
+        listener::Config { addresses: self.listen.clone(), nat_t_port }
+    }
+}
+
+/// Counts of the engine since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Of the sockets.
+    pub listener: listener::Counters,
+    /// Diffie-Hellman computations under way.
+    pub computing: usize,
+    /// Diffie-Hellman computations that wait for a worker.
+    pub waiting: usize,
+    /// Times that the driver was lost.
+    pub drivers_lost: u64,
+}
+
+/// Opens the sockets and starts the engine as a task of the current tokio runtime. When this returns, privileges that
+/// only opening needed may be dropped.
+pub fn start(config: Config, mut driver: Box<dyn SaDriver>) -> Result<EngineHandle, BindError> {
+    let listener = Listener::bind(&config.listener(), driver.as_mut())?;
+    let (control, requests) = mpsc::unbounded_channel::<Control>();
+    let (events, _) = broadcast::channel::<Arc<Event>>(EVENTS);
+    let addresses = listener.addresses();
+    let driver_name = driver.capabilities().name;
+    let engine =
+        task::Engine::new(config.endpoint, Box::new(SystemRandom::new()), driver, listener, requests, events.clone());
+    crate::sinks::started(&addresses, driver_name);
+    tokio::spawn(engine);
+    Ok(EngineHandle::new(control, events, addresses))
+}

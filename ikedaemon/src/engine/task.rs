@@ -1,0 +1,353 @@
+//! The engine's task.
+use super::Counters;
+use super::handle::Control;
+use crate::asks::Workers;
+use crate::clock::Clock;
+use crate::driver::{DriverMessage, SaDriver};
+use crate::listener::{self, Listener};
+use ikecore::endpoint::{self, Answer, Ask, Command, Endpoint, Input, Output};
+use ikecore::event::Event;
+use ikecore::ids::AskId;
+use ikecore::policy::db::PolicyDb;
+use ikecore::rng::SecureRandom;
+use ikecore::sa::driver::{DriverError, SaAnswer, SaOp, Usage};
+use ikecore::time::Time;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::{Instant, Sleep};
+
+/// Items of one source in one round.
+const TURN: usize = 32;
+
+/// How long a shutdown may take.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Set in the [`AskId`] of the engine's own questions to the driver; the endpoint counts from zero.
+const OWN_ASK: u64 = 1 << 63;
+
+/// The state of the task.
+pub(super) struct Engine {
+    endpoint: Endpoint,
+    clock: Clock,
+    /// `None` after it was lost.
+    driver: Option<Box<dyn SaDriver>>,
+    owns_encapsulation: bool,
+    listener: Listener,
+    workers: Workers,
+    requests: mpsc::UnboundedReceiver<Control>,
+    events: broadcast::Sender<Arc<Event>>,
+    policy: Option<Arc<PolicyDb>>,
+    /// Answers that came up while the endpoint was being drained.
+    answers: VecDeque<(AskId, Answer)>,
+    /// When the endpoint wants its [`Input::Timeout`].
+    deadline: Option<Time>,
+    sleep: Pin<Box<Sleep>>,
+    usages: BTreeMap<AskId, oneshot::Sender<Result<Usage, DriverError>>>,
+    next_ask: u64,
+    drivers_lost: u64,
+    stopping: Option<Stopping>,
+    buffer: Vec<u8>,
+}
+
+/// A shutdown under way.
+struct Stopping {
+    /// It ends here, done or not.
+    until: Instant,
+    replies: Vec<oneshot::Sender<bool>>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        config: endpoint::Config,
+        rng: Box<dyn SecureRandom>,
+        driver: Box<dyn SaDriver>,
+        listener: Listener,
+        requests: mpsc::UnboundedReceiver<Control>,
+        events: broadcast::Sender<Arc<Event>>,
+    ) -> Self {
+        let clock = Clock::start();
+        Self {
+            endpoint: Endpoint::new(config, rng, clock.now()),
+            clock,
+            owns_encapsulation: driver.capabilities().owns_encapsulation,
+            driver: Some(driver),
+            listener,
+            workers: Workers::new(),
+            requests,
+            events,
+            policy: None,
+            answers: VecDeque::new(),
+            deadline: None,
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            usages: BTreeMap::new(),
+            next_ask: OWN_ASK,
+            drivers_lost: 0,
+            stopping: None,
+            buffer: vec![0; listener::MAX_DATAGRAM],
+        }
+    }
+
+    /// Gives the endpoint one input and does all that follows.
+    fn handle(&mut self, input: Input<'_>) {
+        self.endpoint.handle(self.clock.now(), input);
+        self.drain();
+        while let Some((ask, answer)) = self.answers.pop_front() {
+            self.endpoint.handle(self.clock.now(), Input::Answer(ask, answer));
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        loop {
+            match self.endpoint.poll() {
+                Output::Transmit(transmit) => {
+                    let endpoint::Transmit { local, remote, octets, marker } = transmit;
+                    if let Err(error) = self.listener.send(local, remote, marker, &octets) {
+                        tracing::debug!(target: "policyagent::listener", "{error}");
+                    }
+                }
+                Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, work),
+                Output::Ask(ask, Ask::Sa(operation)) => match &mut self.driver {
+                    Some(driver) => driver.submit(ask, operation),
+                    None => self.answers.push_back((ask, Answer::Sa(no_driver(&operation)))),
+                },
+                Output::Cancel(ask) => self.workers.cancel(ask),
+                Output::Event(event) => self.publish(event),
+                Output::Wait(deadline) => {
+                    self.deadline = deadline;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn publish(&self, event: Event) {
+        crate::sinks::publish(&event);
+        if self.events.receiver_count() > 0 {
+            // All receivers may have gone in between.
+            let _ = self.events.send(Arc::new(event));
+        }
+    }
+
+    /// A turn of each source; true if one of them may have more.
+    fn round(&mut self, context: &mut Context<'_>) -> bool {
+        let requests = self.turn_of_requests(context);
+        let answers = self.turn_of_workers(context);
+        let driver = self.turn_of_driver(context);
+        let timer = self.turn_of_timer(context);
+        let datagrams = self.turn_of_datagrams(context);
+        requests || answers || driver || timer || datagrams
+    }
+
+    fn turn_of_requests(&mut self, context: &mut Context<'_>) -> bool {
+        for _ in 0..TURN {
+            match self.requests.poll_recv(context) {
+                Poll::Ready(Some(request)) => self.request(request),
+                // Without a handle left it serves on; nobody can ask any more.
+                Poll::Ready(None) | Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    fn turn_of_workers(&mut self, context: &mut Context<'_>) -> bool {
+        for _ in 0..TURN {
+            match self.workers.poll_answer(context) {
+                Poll::Ready((ask, answer)) => self.handle(Input::Answer(ask, answer)),
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    fn turn_of_driver(&mut self, context: &mut Context<'_>) -> bool {
+        for _ in 0..TURN {
+            let Some(driver) = &mut self.driver else { return false };
+            match driver.poll_message(context) {
+                Poll::Ready(message) => self.driver_message(message),
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    fn turn_of_timer(&mut self, context: &mut Context<'_>) -> bool {
+        let wanted = self.deadline.map(|deadline| self.clock.instant(deadline));
+        let until = self.stopping.as_ref().map(|stopping| stopping.until);
+        let Some(next) = wanted.into_iter().chain(until).min() else { return false };
+        if self.sleep.deadline() != next {
+            self.sleep.as_mut().reset(next);
+        }
+        if self.sleep.as_mut().poll(context).is_pending() {
+            return false;
+        }
+        if wanted.is_some_and(|wanted| wanted <= Instant::now()) {
+            self.handle(Input::Timeout);
+        }
+        // The next deadline has to be waited for.
+        true
+    }
+
+    fn turn_of_datagrams(&mut self, context: &mut Context<'_>) -> bool {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut more = true;
+        for _ in 0..TURN {
+            let Poll::Ready(received) = self.listener.poll_receive(context, &mut buffer) else {
+                more = false;
+                break;
+            };
+            let listener::Received { kind, local, remote, start, end } = received;
+            let octets = buffer.get(start..end).unwrap_or_default();
+            match (kind, &mut self.driver) {
+                (listener::Kind::Ike, _) => self.handle(Input::Datagram { local, remote, octets }),
+                (listener::Kind::Encapsulated, Some(driver)) if !self.owns_encapsulation => {
+                    driver.receive_encapsulated(local, remote, octets);
+                }
+                // Where the kernel takes ESP off the socket, what still comes belongs to no SA.
+                (listener::Kind::Encapsulated | listener::Kind::Ignored, _) => {}
+            }
+        }
+        self.buffer = buffer;
+        more
+    }
+
+    fn driver_message(&mut self, message: DriverMessage) {
+        match message {
+            DriverMessage::Answer(ask, answer) => match (self.usages.remove(&ask), answer) {
+                (Some(reply), SaAnswer::Usage(usage)) => {
+                    // Who asked may have gone.
+                    let _ = reply.send(usage);
+                }
+                (Some(_), answer) => {
+                    tracing::error!(target: "policyagent::engine", "the SA driver answered a query with {answer:?}");
+                }
+                (None, answer) => self.handle(Input::Answer(ask, Answer::Sa(answer))),
+            },
+            DriverMessage::Acquire(acquire) => self.handle(Input::Acquire(acquire)),
+            DriverMessage::Expire(expire) => self.handle(Input::Expire(expire)),
+            DriverMessage::Mapping(mapping) => self.handle(Input::Mapping(mapping)),
+            DriverMessage::SendEncapsulated { local, remote, packet } => {
+                if let Err(error) = self.listener.send(local, remote, false, &packet) {
+                    tracing::trace!(target: "policyagent::listener", "{error}");
+                }
+            }
+            DriverMessage::Lost(reason) => self.lose_driver(reason),
+        }
+    }
+
+    /// The driver is no more: what waits for it is answered.
+    fn lose_driver(&mut self, reason: String) {
+        self.driver = None;
+        self.drivers_lost += 1;
+        for (_, reply) in std::mem::take(&mut self.usages) {
+            let _ = reply.send(Err(lost("query")));
+        }
+        self.handle(Input::DriverLost(reason));
+    }
+
+    fn request(&mut self, request: Control) {
+        // Replies: who asked may have gone, and that is all right.
+        match request {
+            Control::Command(command, reply) => {
+                self.handle(Input::Command(command));
+                let _ = reply.map(|reply| reply.send(()));
+            }
+            Control::Policy(policy, reply) => {
+                self.policy = Some(Arc::clone(&policy));
+                self.handle(Input::Policy(policy));
+                let _ = reply.send(());
+            }
+            Control::Snapshot(reply) => {
+                let _ = reply.send(self.endpoint.snapshot());
+            }
+            Control::Usage(pair, reply) => match &mut self.driver {
+                Some(driver) => {
+                    let ask = AskId(self.next_ask);
+                    self.next_ask = self.next_ask.wrapping_add(1) | OWN_ASK;
+                    self.usages.insert(ask, reply);
+                    driver.submit(ask, SaOp::Query(pair));
+                }
+                None => {
+                    let _ = reply.send(Err(lost("query")));
+                }
+            },
+            Control::Counters(reply) => {
+                let (computing, waiting) = self.workers.load();
+                let listener = self.listener.counters();
+                let _ = reply.send(Counters { listener, computing, waiting, drivers_lost: self.drivers_lost });
+            }
+            Control::ReplaceDriver(driver, reply) => {
+                let _ = reply.send(self.replace_driver(driver));
+            }
+            Control::Shutdown(reply) => match &mut self.stopping {
+                Some(stopping) => stopping.replies.push(reply),
+                None => {
+                    self.stopping = Some(Stopping { until: Instant::now() + GRACE, replies: vec![reply] });
+                    self.handle(Input::Command(Command::Shutdown));
+                }
+            },
+        }
+    }
+
+    fn replace_driver(&mut self, mut driver: Box<dyn SaDriver>) -> Result<(), listener::BindError> {
+        self.listener.prepare(driver.as_mut())?;
+        if self.driver.is_some() {
+            self.lose_driver("another driver takes its place".to_owned());
+        }
+        self.owns_encapsulation = driver.capabilities().owns_encapsulation;
+        self.driver = Some(driver);
+        if let Some(policy) = self.policy.clone() {
+            self.handle(Input::Policy(policy));
+        }
+        Ok(())
+    }
+
+    /// `Some` when it is time to end: whether all was done.
+    fn ended(&self) -> Option<bool> {
+        let stopping = self.stopping.as_ref()?;
+        let done = self.endpoint.is_stopped();
+        (done || stopping.until <= Instant::now()).then_some(done)
+    }
+}
+
+impl Future for Engine {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let more = self.round(context);
+        if let Some(clean) = self.ended() {
+            crate::sinks::stopped(clean);
+            for reply in self.stopping.take().into_iter().flat_map(|stopping| stopping.replies) {
+                let _ = reply.send(clean);
+            }
+            return Poll::Ready(());
+        }
+        if more {
+            // Others have their turn before the next round.
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+fn lost(operation: &str) -> DriverError {
+    DriverError { driver: "none", operation: operation.to_owned(), reason: "the SA driver was lost".to_owned() }
+}
+
+/// The answer to an operation when there is no driver.
+fn no_driver(operation: &SaOp) -> SaAnswer {
+    match operation {
+        SaOp::AllocSpi { .. } => SaAnswer::Spi(Err(lost("allocate an SPI"))),
+        SaOp::Query(_) => SaAnswer::Usage(Err(lost("query"))),
+        // SAs and policies went with the driver.
+        SaOp::ReleaseSpi(_) | SaOp::Delete { .. } => SaAnswer::Done(Ok(())),
+        SaOp::Install(_) => SaAnswer::Done(Err(lost("install SAs"))),
+        SaOp::Update { .. } => SaAnswer::Done(Err(lost("update SAs"))),
+        SaOp::SetPolicies(_) => SaAnswer::Done(Err(lost("set policies"))),
+    }
+}

@@ -1,0 +1,27 @@
+//! What becomes of events: the trace and the outcomes, both by way of `tracing`.
+pub mod audit_id;
+pub mod journal;
+pub mod oakley;
+
+use ikecore::event::Event;
+
+/// Gives an event to every sink that wants it.
+pub fn publish(event: &Event) {
+    oakley::publish(event);
+    journal::publish(event);
+}
+
+/// Tells that the service is up.
+pub(crate) fn started(addresses: &[std::net::SocketAddr], driver: &str) {
+    oakley::line("Initialization OK");
+    let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    tracing::info!(target: journal::TARGET, "listening on {list}; SA driver: {driver}");
+}
+
+/// Tells that the service has ended, and whether in good order.
+pub(crate) fn stopped(clean: bool) {
+    oakley::line("isakmp_stop");
+    if !clean {
+        tracing::warn!(target: journal::TARGET, "the service has ended before all SAs were deleted");
+    }
+}

@@ -1,0 +1,620 @@
+//! What each event becomes, word by word.
+use super::of;
+use ikecore::crypto::cipher::CipherAlg;
+use ikecore::crypto::group::Group;
+use ikecore::crypto::hash::HashAlg;
+use ikecore::event::negotiation::{Cause, Role};
+use ikecore::event::{
+    Context, EndpointEvent, Event, EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, NegotiationEvent, Phase,
+    QuickModeEvent, Reject,
+};
+use ikecore::fuzzing::seeds;
+use ikecore::identity::Identity;
+use ikecore::ids::{Cookie, Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId, Spi};
+use ikecore::policy::selector::{Flow, Prefix, Selector};
+use ikecore::proposal::mismatch::Mismatch;
+use ikecore::proposal::offer::{MainModeOffer, QuickModeOffer};
+use ikecore::proposal::suite::{EspCipher, IkeSuite, Integrity, IpsecSuite, Lifetime, Mode};
+use ikecore::sa::driver::DriverError;
+use ikecore::wire::{AuthenticationMethod, NotifyType};
+use std::net::{IpAddr, Ipv4Addr};
+
+const ME: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+
+/// The lines of an event of SA 12fd20, quick mode 7, negotiation 5.
+fn text(kind: EventKind) -> String {
+    let context = Context {
+        negotiation: Some(NegotiationId(5)),
+        ike_sa: Some(IkeSaId(0x12_fd20)),
+        ipsec_sa: Some(IpsecSaId(7)),
+        local: Some((ME, 500).into()),
+        remote: Some((PEER, 500).into()),
+    };
+    of(&Event { context, kind }).join("\n")
+}
+
+fn seed(name: &str) -> bytes::Bytes {
+    seeds().into_iter().find(|seed| seed.name == name).expect("a seed").datagram.into()
+}
+
+fn received(name: &str) -> String {
+    text(EventKind::Message(MessageEvent::Received { octets: seed(name) }))
+}
+
+fn decrypted(name: &str) -> String {
+    text(EventKind::Message(MessageEvent::Decrypted { octets: seed(name) }))
+}
+
+fn sending(name: &str, encrypted: bool) -> String {
+    text(EventKind::Message(MessageEvent::Sending { octets: seed(name), encrypted, name: "main mode message 5" }))
+}
+
+fn cookies() -> Cookies {
+    Cookies { initiator: Cookie([0xab; 8]), responder: Cookie([0xcd; 8]) }
+}
+
+fn lifetime() -> Lifetime {
+    Lifetime { seconds: 3600, kilobytes: 100_000 }
+}
+
+fn esp() -> IpsecSuite {
+    IpsecSuite::Esp { cipher: EspCipher::TripleDesCbc, integrity: Some(Integrity::HmacSha1_96) }
+}
+
+fn ike() -> IkeSuite {
+    IkeSuite {
+        cipher: CipherAlg::TripleDes,
+        hash: HashAlg::Sha1,
+        group: Group::Modp1024,
+        authentication: AuthenticationMethod::PRE_SHARED_KEY,
+    }
+}
+
+fn selector() -> Selector {
+    let subnet = |last| Prefix::new(Ipv4Addr::new(192, 168, last, 0).into(), 24).expect("a prefix");
+    Selector { protocol: 6, remote_port: 445, ..Selector::between(subnet(1), subnet(2)) }
+}
+
+fn mismatch(attribute: &'static str, received: &str, allowed: &str) -> Mismatch {
+    Mismatch { proposal: 1, transform: 2, attribute, received: received.into(), allowed: allowed.into() }
+}
+
+#[test]
+fn a_packet_in_clear_comes() {
+    let expected = "
+Receive: (get) SA = 0x0012fd20 from 10.0.0.2.500
+ISAKMP Header: (V1.0), len = 226
+  I-COOKIE 0102030405060708
+  R-COOKIE 0000000000000000
+  exchange: Oakley Main Mode
+  flags: 0
+  next payload: SA
+  message ID: 00000000
+processing payload SA
+Received Phase 1 Transform 1
+     Encryption Alg AES CBC(7)
+     Key Length 256
+     Hash Alg SHA2-256(4)
+     Oakley Group 14
+     Auth Method Preshared Key(1)
+     Life type in Seconds
+     Life duration of 28800
+Received Phase 1 Transform 2
+     Encryption Alg AES CBC(7)
+     Key Length 256
+     Hash Alg SHA2-256(4)
+     Oakley Group 14
+     Auth Method RSA Signature with Certificates(3)
+     Life type in Seconds
+     Life duration of 28800
+processing payload VENDOR ID
+Received VendorId MS NT5 ISAKMPOAKLEY
+processing payload VENDOR ID
+Received VendorId RFC 3947
+processing payload VENDOR ID
+Received VendorId draft-ietf-ipsec-nat-t-ike-02
+processing payload VENDOR ID
+Received VendorId Dead Peer Detection
+processing payload VENDOR ID
+Received VendorId unknown 756e6865617264206f66";
+    assert_eq!(received("main-1"), expected);
+}
+
+#[test]
+fn an_unknown_peer_has_the_handle_zero() {
+    let context = Context { remote: Some("[2001:db8::2]:4500".parse().expect("an address")), ..Context::default() };
+    let kind = EventKind::Message(MessageEvent::Received { octets: seed("main-3") });
+    let lines = of(&Event { context, kind });
+    assert_eq!(lines[..2], ["", "Receive: (get) SA = 0x00000000 from 2001:db8::2.4500"]);
+}
+
+#[test]
+fn of_keys_and_nonces_the_length_is_told() {
+    let shown = received("main-3");
+    let nat = format!("processing payload NATDISC\nProcessing NatHash\nNat hash {}", "44".repeat(32));
+    let expected = format!("processing payload KE\n  128 octets\nprocessing payload NONCE\n  32 octets\n{nat}\n{nat}",);
+    assert!(shown.ends_with(&expected), "{shown}");
+}
+
+#[test]
+fn a_packet_that_was_decrypted_has_its_payloads_apart() {
+    let mut octets = seed("main-5-psk").to_vec();
+    octets[19] = 1;
+    let shown = text(EventKind::Message(MessageEvent::Received { octets: octets.into() }));
+    let head = "  flags: 1 ( encrypted )\n  next payload: ID\n  message ID: 00000000";
+    assert!(shown.ends_with(head), "what cannot be read is not guessed at: {shown}");
+    let expected = "\
+processing payload ID
+  ID Type ID_IPV4_ADDR (1), protocol 17, port 500
+  ID c0000201
+processing payload HASH
+  20 octets
+processing payload NOTIFY
+notify: INITIAL-CONTACT
+  ISAKMP (1) SPI 03030303030303030303030303030303";
+    assert_eq!(decrypted("main-5-psk"), expected);
+}
+
+#[test]
+fn quick_mode_comes() {
+    let shown = decrypted("quick-1");
+    let expected = "\
+processing HASH (QM)
+  32 octets
+processing payload SA
+Checking Proposal 1: Proto= ESP(3), num trans=2 Next=2
+ SPI is 3221225473
+Checking Transform # 1: ID=AES CBC(12)
+ tunnel mode is Tunnel Mode(1)
+ HMAC algorithm is HMAC-SHA2-256(5)
+ key length is 128
+ SA life type in seconds
+ SA life duration of 3600
+ SA life type in kilobytes
+ SA life duration of 250000
+ Extended (64-bit) Sequence Number (11) is 1
+Checking Transform # 2: ID=AES CBC(12)
+ tunnel mode is UDP-Encapsulated-Tunnel draft(61443)
+ HMAC algorithm is HMAC-SHA2-256(5)
+ key length is 128
+ SA life type in seconds
+ SA life duration of 3600
+ SA life type in kilobytes
+ SA life duration of 1
+ Extended (64-bit) Sequence Number (11) is 1
+Checking Proposal 1: Proto= IPCOMP(4), num trans=1 Next=0
+ SPI is 1234
+Checking Transform # 1: ID=IPCOMP_DEFLATE(2)
+ tunnel mode is Tunnel Mode(1)
+processing payload KE
+  128 octets
+processing payload NONCE
+  32 octets
+processing payload ID
+  ID Type ID_IPV4_ADDR_SUBNET (4), protocol 6, port 80
+  ID 0a000000ff000000
+processing payload ID
+  ID Type ID_IPV6_ADDR_RANGE (8), protocol 0, port 0
+  ID 2020202020202020202020202020202020202020202020202020202020202020";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn deletes_and_fragments_come() {
+    let shown = decrypted("info-delete");
+    let expected = "\
+processing HASH (QM)
+  32 octets
+processing payload DELETE
+Deleting SPI 3221225473
+Deleting SPI 3221225474
+processing payload DELETE
+Deleting ISAKMP (1) SPI 03030303030303030303030303030303";
+    assert_eq!(shown, expected);
+    let shown = received("fragment");
+    let end = "processing payload FRAGMENT\nReceived fragment\n  Frag id 1 num 2 last, 21 octets";
+    assert!(shown.ends_with(end) && shown.contains("next payload: FRAGMENT"), "{shown}");
+}
+
+#[test]
+fn main_mode_goes() {
+    let expected = "\
+constructing ISAKMP Header
+constructing ID
+MM ID Type 1
+MM ID c0000201
+constructing HASH
+constructing NOTIFY 24578 INITIAL-CONTACT
+
+Sending: SA = 0x0012fd20 to 10.0.0.2:Type 2.500
+  main mode message 5
+ISAKMP Header: (V1.0), len = 92
+  I-COOKIE 0102030405060708
+  R-COOKIE 0807060504030201
+  exchange: Oakley Main Mode
+  flags: 1 ( encrypted )
+  next payload: ID
+  message ID: 00000000";
+    assert_eq!(sending("main-5-psk", true), expected);
+    let shown = sending("main-1", false);
+    let begin = "constructing ISAKMP Header\nconstructing SA (ISAKMP)\nSending Phase 1 Transform 1\n";
+    assert!(shown.starts_with(begin), "{shown}");
+    assert!(shown.contains("\nConstructing Vendor MS NT5 ISAKMPOAKLEY\n"), "{shown}");
+    let shown = sending("main-3", false);
+    let begin = "constructing ISAKMP Header\nconstructing KE\nconstructing NONCE (ISAKMP)\nConstructing NatDisc\n";
+    assert!(shown.starts_with(begin), "{shown}");
+}
+
+#[test]
+fn quick_mode_and_informational_messages_go() {
+    let shown = sending("quick-2-nat", true);
+    for line in [
+        "constructing HASH (QM)",
+        "constructing SA (IPSEC)",
+        "Sending Proposal 1: Proto= ESP(3), num trans=1 Next=0",
+        "Sending Transform # 1: ID=Triple DES CBC(3)",
+        "constructing NONCE (IPSEC)",
+        "constructing ID (proxy)",
+        "constructing NATOA",
+        "constructing NOTIFY 24576 RESPONDER-LIFETIME",
+        "Sending: SA = 0x0012fd20 to 10.0.0.2:Type 32.500",
+        "  exchange: Oakley Quick Mode",
+        "  message ID: 12345678",
+    ] {
+        assert!(shown.lines().any(|there| there == line), "{line} is not in\n{shown}");
+    }
+    assert!(sending("quick-1", true).contains("\nconstructing QM KE\n"));
+    let shown = sending("info-delete", true);
+    let begin = "\
+constructing ISAKMP Header
+constructing HASH (QM)
+constructing DELETE. Protocol 3, SPI c0000001
+constructing DELETE. Protocol 3, SPI c0000002
+constructing DELETE. MM 12fd20
+
+";
+    assert!(shown.starts_with(begin), "{shown}");
+}
+
+#[test]
+fn a_damaged_packet_is_shown_up_to_its_fault() {
+    let mut octets = seed("main-3").to_vec();
+    // The length of the second payload.
+    octets[28 + 132 + 2] = 0xff;
+    let shown = text(EventKind::Message(MessageEvent::Received { octets: octets.into() }));
+    assert!(shown.contains("\nInvalid payload: NONCE (10) payload, offset 134: Payload Length is"), "{shown}");
+    assert!(shown.contains("\n    KE (4) payload: 132 octets\n"), "{shown}");
+    let shown = text(EventKind::Message(MessageEvent::Received { octets: vec![1, 2, 3].into() }));
+    assert!(shown.contains("\nInvalid header: ISAKMP header, offset 0: Initiator Cookie needs 8 octets"), "{shown}");
+}
+
+#[test]
+fn no_secret_is_written() {
+    for seed in seeds() {
+        let octets = bytes::Bytes::from(seed.datagram.clone());
+        let mut cut = seed.datagram.clone();
+        cut.truncate(seed.datagram.len() - 1);
+        for event in [
+            MessageEvent::Received { octets: octets.clone() },
+            MessageEvent::Decrypted { octets: octets.clone() },
+            MessageEvent::Decrypted { octets: cut.into() },
+            MessageEvent::Sending { octets: octets.clone(), encrypted: true, name: "message" },
+        ] {
+            let shown = text(EventKind::Message(event));
+            for hidden in ["4b4b", "4e4e", "4848", "5353", "KKKK", "correct horse", "636f7272656374", "a token"] {
+                assert!(!shown.contains(hidden), "{hidden} of {} in\n{shown}", seed.name);
+            }
+        }
+    }
+    // A pre-shared key is told by its length.
+    let shown = text(EventKind::IkeSa(IkeSaEvent::PolicyFound {
+        rule: "servers".into(),
+        policy: "4".into(),
+        offers: vec![],
+        lifetime: lifetime(),
+        quick_mode_limit: 0,
+        authentication: vec![("PresharedKey", 16), ("Kerberos", 0)],
+    }));
+    assert!(shown.ends_with("\nAuth[0]:PresharedKey KeyLen 16\nAuth[1]:Kerberos"), "{shown}");
+}
+
+#[test]
+fn messages_that_come_again_or_are_dropped() {
+    let shown = text(EventKind::Message(MessageEvent::Retransmitted { message: "main mode message 1", count: 2 }));
+    assert_eq!(shown, "retransmit: sa = 12fd20 centry 7 , count = 2\n  main mode message 1 to 10.0.0.2.500");
+    let shown = text(EventKind::Message(MessageEvent::ReplyRepeated { message: "main mode message 2" }));
+    assert_eq!(shown, "duplicate from 10.0.0.2.500: sa = 12fd20, main mode message 2 is sent again");
+    let reason = Reject::Hash("HASH(1)");
+    let shown = text(EventKind::Message(MessageEvent::Dropped { cookies: Some(cookies()), reason, len: 76 }));
+    let expected = "\
+Dropping packet of 76 octets from 10.0.0.2.500: HASH(1) is wrong
+  I-COOKIE abababababababab
+  R-COOKIE cdcdcdcdcdcdcdcd";
+    assert_eq!(shown, expected);
+    let shown = text(EventKind::Message(MessageEvent::Notification {
+        notify: NotifyType::NO_PROPOSAL_CHOSEN,
+        authenticated: false,
+        text: Some("no group in common".into()),
+    }));
+    let expected =
+        "notify from 10.0.0.2.500: NO-PROPOSAL-CHOSEN (14), not authenticated, only a hint: no group in common";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn main_mode_step_by_step() {
+    let shown = text(EventKind::IkeSa(IkeSaEvent::PolicyFound {
+        rule: "servers".into(),
+        policy: "4".into(),
+        offers: vec![
+            MainModeOffer { cipher: CipherAlg::TripleDes, hash: HashAlg::Sha1, group: Group::Modp1024 },
+            MainModeOffer { cipher: CipherAlg::Des, hash: HashAlg::Md5, group: Group::Modp768 },
+        ],
+        lifetime: Lifetime { seconds: 28_800, kilobytes: 0 },
+        quick_mode_limit: 3,
+        authentication: vec![],
+    }));
+    let expected = "\
+Filter to match: Src 10.0.0.2 Dst 10.0.0.1
+  rule: servers
+MM PolicyName: 4
+MMPolicy dwFlags 0 SoftSAExpireTime 28800
+MMOffer[0] LifetimeSec 28800 QMLimit 3 DHGroup 2
+MMOffer[0] Encrypt: Triple DES CBC Hash: SHA
+MMOffer[1] LifetimeSec 28800 QMLimit 3 DHGroup 1
+MMOffer[1] Encrypt: DES CBC Hash: MD5";
+    assert_eq!(shown, expected);
+
+    let shown = text(EventKind::IkeSa(IkeSaEvent::Created { role: Role::Responder, cookies: cookies() }));
+    let expected = "Responding with new SA 12fd20\n  I-COOKIE abababababababab\n  R-COOKIE cdcdcdcdcdcdcdcd";
+    assert_eq!(shown, expected);
+
+    let shown = text(EventKind::IkeSa(IkeSaEvent::ProposalAccepted {
+        transform: 1,
+        suite: ike(),
+        lifetime: Lifetime { seconds: 28_800, kilobytes: 0 },
+    }));
+    let expected = "\
+Phase 1 SA accepted: transform=1
+SA - Oakley proposal accepted
+  Encrypt: Triple DES CBC Hash: SHA DHGroup 2 Auth: Preshared Key(1)
+  Lifetime: 28800 s";
+    assert_eq!(shown, expected);
+
+    let nat = |local, remote| text(EventKind::IkeSa(IkeSaEvent::NatDetected { local, remote }));
+    assert_eq!(nat(false, true), "Peer behind NAT\nPort float");
+    assert_eq!(nat(true, true), "I am behind NAT\nPeer behind NAT\nPort float");
+    assert_eq!(nat(false, false), "No NAT between the peers");
+
+    let shown = text(EventKind::IkeSa(IkeSaEvent::Authenticated { identity: Identity::Address(PEER) }));
+    assert_eq!(shown, "AUTH: Phase I authentication accepted\n  peer: 10.0.0.2");
+
+    let shown = text(EventKind::IkeSa(IkeSaEvent::Established {
+        role: Role::Initiator,
+        cookies: cookies(),
+        suite: ike(),
+        lifetime: Lifetime { seconds: 28_800, kilobytes: 0 },
+        identity: Identity::Fqdn("host.example".into()),
+        rule: "servers".into(),
+    }));
+    let expected = "\
+MM established. SA: 12fd20
+  initiator, peer 10.0.0.2.500 is fqdn:host.example, rule: servers
+  cookies abababababababab cdcdcdcdcdcdcdcd
+  Encrypt: Triple DES CBC Hash: SHA DHGroup 2 Auth: Preshared Key(1)
+  Lifetime: 28800 s
+isadb_set_status sa:12fd20 centry:7 status 0 SUCCESS audit 541";
+    assert_eq!(shown, expected);
+
+    let ended = |established| {
+        let reason = Failure::DeletedByPeer("ISAKMP");
+        text(EventKind::IkeSa(IkeSaEvent::Ended { cookies: cookies(), established, reason, quick_modes: 2 }))
+    };
+    let expected = "\
+SA Dead. sa:12fd20 status:35ef
+  the peer deleted the ISAKMP SA
+  cookies abababababababab cdcdcdcdcdcdcdcd, quick modes: 2
+isadb_set_status sa:12fd20 centry:7 status 35ef SA_DELETED audit 543";
+    assert_eq!(ended(true), expected);
+    assert!(!ended(false).contains("audit"), "its failure has the audit event");
+}
+
+#[test]
+fn each_refusal_names_what_was_refused() {
+    for (attribute, words) in [
+        ("Group Description", "Oakley Group Not Acceptable"),
+        ("Hash Algorithm", "Hash alg mismatch"),
+        ("Encryption Algorithm", "Encryption alg mismatch"),
+        ("Authentication Method", "Auth method mismatch"),
+        ("Key Length", "Received Invalid Transform"),
+    ] {
+        let mismatch = mismatch(attribute, "the one", "the other");
+        let expected = format!("{words}: proposal 1 transform 2: {attribute} is the one, allowed: the other");
+        assert_eq!(text(EventKind::IkeSa(IkeSaEvent::TransformRefused(mismatch.clone()))), expected);
+        assert_eq!(text(EventKind::QuickMode(QuickModeEvent::TransformRefused(mismatch))), expected);
+    }
+}
+
+#[test]
+fn quick_mode_step_by_step() {
+    let quick = |event| text(EventKind::QuickMode(event));
+    let shown = quick(QuickModeEvent::Created {
+        role: Role::Initiator,
+        message_id: MessageId(0x1a2b),
+        rule: "servers".into(),
+        selector: selector(),
+    });
+    let expected = "\
+Initiating new QM: sa = 12fd20 centry 7 message ID 00001a2b
+  Find Policy: 192.168.1.0/24 <-> 192.168.2.0/24[445] protocol 6, rule: servers";
+    assert_eq!(shown, expected);
+
+    let ah = IpsecSuite::Ah { integrity: Integrity::HmacMd5_96 };
+    let offer = |suite, pfs| QuickModeOffer { suite, lifetime: lifetime(), pfs };
+    let offers = vec![offer(esp(), None), offer(ah, Some(Group::Modp1024))];
+    let shown = quick(QuickModeEvent::PolicyFound { rule: "servers".into(), policy: "secure".into(), offers });
+    let expected = "\
+QM PolicyName: secure dwFlags 0
+  rule: servers
+QMOffer[0] LifetimeKBytes 100000 LifetimeSec 3600
+QMOffer[0] dwFlags 0 dwPFSGroup 0
+ Algo[0] Operation: ESP Algo: Triple DES CBC HMAC: SHA
+QMOffer[1] LifetimeKBytes 100000 LifetimeSec 3600
+QMOffer[1] dwFlags 0 dwPFSGroup 2
+ Algo[0] Operation: AH Algo: MD5";
+    assert_eq!(shown, expected);
+
+    let shown = quick(QuickModeEvent::SpiAllocated(Spi(1234)));
+    let expected = "GetSpi: src = 10.0.0.2.0000, dst = 10.0.0.1.0000, proto = 00, context = 7\nSetting SPI 1234";
+    assert_eq!(shown, expected);
+
+    let shown = quick(QuickModeEvent::ProposalAccepted {
+        proposal: 1,
+        transform: 3,
+        suite: IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None },
+        mode: Mode::Tunnel,
+        lifetime: lifetime(),
+        pfs: Some(Group::Modp2048),
+    });
+    let expected = "\
+Phase 2 SA accepted: proposal=1 transform=3
+ Algo[0] Operation: ESP Algo: AES GCM 256 HMAC: none
+  tunnel mode, Lifetime: 3600 s, 100000 kB, PFSGroup 14";
+    assert_eq!(shown, expected);
+
+    let installing = |mode| {
+        quick(QuickModeEvent::Installing {
+            local: ME,
+            remote: PEER,
+            inbound: Spi(1234),
+            outbound: Spi(5678),
+            suite: esp(),
+            mode,
+            selector: selector(),
+            lifetime: lifetime(),
+        })
+    };
+    let expected = "\
+Adding QMs: src = 192.168.1.0.0000, dst = 192.168.2.0.0445, proto = 06, context = 7, my tunnel = 10.0.0.1, \
+peer tunnel = 10.0.0.2, SrcMask = 255.255.255.0, DestMask = 255.255.255.0 Lifetime = 3600 LifetimeKBytes 100000 \
+dwFlags 0 Direction 2 EncapType 1
+ Algo[0] Operation: ESP Algo: Triple DES CBC HMAC: SHA
+ Algo[0] MySpi: 1234 PeerSpi: 5678
+Encap Ports Src 500 Dst 500";
+    assert_eq!(installing(Mode::Tunnel), expected);
+    assert!(installing(Mode::Transport).contains("my tunnel = 0.0.0.0, peer tunnel = 0.0.0.0"));
+
+    let failure = Failure::SelectorMismatch { received: selector(), allowed: vec![] };
+    let shown = quick(QuickModeEvent::Failed(failure));
+    assert!(shown.starts_with("CE Dead. sa:12fd20 ce:7 status:3622\n  the peer proposes 192.168.1.0/24"), "{shown}");
+}
+
+#[test]
+fn ipsec_sas_come_and_go() {
+    let shown = text(EventKind::IpsecSa(IpsecSaEvent::Established {
+        inbound: Spi(1234),
+        outbound: Spi(5678),
+        suite: esp(),
+        mode: Mode::Transport,
+        selector: selector(),
+        lifetime: lifetime(),
+        rule: "servers".into(),
+        replaces: Some(IpsecSaId(3)),
+    }));
+    let expected = "\
+QM established. sa:12fd20 centry:7
+  192.168.1.0/24 <-> 192.168.2.0/24[445] protocol 6, transport mode, rule: servers
+ Algo[0] Operation: ESP Algo: Triple DES CBC HMAC: SHA
+ Algo[0] MySpi: 1234 PeerSpi: 5678
+  Lifetime: 3600 s, 100000 kB
+  takes over from centry:3
+isadb_set_status sa:12fd20 centry:7 status 0 SUCCESS audit 541";
+    assert_eq!(shown, expected);
+    let reason = Failure::Replaced;
+    let shown = text(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound: Spi(1234), outbound: Spi(5678), reason }));
+    let expected = "\
+CE Dead. sa:12fd20 ce:7 status:35f0
+  replaced by a newer SA
+ Algo[0] MySpi: 1234 PeerSpi: 5678
+isadb_set_status sa:12fd20 centry:7 status 35f0 SA_REAPED audit 542";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_negotiation_begins_and_ends() {
+    let negotiation = |event| text(EventKind::Negotiation(event));
+    let flow = Flow {
+        local: Ipv4Addr::new(192, 168, 1, 5).into(),
+        remote: Ipv4Addr::new(192, 168, 2, 6).into(),
+        protocol: 6,
+        local_port: 40_000,
+        remote_port: 445,
+    };
+    let cause = Cause::Acquire(flow);
+    let shown =
+        negotiation(NegotiationEvent::Started { role: Role::Initiator, cause, rule: Some("servers".to_owned()) });
+    let expected = "\
+Starting Negotiation: src = 10.0.0.1.0500, dst = 10.0.0.2.0500, proto = 06, context = 00000005, \
+ProxySrc = 192.168.1.5.40000, ProxyDst = 192.168.2.6.0445
+  cause: traffic 192.168.1.5[40000] -> 192.168.2.6[445] protocol 6, rule: servers";
+    assert_eq!(shown, expected);
+    let shown = negotiation(NegotiationEvent::Succeeded { role: Role::Initiator, phase: Phase::QuickMode });
+    assert_eq!(shown, "Negotiation done: context = 00000005, quick mode as initiator, status 0 SUCCESS");
+
+    let failed =
+        |phase, failure| negotiation(NegotiationEvent::Failed { role: Role::Responder, phase, failure, seconds: 63 });
+    let timed_out = Failure::TimedOut {
+        peer: (PEER, 500).into(),
+        message: "main mode message 1",
+        sent: 7,
+        seconds: 63,
+        hint: Some("nothing listens there"),
+    };
+    let expected = "\
+Key Exchange Mode (Main Mode)
+Source IP Address 10.0.0.1  Destination IP Address 10.0.0.2
+IKE Local Addr 10.0.0.1.500  IKE Peer Addr 10.0.0.2.500
+Me
+no answer from 10.0.0.2:500 to main mode message 1 after 7 transmissions in 63 s; nothing listens there
+0x0 0x0
+ProcessFailure: sa:12fd20 centry:7 status:35ed
+isadb_set_status sa:12fd20 centry:7 status 35ed TIMED_OUT audit 547 (responder, context = 00000005, after 63 s)";
+    assert_eq!(failed(Phase::MainMode, timed_out), expected);
+
+    let refused =
+        Failure::PeerRefused { what: "the quick mode proposal", notify: NotifyType::NO_PROPOSAL_CHOSEN, text: None };
+    let shown = failed(Phase::QuickMode, refused);
+    assert!(shown.starts_with("Data Protection Mode (Quick Mode)\n") && shown.contains("\nPeer\n"), "{shown}");
+    assert!(shown.contains(" status 362c POLICY_MATCH audit 547 "), "{shown}");
+
+    let detail = "HASH_I is wrong";
+    let wrong_key = Failure::PreSharedKeyMismatch { peer: PEER, detail, rule: "servers".into() };
+    assert!(failed(Phase::MainMode, wrong_key).contains(" status 35e9 AUTH_FAIL audit 545 "));
+    let choice = Failure::ChoiceNotOffered(mismatch("Key Length", "128 bits", "256 bits"));
+    let shown = failed(Phase::MainMode, choice);
+    assert!(
+        shown.contains(" audit 546 ") && shown.contains(": Key Length is 128 bits, allowed: 256 bits\n"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_service_itself() {
+    let endpoint = |event| text(EventKind::Endpoint(event));
+    let shown = endpoint(EndpointEvent::PolicyInForce { version: 3, rules: 2 });
+    assert_eq!(shown, "entered kill_old_policy_sas\npolicy 3 in force, rules: 2");
+    let flow = Flow { local: ME, remote: PEER, protocol: 1, local_port: 0, remote_port: 0 };
+    let shown = endpoint(EndpointEvent::Acquire { flow, rule: None });
+    let expected = "\
+Acquire from driver: src=10.0.0.1.0 dst=10.0.0.2.0 proto = 1, SrcMask=255.255.255.255, DstMask=255.255.255.255
+  no rule covers it, nothing is negotiated";
+    assert_eq!(shown, expected);
+    let error = DriverError { driver: "xfrm", operation: "delete SA".into(), reason: "No such process".into() };
+    assert_eq!(
+        endpoint(EndpointEvent::DriverFailed(error)),
+        "SA driver failed: driver xfrm: delete SA: No such process"
+    );
+    assert_eq!(endpoint(EndpointEvent::DriverLost { reason: "closed".into() }), "SA driver lost: closed");
+    assert_eq!(endpoint(EndpointEvent::ShuttingDown), "Shutting down");
+}

@@ -1,0 +1,208 @@
+//! The command line.
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ikedaemon::driver::select::DriverChoice;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::control::request::Handle;
+
+/// IPsec Services for Linux: negotiates and installs IPsec SAs (IKEv1) as policy says.
+///
+/// `policyagent run` is the service; the other commands ask a running one over its control socket, or read its files.
+/// Exit status: 0 done, 1 failed (the reason is on standard error), 2 the command line is wrong.
+#[derive(Parser, Debug)]
+#[command(name = "policyagent", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Puts all files of this instance beneath DIR: etc/policyagent, var/lib/policyagent, var/log/policyagent,
+    /// run/policyagent
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    pub(crate) root: PathBuf,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs: JSON
+    Json,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run the service in the foreground
+    Run(RunArgs),
+    /// Show SAs, negotiations, policy, driver, trace and counters of the running service
+    Status,
+    /// Stop the running service: deletes go to its peers, what it installed is removed
+    Stop,
+    /// Have the running service read its policy file again; a file with faults changes nothing
+    Reload,
+    /// Check a policy file and show what it is for this machine; needs no running service
+    Check(CheckArgs),
+    /// Negotiate a rule now and wait for the SAs
+    Initiate(InitiateArgs),
+    /// Delete SAs and tell the peers
+    Terminate(TerminateArgs),
+    /// Replace an SA by a new one now
+    Rekey(RekeyArgs),
+    /// Show Oakley.log, or switch it on or off
+    Log(LogArgs),
+    /// Write man pages or shell completions, for packages
+    #[command(hide = true)]
+    Generate(GenerateArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// What installs SAs: `auto` takes xfrm where the kernel accepts an ESP SA, otherwise userspace [default: auto, or
+    /// what the settings say]
+    #[arg(long, value_name = "DRIVER", value_parser = clap::builder::PossibleValuesParser::new(DriverChoice::ALL.map(DriverChoice::name)))]
+    pub(crate) driver: Option<String>,
+    /// Where to listen, more than once if wanted; without a port: on 500 and 4500 [default: all addresses]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub(crate) listen: Vec<Listen>,
+    /// The policy file [default: etc/policyagent/policy.toml below the root]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Write Oakley.log, the trace of every negotiation [default: off, or what the settings say]
+    #[arg(long, value_enum, value_name = "on|off")]
+    pub(crate) oakley_log: Option<Switch>,
+}
+
+/// On or off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The policy file [default: etc/policyagent/policy.toml below the root, or what the settings say]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+/// Arguments of `initiate`.
+#[derive(Args, Debug)]
+pub(crate) struct InitiateArgs {
+    /// The rule's name
+    pub(crate) rule: String,
+    /// The peer; needed where the rule's filters are for many
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) peer: Option<IpAddr>,
+    /// How long to wait for the SAs
+    #[arg(long, value_name = "SECONDS", default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) wait: u32,
+}
+
+/// Arguments of `terminate`.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TerminateArgs {
+    /// Everything with this peer
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) peer: Option<IpAddr>,
+    /// A pair of IPsec SAs, by the handle that `status` shows
+    #[arg(long, value_name = "ID")]
+    pub(crate) ipsec_sa: Option<Handle>,
+    /// An ISAKMP SA, by the handle that `status` shows; its IPsec SAs stay
+    #[arg(long, value_name = "ID")]
+    pub(crate) ike_sa: Option<Handle>,
+    /// Everything with everybody
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Arguments of `rekey`.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RekeyArgs {
+    /// An ISAKMP SA, by the handle that `status` shows
+    #[arg(long, value_name = "ID")]
+    pub(crate) ike_sa: Option<Handle>,
+    /// A pair of IPsec SAs, by the handle that `status` shows
+    #[arg(long, value_name = "ID")]
+    pub(crate) ipsec_sa: Option<Handle>,
+}
+
+/// Arguments of `log`.
+#[derive(Args, Debug)]
+pub(crate) struct LogArgs {
+    /// Go on with what is written from now on, until interrupted
+    #[arg(short, long, conflicts_with_all = ["previous", "switch"])]
+    pub(crate) follow: bool,
+    /// Only the last N lines
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "switch")]
+    pub(crate) lines: Option<usize>,
+    /// The log of the service's run before: Oakley.log.sav
+    #[arg(long, conflicts_with = "switch")]
+    pub(crate) previous: bool,
+    /// Have the running service write the log, or cease to
+    #[arg(long, value_enum, value_name = "on|off")]
+    pub(crate) switch: Option<Switch>,
+}
+
+/// Arguments of `generate`.
+#[derive(Args, Debug)]
+pub(crate) struct GenerateArgs {
+    /// What to write
+    #[arg(value_enum)]
+    pub(crate) what: Generated,
+    /// Into which directory
+    pub(crate) directory: PathBuf,
+}
+
+/// What can be generated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Generated {
+    /// A man page for each command
+    Man,
+    /// Completions for bash, zsh and fish
+    Completions,
+}
+
+/// `ADDR` or `ADDR:PORT`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Listen {
+    address: IpAddr,
+    port: Option<u16>,
+}
+
+impl Listen {
+    /// The addresses with ports: the one given, else those of IKE and of NAT traversal.
+    pub(crate) fn sockets(self, nat_t_port: u16) -> Vec<SocketAddr> {
+        let ports = self.port.map_or_else(|| vec![500, nat_t_port], |port| vec![port]);
+        ports.into_iter().map(|port| SocketAddr::new(self.address, port)).collect()
+    }
+}
+
+/// No place to listen.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0:?} is no place to listen, allowed: ADDRESS, ADDRESS:PORT, [IPV6-ADDRESS]:PORT")]
+pub(crate) struct NoListen(String);
+
+impl FromStr for Listen {
+    type Err = NoListen;
+
+    fn from_str(text: &str) -> Result<Self, NoListen> {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        if let Ok(address) = bare.parse() {
+            return Ok(Self { address, port: None });
+        }
+        let socket: SocketAddr = text.parse().map_err(|_| NoListen(text.to_owned()))?;
+        Ok(Self { address: socket.ip(), port: Some(socket.port()) })
+    }
+}

@@ -1,0 +1,172 @@
+//! Status for people.
+use std::fmt::Write as _;
+
+use super::style::Style;
+use crate::control::report::{IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, Status};
+use crate::model::protocol_name;
+
+/// The status as text.
+pub(crate) fn text(status: &Status, style: Style) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    let _ = write(&mut out, status, style);
+    out
+}
+
+fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
+    let Status { service, driver, policy, oakley, ike_sas, quick_modes, ipsec_sas, counters } = status;
+    writeln!(out, "policyagent {}, process {}, up {}", service.version, service.pid, duration(service.uptime_seconds))?;
+    let listen: Vec<String> = service.listen.iter().map(ToString::to_string).collect();
+    writeln!(out, "  listens on    {}", if listen.is_empty() { "nothing".to_owned() } else { listen.join(", ") })?;
+    writeln!(out, "  driver        {}: {}", driver.name, driver.why)?;
+    if !driver.description.is_empty() {
+        writeln!(out, "                {}", driver.description)?;
+    }
+    match &policy.name {
+        Some(name) => {
+            let rules = count(policy.rules.len(), "rule");
+            writeln!(out, "  policy        {name}, {rules}, version {} of {}", policy.version, policy.path.display())?;
+        }
+        None => writeln!(out, "  policy        {} of {}", style.warning("none assigned"), policy.path.display())?,
+    }
+    if let Some(error) = &policy.error {
+        writeln!(out, "                {}", style.bad("not reloaded, the policy before stays in force:"))?;
+        error.lines().try_for_each(|line| writeln!(out, "                {line}"))?;
+    }
+    for warning in &policy.warnings {
+        writeln!(out, "                {} {warning}", style.warning("warning:"))?;
+    }
+    writeln!(out, "  Oakley.log    {}, {}", if oakley.enabled { "on" } else { "off" }, oakley.path.display())?;
+
+    writeln!(out, "\n{}", style.heading(&format!("ISAKMP SAs: {}", ike_sas.len())))?;
+    ike_sas.iter().try_for_each(|sa| ike_sa(out, sa, style))?;
+    if !quick_modes.is_empty() {
+        writeln!(out, "\n{}", style.heading(&format!("Quick modes under way: {}", quick_modes.len())))?;
+        for quick_mode in quick_modes {
+            let crate::control::report::QuickModeReport { negotiation, remote, role, state, rule } = quick_mode;
+            writeln!(out, "  {negotiation}  with {remote}, {role}, {state}, rule {rule:?}")?;
+        }
+    }
+    writeln!(out, "\n{}", style.heading(&format!("IPsec SAs: {}", count(ipsec_sas.len(), "pair"))))?;
+    ipsec_sas.iter().try_for_each(|sa| ipsec_sa(out, sa, style))?;
+
+    writeln!(out, "\n{}", style.heading("Counters"))?;
+    let bad = |n: u64, text: String| if n == 0 { text } else { style.bad(&text) };
+    writeln!(
+        out,
+        "  main modes    {} succeeded, {}",
+        counters.main_modes,
+        bad(counters.main_modes_failed, format!("{} failed", counters.main_modes_failed))
+    )?;
+    writeln!(
+        out,
+        "  quick modes   {} succeeded, {}",
+        counters.quick_modes,
+        bad(counters.quick_modes_failed, format!("{} failed", counters.quick_modes_failed))
+    )?;
+    writeln!(
+        out,
+        "  datagrams     {} received, {} dropped ({} malformed), {} not authentic",
+        counters.datagrams, counters.dropped, counters.malformed, counters.authentication_failures
+    )?;
+    writeln!(
+        out,
+        "  repeated      {} messages for want of an answer, {} replies to duplicates",
+        counters.retransmitted, counters.replies_repeated
+    )?;
+    writeln!(out, "  acquires      {}", counters.acquires)
+}
+
+fn ike_sa(out: &mut String, sa: &IkeSaReport, style: Style) -> std::fmt::Result {
+    let state = if sa.state == "established" { style.good(&sa.state) } else { style.warning(&sa.state) };
+    writeln!(out, "  {}  {} <-> {}, {}, {state}, rule {:?}", sa.id, sa.local, sa.remote, sa.role, sa.rule)?;
+    writeln!(out, "      cookies   {}/{}", sa.initiator_cookie, sa.responder_cookie)?;
+    if let Some(suite) = &sa.suite {
+        let (cipher, hash, group) = (&suite.cipher, &suite.hash, &suite.group);
+        writeln!(out, "      suite     {cipher}, {hash}, {group}, {}", suite.authentication)?;
+    }
+    if let Some(identity) = &sa.identity {
+        writeln!(out, "      peer is   {identity}")?;
+    }
+    let nat = match (sa.nat_local, sa.nat_remote) {
+        (false, false) => "",
+        (true, false) => ", NAT before this host",
+        (false, true) => ", NAT before the peer",
+        (true, true) => ", NAT before both",
+    };
+    let modes = count(sa.quick_modes as usize, "quick mode");
+    writeln!(out, "      age       {} of {}, {modes}{nat}", duration(sa.age_seconds), life(sa.lifetime))
+}
+
+fn ipsec_sa(out: &mut String, sa: &IpsecSaReport, style: Style) -> std::fmt::Result {
+    let udp = if sa.encapsulated { ", in UDP" } else { "" };
+    let replaced = if sa.replaced { format!(", {}", style.warning("replaced")) } else { String::new() };
+    writeln!(out, "  {}  {}, rule {:?}{replaced}", sa.id, selector(&sa.selector), sa.rule)?;
+    writeln!(out, "      suite     {}, {} mode{udp}", sa.suite, sa.mode)?;
+    let (local, remote) = (sa.local.ip(), sa.remote.ip());
+    writeln!(out, "      SPIs      in {} to {local}, out {} to {remote}", sa.inbound_spi, sa.outbound_spi)?;
+    match (&sa.usage, &sa.usage_error) {
+        (Some(usage), _) => {
+            let (packets_in, packets_out) = (usage.inbound_packets, usage.outbound_packets);
+            let packets = |n: u64| count(usize::try_from(n).unwrap_or(usize::MAX), "packet");
+            writeln!(
+                out,
+                "      traffic   in {} ({} octets), out {} ({} octets)",
+                packets(packets_in),
+                usage.inbound_octets,
+                packets(packets_out),
+                usage.outbound_octets
+            )?;
+            if usage.replays + usage.integrity_failures > 0 {
+                let text = format!("{} replays, {} not authentic", usage.replays, usage.integrity_failures);
+                writeln!(out, "      dropped   {}", style.bad(&text))?;
+            }
+        }
+        (None, Some(error)) => writeln!(out, "      traffic   unknown: {error}")?,
+        (None, None) => {}
+    }
+    writeln!(out, "      age       {} of {}", duration(sa.age_seconds), life(sa.lifetime))
+}
+
+/// What became of an `initiate`, as text.
+pub(crate) fn initiated(report: &InitiateReport, style: Style) -> String {
+    let mut out = format!("{}: rule {:?}\n", style.good("established"), report.rule);
+    for sa in &report.ipsec_sas {
+        // Writing to a String does not fail.
+        let _ = ipsec_sa(&mut out, sa, style);
+    }
+    out
+}
+
+fn selector(selector: &SelectorReport) -> String {
+    let end = |address: &str, port: u16| if port == 0 { address.to_owned() } else { format!("{address}[{port}]") };
+    let protocol = match selector.protocol {
+        0 => String::new(),
+        number => format!(", {}", protocol_name(number)),
+    };
+    let local = end(&selector.local, selector.local_port);
+    format!("{local} <-> {}{protocol}", end(&selector.remote, selector.remote_port))
+}
+
+fn life(lifetime: Lifetime) -> String {
+    match (lifetime.seconds, lifetime.kilobytes) {
+        (0, 0) => "no limit".to_owned(),
+        (seconds, 0) => duration(seconds.into()),
+        (0, kilobytes) => format!("{kilobytes} kB"),
+        (seconds, kilobytes) => format!("{} or {kilobytes} kB", duration(seconds.into())),
+    }
+}
+
+/// `1 rule`, `2 rules`.
+pub(crate) fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+fn duration(seconds: u64) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest} s"),
+        (0, minutes) => format!("{minutes} min {rest} s"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}

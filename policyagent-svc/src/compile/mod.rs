@@ -1,0 +1,197 @@
+//! From the policy objects to the database that the engine negotiates by, for the addresses of this machine.
+mod addresses;
+mod reqid;
+mod sides;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use addresses::local_addresses;
+pub(crate) use reqid::Reqids;
+
+use ikecore::policy::check::PolicyError;
+use ikecore::policy::db::PolicyDb;
+use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
+use ikecore::policy::selector::Prefix;
+use ikecore::proposal::offer::QuickModeOffer;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::document::Fault;
+use crate::model::{self, Action, FilterAction, Pfs, PolicyFile};
+
+/// What a policy file is for a machine.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    /// The database; `version` is 0 and is for the one who puts it in force.
+    pub(crate) db: PolicyDb,
+    /// What is allowed, but perhaps not meant; those of the file included.
+    pub(crate) warnings: Vec<Fault>,
+}
+
+/// Why a policy cannot be compiled though its file has no fault.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CompileError {
+    /// Too many rules.
+    #[error("policy {policy:?} has {rules} active rules, allowed: 16383")]
+    TooManyRules {
+        /// The policy.
+        policy: String,
+        /// How many it has.
+        rules: usize,
+    },
+    /// The rules do not fit together.
+    #[error(transparent)]
+    Database(#[from] PolicyError),
+}
+
+/// Compiles the assigned policy of `file` for a machine with `addresses`.
+pub(crate) fn compile(
+    file: &PolicyFile,
+    addresses: &BTreeSet<IpAddr>,
+    reqids: &mut Reqids,
+) -> Result<Compiled, CompileError> {
+    let local_addresses = addresses.iter().copied().map(Prefix::host).collect();
+    let mut warnings = file.warnings.clone();
+    let Some(policy) = file.assigned() else {
+        return Ok(Compiled { db: PolicyDb::new(0, Vec::new(), local_addresses)?, warnings });
+    };
+    let rules: Vec<&model::Rule> = policy.rules.iter().filter(|rule| rule.active).collect();
+    let numbers = reqids
+        .assign(rules.iter().map(|rule| rule.name.as_str()))
+        .ok_or_else(|| CompileError::TooManyRules { policy: policy.name.clone(), rules: rules.len() })?;
+    // Permit and block need no main mode; the database wants one with each rule all the same.
+    let no_main_mode = || MainModePolicy {
+        name: policy.name.clone(),
+        offers: Vec::new(),
+        lifetime: Default::default(),
+        quick_mode_limit: 0,
+    };
+    let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
+    let mut compiler = Compiler { file, addresses, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
+    let rules =
+        rules.into_iter().zip(numbers).filter_map(|(rule, reqid)| compiler.rule(rule, reqid)).map(Arc::new).collect();
+    warnings.sort();
+    warnings.dedup();
+    Ok(Compiled { db: PolicyDb::new(0, rules, local_addresses)?, warnings })
+}
+
+struct Compiler<'a> {
+    file: &'a PolicyFile,
+    addresses: &'a BTreeSet<IpAddr>,
+    main_mode: Arc<MainModePolicy>,
+    /// By the filter action's name: rules share them.
+    quick_modes: BTreeMap<&'a str, Arc<QuickModePolicy>>,
+    warnings: &'a mut Vec<Fault>,
+}
+
+impl<'a> Compiler<'a> {
+    /// The rule, unless nothing is left of it on this machine.
+    fn rule(&mut self, rule: &'a model::Rule, reqid: u32) -> Option<Rule> {
+        let list = self.file.filter_list(&rule.filter_list)?;
+        let action = self.file.filter_action(&rule.filter_action)?;
+        let (tunnel, exchanged) = self.tunnel(rule);
+        let negotiates = matches!(action.action, Action::Negotiate { .. });
+        let mut filters = Vec::new();
+        for filter in &list.filters {
+            let selectors = sides::selectors(filter, self.addresses, exchanged);
+            if selectors.is_empty() {
+                let message = format!("rule {:?}: this machine has no address that the filter could be for", rule.name);
+                self.warnings.push(self.file.at(filter.position, message));
+            }
+            if !filter.mirrored && !negotiates {
+                let message = format!(
+                    "rule {:?}: the filter is not mirrored, but {:?} holds for both directions",
+                    rule.name, action.name
+                );
+                self.warnings.push(self.file.at(filter.position, message));
+            }
+            for selector in selectors {
+                if !filters.contains(&selector) {
+                    filters.push(selector);
+                }
+            }
+        }
+        if filters.is_empty() {
+            return None;
+        }
+        Some(Rule {
+            name: rule.name.clone(),
+            filters,
+            action: self.action(rule, action),
+            main_mode: Arc::clone(&self.main_mode),
+            authentication: rule.authentication.clone(),
+            tunnel,
+            local_id: rule.local_id.clone(),
+            remote_id: rule.remote_id.clone(),
+            reqid,
+        })
+    }
+
+    /// The tunnel's endpoints seen from this machine, and whether they had to be exchanged for that.
+    fn tunnel(&mut self, rule: &model::Rule) -> (Option<TunnelEndpoints>, bool) {
+        let Some(tunnel) = rule.tunnel else { return (None, false) };
+        let is_here = |address: IpAddr| self.addresses.contains(&address);
+        match tunnel.local {
+            Some(local) if is_here(tunnel.remote) && !is_here(local) => {
+                (Some(TunnelEndpoints { local: Some(tunnel.remote), remote: local }), true)
+            }
+            local => {
+                let stranger = local.filter(|local| !is_here(*local));
+                if let Some(local) = stranger {
+                    let message = format!(
+                        "rule {:?}: neither end of the tunnel, {local} and {}, is an address of this machine",
+                        rule.name, tunnel.remote
+                    );
+                    self.warnings.push(self.file.at(rule.position, message));
+                } else if is_here(tunnel.remote) {
+                    let message =
+                        format!("rule {:?}: the tunnel's remote end {} is this machine", rule.name, tunnel.remote);
+                    self.warnings.push(self.file.at(rule.position, message));
+                }
+                (Some(tunnel), false)
+            }
+        }
+    }
+
+    fn action(&mut self, rule: &model::Rule, action: &'a FilterAction) -> RuleAction {
+        let (offers, pfs, inbound_passthrough) = match &action.action {
+            Action::Permit => return RuleAction::Permit,
+            Action::Block => return RuleAction::Block,
+            Action::Negotiate { offers, pfs, inbound_passthrough } => (offers, *pfs, *inbound_passthrough),
+        };
+        if let Some(policy) = self.quick_modes.get(action.name.as_str()) {
+            return RuleAction::Negotiate(Arc::clone(policy));
+        }
+        let group = match pfs {
+            Pfs::Off => None,
+            Pfs::Group(group) => Some(group),
+            Pfs::MainModeGroup => {
+                // What the peers will agree on is not known yet, and RFC 2409 §5.5 allows one group in a quick mode.
+                let mut groups = self.main_mode.offers.iter().map(|offer| offer.group);
+                let first = groups.next();
+                if let Some(group) = first
+                    && groups.any(|other| other != group)
+                {
+                    let message = format!(
+                        "rule {:?}: pfs of filter action {:?} is true and main mode offers several groups: quick mode \
+                         takes {}",
+                        rule.name,
+                        action.name,
+                        group.name()
+                    );
+                    self.warnings.push(self.file.at(rule.position, message));
+                }
+                first
+            }
+        };
+        let offer = |offer: &model::Offer| QuickModeOffer { suite: offer.suite, lifetime: offer.lifetime, pfs: group };
+        let policy = Arc::new(QuickModePolicy {
+            name: action.name.clone(),
+            offers: offers.iter().map(offer).collect(),
+            inbound_passthrough,
+        });
+        self.quick_modes.insert(&action.name, Arc::clone(&policy));
+        RuleAction::Negotiate(policy)
+    }
+}

@@ -1,0 +1,130 @@
+use super::*;
+use crate::model::tests::{GOOD, parse};
+use ikecore::crypto::group::Group;
+use ikecore::policy::selector::Selector;
+
+fn addresses(list: &[&str]) -> BTreeSet<IpAddr> {
+    list.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+/// GOOD with other filters, and more lines in its rule, compiled for a machine with these addresses.
+fn compiled(filters: &str, rule: &str, here: &[&str]) -> Compiled {
+    let text = GOOD
+        .replace("{ source = \"me\", destination = \"10.9.0.2\" }", filters)
+        .replace("horse\" }]", &format!("horse\" }}]\n{rule}"));
+    let file = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    compile(&file, &addresses(here), &mut Reqids::default()).unwrap()
+}
+
+/// The selectors of the one rule, as they are printed.
+fn selectors(filters: &str, here: &[&str]) -> Vec<String> {
+    let compiled = compiled(filters, "", here);
+    compiled.db.rules.iter().flat_map(|rule| rule.filters.iter().map(Selector::to_string)).collect()
+}
+
+#[test]
+fn me_is_each_address_of_its_family_and_any_is_both_families() {
+    let here = ["10.0.0.1", "10.0.0.2", "2001:db8::1"];
+    assert_eq!(
+        selectors("{ source = \"me\", destination = \"10.9.0.2\" }", &here),
+        ["10.0.0.1 <-> 10.9.0.2", "10.0.0.2 <-> 10.9.0.2"]
+    );
+    assert_eq!(
+        selectors("{ source = \"any\", destination = \"me\", protocol = \"tcp\", destination_port = 22 }", &here),
+        [
+            "10.0.0.1[22] <-> 0.0.0.0/0 protocol 6",
+            "10.0.0.2[22] <-> 0.0.0.0/0 protocol 6",
+            "2001:db8::1[22] <-> ::/0 protocol 6"
+        ]
+    );
+}
+
+#[test]
+fn the_side_that_holds_an_address_of_this_host_is_local() {
+    let filter = "{ source = \"10.1.0.0/16\", destination = \"10.2.0.0/16\", protocol = \"udp\", source_port = 5 }";
+    assert_eq!(selectors(filter, &["10.1.0.1"]), ["10.1.0.0/16[5] <-> 10.2.0.0/16 protocol 17"]);
+    assert_eq!(selectors(filter, &["10.2.0.1"]), ["10.2.0.0/16 <-> 10.1.0.0/16[5] protocol 17"]);
+    // Neither: as written.
+    assert_eq!(selectors(filter, &["10.3.0.1"]), ["10.1.0.0/16[5] <-> 10.2.0.0/16 protocol 17"]);
+    // Both: both ways, unless it is not mirrored.
+    assert_eq!(
+        selectors(filter, &["10.1.0.1", "10.2.0.1"]),
+        ["10.1.0.0/16[5] <-> 10.2.0.0/16 protocol 17", "10.2.0.0/16 <-> 10.1.0.0/16[5] protocol 17"]
+    );
+    let one_way = filter.replace(" }", ", mirrored = false }");
+    assert_eq!(selectors(&one_way, &["10.1.0.1", "10.2.0.1"]).len(), 1);
+    // The same from both sides: once.
+    assert_eq!(selectors("{ source = \"10.0.0.0/8\", destination = \"10.0.0.0/8\" }", &["10.1.0.1"]).len(), 1);
+}
+
+#[test]
+fn a_tunnel_is_seen_from_this_host_and_takes_the_filter_with_it() {
+    let filter = "{ source = \"10.10.1.0/24\", destination = \"10.10.2.0/24\" }";
+    let tunnel = "tunnel = { local = \"10.9.0.1\", remote = \"10.9.0.2\" }";
+    let ends = |compiled: &Compiled| {
+        let rule = &compiled.db.rules[0];
+        let tunnel = rule.tunnel.unwrap();
+        format!("{:?} {} {}", tunnel.local, tunnel.remote, rule.filters[0])
+    };
+    let a = compiled(filter, tunnel, &["10.9.0.1"]);
+    assert_eq!(ends(&a), "Some(10.9.0.1) 10.9.0.2 10.10.1.0/24 <-> 10.10.2.0/24");
+    let b = compiled(filter, tunnel, &["10.9.0.2"]);
+    assert_eq!(ends(&b), "Some(10.9.0.2) 10.9.0.1 10.10.2.0/24 <-> 10.10.1.0/24");
+    assert!(a.warnings.is_empty() && b.warnings.is_empty());
+    let stranger = compiled(filter, tunnel, &["10.9.0.3"]);
+    assert!(stranger.warnings[0].message.contains("neither end of the tunnel"), "{:?}", stranger.warnings);
+}
+
+#[test]
+fn a_rule_without_a_filter_for_this_machine_is_left_out_with_a_warning() {
+    let compiled = compiled("{ source = \"me\", destination = \"2001:db8::2\" }", "", &["10.0.0.1"]);
+    assert!(compiled.db.rules.is_empty());
+    assert_eq!(
+        compiled.warnings[0].to_string(),
+        "/x/policy.toml:17:12: rule \"to b\": this machine has no address that the filter could be for"
+    );
+}
+
+#[test]
+fn inactive_rules_and_unassigned_policies_are_not_in_force() {
+    let inactive = compiled("{ source = \"me\", destination = \"10.9.0.2\" }", "active = false", &["10.9.0.1"]);
+    assert!(inactive.db.rules.is_empty() && inactive.warnings.is_empty());
+    let file = parse(&GOOD.replace("assigned = true", "assigned = false")).unwrap();
+    assert!(compile(&file, &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap().db.rules.is_empty());
+}
+
+#[test]
+fn a_rule_is_compiled_whole() {
+    let file =
+        parse(&GOOD.replace("sha256\" }]", "sha256\" }, { ah = \"sha1\", lifetime = 60 }]\npfs = true")).unwrap();
+    let compiled = compile(&file, &addresses(&["10.9.0.1", "2001:db8::1"]), &mut Reqids::default()).unwrap();
+    assert!(compiled.warnings.is_empty(), "{:?}", compiled.warnings);
+    assert_eq!(compiled.db.local_addresses.len(), 2);
+    let rule = &compiled.db.rules[0];
+    assert_eq!((rule.name.as_str(), rule.authentication.len(), rule.main_mode.offers.len()), ("to b", 1, 1));
+    assert!((1..=0x3fff).contains(&rule.reqid));
+    let quick_mode = rule.quick_mode().unwrap();
+    assert_eq!(quick_mode.name, "require");
+    assert!(quick_mode.offers.iter().all(|offer| offer.pfs == Some(Group::Modp2048)), "{quick_mode:?}");
+    assert_eq!((quick_mode.offers[1].lifetime.seconds, quick_mode.offers[1].lifetime.kilobytes), (60, 100_000));
+}
+
+#[test]
+fn pfs_with_the_main_mode_group_is_warned_of_when_there_are_several() {
+    let text = GOOD
+        .replace("\"aes256-sha256-modp2048\"", "\"aes256-sha256-ecp256\", \"aes256-sha256-modp2048\"")
+        .replace("sha256\" }]", "sha256\" }]\npfs = true");
+    let compiled = compile(&parse(&text).unwrap(), &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap();
+    assert_eq!(compiled.db.rules[0].quick_mode().unwrap().offers[0].pfs, Some(Group::Ecp256));
+    assert!(compiled.warnings[0].message.contains("quick mode takes ECP-256 (19)"), "{:?}", compiled.warnings);
+}
+
+#[test]
+fn permit_and_block_hold_in_both_directions_and_say_so() {
+    let text = GOOD
+        .replace("action = \"negotiate\"\noffers = [{ esp = \"aes256-sha256\" }]", "action = \"block\"")
+        .replace("\"10.9.0.2\" }", "\"10.9.0.2\", mirrored = false }");
+    let compiled = compile(&parse(&text).unwrap(), &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap();
+    assert!(matches!(compiled.db.rules[0].action, RuleAction::Block));
+    assert!(compiled.warnings[0].message.contains("holds for both directions"), "{:?}", compiled.warnings);
+}

@@ -1,0 +1,7 @@
+//! The control socket: how the commands reach the service.
+pub(crate) mod client;
+pub(crate) mod report;
+pub(crate) mod request;
+pub(crate) mod server;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,402 @@
+//! What the service tells of itself: the shape of `--format json`.
+use ikecore::endpoint::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo};
+use ikecore::policy::selector::Selector;
+use ikecore::proposal::suite;
+use ikecore::sa::driver::Usage;
+use ikecore::time::Time;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Everything that stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// The process.
+    pub(crate) service: ServiceReport,
+    /// What installs SAs.
+    pub(crate) driver: DriverReport,
+    /// What is in force.
+    pub(crate) policy: PolicyReport,
+    /// The trace.
+    pub(crate) oakley: OakleyReport,
+    /// ISAKMP SAs, those being negotiated included.
+    pub(crate) ike_sas: Vec<IkeSaReport>,
+    /// Quick modes under way.
+    pub(crate) quick_modes: Vec<QuickModeReport>,
+    /// Installed pairs of IPsec SAs.
+    pub(crate) ipsec_sas: Vec<IpsecSaReport>,
+    /// Since the start.
+    pub(crate) counters: CountersReport,
+}
+
+/// The process.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct ServiceReport {
+    /// The program's version.
+    pub(crate) version: String,
+    /// The process ID.
+    pub(crate) pid: u32,
+    /// Since it is up.
+    pub(crate) uptime_seconds: u64,
+    /// What all its paths are below.
+    pub(crate) root: PathBuf,
+    /// Where it listens.
+    pub(crate) listen: Vec<SocketAddr>,
+}
+
+/// What installs SAs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct DriverReport {
+    /// `xfrm`, `pfkey`, `userspace`, `memory`.
+    pub(crate) name: String,
+    /// Why this one.
+    pub(crate) why: String,
+    /// What it stands on.
+    pub(crate) description: String,
+    /// It does AH.
+    pub(crate) ah: bool,
+    /// It does transport mode.
+    pub(crate) transport: bool,
+    /// It does ESP in UDP.
+    pub(crate) udp_encapsulation: bool,
+}
+
+/// What is in force.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct PolicyReport {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// The number of the version in force; each one that was put in force counts one.
+    pub(crate) version: u64,
+    /// The assigned policy.
+    pub(crate) name: Option<String>,
+    /// Its active rules that have something to do on this machine.
+    pub(crate) rules: Vec<String>,
+    /// Why the last attempt to read the file failed; what was in force before still is.
+    pub(crate) error: Option<String>,
+    /// What is allowed, but perhaps not meant.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The trace.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct OakleyReport {
+    /// It is written.
+    pub(crate) enabled: bool,
+    /// The file.
+    pub(crate) path: PathBuf,
+}
+
+/// A limit of an SA's life; 0 is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Lifetime {
+    /// Seconds.
+    pub(crate) seconds: u32,
+    /// Kilobytes of 1,024 octets.
+    pub(crate) kilobytes: u32,
+}
+
+impl From<suite::Lifetime> for Lifetime {
+    fn from(lifetime: suite::Lifetime) -> Self {
+        Self { seconds: lifetime.seconds, kilobytes: lifetime.kilobytes }
+    }
+}
+
+/// An ISAKMP SA.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct IkeSaReport {
+    /// Its handle.
+    pub(crate) id: String,
+    /// CKY-I.
+    pub(crate) initiator_cookie: String,
+    /// CKY-R.
+    pub(crate) responder_cookie: String,
+    /// This host.
+    pub(crate) local: SocketAddr,
+    /// The peer.
+    pub(crate) remote: SocketAddr,
+    /// `initiator` or `responder`.
+    pub(crate) role: String,
+    /// `established`, or what it waits for.
+    pub(crate) state: String,
+    /// The rule.
+    pub(crate) rule: String,
+    /// The algorithms, once chosen.
+    pub(crate) suite: Option<IkeSuiteReport>,
+    /// Who the peer is, once proven.
+    pub(crate) identity: Option<String>,
+    /// Since it was established, or begun.
+    pub(crate) age_seconds: u64,
+    /// Its life.
+    pub(crate) lifetime: Lifetime,
+    /// How many quick modes it served.
+    pub(crate) quick_modes: u32,
+    /// A NAT is before this host.
+    pub(crate) nat_local: bool,
+    /// A NAT is before the peer.
+    pub(crate) nat_remote: bool,
+}
+
+/// The algorithms of an ISAKMP SA.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct IkeSuiteReport {
+    /// The cipher.
+    pub(crate) cipher: String,
+    /// The hash.
+    pub(crate) hash: String,
+    /// The Diffie-Hellman group.
+    pub(crate) group: String,
+    /// How the peers proved who they are.
+    pub(crate) authentication: String,
+}
+
+impl IkeSaReport {
+    /// What is told of `sa` at `now`.
+    pub(crate) fn new(sa: &IkeSaInfo, now: Time) -> Self {
+        Self {
+            id: sa.id.to_string(),
+            initiator_cookie: sa.cookies.initiator.to_string(),
+            responder_cookie: sa.cookies.responder.to_string(),
+            local: sa.local,
+            remote: sa.remote,
+            role: sa.role.to_string(),
+            state: sa.state.to_owned(),
+            rule: sa.rule.clone(),
+            suite: sa.suite.map(|suite| IkeSuiteReport {
+                cipher: suite.cipher.to_string(),
+                hash: suite.hash.to_string(),
+                group: suite.group.name().to_owned(),
+                authentication: suite.authentication.to_string(),
+            }),
+            identity: sa.identity.as_ref().map(ToString::to_string),
+            age_seconds: now.since(sa.since).as_secs(),
+            lifetime: sa.lifetime.into(),
+            quick_modes: sa.quick_modes,
+            nat_local: sa.nat.0,
+            nat_remote: sa.nat.1,
+        }
+    }
+}
+
+/// A quick mode under way.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct QuickModeReport {
+    /// The negotiation that it is part of.
+    pub(crate) negotiation: String,
+    /// The peer.
+    pub(crate) remote: SocketAddr,
+    /// `initiator` or `responder`.
+    pub(crate) role: String,
+    /// What it waits for.
+    pub(crate) state: String,
+    /// The rule.
+    pub(crate) rule: String,
+}
+
+impl From<&QuickModeInfo> for QuickModeReport {
+    fn from(quick_mode: &QuickModeInfo) -> Self {
+        Self {
+            negotiation: quick_mode.negotiation.to_string(),
+            remote: quick_mode.remote,
+            role: quick_mode.role.to_string(),
+            state: quick_mode.state.to_owned(),
+            rule: quick_mode.rule.clone(),
+        }
+    }
+}
+
+/// Which traffic.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SelectorReport {
+    /// Addresses on this side: one, or a prefix.
+    pub(crate) local: String,
+    /// Addresses on the peer's side.
+    pub(crate) remote: String,
+    /// The IP protocol number; 0 is any.
+    pub(crate) protocol: u8,
+    /// 0 is any.
+    pub(crate) local_port: u16,
+    /// 0 is any.
+    pub(crate) remote_port: u16,
+}
+
+impl From<Selector> for SelectorReport {
+    fn from(selector: Selector) -> Self {
+        Self {
+            local: selector.local.to_string(),
+            remote: selector.remote.to_string(),
+            protocol: selector.protocol,
+            local_port: selector.local_port,
+            remote_port: selector.remote_port,
+        }
+    }
+}
+
+/// An installed pair of IPsec SAs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct IpsecSaReport {
+    /// Its handle.
+    pub(crate) id: String,
+    /// This host, outer.
+    pub(crate) local: SocketAddr,
+    /// The peer, outer.
+    pub(crate) remote: SocketAddr,
+    /// For packets that arrive: `0x` and 8 hexadecimal digits.
+    pub(crate) inbound_spi: String,
+    /// For packets that leave.
+    pub(crate) outbound_spi: String,
+    /// ESP or AH, and the algorithms.
+    pub(crate) suite: String,
+    /// `transport` or `tunnel`.
+    pub(crate) mode: String,
+    /// ESP in UDP.
+    pub(crate) encapsulated: bool,
+    /// The traffic.
+    pub(crate) selector: SelectorReport,
+    /// The rule.
+    pub(crate) rule: String,
+    /// Since it was installed.
+    pub(crate) age_seconds: u64,
+    /// Its life.
+    pub(crate) lifetime: Lifetime,
+    /// It waits for its end; a newer pair has taken over.
+    pub(crate) replaced: bool,
+    /// The traffic so far, unless the driver could not tell.
+    pub(crate) usage: Option<UsageReport>,
+    /// Why the driver could not tell.
+    pub(crate) usage_error: Option<String>,
+}
+
+/// The traffic through a pair of IPsec SAs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct UsageReport {
+    /// Octets that arrived.
+    pub(crate) inbound_octets: u64,
+    /// Packets that arrived.
+    pub(crate) inbound_packets: u64,
+    /// Octets that left.
+    pub(crate) outbound_octets: u64,
+    /// Packets that left.
+    pub(crate) outbound_packets: u64,
+    /// Packets dropped as replays.
+    pub(crate) replays: u64,
+    /// Packets dropped because their integrity check failed.
+    pub(crate) integrity_failures: u64,
+}
+
+impl From<Usage> for UsageReport {
+    fn from(usage: Usage) -> Self {
+        Self {
+            inbound_octets: usage.inbound_octets,
+            inbound_packets: usage.inbound_packets,
+            outbound_octets: usage.outbound_octets,
+            outbound_packets: usage.outbound_packets,
+            replays: usage.replays,
+            integrity_failures: usage.integrity_failures,
+        }
+    }
+}
+
+impl IpsecSaReport {
+    /// What is told of `sa` at `now`, with the traffic as far as the driver could tell.
+    pub(crate) fn new(sa: &IpsecSaInfo, now: Time, usage: Result<Usage, String>) -> Self {
+        let (usage, usage_error) = match usage {
+            Ok(usage) => (Some(usage.into()), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            id: sa.id.to_string(),
+            local: sa.local,
+            remote: sa.remote,
+            inbound_spi: sa.inbound.to_string(),
+            outbound_spi: sa.outbound.to_string(),
+            suite: sa.suite.to_string(),
+            mode: sa.mode.to_string(),
+            encapsulated: sa.encapsulated,
+            selector: sa.selector.into(),
+            rule: sa.rule.clone(),
+            age_seconds: now.since(sa.since).as_secs(),
+            lifetime: sa.lifetime.into(),
+            replaced: sa.replaced,
+            usage,
+            usage_error,
+        }
+    }
+}
+
+/// Counts since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct CountersReport {
+    /// Datagrams that came.
+    pub(crate) datagrams: u64,
+    /// Datagrams that were dropped.
+    pub(crate) dropped: u64,
+    /// Datagrams that were dropped because they were malformed.
+    pub(crate) malformed: u64,
+    /// Messages repeated for want of an answer.
+    pub(crate) retransmitted: u64,
+    /// Replies repeated to duplicates.
+    pub(crate) replies_repeated: u64,
+    /// Acquires of the driver.
+    pub(crate) acquires: u64,
+    /// Main modes that succeeded.
+    pub(crate) main_modes: u64,
+    /// Main modes that failed.
+    pub(crate) main_modes_failed: u64,
+    /// Quick modes that succeeded.
+    pub(crate) quick_modes: u64,
+    /// Quick modes that failed.
+    pub(crate) quick_modes_failed: u64,
+    /// Messages that could not be authenticated.
+    pub(crate) authentication_failures: u64,
+}
+
+impl From<Counters> for CountersReport {
+    fn from(counters: Counters) -> Self {
+        Self {
+            datagrams: counters.datagrams,
+            dropped: counters.dropped,
+            malformed: counters.malformed,
+            retransmitted: counters.retransmitted,
+            replies_repeated: counters.replies_repeated,
+            acquires: counters.acquires,
+            main_modes: counters.main_modes,
+            main_modes_failed: counters.main_modes_failed,
+            quick_modes: counters.quick_modes,
+            quick_modes_failed: counters.quick_modes_failed,
+            authentication_failures: counters.authentication_failures,
+        }
+    }
+}
+
+/// What became of an `initiate`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct InitiateReport {
+    /// The rule.
+    pub(crate) rule: String,
+    /// The negotiation's handle, if it began.
+    pub(crate) negotiation: Option<String>,
+    /// The SAs are there.
+    pub(crate) succeeded: bool,
+    /// Why not, in the one wording of trace and audit.
+    pub(crate) failure: Option<String>,
+    /// The status that administrators know from Windows: its number and its name.
+    pub(crate) status: StatusCode,
+    /// The pairs of IPsec SAs that it made.
+    pub(crate) ipsec_sas: Vec<IpsecSaReport>,
+}
+
+/// A status code of the IKE service.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct StatusCode {
+    /// The number; 0 is success.
+    pub(crate) code: u32,
+    /// The name.
+    pub(crate) name: String,
+}
+
+impl From<ikecore::event::Status> for StatusCode {
+    fn from(status: ikecore::event::Status) -> Self {
+        Self { code: status.code(), name: status.name().to_owned() }
+    }
+}

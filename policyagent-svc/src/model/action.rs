@@ -1,0 +1,140 @@
+//! Filter actions: what is done with the traffic of a rule.
+use ikecore::crypto::group::Group;
+use ikecore::proposal::suite::{IpsecSuite, Lifetime};
+
+use super::algorithms;
+use crate::document::{Table, Value};
+
+/// What is done with traffic; rules refer to it by its name.
+#[derive(Debug)]
+pub(crate) struct FilterAction {
+    /// The name, unique among filter actions.
+    pub(crate) name: String,
+    /// For people.
+    pub(crate) description: Option<String>,
+    /// What is done.
+    pub(crate) action: Action,
+}
+
+/// What is done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Pass in clear.
+    Permit,
+    /// Drop.
+    Block,
+    /// Protect.
+    Negotiate {
+        /// In order of preference; at least one.
+        offers: Vec<Offer>,
+        /// Whether quick mode has a Diffie-Hellman exchange of its own.
+        pfs: Pfs,
+        /// Clear packets that come in are accepted.
+        inbound_passthrough: bool,
+    },
+}
+
+/// One quick-mode offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Offer {
+    /// The algorithms.
+    pub(crate) suite: IpsecSuite,
+    /// The life of the SAs.
+    pub(crate) lifetime: Lifetime,
+}
+
+/// Perfect forward secrecy of quick modes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pfs {
+    /// None.
+    Off,
+    /// With the group of main mode.
+    MainModeGroup,
+    /// With this group.
+    Group(Group),
+}
+
+/// The life of IPsec SAs for which the file says nothing.
+const LIFETIME: Lifetime = Lifetime { seconds: 3600, kilobytes: 100_000 };
+
+/// Reads a filter action.
+pub(super) fn filter_action(value: &Value<'_>) -> Option<FilterAction> {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        Permit,
+        Block,
+        Negotiate,
+    }
+    let mut table = value.table()?;
+    let name = super::named(&mut table, "filter action");
+    let description = super::description(&table);
+    let kind = table
+        .require("action")
+        .and_then(|v| v.one_of(&[("permit", Kind::Permit), ("block", Kind::Block), ("negotiate", Kind::Negotiate)]));
+    let action = match kind {
+        Some(Kind::Negotiate) => negotiate(&table),
+        Some(kind) => {
+            for key in ["offers", "lifetime", "pfs", "inbound_passthrough"] {
+                if let Some(value) = table.get(key) {
+                    value.fault(format!("{} is for the action \"negotiate\" only", value.what()));
+                }
+            }
+            Some(if matches!(kind, Kind::Permit) { Action::Permit } else { Action::Block })
+        }
+        // What belongs to an unknown action is read as if it were to negotiate, so that it is known, and looked at.
+        None => negotiate(&table),
+    };
+    table.finish();
+    kind?;
+    Some(FilterAction { name: name?, description: description?, action: action? })
+}
+
+fn negotiate(table: &Table<'_>) -> Option<Action> {
+    let default = table.get("lifetime").map_or(Some(LIFETIME), |value| lifetime(&value, LIFETIME));
+    let offers = table.require("offers").and_then(|value| value.list("offer"));
+    let offers = offers.map(|values| values.iter().map(|v| offer(v, default.unwrap_or(LIFETIME))).collect::<Vec<_>>());
+    let pfs = table.get("pfs").map_or(Some(Pfs::Off), |value| {
+        if value.is_boolean() {
+            value.boolean().map(|on| if on { Pfs::MainModeGroup } else { Pfs::Off })
+        } else {
+            algorithms::group(&value).map(Pfs::Group)
+        }
+    });
+    let inbound_passthrough = table.get("inbound_passthrough").map_or(Some(false), |value| value.boolean());
+    default?;
+    let offers = offers?.into_iter().collect::<Option<Vec<_>>>()?;
+    Some(Action::Negotiate { offers, pfs: pfs?, inbound_passthrough: inbound_passthrough? })
+}
+
+fn offer(value: &Value<'_>, default: Lifetime) -> Option<Offer> {
+    let table = value.table()?;
+    let esp = table.get("esp").map(|value| algorithms::esp(&value));
+    let ah = table.get("ah").map(|value| algorithms::ah(&value));
+    let lifetime = table.get("lifetime").map_or(Some(default), |value| lifetime(&value, default));
+    table.finish();
+    let suite = match (esp, ah) {
+        (Some(suite), None) | (None, Some(suite)) => suite?,
+        (None, None) => {
+            table.fault(format!("{} names no algorithms, allowed: esp or ah", table.what()));
+            return None;
+        }
+        (Some(_), Some(_)) => {
+            table.fault(format!("{} has both esp and ah, allowed: one of them", table.what()));
+            return None;
+        }
+    };
+    Some(Offer { suite, lifetime: lifetime? })
+}
+
+/// Reads a lifetime: seconds, or a table with seconds and kilobytes; what a table does not say is of `default`.
+pub(super) fn lifetime(value: &Value<'_>, default: Lifetime) -> Option<Lifetime> {
+    const SECONDS: std::ops::RangeInclusive<u32> = 1..=31_536_000;
+    if !value.is_table() {
+        return value.integer(SECONDS).map(|seconds| Lifetime { seconds, ..default });
+    }
+    let table = value.table()?;
+    let seconds = table.get("seconds").map_or(Some(default.seconds), |value| value.integer(SECONDS));
+    let kilobytes = table.get("kilobytes").map_or(Some(default.kilobytes), |value| value.integer(0..=u32::MAX));
+    table.finish();
+    Some(Lifetime { seconds: seconds?, kilobytes: kilobytes? })
+}

@@ -1,0 +1,155 @@
+//! The names of algorithms in policy files.
+use ikecore::crypto::cipher::CipherAlg;
+use ikecore::crypto::group::Group;
+use ikecore::crypto::hash::HashAlg;
+use ikecore::proposal::offer::MainModeOffer;
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
+
+use crate::document::{Value, allowed, suggestion};
+
+/// The ciphers of main mode.
+const CIPHERS: [(&str, CipherAlg); 5] = [
+    ("aes256", CipherAlg::Aes256),
+    ("aes192", CipherAlg::Aes192),
+    ("aes128", CipherAlg::Aes128),
+    ("3des", CipherAlg::TripleDes),
+    ("des", CipherAlg::Des),
+];
+
+/// The hashes of main mode.
+const HASHES: [(&str, HashAlg); 5] = [
+    ("sha512", HashAlg::Sha512),
+    ("sha384", HashAlg::Sha384),
+    ("sha256", HashAlg::Sha256),
+    ("sha1", HashAlg::Sha1),
+    ("md5", HashAlg::Md5),
+];
+
+/// The Diffie-Hellman groups.
+const GROUPS: [(&str, Group); 11] = [
+    ("modp768", Group::Modp768),
+    ("modp1024", Group::Modp1024),
+    ("modp1536", Group::Modp1536),
+    ("modp2048", Group::Modp2048),
+    ("modp3072", Group::Modp3072),
+    ("modp4096", Group::Modp4096),
+    ("modp6144", Group::Modp6144),
+    ("modp8192", Group::Modp8192),
+    ("ecp256", Group::Ecp256),
+    ("ecp384", Group::Ecp384),
+    ("ecp521", Group::Ecp521),
+];
+
+/// The ciphers of ESP.
+const ESP_CIPHERS: [(&str, EspCipher); 8] = [
+    ("aes256", EspCipher::Aes256Cbc),
+    ("aes192", EspCipher::Aes192Cbc),
+    ("aes128", EspCipher::Aes128Cbc),
+    ("3des", EspCipher::TripleDesCbc),
+    ("null", EspCipher::Null),
+    ("aes256gcm16", EspCipher::Aes256Gcm16),
+    ("aes192gcm16", EspCipher::Aes192Gcm16),
+    ("aes128gcm16", EspCipher::Aes128Gcm16),
+];
+
+/// The integrity algorithms of ESP and AH.
+const INTEGRITIES: [(&str, Integrity); 5] = [
+    ("sha512", Integrity::HmacSha512_256),
+    ("sha384", Integrity::HmacSha384_192),
+    ("sha256", Integrity::HmacSha256_128),
+    ("sha1", Integrity::HmacSha1_96),
+    ("md5", Integrity::HmacMd5_96),
+];
+
+/// What `names` says for `word`, which is a part of `value`; a fault that names all of them if it says nothing.
+fn find<T: Copy>(value: &Value<'_>, part: &str, word: &str, names: &[(&'static str, T)]) -> Option<T> {
+    let found = names.iter().find(|(name, _)| *name == word).map(|(_, algorithm)| *algorithm);
+    if found.is_none() {
+        let names = || names.iter().map(|(name, _)| *name);
+        let hint = suggestion(word, names());
+        let hint = if hint.is_empty() { ",".to_owned() } else { hint };
+        value.fault(format!("{part} of {} is {word:?}{hint} allowed: {}", value.what(), allowed(names())));
+    }
+    found
+}
+
+/// The words of `text` between its hyphens, if there are `N`.
+fn words<const N: usize>(value: &Value<'_>, form: &str) -> Option<[String; N]> {
+    let text = value.text()?.to_ascii_lowercase();
+    let words: Vec<String> = text.split('-').map(str::to_owned).collect();
+    let words = <[String; N]>::try_from(words).ok();
+    if words.is_none() {
+        value.fault(format!("{} is {text:?}, allowed: {form}", value.what()));
+    }
+    words
+}
+
+/// A main-mode offer: `aes256-sha256-modp2048`.
+pub(super) fn main_mode_offer(value: &Value<'_>) -> Option<MainModeOffer> {
+    let [cipher, hash, group] = words(value, "cipher-hash-group, as in \"aes256-sha256-modp2048\"")?;
+    // All three are looked at, so that each wrong one is named.
+    let cipher = find(value, "the cipher", &cipher, &CIPHERS);
+    let hash = find(value, "the hash", &hash, &HASHES);
+    let group = find(value, "the group", &group, &GROUPS);
+    let offer = MainModeOffer { cipher: cipher?, hash: hash?, group: group? };
+    if !offer.hash.is_available() {
+        value.fault(format!("{}: this host's libcrypto does not offer {}", value.what(), offer.hash.name()));
+        return None;
+    }
+    Some(offer)
+}
+
+/// A group by its name.
+pub(super) fn group(value: &Value<'_>) -> Option<Group> {
+    value.one_of(&GROUPS)
+}
+
+/// The algorithms of ESP: `aes256-sha256`, `aes256gcm16`.
+pub(super) fn esp(value: &Value<'_>) -> Option<IpsecSuite> {
+    let text = value.text()?.to_ascii_lowercase();
+    let (cipher, integrity) = match text.split_once('-') {
+        Some((cipher, integrity)) => (cipher, Some(integrity)),
+        None => (text.as_str(), None),
+    };
+    let cipher = find(value, "the cipher", cipher, &ESP_CIPHERS);
+    let integrity = match integrity {
+        Some(word) => Some(find(value, "the integrity algorithm", word, &INTEGRITIES)?),
+        None => None,
+    };
+    let cipher = cipher?;
+    match (cipher.is_aead(), integrity) {
+        (true, Some(_)) => {
+            let cipher = cipher.name();
+            value.fault(format!(
+                "{} is {text:?}, but {cipher} authenticates by itself; allowed: the cipher alone",
+                value.what()
+            ));
+            None
+        }
+        (false, None) => {
+            let integrities = allowed(INTEGRITIES.iter().map(|(name, _)| *name));
+            value.fault(format!(
+                "{} is {text:?} without an integrity algorithm; allowed: {text}- followed by one of {integrities}",
+                value.what()
+            ));
+            None
+        }
+        _ => available(value, IpsecSuite::Esp { cipher, integrity }, integrity),
+    }
+}
+
+/// The algorithm of AH: `sha256`.
+pub(super) fn ah(value: &Value<'_>) -> Option<IpsecSuite> {
+    let integrity = find(value, "the integrity algorithm", &value.text()?.to_ascii_lowercase(), &INTEGRITIES)?;
+    available(value, IpsecSuite::Ah { integrity }, Some(integrity))
+}
+
+fn available(value: &Value<'_>, suite: IpsecSuite, integrity: Option<Integrity>) -> Option<IpsecSuite> {
+    match integrity {
+        Some(integrity) if !integrity.hash().is_available() => {
+            value.fault(format!("{}: this host's libcrypto does not offer {}", value.what(), integrity.name()));
+            None
+        }
+        _ => Some(suite),
+    }
+}

@@ -1,0 +1,194 @@
+//! The policy objects as administrators write them: policies, rules, filter lists, filter actions.
+mod action;
+mod algorithms;
+mod filter;
+mod rule;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub(crate) use action::{Action, FilterAction, Offer, Pfs};
+pub(crate) use filter::{Filter, FilterList, Side, protocol_name};
+pub(crate) use rule::{Policy, Reference, Rule};
+
+use std::path::{Path, PathBuf};
+
+use crate::document::{Document, DocumentError, Fault, Position, Table, Value, allowed, suggestion};
+
+/// All objects of a policy file, each reference among them checked.
+#[derive(Debug)]
+pub(crate) struct PolicyFile {
+    /// Where it was read from.
+    pub(crate) path: PathBuf,
+    /// The policies, in the order of the file.
+    pub(crate) policies: Vec<Policy>,
+    /// The filter lists.
+    pub(crate) filter_lists: Vec<FilterList>,
+    /// The filter actions.
+    pub(crate) filter_actions: Vec<FilterAction>,
+    /// What is allowed, but perhaps not meant.
+    pub(crate) warnings: Vec<Fault>,
+}
+
+impl PolicyFile {
+    /// Reads a policy file.
+    pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
+        Self::parse(path, &Document::read(path)?)
+    }
+
+    fn parse(path: &Path, document: &Document) -> Result<Self, DocumentError> {
+        let (mut file, warnings) = document.parse("the file", |table| objects(path, &table))?;
+        file.warnings = warnings;
+        let faults = file.faults();
+        if faults.is_empty() { Ok(file) } else { Err(DocumentError::Faults(faults)) }
+    }
+
+    /// The policy in force, if any is assigned.
+    pub(crate) fn assigned(&self) -> Option<&Policy> {
+        self.policies.iter().find(|policy| policy.assigned)
+    }
+
+    /// The filter list of a rule.
+    pub(crate) fn filter_list(&self, reference: &Reference) -> Option<&FilterList> {
+        self.filter_lists.iter().find(|list| list.name == reference.name)
+    }
+
+    /// The filter action of a rule.
+    pub(crate) fn filter_action(&self, reference: &Reference) -> Option<&FilterAction> {
+        self.filter_actions.iter().find(|action| action.name == reference.name)
+    }
+
+    /// A fault, or a warning, at a place of the file.
+    pub(crate) fn at(&self, position: Position, message: String) -> Fault {
+        Fault { path: self.path.clone(), position, message }
+    }
+
+    /// What is wrong between the objects.
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut assigned = self.policies.iter().filter(|policy| policy.assigned);
+        if let Some(first) = assigned.next() {
+            faults.extend(assigned.map(|second| {
+                let message =
+                    format!("policy {:?} is assigned, but {:?} is too; allowed: one", second.name, first.name);
+                self.at(second.position, message)
+            }));
+        }
+        for policy in &self.policies {
+            for rule in &policy.rules {
+                self.check_rule(policy, rule, &mut faults);
+            }
+        }
+        faults.sort();
+        faults
+    }
+
+    fn check_rule(&self, policy: &Policy, rule: &Rule, faults: &mut Vec<Fault>) {
+        let dangling = |kind: &str, reference: &Reference, names: Vec<&str>| {
+            let hint = suggestion(&reference.name, names.iter().copied());
+            let hint = if hint.is_empty() { ",".to_owned() } else { hint };
+            let message = format!(
+                "rule {:?} names the {kind} {:?}, which the file does not have{hint} allowed: {}",
+                rule.name,
+                reference.name,
+                allowed(names)
+            );
+            self.at(reference.position, message)
+        };
+        let list = self.filter_list(&rule.filter_list);
+        if list.is_none() {
+            let names = self.filter_lists.iter().map(|list| list.name.as_str()).collect();
+            faults.push(dangling("filter list", &rule.filter_list, names));
+        }
+        let Some(action) = self.filter_action(&rule.filter_action) else {
+            let names = self.filter_actions.iter().map(|action| action.name.as_str()).collect();
+            faults.push(dangling("filter action", &rule.filter_action, names));
+            return;
+        };
+        let mut fault = |message: String| faults.push(self.at(rule.position, message));
+        if !matches!(action.action, Action::Negotiate { .. }) {
+            if rule.tunnel.is_some() {
+                fault(format!(
+                    "rule {:?} has a tunnel, but its filter action {:?} does not negotiate; allowed: a filter action that does",
+                    rule.name, action.name
+                ));
+            }
+            return;
+        }
+        if rule.authentication.is_empty() {
+            fault(format!(
+                "rule {:?} has no authentication, which is required: its filter action {:?} negotiates",
+                rule.name, action.name
+            ));
+        }
+        if policy.main_mode.is_none() {
+            fault(format!("rule {:?} negotiates, but policy {:?} has no main_mode", rule.name, policy.name));
+        }
+        for filter in list.map(|list| list.filters.as_slice()).unwrap_or_default() {
+            for side in [filter.source, filter.destination] {
+                if let Side::Prefix(prefix) = side
+                    && prefix.address().is_multicast()
+                {
+                    let message = format!(
+                        "rule {:?} negotiates for {prefix}, but multicast can be permitted or blocked only",
+                        rule.name
+                    );
+                    faults.push(self.at(filter.position, message));
+                }
+            }
+        }
+    }
+}
+
+fn objects(path: &Path, table: &Table<'_>) -> Option<PolicyFile> {
+    let policies = each(table, "policy", rule::policy);
+    let filter_lists = each(table, "filter_list", filter::filter_list);
+    let filter_actions = each(table, "filter_action", action::filter_action);
+    table.finish();
+    Some(PolicyFile {
+        path: path.to_owned(),
+        policies: policies?,
+        filter_lists: filter_lists?,
+        filter_actions: filter_actions?,
+        warnings: Vec::new(),
+    })
+}
+
+fn each<T>(table: &Table<'_>, key: &'static str, read: impl Fn(&Value<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let Some(value) = table.get(key) else { return Some(Vec::new()) };
+    let values = value.list(key)?;
+    unique(&values);
+    // Each is read, so that all faults are found, before the first wrong one ends it.
+    let read: Vec<Option<T>> = values.iter().map(read).collect();
+    read.into_iter().collect()
+}
+
+/// Faults each name that an earlier table of the list has already.
+fn unique(values: &[Value<'_>]) {
+    let mut names: Vec<(&str, Position)> = Vec::new();
+    for value in values {
+        let Some(name) = value.name_inside() else { continue };
+        match names.iter().find(|(other, _)| *other == name) {
+            Some((_, first)) => {
+                value.fault(format!("the name {name:?} is taken, by line {}; allowed: another name", first.line));
+            }
+            None => names.push((name, value.position())),
+        }
+    }
+}
+
+/// The `name` of a table, by which messages call it from now on.
+fn named(table: &mut Table<'_>, kind: &str) -> Option<String> {
+    let name = table.require("name").and_then(|value| value.name());
+    if let Some(name) = name {
+        table.rename(format!("{kind} {name:?}"));
+    }
+    name.map(str::to_owned)
+}
+
+/// The `description` of a table. Outer: whether it is right. Inner: whether it is there.
+fn description(table: &Table<'_>) -> Option<Option<String>> {
+    match table.get("description") {
+        None => Some(None),
+        Some(value) => value.text().map(|text| Some(text.to_owned())),
+    }
+}

@@ -1,0 +1,286 @@
+//! Policies, their main-mode settings and their rules.
+use ikecore::identity::Identity;
+use ikecore::policy::rule::{AuthMethod, MainModePolicy, TunnelEndpoints};
+use ikecore::proposal::suite::Lifetime;
+use ikecore::secret::Secret;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+use super::{action, algorithms};
+use crate::document::{Position, Value};
+
+/// A policy.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// The name, unique among policies.
+    pub(crate) name: String,
+    /// For people.
+    pub(crate) description: Option<String>,
+    /// In force.
+    pub(crate) assigned: bool,
+    /// How main mode is negotiated.
+    pub(crate) main_mode: Option<Arc<MainModePolicy>>,
+    /// The rules.
+    pub(crate) rules: Vec<Rule>,
+    /// Where it stands in the file.
+    pub(crate) position: Position,
+}
+
+/// A rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// The name, unique in the policy.
+    pub(crate) name: String,
+    /// For people.
+    pub(crate) description: Option<String>,
+    /// False: as if it were not there.
+    pub(crate) active: bool,
+    /// The filter list's name.
+    pub(crate) filter_list: Reference,
+    /// The filter action's name.
+    pub(crate) filter_action: Reference,
+    /// In order of preference.
+    pub(crate) authentication: Vec<AuthMethod>,
+    /// Tunnel mode between these; not yet seen from this host.
+    pub(crate) tunnel: Option<TunnelEndpoints>,
+    /// Whom this host claims to be.
+    pub(crate) local_id: Option<Identity>,
+    /// Whom the peer must prove to be.
+    pub(crate) remote_id: Option<Identity>,
+    /// Where it stands in the file.
+    pub(crate) position: Position,
+}
+
+/// The name of another object, and where it is named.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    /// The name.
+    pub(crate) name: String,
+    /// Where it is named.
+    pub(crate) position: Position,
+}
+
+/// Reads a policy.
+pub(super) fn policy(value: &Value<'_>) -> Option<Policy> {
+    let mut table = value.table()?;
+    let name = super::named(&mut table, "policy");
+    let description = super::description(&table);
+    let assigned = table.get("assigned").map_or(Some(false), |value| value.boolean());
+    let main_mode = table.get("main_mode").map(|value| main_mode(&value, name.as_deref().unwrap_or_default()));
+    let rules = table.get("rule").map_or(Some(Vec::new()), |value| value.list("rule"));
+    super::unique(rules.as_deref().unwrap_or_default());
+    let rules = rules.map(|values| values.iter().map(rule).collect::<Vec<_>>());
+    table.finish();
+    let main_mode = match main_mode {
+        Some(main_mode) => Some(Arc::new(main_mode?)),
+        None => None,
+    };
+    Some(Policy {
+        name: name?,
+        description: description?,
+        assigned: assigned?,
+        main_mode,
+        rules: rules?.into_iter().collect::<Option<Vec<_>>>()?,
+        position: value.position(),
+    })
+}
+
+fn main_mode(value: &Value<'_>, policy: &str) -> Option<MainModePolicy> {
+    const LIFETIME: Lifetime = Lifetime { seconds: 28_800, kilobytes: 0 };
+    let mut table = value.table()?;
+    table.rename(format!("the main mode of policy {policy:?}"));
+    let offers = table.require("offers").and_then(|value| value.list("offer"));
+    let offers = offers.map(|values| values.iter().map(algorithms::main_mode_offer).collect::<Vec<_>>());
+    let lifetime = table.get("lifetime").map_or(Some(LIFETIME), |value| action::lifetime(&value, LIFETIME));
+    let limit = table.get("quick_mode_limit").map_or(Some(0), |value| value.integer(0..=u32::MAX));
+    let master_pfs = match table.get("master_pfs") {
+        None => Some(false),
+        Some(value) => {
+            let on = value.boolean();
+            if on == Some(true) && limit.is_some_and(|limit| limit > 1) {
+                value.fault(format!(
+                    "{} is true, which is a quick_mode_limit of 1, but quick_mode_limit is {}; allowed: one of them",
+                    value.what(),
+                    limit.unwrap_or_default()
+                ));
+            }
+            on
+        }
+    };
+    table.finish();
+    Some(MainModePolicy {
+        name: policy.to_owned(),
+        offers: offers?.into_iter().collect::<Option<Vec<_>>>()?,
+        lifetime: lifetime?,
+        quick_mode_limit: if master_pfs? { 1 } else { limit? },
+    })
+}
+
+fn rule(value: &Value<'_>) -> Option<Rule> {
+    let mut table = value.table()?;
+    let name = super::named(&mut table, "rule");
+    let description = super::description(&table);
+    let active = table.get("active").map_or(Some(true), |value| value.boolean());
+    let filter_list = table.require("filter_list").and_then(|value| reference(&value));
+    let filter_action = table.require("filter_action").and_then(|value| reference(&value));
+    let authentication = table.get("authentication").map_or(Some(Vec::new()), |value| value.list("method"));
+    let authentication = authentication.map(|values| values.iter().map(method).collect::<Vec<_>>());
+    let tunnel = table.get("tunnel").map(|value| endpoints(&value));
+    let local_id = table.get("local_id").map(|value| identity(&value));
+    let remote_id = table.get("remote_id").map(|value| identity(&value));
+    table.finish();
+    Some(Rule {
+        name: name?,
+        description: description?,
+        active: active?,
+        filter_list: filter_list?,
+        filter_action: filter_action?,
+        authentication: authentication?.into_iter().collect::<Option<Vec<_>>>()?,
+        // Outer: whether it is there. Inner: whether it is right.
+        tunnel: flatten(tunnel)?,
+        local_id: flatten(local_id)?,
+        remote_id: flatten(remote_id)?,
+        position: value.position(),
+    })
+}
+
+/// Not there is right; there and wrong is not.
+fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    match read {
+        None => Some(None),
+        Some(None) => None,
+        Some(Some(value)) => Some(Some(value)),
+    }
+}
+
+fn reference(value: &Value<'_>) -> Option<Reference> {
+    Some(Reference { name: value.name()?.to_owned(), position: value.position() })
+}
+
+fn method(value: &Value<'_>) -> Option<AuthMethod> {
+    let table = value.table()?;
+    let text = table.get("preshared_key");
+    let file = table.get("preshared_key_file");
+    table.finish();
+    let key = match (text, file) {
+        (Some(text), None) => text.secret()?,
+        (None, Some(file)) => key_file(&file)?,
+        (None, None) => {
+            table.fault(format!("{} names no key, allowed: preshared_key or preshared_key_file", table.what()));
+            return None;
+        }
+        (Some(_), Some(_)) => {
+            table.fault(format!("{} has both preshared_key and preshared_key_file, allowed: one", table.what()));
+            return None;
+        }
+    };
+    // The copy is the one that stays; the other is wiped.
+    Some(AuthMethod::PreSharedKey(Arc::new(Secret::new(key.to_vec()))))
+}
+
+/// A key is some octets, not a disk.
+const MAX_KEY_OCTETS: u64 = 4096;
+
+fn key_file(value: &Value<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    let path = value.path()?;
+    let read = || -> std::io::Result<(std::fs::Metadata, Option<Zeroizing<Vec<u8>>>)> {
+        let metadata = std::fs::metadata(&path)?;
+        if metadata.len() > MAX_KEY_OCTETS || !metadata.is_file() {
+            return Ok((metadata, None));
+        }
+        Ok((metadata, Some(Zeroizing::new(std::fs::read(&path)?))))
+    };
+    let (metadata, key) = match read() {
+        Ok(read) => read,
+        Err(error) => {
+            value.fault(format!("{} is {}: {error}", value.what(), path.display()));
+            return None;
+        }
+    };
+    let Some(mut key) = key else {
+        value.fault(format!(
+            "{} is {}, allowed: a file of at most {MAX_KEY_OCTETS} octets",
+            value.what(),
+            path.display()
+        ));
+        return None;
+    };
+    if key.last() == Some(&b'\n') {
+        key.pop();
+        if key.last() == Some(&b'\r') {
+            key.pop();
+        }
+    }
+    if key.is_empty() {
+        value.fault(format!("{} is {}, which is empty", value.what(), path.display()));
+        return None;
+    }
+    if metadata.mode() & 0o077 != 0 {
+        value.warn(format!(
+            "{} is {}, which others can read (mode {:03o}); it should be 600",
+            value.what(),
+            path.display(),
+            metadata.mode() & 0o777
+        ));
+    }
+    Some(key)
+}
+
+fn endpoints(value: &Value<'_>) -> Option<TunnelEndpoints> {
+    let table = value.table()?;
+    let local = table.get("local").map(|value| endpoint(&value));
+    let remote = table.require("remote").and_then(|value| endpoint(&value));
+    table.finish();
+    let tunnel = TunnelEndpoints { local: flatten(local)?, remote: remote? };
+    match tunnel.local {
+        Some(local) if local.is_ipv4() != tunnel.remote.is_ipv4() => {
+            let what = table.what();
+            table.fault(format!("{what} is from {local} to {}, allowed: both IPv4 or both IPv6", tunnel.remote));
+            None
+        }
+        Some(local) if local == tunnel.remote => {
+            table.fault(format!("{} is from {local} to itself, allowed: two addresses", table.what()));
+            None
+        }
+        _ => Some(tunnel),
+    }
+}
+
+fn endpoint(value: &Value<'_>) -> Option<IpAddr> {
+    let unicast = |text: &str| {
+        let address: IpAddr = text.parse().ok()?;
+        (!address.is_multicast() && !address.is_unspecified()).then_some(address)
+    };
+    value.parsed(unicast, "the address of a host")
+}
+
+fn identity(value: &Value<'_>) -> Option<Identity> {
+    let parse = |text: &str| match text.split_once(':') {
+        Some(("fqdn", name)) if is_domain_name(name) => Some(Identity::Fqdn(name.to_owned())),
+        Some(("user-fqdn", name)) => {
+            let (user, domain) = name.rsplit_once('@')?;
+            (!user.is_empty() && is_domain_name(domain)).then(|| Identity::UserFqdn(name.to_owned()))
+        }
+        Some(("key-id", octets)) => octets_of(octets).map(Identity::KeyId),
+        _ => text.parse().ok().map(Identity::Address),
+    };
+    value.parsed(
+        parse,
+        "an address, \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"key-id:\" and hexadecimal digits",
+    )
+}
+
+fn is_domain_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 255
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+}
+
+fn octets_of(digits: &str) -> Option<Vec<u8>> {
+    if digits.is_empty() || digits.len() % 2 != 0 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect()
+}

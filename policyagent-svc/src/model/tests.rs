@@ -1,0 +1,299 @@
+use super::*;
+use ikecore::crypto::group::Group;
+use ikecore::identity::Identity;
+use ikecore::policy::rule::AuthMethod;
+use ikecore::policy::selector::Prefix;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// A small file without a fault; the tests change it.
+pub(crate) const GOOD: &str = r#"[[policy]]
+name = "lab"
+assigned = true
+
+[policy.main_mode]
+offers = ["aes256-sha256-modp2048"]
+
+[[policy.rule]]
+name = "to b"
+filter_list = "b hosts"
+filter_action = "require"
+authentication = [{ preshared_key = "correct horse" }]
+
+[[filter_list]]
+name = "b hosts"
+filters = [{ source = "me", destination = "10.9.0.2" }]
+
+[[filter_action]]
+name = "require"
+action = "negotiate"
+offers = [{ esp = "aes256-sha256" }]
+"#;
+
+/// Parses text as a policy file.
+pub(crate) fn parse(text: &str) -> Result<PolicyFile, DocumentError> {
+    PolicyFile::parse(Path::new("/x/policy.toml"), &Document::of("/x/policy.toml", text))
+}
+
+/// The faults of GOOD with `from` replaced by `to`, as they are printed.
+fn faults(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    let text = GOOD.replacen(from, to, 1);
+    parse(&text).map(|file| format!("no fault, warnings {:?}", file.warnings)).unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn the_good_file_is_read_with_its_defaults() {
+    let file = parse(GOOD).unwrap();
+    assert!(file.warnings.is_empty());
+    let policy = file.assigned().unwrap();
+    let main_mode = policy.main_mode.as_ref().unwrap();
+    assert_eq!((main_mode.lifetime.seconds, main_mode.lifetime.kilobytes, main_mode.quick_mode_limit), (28800, 0, 0));
+    let rule = &policy.rules[0];
+    assert!(rule.active && rule.tunnel.is_none() && rule.local_id.is_none() && rule.remote_id.is_none());
+    let AuthMethod::PreSharedKey(key) = &rule.authentication[0];
+    assert_eq!(key.expose(), b"correct horse");
+    let filter = &file.filter_list(&rule.filter_list).unwrap().filters[0];
+    assert_eq!((filter.source, filter.protocol, filter.mirrored), (Side::Me, 0, true));
+    assert_eq!(filter.destination, Side::Prefix(Prefix::host("10.9.0.2".parse().unwrap())));
+    let Action::Negotiate { offers, pfs, inbound_passthrough } =
+        &file.filter_action(&rule.filter_action).unwrap().action
+    else {
+        panic!("negotiate");
+    };
+    assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 100_000));
+    assert_eq!((*pfs, *inbound_passthrough), (Pfs::Off, false));
+}
+
+#[test]
+fn each_fault_names_its_place_the_value_and_what_is_allowed() {
+    let cases = [
+        (
+            "assigned = true",
+            "assigned = \"yes\"",
+            "/x/policy.toml:3:12: assigned of policy \"lab\" is the text \"yes\", allowed: true or false",
+        ),
+        (
+            "assigned = true",
+            "asigned = true",
+            "/x/policy.toml:3:1: policy \"lab\" has no key \"asigned\"; did you mean \"assigned\"? allowed: name, \
+             description, assigned, main_mode, rule",
+        ),
+        (
+            "aes256-sha256-modp2048",
+            "aes256-sha265-modp2049",
+            "/x/policy.toml:6:11: the hash of offer 1 in offers of the main mode of policy \"lab\" is \"sha265\"; did you \
+             mean \"sha256\"? allowed: sha512, sha384, sha256, sha1, md5",
+        ),
+        (
+            "aes256-sha256-modp2048",
+            "aes256-sha256",
+            "/x/policy.toml:6:11: offer 1 in offers of the main mode of policy \"lab\" is \"aes256-sha256\", allowed: \
+             cipher-hash-group, as in \"aes256-sha256-modp2048\"",
+        ),
+        (
+            "offers = [\"aes256-sha256-modp2048\"]",
+            "offers = []",
+            "/x/policy.toml:6:10: offers of the main mode of policy \"lab\" is empty, allowed: at least one offer",
+        ),
+        (
+            "filter_list = \"b hosts\"",
+            "filter_list = \"b host\"",
+            "/x/policy.toml:10:15: rule \"to b\" names the filter list \"b host\", which the file does not have; did you \
+             mean \"b hosts\"? allowed: b hosts",
+        ),
+        (
+            "filter_action = \"require\"",
+            "filter_action = \"nothing\"",
+            "/x/policy.toml:11:17: rule \"to b\" names the filter action \"nothing\", which the file does not have, \
+             allowed: require",
+        ),
+        (
+            "authentication = [{ preshared_key = \"correct horse\" }]\n",
+            "",
+            "/x/policy.toml:8:1: rule \"to b\" has no authentication, which is required: its filter action \"require\" \
+             negotiates",
+        ),
+        (
+            "\"10.9.0.2\"",
+            "\"10.9.0.256\"",
+            "/x/policy.toml:16:43: destination of filter 1 in filters of filter list \"b hosts\" is \"10.9.0.256\", \
+             allowed: \"me\", \"any\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
+             (10.1.0.0/255.255.0.0)",
+        ),
+        (
+            "\"10.9.0.2\"",
+            "\"10.9.0.0/33\"",
+            "/x/policy.toml:16:43: destination of filter 1 in filters of filter list \"b hosts\": prefix length 33 of \
+             10.9.0.0 is out of range, allowed: 0 to 32",
+        ),
+        (
+            "action = \"negotiate\"",
+            "action = \"negociate\"",
+            "/x/policy.toml:20:10: action of filter action \"require\" is \"negociate\"; did you mean \"negotiate\"? \
+             allowed: permit, block, negotiate",
+        ),
+        (
+            "aes256-sha256\" }",
+            "aes256\" }",
+            "/x/policy.toml:21:19: esp of offer 1 in offers of filter action \"require\" is \"aes256\" without an \
+             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha1, md5",
+        ),
+        (
+            "aes256-sha256\" }",
+            "aes256-sha256\", lifetime = 0 }",
+            "/x/policy.toml:21:47: lifetime of offer 1 in offers of filter action \"require\" is 0, allowed: an integer \
+             from 1 to 31536000",
+        ),
+        (
+            "name = \"require\"\n",
+            "",
+            "/x/policy.toml:18:1: filter_action 1 in filter_action of the file has no name, which is required",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let found = faults(from, to);
+        assert!(found.lines().any(|line| line == expected), "{to}\nfound:    {found}\nexpected: {expected}");
+    }
+}
+
+#[test]
+fn all_faults_of_a_file_come_at_once_in_the_order_of_lines() {
+    let text =
+        GOOD.replace("assigned = true", "assigned = 1").replace("\"me\"", "\"my\"").replace("negotiate", "allow");
+    let DocumentError::Faults(faults) = parse(&text).unwrap_err() else { panic!("faults") };
+    assert_eq!(faults.iter().map(|fault| fault.position.line).collect::<Vec<_>>(), vec![3, 16, 20]);
+}
+
+#[test]
+fn a_syntax_error_has_a_place_and_does_not_repeat_the_line() {
+    let found = faults("\"correct horse\" }", "\"correct horse }");
+    assert!(found.starts_with("/x/policy.toml:12:"), "{found}");
+    assert!(!found.contains("horse"), "{found}");
+}
+
+#[test]
+fn no_fault_of_a_key_repeats_it() {
+    for (from, to) in [
+        ("[{ preshared_key = \"correct horse\" }]", "\"correct horse\""),
+        ("{ preshared_key = \"correct horse\" }", "\"correct horse\""),
+        ("preshared_key = \"correct horse\"", "preshared_key = [\"correct horse\"]"),
+        ("preshared_key = \"correct horse\"", "presharedkey = \"correct horse\""),
+        ("preshared_key = \"correct horse\"", "preshared_key = \"correct horse\", preshared_key_file = \"/x\""),
+    ] {
+        let found = faults(from, to);
+        assert!(found.starts_with("/x/policy.toml:12:"), "{to}: {found}");
+        assert!(!found.contains("horse"), "{to}: {found}");
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let twice = format!(
+        "{GOOD}\n[[filter_list]]\nname = \"b hosts\"\nfilters = [{{ source = \"me\", destination = \"any\" }}]\n"
+    );
+    let error = parse(&twice).unwrap_err().to_string();
+    assert_eq!(error, "/x/policy.toml:23:1: the name \"b hosts\" is taken, by line 14; allowed: another name");
+    let two = GOOD.replace("[[filter_list]]", "[[policy]]\nname = \"other\"\nassigned = true\n[[filter_list]]");
+    let error = parse(&two).unwrap_err().to_string();
+    assert_eq!(error, "/x/policy.toml:14:1: policy \"other\" is assigned, but \"lab\" is too; allowed: one");
+}
+
+#[test]
+fn what_does_not_go_together_is_a_fault() {
+    let cases = [
+        ("\"10.9.0.2\" }", "\"10.9.0.2\", source_port = 80 }", "the protocol any has no ports"),
+        (
+            "\"10.9.0.2\" }",
+            "\"10.9.0.2\", protocol = \"icmp\", destination_port = 80 }",
+            "the protocol icmp has no ports",
+        ),
+        ("\"me\"", "\"2001:db8::1\"", "allowed: both IPv4 or both IPv6"),
+        ("\"10.9.0.2\"", "\"me\"", "from me to me"),
+        ("\"10.9.0.2\"", "\"224.0.0.0/4\"", "multicast can be permitted or blocked only"),
+        ("action = \"negotiate\"", "action = \"permit\"", "offers of filter action \"require\" is for the action"),
+        ("esp = \"aes256-sha256\"", "esp = \"aes256-sha256\", ah = \"sha1\"", "both esp and ah"),
+        ("esp = \"aes256-sha256\"", "esp = \"aes256gcm16-sha1\"", "authenticates by itself"),
+        ("[policy.main_mode]\noffers = [\"aes256-sha256-modp2048\"]", "", "policy \"lab\" has no main_mode"),
+        ("sha256-modp2048\"]", "sha256-modp2048\"]\nmaster_pfs = true\nquick_mode_limit = 5", "quick_mode_limit is 5"),
+        ("horse\" }]", "horse\" }]\ntunnel = { local = \"10.0.0.1\", remote = \"10.0.0.1\" }", "to itself"),
+        ("horse\" }]", "horse\" }]\ntunnel = { remote = \"ff02::1\" }", "allowed: the address of a host"),
+        ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, \"fqdn:\" and a domain name"),
+    ];
+    for (from, to, expected) in cases {
+        let found = faults(from, to);
+        assert!(found.contains(expected), "{to}: {found}");
+    }
+}
+
+#[test]
+fn sides_protocols_identities_and_groups_in_all_their_forms() {
+    let text = GOOD
+        .replace(
+            "filters = [{ source = \"me\", destination = \"10.9.0.2\" }]",
+            "filters = [\n{ source = \"10.1.2.3/255.255.0.0\", destination = \"any\", protocol = 6, destination_port = 22 },\n\
+             { source = \"2001:db8::/32\", destination = \"me\", protocol = \"icmpv6\", mirrored = false },\n]",
+        )
+        .replace("horse\" }]", "horse\" }]\nlocal_id = \"user-fqdn:me@host.example\"\nremote_id = \"key-id:00ff\"")
+        .replace("{ esp = \"aes256-sha256\" }]", "{ ah = \"SHA1\", lifetime = { kilobytes = 0 } }]\npfs = \"ecp384\"");
+    let file = parse(&text).unwrap();
+    assert_eq!(file.warnings.len(), 1, "host bits: {:?}", file.warnings);
+    let filters = &file.filter_lists[0].filters;
+    let net = Prefix::new("10.1.0.0".parse().unwrap(), 16).unwrap();
+    assert_eq!((filters[0].source, filters[0].destination_port), (Side::Prefix(net), 22));
+    assert_eq!((filters[1].protocol, filters[1].mirrored, filters[1].position.line), (58, false, 20));
+    let rule = &file.policies[0].rules[0];
+    assert_eq!(rule.local_id, Some(Identity::UserFqdn("me@host.example".into())));
+    assert_eq!(rule.remote_id, Some(Identity::KeyId(vec![0, 0xff])));
+    let Action::Negotiate { offers, pfs, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
+    assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 0));
+    assert_eq!(offers[0].suite.to_string(), "AH HMAC-SHA-1-96");
+    assert_eq!(*pfs, Pfs::Group(Group::Ecp384));
+    assert!(faults("\"10.9.0.2\"", "\"10.9.0.0/255.0.255.0\"").contains("allowed: \"me\""), "a mask with holes");
+}
+
+#[test]
+fn a_key_file_is_read_without_its_line_end_and_warned_of_when_others_can_read_it() {
+    let directory = std::env::temp_dir().join(format!("policyagent-model-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let key = directory.join("peer.psk");
+    std::fs::write(&key, b"\x00octets\xff\r\n").unwrap();
+    let policy = directory.join("policy.toml");
+    std::fs::write(&policy, GOOD.replace("preshared_key = \"correct horse\"", "preshared_key_file = \"peer.psk\""))
+        .unwrap();
+
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let file = PolicyFile::read(&policy).unwrap();
+    let AuthMethod::PreSharedKey(octets) = &file.policies[0].rules[0].authentication[0];
+    assert_eq!(octets.expose(), b"\x00octets\xff");
+    assert_eq!(file.warnings.len(), 1);
+    assert!(file.warnings[0].message.contains("which others can read (mode 644)"), "{}", file.warnings[0]);
+
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(PolicyFile::read(&policy).unwrap().warnings.is_empty());
+
+    std::fs::write(&key, "\n").unwrap();
+    assert!(PolicyFile::read(&policy).unwrap_err().to_string().contains("which is empty"));
+    std::fs::remove_file(&key).unwrap();
+    let error = PolicyFile::read(&policy).unwrap_err().to_string();
+    assert!(error.contains("policy.toml:12:") && error.contains("No such file"), "{error}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn the_examples_of_the_documentation_have_no_fault() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples");
+    let mut found = 0;
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        // The key's file is not part of the example.
+        let text = text.replace("preshared_key_file = \"berlin-lisbon.psk\"", "preshared_key = \"k\"");
+        let file = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(file.assigned().is_some() && file.warnings.is_empty(), "{}: {:?}", path.display(), file.warnings);
+        found += 1;
+    }
+    assert_eq!(found, 3);
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
+    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    parse(example).unwrap_or_else(|error| panic!("docs/policy.md: {error}"));
+}

@@ -1,0 +1,55 @@
+//! Where things are, below the root.
+use std::path::{Path, PathBuf};
+
+/// The places of one instance.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// The places below `root`.
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The root itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The settings file; it need not exist.
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.root.join("etc/policyagent/policyagent.toml")
+    }
+
+    /// The policy file, if neither settings nor command line name another.
+    pub(crate) fn policy(&self) -> PathBuf {
+        self.root.join("etc/policyagent/policy.toml")
+    }
+
+    /// The directory of Oakley.log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join("var/log/policyagent")
+    }
+
+    /// Oakley.log.
+    pub(crate) fn oakley(&self) -> PathBuf {
+        self.log().join("Oakley.log")
+    }
+
+    /// The directory of the control socket and of the lock.
+    pub(crate) fn run(&self) -> PathBuf {
+        self.root.join("run/policyagent")
+    }
+
+    /// The control socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.run().join("control.sock")
+    }
+
+    /// The file that the service holds a lock on while it runs.
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.run().join("lock")
+    }
+}

@@ -1,0 +1,306 @@
+//! Answers to the requests of the control socket.
+use ikecore::endpoint::{Command, IpsecSaInfo, Snapshot};
+use ikecore::event::negotiation::Cause;
+use ikecore::event::{EventKind, Failure, IpsecSaEvent, NegotiationEvent};
+use ikecore::ids::{IkeSaId, IpsecSaId, NegotiationId};
+use ikecore::time::Time;
+use ikedaemon::engine::{EngineGone, EngineHandle, EventStream};
+use ikedaemon::sinks::oakley::OakleyHandle;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+use super::policy::InForce;
+use crate::control::report::{
+    DriverReport, IkeSaReport, InitiateReport, IpsecSaReport, OakleyReport, ServiceReport, Status,
+};
+use crate::control::request::{Reply, Request, Target};
+use crate::control::server::Answer;
+use crate::document::{allowed, suggestion};
+use crate::paths::Paths;
+
+/// What the service is made of, for those who ask.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// The engine.
+    pub(crate) engine: EngineHandle,
+    /// When the engine was started: the origin of its instants, to within the start's duration.
+    pub(crate) started: Instant,
+    /// The trace.
+    pub(crate) oakley: OakleyHandle,
+    /// The places of this instance.
+    pub(crate) paths: Paths,
+    /// What installs SAs.
+    pub(crate) driver: DriverReport,
+    /// The policy.
+    pub(crate) policy: Mutex<InForce>,
+    /// A client has told it to end.
+    pub(crate) stopping: AtomicBool,
+    /// Held while a negotiation is begun by command, so that its beginning is not taken for another's.
+    pub(crate) initiating: Mutex<()>,
+}
+
+/// Why a request was not met.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    EngineGone(#[from] EngineGone),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Answer for Service {
+    async fn answer(&self, request: Request) -> Reply {
+        let answer = match request {
+            Request::Status => self.status().await.map(|status| Reply::Status(Box::new(status))),
+            Request::Stop => Ok(self.stop().await),
+            Request::Reload => self.reload().await,
+            Request::Initiate { rule, peer, wait_seconds } => {
+                let patience = Duration::from_secs(wait_seconds.into());
+                self.initiate(rule, peer, patience).await.map(|report| Reply::Initiate(Box::new(report)))
+            }
+            Request::Terminate(target) => self.terminate(target).await,
+            Request::Rekey(target) => self.rekey(target).await,
+            Request::Log { enabled } => {
+                self.oakley.set_enabled(enabled);
+                let path = self.paths.oakley();
+                Ok(Reply::done(format!("Oakley.log is {}: {}", if enabled { "on" } else { "off" }, path.display())))
+            }
+        };
+        answer.unwrap_or_else(Reply::error)
+    }
+}
+
+impl Service {
+    fn now(&self) -> Time {
+        Time::from_micros(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    async fn status(&self) -> Result<Status, Refusal> {
+        let snapshot = self.engine.snapshot().await?;
+        let now = self.now();
+        Ok(Status {
+            service: ServiceReport {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                pid: std::process::id(),
+                uptime_seconds: self.started.elapsed().as_secs(),
+                root: self.paths.root().to_owned(),
+                listen: self.engine.addresses().to_vec(),
+            },
+            driver: self.driver.clone(),
+            policy: self.policy.lock().await.report().clone(),
+            oakley: OakleyReport { enabled: self.oakley.is_enabled(), path: self.paths.oakley() },
+            ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
+            quick_modes: snapshot.quick_modes.iter().map(Into::into).collect(),
+            ipsec_sas: self.pairs(&snapshot.ipsec_sas).await?,
+            counters: snapshot.counters.into(),
+        })
+    }
+
+    /// The pairs with their traffic.
+    async fn pairs(&self, sas: &[IpsecSaInfo]) -> Result<Vec<IpsecSaReport>, Refusal> {
+        let mut reports = Vec::with_capacity(sas.len());
+        for sa in sas {
+            let usage = self.engine.usage(sa.id).await?.map_err(|error| error.to_string());
+            reports.push(IpsecSaReport::new(sa, self.now(), usage));
+        }
+        Ok(reports)
+    }
+
+    /// True if the engine's end is what a client wanted.
+    pub(crate) fn is_stopped_by_request(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    async fn stop(&self) -> Reply {
+        self.stopping.store(true, Ordering::Relaxed);
+        if self.engine.shutdown().await {
+            Reply::done("stopped")
+        } else {
+            let warnings =
+                vec!["not everything could be deleted in time; the next start removes what is left".to_owned()];
+            Reply::Done { message: "stopped".to_owned(), warnings }
+        }
+    }
+
+    async fn reload(&self) -> Result<Reply, Refusal> {
+        let mut policy = self.policy.lock().await;
+        let db = policy
+            .load()
+            .map_err(|error| Refusal::Other(format!("{error}\nnot reloaded: the policy before stays in force")))?;
+        // Under the lock, so that a later version does not reach the engine before an earlier one.
+        self.engine.set_policy(db).await?;
+        let report = policy.report();
+        let name = report.name.clone().unwrap_or_else(|| "no policy assigned".to_owned());
+        let message = format!("version {} of {} is in force: {name}", report.version, report.path.display());
+        tracing::info!(target: "policyagent::service", "reloaded: {message}");
+        for warning in &report.warnings {
+            tracing::warn!(target: "policyagent::service", "{warning}");
+        }
+        Ok(Reply::Done { message, warnings: report.warnings.clone() })
+    }
+
+    /// As [`Self::reload`], for who is not a client: what happened is in the journal.
+    pub(crate) async fn reload_and_log(&self) {
+        if let Err(error) = self.reload().await {
+            tracing::error!(target: "policyagent::service", "{error}");
+        }
+    }
+
+    /// Compiles the policy again if the machine's addresses have changed.
+    pub(crate) async fn follow_addresses(&self) {
+        let mut policy = self.policy.lock().await;
+        if let Some(db) = policy.follow_addresses() {
+            tracing::info!(target: "policyagent::service", "the addresses of this machine have changed: policy version {}", db.version);
+            // An engine that is gone needs no policy.
+            let _ = self.engine.set_policy(db).await;
+        }
+    }
+
+    async fn initiate(
+        &self,
+        rule: String,
+        peer: Option<IpAddr>,
+        patience: Duration,
+    ) -> Result<InitiateReport, Refusal> {
+        self.check_rule(&rule).await?;
+        let deadline = tokio::time::Instant::now() + patience;
+        let begin = self.initiating.lock().await;
+        let mut events = self.engine.subscribe();
+        self.engine.command(Command::InitiateRule { rule: rule.clone(), peer }).await?;
+        let late = || {
+            Refusal::Other(format!("rule {rule:?}: no SAs within {} s; the negotiation goes on", patience.as_secs()))
+        };
+        let started = tokio::time::timeout_at(deadline, started(&mut events)).await;
+        drop(begin);
+        let negotiation = started.map_err(|_| late())?.ok_or(EngineGone)?;
+        let outcome = tokio::time::timeout_at(deadline, outcome(&mut events, negotiation)).await;
+        let (failure, made) = outcome.map_err(|_| late())?.ok_or(EngineGone)?;
+        let status = failure.as_ref().map_or(ikecore::event::Status::Success, Failure::status);
+        let Snapshot { mut ipsec_sas, .. } = self.engine.snapshot().await?;
+        ipsec_sas.retain(|sa| made.contains(&sa.id));
+        Ok(InitiateReport {
+            rule,
+            negotiation: Some(negotiation.to_string()),
+            succeeded: failure.is_none(),
+            failure: failure.map(|failure| failure.to_string()),
+            status: status.into(),
+            ipsec_sas: self.pairs(&ipsec_sas).await?,
+        })
+    }
+
+    async fn check_rule(&self, rule: &str) -> Result<(), Refusal> {
+        let policy = self.policy.lock().await;
+        let negotiable: Vec<&str> = policy
+            .db()
+            .rules
+            .iter()
+            .filter(|rule| rule.quick_mode().is_some())
+            .map(|rule| rule.name.as_str())
+            .collect();
+        if negotiable.contains(&rule) {
+            return Ok(());
+        }
+        let what = if policy.db().rules.iter().any(|other| other.name == rule) {
+            "does not negotiate"
+        } else {
+            "is not in force"
+        };
+        let hint = suggestion(rule, negotiable.iter().copied());
+        let hint = if hint.is_empty() { ",".to_owned() } else { hint };
+        Err(Refusal::Other(format!("rule {rule:?} {what}{hint} allowed: {}", allowed(negotiable))))
+    }
+
+    async fn terminate(&self, target: Target) -> Result<Reply, Refusal> {
+        let snapshot = self.engine.snapshot().await?;
+        let mut commands = Vec::new();
+        match target {
+            Target::Peer(peer) => {
+                let known =
+                    snapshot.ike_sas.iter().map(|sa| sa.remote).chain(snapshot.ipsec_sas.iter().map(|sa| sa.remote));
+                if !known.into_iter().any(|remote| remote.ip() == peer) {
+                    return Err(Refusal::Other(format!("there is no SA with {peer}")));
+                }
+                commands.push(Command::DeletePeer(peer));
+            }
+            Target::IkeSa(id) => commands.push(Command::DeleteIkeSa(ike_sa(&snapshot, id.0)?)),
+            Target::IpsecSa(id) => commands.push(Command::DeleteIpsecSa(ipsec_sa(&snapshot, id.0)?)),
+            Target::All => {
+                // IPsec SAs first: their deletes need the ISAKMP SAs.
+                commands.extend(snapshot.ipsec_sas.iter().map(|sa| Command::DeleteIpsecSa(sa.id)));
+                commands.extend(snapshot.ike_sas.iter().map(|sa| Command::DeleteIkeSa(sa.id)));
+            }
+        }
+        for command in commands {
+            self.engine.command(command).await?;
+        }
+        let after = self.engine.snapshot().await?;
+        let message = format!(
+            "deleted; {} ISAKMP SAs and {} pairs of IPsec SAs are left",
+            after.ike_sas.len(),
+            after.ipsec_sas.len()
+        );
+        Ok(Reply::done(message))
+    }
+
+    async fn rekey(&self, target: Target) -> Result<Reply, Refusal> {
+        let snapshot = self.engine.snapshot().await?;
+        let (command, what) = match target {
+            Target::IkeSa(id) => (Command::RekeyIkeSa(ike_sa(&snapshot, id.0)?), format!("ISAKMP SA {id}")),
+            Target::IpsecSa(id) => (Command::RekeyIpsecSa(ipsec_sa(&snapshot, id.0)?), format!("IPsec SA pair {id}")),
+            Target::Peer(_) | Target::All => {
+                return Err(Refusal::Other("one SA is replaced at a time, allowed: ike_sa, ipsec_sa".to_owned()));
+            }
+        };
+        self.engine.command(command).await?;
+        Ok(Reply::done(format!("{what} is being replaced")))
+    }
+}
+
+fn ike_sa(snapshot: &Snapshot, id: u64) -> Result<IkeSaId, Refusal> {
+    let found = snapshot.ike_sas.iter().map(|sa| sa.id).find(|sa| sa.0 == id);
+    let known = || snapshot.ike_sas.iter().map(|sa| sa.id.to_string()).collect::<Vec<_>>();
+    found.ok_or_else(|| unknown("ISAKMP SA", id, &known()))
+}
+
+fn ipsec_sa(snapshot: &Snapshot, id: u64) -> Result<IpsecSaId, Refusal> {
+    let found = snapshot.ipsec_sas.iter().map(|sa| sa.id).find(|sa| sa.0 == id);
+    let known = || snapshot.ipsec_sas.iter().map(|sa| sa.id.to_string()).collect::<Vec<_>>();
+    found.ok_or_else(|| unknown("IPsec SA pair", id, &known()))
+}
+
+fn unknown(kind: &str, id: u64, known: &[String]) -> Refusal {
+    Refusal::Other(format!("there is no {kind} {id:x}, allowed: {}", allowed(known.iter().map(String::as_str))))
+}
+
+/// The negotiation that the command just given has begun.
+async fn started(events: &mut EventStream) -> Option<NegotiationId> {
+    loop {
+        let event = events.next().await?;
+        if let EventKind::Negotiation(NegotiationEvent::Started { cause: Cause::Command, .. }) = &event.kind
+            && let Some(negotiation) = event.context.negotiation
+        {
+            return Some(negotiation);
+        }
+    }
+}
+
+/// How the negotiation ends: the failure, if it is one, and the SAs that were made.
+async fn outcome(events: &mut EventStream, negotiation: NegotiationId) -> Option<(Option<Failure>, Vec<IpsecSaId>)> {
+    let mut made = Vec::new();
+    loop {
+        let event = events.next().await?;
+        if event.context.negotiation != Some(negotiation) {
+            continue;
+        }
+        match &event.kind {
+            EventKind::IpsecSa(IpsecSaEvent::Established { .. }) => made.extend(event.context.ipsec_sa),
+            EventKind::Negotiation(NegotiationEvent::Succeeded { .. }) => return Some((None, made)),
+            EventKind::Negotiation(NegotiationEvent::Failed { failure, .. }) => {
+                return Some((Some(failure.clone()), made));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The service: opens, serves, ends.
+mod answers;
+pub(crate) mod lock;
+mod policy;
+pub(crate) mod settings;
+
+use ikedaemon::engine::{self, EngineHandle};
+use ikedaemon::sinks::oakley;
+use sd_notify::NotifyState;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Mutex;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::cli::args::RunArgs;
+use crate::control::report::DriverReport;
+use crate::control::server::{ControlSocket, SocketError};
+use crate::document::DocumentError;
+use crate::paths::Paths;
+use answers::Service;
+use lock::{Lock, LockError};
+use policy::InForce;
+use settings::Settings;
+
+/// How often the addresses of this machine are looked at.
+const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
+
+/// How long clients have for their answers when the service ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why the service did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The settings have faults.
+    #[error(transparent)]
+    Settings(#[from] DocumentError),
+    /// The policy has faults.
+    #[error("{0}")]
+    Policy(String),
+    /// A directory or file.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Another service is there.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The control socket.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// No driver.
+    #[error(transparent)]
+    Driver(#[from] ikedaemon::driver::open::OpenError),
+    /// A socket of IKE.
+    #[error(transparent)]
+    Bind(#[from] ikedaemon::listener::BindError),
+    /// Something of the system.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It should not.
+    #[error("the engine ended by itself")]
+    EngineEnded,
+}
+
+/// Runs the service until it is told to end.
+pub(crate) fn run(paths: Paths, arguments: &RunArgs) -> Result<(), RunError> {
+    let settings = Settings::read(&paths.settings())?.with_arguments(arguments);
+    make_directory(&paths.run(), 0o755)?;
+    make_directory(&paths.log(), 0o750)?;
+    let lock = Lock::take(&paths.lock(), paths.root())?;
+    let mut policy = match &settings.policy {
+        Some(path) => InForce::new(path.clone(), true),
+        None => InForce::new(paths.policy(), false),
+    };
+    policy.load().map_err(RunError::Policy)?;
+    // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.
+    ikedaemon::sys::drop_capabilities().map_err(|error| RunError::System { what: "give up privileges", error })?;
+    let system = |what| move |error| RunError::System { what, error };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(system("start the runtime"))?;
+    let result = runtime.block_on(serve(paths, settings, policy));
+    // Nothing that is left may hold the end up.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    drop(lock);
+    result
+}
+
+fn make_directory(path: &Path, mode: u32) -> Result<(), RunError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(mode).create(path);
+    made.map_err(|error| RunError::File { path: path.to_owned(), error })
+}
+
+async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), RunError> {
+    let system = |what| move |error| RunError::System { what, error };
+    let trace = oakley::Config { enabled: settings.oakley, ..oakley::Config::new(paths.log()) };
+    let oakley = oakley::start(&trace).map_err(system("start Oakley.log"))?;
+    log_to_stderr(&oakley);
+    // Before anything is opened that a signal should close again.
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for SIGINT"))?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(system("wait for SIGHUP"))?;
+
+    let opened = ikedaemon::driver::open::open(settings.driver)?;
+    let capabilities = opened.driver.capabilities();
+    tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
+    let started = Instant::now();
+    let config = engine::Config { endpoint: settings.endpoint.clone(), listen: settings.sockets() };
+    let engine = engine::start(config, opened.driver)?;
+    engine.attach(&oakley);
+    let driver = DriverReport {
+        name: capabilities.name.to_owned(),
+        why: opened.why,
+        description: capabilities.description,
+        ah: capabilities.ah,
+        transport: capabilities.transport,
+        udp_encapsulation: capabilities.udp_encapsulation,
+    };
+    let result = async {
+        let socket = ControlSocket::open(&paths.socket())?;
+        let report = policy.report();
+        let name = report.name.as_deref().unwrap_or("no policy assigned");
+        tracing::info!(target: "policyagent::service", "policy {}: {name}, {} rules", report.path.display(), report.rules.len());
+        for warning in &report.warnings {
+            tracing::warn!(target: "policyagent::service", "{warning}");
+        }
+        engine.set_policy(Arc::clone(policy.db())).await.map_err(|_| RunError::EngineEnded)?;
+        let service = Arc::new(Service {
+            engine: engine.clone(),
+            started,
+            oakley: oakley.clone(),
+            paths,
+            driver,
+            policy: Mutex::new(policy),
+            stopping: AtomicBool::new(false),
+            initiating: Mutex::new(()),
+        });
+        notify(&[NotifyState::Ready]);
+        let by_request = tokio::select! {
+            () = socket.serve(Arc::clone(&service)) => false,
+            () = hang_ups(&mut hangup, &service) => false,
+            () = addresses(&service) => false,
+            () = watchdog(&engine) => false,
+            _ = terminate.recv() => true,
+            _ = interrupt.recv() => true,
+            // `policyagent stop` ends it, and then waits for nothing but its answer.
+            () = engine.ended() => service.is_stopped_by_request(),
+        };
+        notify(&[NotifyState::Stopping]);
+        engine.shutdown().await;
+        socket.farewell(FAREWELL).await;
+        if by_request { Ok(()) } else { Err(RunError::EngineEnded) }
+    }
+    .await;
+    if result.is_err() {
+        engine.shutdown().await;
+    }
+    oakley.flush(FAREWELL);
+    result
+}
+
+async fn hang_ups(hangup: &mut tokio::signal::unix::Signal, service: &Service) {
+    while hangup.recv().await.is_some() {
+        service.reload_and_log().await;
+    }
+}
+
+async fn addresses(service: &Service) {
+    let mut every = tokio::time::interval(ADDRESSES_EVERY);
+    loop {
+        every.tick().await;
+        service.follow_addresses().await;
+    }
+}
+
+/// Tells the service manager that the engine is alive, if it wants to know.
+async fn watchdog(engine: &EngineHandle) {
+    let Some(period) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
+    let mut every = tokio::time::interval(period / 2);
+    loop {
+        every.tick().await;
+        if engine.counters().await.is_ok() {
+            notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(target: "policyagent::service", "cannot tell the service manager: {error}");
+    }
+}
+
+/// The journal: what is worth an administrator's attention, on standard error.
+fn log_to_stderr(oakley: &oakley::OakleyHandle) {
+    let wanted = tracing_subscriber::filter::filter_fn(|metadata| {
+        metadata.target() != oakley::TARGET && *metadata.level() <= tracing::Level::INFO
+    })
+    .with_max_level_hint(tracing::level_filters::LevelFilter::INFO);
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
+    // The journal stamps the lines itself.
+    let layer = match std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal() {
+        true => layer.without_time().boxed(),
+        false => layer.boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(oakley.layer()).with(layer.with_filter(wanted));
+    // One process, one service: nobody has set another.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

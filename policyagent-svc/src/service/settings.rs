@@ -1,0 +1,186 @@
+//! The settings file of the service.
+use ikecore::endpoint;
+use ikedaemon::driver::select::DriverChoice;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::args::{Listen, RunArgs, Switch};
+use crate::document::{Document, DocumentError, Table, Value};
+
+/// What the service is to do. Policy is not among it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// What installs SAs.
+    pub(crate) driver: DriverChoice,
+    /// Where to listen; nothing is everywhere.
+    pub(crate) listen: Vec<Listen>,
+    /// The policy file, if not the usual one.
+    pub(crate) policy: Option<PathBuf>,
+    /// Oakley.log is written.
+    pub(crate) oakley: bool,
+    /// Of the endpoint.
+    pub(crate) endpoint: endpoint::Config,
+}
+
+impl Settings {
+    /// Reads the settings file; one that is not there leaves everything as it is by default.
+    pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
+        match Document::read(path) {
+            Ok(document) => document.parse("the file", |table| Some(settings(&table))).map(|(settings, _)| settings),
+            Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the command line says goes before what the file says.
+    pub(crate) fn with_arguments(mut self, arguments: &RunArgs) -> Self {
+        if let Some(driver) = arguments.driver.as_deref().and_then(|name| name.parse().ok()) {
+            self.driver = driver;
+        }
+        if !arguments.listen.is_empty() {
+            self.listen.clone_from(&arguments.listen);
+        }
+        if arguments.policy.is_some() {
+            self.policy.clone_from(&arguments.policy);
+        }
+        if let Some(switch) = arguments.oakley_log {
+            self.oakley = switch == Switch::On;
+        }
+        self
+    }
+
+    /// The sockets to open; none is every address with the ports of IKE and NAT traversal.
+    pub(crate) fn sockets(&self) -> Vec<SocketAddr> {
+        let port = self.endpoint.nat_t_port;
+        let mut sockets: Vec<SocketAddr> = self.listen.iter().flat_map(|listen| listen.sockets(port)).collect();
+        sockets.dedup();
+        sockets
+    }
+}
+
+/// Takes what is right and faults the rest: with a fault the result is not used.
+fn settings(table: &Table<'_>) -> Settings {
+    let mut settings = Settings::default();
+    if let Some(choice) = table.get("driver").and_then(|v| v.one_of(&DriverChoice::ALL.map(|c| (c.name(), c)))) {
+        settings.driver = choice;
+    }
+    if let Some(values) = table.get("listen").and_then(|value| value.list("address")) {
+        let allowed = "an address, an address with its port (10.0.0.1:500, [2001:db8::1]:500)";
+        settings.listen = values.iter().filter_map(|value| value.parsed(|text| text.parse().ok(), allowed)).collect();
+    }
+    settings.policy = table.get("policy").and_then(|value| value.path());
+    if let Some(oakley) = table.get("oakley").and_then(|value| value.table()) {
+        // The name that it has in the registry of Windows.
+        if let Some(on) = oakley.get("EnableLogging").and_then(|value| flag(&value)) {
+            settings.oakley = on;
+        }
+        oakley.finish();
+    }
+    if let Some(ike) = table.get("ike").and_then(|value| value.table()) {
+        endpoint(&ike, &mut settings.endpoint);
+        ike.finish();
+    }
+    table.finish();
+    settings
+}
+
+fn endpoint(table: &Table<'_>, config: &mut endpoint::Config) {
+    let integer = |key, range| table.get(key).and_then(|value| value.integer(range));
+    if let Some(milliseconds) = integer("retransmit_first_milliseconds", 50..=60_000) {
+        config.retransmit_first = Duration::from_millis(milliseconds.into());
+    }
+    if let Some(count) = integer("transmissions", 1..=20) {
+        config.transmissions = count;
+    }
+    if let Some(port) = integer("nat_t_port", 1..=65_535).and_then(|port| u16::try_from(port).ok()) {
+        config.nat_t_port = port;
+    }
+    if let Some(count) = integer("half_open_per_peer", 1..=100_000) {
+        config.half_open_per_peer = count as usize;
+    }
+    if let Some(count) = integer("half_open_total", 1..=1_000_000) {
+        config.half_open_total = count as usize;
+    }
+    if let Some(packets) = integer("replay_window", 0..=4096) {
+        config.replay_window = packets;
+    }
+    if let Some(on) = table.get("initial_contact").and_then(|value| flag(&value)) {
+        config.initial_contact = on;
+    }
+    if let Some(on) = table.get("nat_traversal").and_then(|value| flag(&value)) {
+        config.nat_traversal = on;
+    }
+}
+
+/// `true`, `false`, or as in the registry 1 and 0.
+fn flag(value: &Value<'_>) -> Option<bool> {
+    if value.is_integer() { value.integer(0..=1).map(|one| one == 1) } else { value.boolean() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, DocumentError> {
+        Document::of("/e/policyagent.toml", text).parse("the file", |table| Some(settings(&table))).map(|(s, _)| s)
+    }
+
+    #[test]
+    fn every_key_has_its_effect() {
+        let settings = parse(
+            "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\n\
+             [oakley]\nEnableLogging = 1\n\
+             [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
+             half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n",
+        )
+        .unwrap();
+        assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
+        assert_eq!(settings.policy.as_deref(), Some(Path::new("/e/p.toml")));
+        let sockets: Vec<String> = settings.sockets().iter().map(ToString::to_string).collect();
+        assert_eq!(sockets, ["10.0.0.1:500", "10.0.0.1:4501", "[::1]:5000"]);
+        let ike = &settings.endpoint;
+        assert_eq!((ike.retransmit_first, ike.transmissions), (Duration::from_millis(250), 3));
+        assert_eq!((ike.half_open_per_peer, ike.half_open_total, ike.replay_window), (1, 2, 128));
+        assert!(!ike.initial_contact && !ike.nat_traversal);
+    }
+
+    #[test]
+    fn faults_name_place_value_and_what_is_allowed() {
+        let text = "driver = \"xfrn\"\nlistten = 1\n[ike]\ntransmissions = 0\n[oakley]\nEnableLogging = 2\n";
+        let error = parse(text).unwrap_err().to_string();
+        assert_eq!(
+            error.lines().collect::<Vec<_>>(),
+            [
+                "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
+                 pfkey, userspace, memory",
+                "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
+                 listen, policy, oakley, ike",
+                "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
+                "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_file() {
+        let file = parse("driver = \"memory\"\nlisten = [\"10.0.0.1\"]\noakley = { EnableLogging = true }").unwrap();
+        let arguments = RunArgs {
+            driver: Some("userspace".into()),
+            listen: vec!["127.0.0.1:5001".parse().unwrap()],
+            policy: Some("x".into()),
+            oakley_log: Some(Switch::Off),
+        };
+        let settings = file.with_arguments(&arguments);
+        assert_eq!((settings.driver, settings.oakley), (DriverChoice::Userspace, false));
+        assert_eq!(settings.sockets().len(), 1);
+        assert_eq!(settings.policy.as_deref(), Some(Path::new("x")));
+    }
+
+    #[test]
+    fn no_file_is_the_default() {
+        let settings = Settings::read(Path::new("/nonexistent/policyagent.toml")).unwrap();
+        assert!(!settings.oakley && settings.sockets().is_empty() && settings.policy.is_none());
+    }
+}

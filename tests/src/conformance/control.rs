@@ -1,0 +1,107 @@
+//! Operations and their answers; no packet is needed.
+use std::collections::BTreeSet;
+
+use ikecore::ids::Spi;
+use ikecore::proposal::suite::Mode;
+use ikecore::sa::driver::{SaOp, TrafficAction, TrafficPolicy};
+
+use super::bench::{Bench, Shape};
+use super::{Case, Host, Needs};
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("spis_are_distinct_and_can_be_given_back", Needs::Answers, spis),
+    Case::new("policies_are_set_and_replaced", Needs::Answers, policies),
+    Case::new("what_is_not_there_can_be_deleted_but_not_queried", Needs::Answers, absent),
+    Case::new("a_fresh_pair_has_no_traffic_until_it_is_deleted", Needs::Sas, life),
+    Case::new("an_installation_is_all_or_nothing", Needs::Sas, all_or_nothing),
+    Case::new("a_pair_outlives_its_successor_and_its_predecessor", Needs::Sas, overlap),
+];
+
+fn spis(bench: &mut Bench<'_>) {
+    for mode in [Mode::Transport, Mode::Tunnel] {
+        for ipv6 in [false, true] {
+            let shape = Shape { ipv6, ..Shape::new(mode) };
+            let spis: BTreeSet<Spi> = (0..20).map(|_| bench.alloc_spi(Host::A, &shape)).collect();
+            assert_eq!(spis.len(), 20, "{spis:?}");
+            // RFC 4303 §2.1: 0 to 255 are reserved.
+            assert!(spis.first().is_some_and(|spi| spi.0 > 255), "{spis:?}");
+            for spi in spis {
+                bench.must(Host::A, SaOp::ReleaseSpi(shape.name(Host::A, spi)));
+            }
+        }
+    }
+}
+
+fn policies(bench: &mut Bench<'_>) {
+    let (transport, tunnel) = (Shape::new(Mode::Transport), Shape { ipv6_inside: true, ..Shape::new(Mode::Tunnel) });
+    let (one, other) = (transport.policy(Host::A), tunnel.policy(Host::A));
+    let block = TrafficPolicy { action: TrafficAction::Block, priority: 9, ..one };
+    for list in [vec![one], vec![one, other], vec![block, other], vec![block, one, one], vec![], vec![other]] {
+        bench.must(Host::A, SaOp::SetPolicies(list));
+    }
+}
+
+fn absent(bench: &mut Bench<'_>) {
+    let shape = Shape::new(Mode::Transport);
+    let id = bench.id();
+    let names = [Host::A, Host::B].map(|host| shape.name(host, Spi(0x1234_5678)));
+    bench.must(Host::A, SaOp::Delete { id, inbound: names[0], outbound: names[1] });
+    bench.must(Host::A, SaOp::ReleaseSpi(names[0]));
+    let error = bench.try_usage(Host::A, id).expect_err("no such pair");
+    assert_eq!(error.driver, bench.capabilities().name);
+    assert!(error.operation.contains(&id.to_string()), "{error}");
+    let (local, remote) = ((shape.outer(Host::A), 4500).into(), (shape.outer(Host::B), 4500).into());
+    assert!(bench.done(Host::A, SaOp::Update { id, local, remote }).is_err());
+}
+
+fn life(bench: &mut Bench<'_>) {
+    for mode in [Mode::Transport, Mode::Tunnel] {
+        let shape = Shape::new(mode);
+        let pair = bench.establish(&shape);
+        for host in Host::BOTH {
+            let usage = bench.usage(host, pair.id);
+            assert_eq!(usage, ikecore::sa::driver::Usage::default(), "{host:?}");
+            bench.delete(host, &shape, pair);
+            assert!(bench.try_usage(host, pair.id).is_err());
+            // Once more: what is no longer there is no error.
+            bench.delete(host, &shape, pair);
+        }
+    }
+}
+
+fn all_or_nothing(bench: &mut Bench<'_>) {
+    let shape = Shape::new(Mode::Transport);
+    let first = bench.establish(&shape);
+    let id = bench.id();
+    let own = bench.alloc_spi(Host::A, &shape);
+    // The outbound SA is there already.
+    let error = bench
+        .done(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, own, first.spis[1]))))
+        .expect_err("two SAs with one name");
+    assert!(error.operation.contains(&shape.name(Host::B, first.spis[1]).to_string()), "{error}");
+    assert!(bench.try_usage(Host::A, id).is_err());
+    bench.usage(Host::A, first.id);
+    // Of the failed attempt nothing stands in the way of another with the same handle.
+    let peers = bench.alloc_spi(Host::B, &shape);
+    bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, own, peers))));
+    bench.usage(Host::A, id);
+    let again = bench.done(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, own, peers))));
+    assert!(again.is_err(), "one handle for two pairs");
+    bench.usage(Host::A, id);
+}
+
+fn overlap(bench: &mut Bench<'_>) {
+    let shape = Shape::new(Mode::Tunnel);
+    bench.must(Host::A, SaOp::SetPolicies(vec![shape.policy(Host::A)]));
+    let pairs = [bench.establish(&shape), bench.establish(&shape), bench.establish(&shape)];
+    for gone in [1, 0, 2] {
+        for pair in pairs {
+            bench.usage(Host::A, pair.id);
+        }
+        bench.delete(Host::A, &shape, pairs[gone]);
+        assert!(bench.try_usage(Host::A, pairs[gone].id).is_err());
+        // Its place is taken, so that all three are there again.
+        let own = bench.alloc_spi(Host::A, &shape);
+        bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, pairs[gone].id, own, pairs[gone].spis[1]))));
+    }
+}

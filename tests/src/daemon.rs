@@ -1,0 +1,168 @@
+//! The daemon under test: `policyagent` in a namespace, with a root directory of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+
+use crate::netns::Namespace;
+use crate::process::{Process, wait_until};
+use crate::scratch::Scratch;
+
+/// How long it may take until the daemon serves.
+const START: Duration = Duration::from_secs(20);
+
+/// The driver that installs the daemon's SAs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driver {
+    /// The kernel's ESP by netlink.
+    Xfrm,
+    /// The kernel's ESP by PF_KEY.
+    PfKey,
+    /// The daemon's own ESP over a TUN device.
+    Userspace,
+}
+
+impl Driver {
+    /// As the command line spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Xfrm => "xfrm",
+            Self::PfKey => "pfkey",
+            Self::Userspace => "userspace",
+        }
+    }
+}
+
+/// A running `policyagent`.
+#[derive(Debug)]
+pub struct Daemon<'a> {
+    namespace: &'a Namespace,
+    process: Process,
+    root: Scratch,
+}
+
+/// The program: `POLICYAGENT_BIN`, or the one that cargo built beside this test.
+pub fn program() -> PathBuf {
+    if let Some(path) = std::env::var_os("POLICYAGENT_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a program knows its own path");
+    // target/debug/deps/NAME-HASH -> target/debug/policyagent
+    let path = test.parent().and_then(Path::parent).unwrap_or_else(|| Path::new(".")).join("policyagent");
+    assert!(path.exists(), "{} is not built: cargo build -p policyagent-svc", path.display());
+    path
+}
+
+impl<'a> Daemon<'a> {
+    /// Starts the daemon in `namespace` with `policy`, the text of a policy file, and waits until it serves.
+    #[track_caller]
+    pub fn start(namespace: &'a Namespace, driver: Driver, policy: &str) -> Self {
+        let root = Scratch::new("root");
+        let file = root.write("policy.toml", policy).display().to_string();
+        let directory = root.path().display().to_string();
+        let arguments = ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", "on"];
+        let program = program().display().to_string();
+        let process = Process::start(namespace, &root, "policyagent", &program, &arguments);
+        let mut daemon = Self { namespace, process, root };
+        // The socket first: asking by a process each time would be dear.
+        let socket = daemon.root.join("run/policyagent/control.sock");
+        daemon.process.wait_until("the control socket", START, || socket.exists());
+        let status = daemon.command(&["status"]);
+        assert!(status.status.success(), "status: {status:?}; the daemon:\n{}", daemon.output());
+        daemon
+    }
+
+    /// Runs `policyagent` with `arguments` for this daemon.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let directory = self.root.path().display().to_string();
+        let mut all = vec!["--root", &directory];
+        all.extend(arguments);
+        self.namespace.output(&program().display().to_string(), &all)
+    }
+
+    /// Runs `policyagent` with `arguments`, which must succeed, and returns its output.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "policyagent {arguments:?}: {}\n{text}{}\nthe daemon:\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr),
+            self.output()
+        );
+        text
+    }
+
+    /// The status as JSON.
+    #[track_caller]
+    pub fn status(&self) -> serde_json::Value {
+        let text = self.run(&["status", "--format", "json"]);
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("status is no JSON: {e}: {text}"))
+    }
+
+    /// How many ISAKMP SAs it has.
+    #[track_caller]
+    pub fn isakmp_sas(&self) -> usize {
+        self.listed("ike_sas")
+    }
+
+    /// How many pairs of IPsec SAs it has.
+    #[track_caller]
+    pub fn ipsec_sas(&self) -> usize {
+        self.listed("ipsec_sas")
+    }
+
+    #[track_caller]
+    fn listed(&self, name: &str) -> usize {
+        let status = self.status();
+        status[name].as_array().unwrap_or_else(|| panic!("the status has no list {name}: {status}")).len()
+    }
+
+    /// The trace: what Oakley.log holds so far.
+    pub fn oakley(&self) -> String {
+        std::fs::read_to_string(self.root.join("var/log/policyagent/Oakley.log")).unwrap_or_default()
+    }
+
+    /// Waits until the trace satisfies `condition`; panics with it when it does not within `patience`.
+    #[track_caller]
+    pub fn wait_oakley(&self, what: &str, patience: Duration, condition: impl Fn(&str) -> bool) {
+        let held = wait_until(patience, || condition(&self.oakley()));
+        assert!(held, "Oakley.log: {what}: not within {patience:?}:\n{}", self.oakley());
+    }
+
+    /// What the daemon itself has written to its standard output and error.
+    pub fn output(&self) -> String {
+        self.process.log()
+    }
+
+    /// The daemon's process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// A path below its root directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Ends it in the regular way; panics when that fails.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        let status = self.process.stop();
+        assert!(status.is_some_and(|status| status.success()), "the daemon ended badly: {status:?}\n{}", self.output());
+    }
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "--- Oakley.log in {} ---\n{}\n---",
+                self.namespace.name(),
+                crate::process::tail(&self.oakley(), 120)
+            );
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Policy files for the daemon under test: the one place that knows how they are written.
+
+use crate::charon::Mode;
+use crate::netns::Addresses;
+
+/// The policy of one host towards the other: one rule that negotiates.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// This host.
+    pub own: Addresses,
+    /// The peer.
+    pub other: Addresses,
+    /// Mode of the IPsec SAs.
+    pub mode: Mode,
+    /// The net on this side; transport mode has the wire's addresses instead.
+    pub local: String,
+    /// The net on the peer's side.
+    pub remote: String,
+    /// Pre-shared key.
+    pub psk: String,
+    /// Main-mode offers in order, as strongSwan writes them: `aes256-sha256-modp2048`.
+    pub main_mode: Vec<String>,
+    /// Quick-mode offers in order, the same way; with a group there is PFS.
+    pub quick_mode: Vec<String>,
+    /// Lifetime of ISAKMP SAs, seconds.
+    pub main_mode_seconds: u32,
+    /// Lifetime of IPsec SAs, seconds.
+    pub quick_mode_seconds: u32,
+}
+
+impl Policy {
+    /// A policy of the host with the addresses `own` towards `other` that suits
+    /// [`Connection::between`](crate::charon::Connection::between) at the other end.
+    pub fn between(own: Addresses, other: Addresses) -> Self {
+        Self {
+            own,
+            other,
+            mode: Mode::Tunnel,
+            local: own.net.to_owned(),
+            remote: other.net.to_owned(),
+            psk: "correct horse battery".to_owned(),
+            main_mode: vec!["aes256-sha256-modp2048".to_owned()],
+            quick_mode: vec!["aes256-sha256-modp2048".to_owned()],
+            main_mode_seconds: 14_400,
+            quick_mode_seconds: 3_600,
+        }
+    }
+
+    /// The same in transport mode between the two hosts.
+    #[must_use]
+    pub fn transport(mut self) -> Self {
+        self.mode = Mode::Transport;
+        self.local = self.own.wire.to_owned();
+        self.remote = self.other.wire.to_owned();
+        self
+    }
+
+    /// The same with these offers of main mode and quick mode.
+    #[must_use]
+    pub fn proposals(mut self, main_mode: &str, quick_mode: &str) -> Self {
+        self.main_mode = vec![main_mode.to_owned()];
+        self.quick_mode = vec![quick_mode.to_owned()];
+        self
+    }
+
+    /// The same with this pre-shared key.
+    #[must_use]
+    pub fn psk(mut self, psk: &str) -> Self {
+        psk.clone_into(&mut self.psk);
+        self
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> String {
+        let tunnel = match self.mode {
+            Mode::Tunnel => {
+                format!("tunnel = {{ local = \"{}\", remote = \"{}\" }}\n", self.own.wire, self.other.wire)
+            }
+            Mode::Transport => String::new(),
+        };
+        let pfs = self.quick_mode.iter().find_map(|offer| group(offer));
+        let quick_mode: Vec<String> = self
+            .quick_mode
+            .iter()
+            .map(|offer| {
+                let without_group = group(offer).map_or(offer.as_str(), |group| {
+                    offer.strip_suffix(group).and_then(|rest| rest.strip_suffix('-')).unwrap_or(offer)
+                });
+                format!("{{ esp = \"{without_group}\", lifetime = {} }}", self.quick_mode_seconds)
+            })
+            .collect();
+        let main_mode: Vec<String> = self.main_mode.iter().map(|offer| format!("\"{offer}\"")).collect();
+        format!(
+            r#"[[policy]]
+name = "test"
+assigned = true
+
+[policy.main_mode]
+offers = [{main_mode}]
+lifetime = {main_mode_seconds}
+
+[[policy.rule]]
+name = "to the peer"
+filter_list = "traffic"
+filter_action = "protect"
+authentication = [{{ preshared_key = "{psk}" }}]
+{tunnel}
+[[filter_list]]
+name = "traffic"
+filters = [{{ source = "{local}", destination = "{remote}" }}]
+
+[[filter_action]]
+name = "protect"
+action = "negotiate"
+offers = [{quick_mode}]
+pfs = {pfs}
+"#,
+            main_mode = main_mode.join(", "),
+            main_mode_seconds = self.main_mode_seconds,
+            quick_mode = quick_mode.join(", "),
+            local = self.local,
+            remote = self.remote,
+            psk = self.psk,
+            pfs = pfs.map_or_else(|| "false".to_owned(), |group| format!("\"{group}\"")),
+        )
+    }
+}
+
+/// The group of `cipher[-hash][-group]`.
+fn group(offer: &str) -> Option<&str> {
+    offer.rsplit('-').next().filter(|last| last.starts_with("modp") || last.starts_with("ecp"))
+}

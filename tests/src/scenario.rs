@@ -1,0 +1,314 @@
+//! What is tried with every driver, suite, mode and role: the daemon on host `a` against charon on host `b`.
+
+use std::time::Duration;
+
+use crate::capture::{Capture, Kind};
+use crate::charon::{Charon, ChildSa, Connection, Kernel, Mode};
+use crate::daemon::{Daemon, Driver};
+use crate::netns::{A, B, World};
+use crate::policy_text::Policy;
+
+/// How long a negotiation, a rekey or a delete may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Which end the daemon under test is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Its traffic starts the negotiation.
+    Initiator,
+    /// charon starts it.
+    Responder,
+}
+
+impl Role {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Initiator, Self::Responder];
+
+    /// For the names of tests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Initiator => "initiator",
+            Self::Responder => "responder",
+        }
+    }
+}
+
+/// Algorithms of both phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suite {
+    /// For the names of tests, and for both ends' configuration of main mode.
+    pub main_mode: &'static str,
+    /// For both ends' configuration of quick mode.
+    pub quick_mode: &'static str,
+    /// What charon must say it negotiated in main mode.
+    pub main_mode_listed: &'static str,
+    /// What charon must say it negotiated in quick mode.
+    pub quick_mode_listed: &'static str,
+}
+
+/// The suites for kernels with ESP.
+pub const SUITES: [Suite; 4] = [
+    Suite {
+        main_mode: "aes128-sha1-modp1024",
+        quick_mode: "aes128-sha1-modp1024",
+        main_mode_listed: "AES_CBC 128 PRF_HMAC_SHA1 MODP_1024",
+        quick_mode_listed: "AES_CBC 128 HMAC_SHA1_96 MODP_1024",
+    },
+    Suite {
+        main_mode: "aes256-sha256-modp2048",
+        quick_mode: "aes256-sha256-modp2048",
+        main_mode_listed: "AES_CBC 256 PRF_HMAC_SHA2_256 MODP_2048",
+        quick_mode_listed: "AES_CBC 256 HMAC_SHA2_256_128 MODP_2048",
+    },
+    Suite {
+        main_mode: "3des-sha1-modp1024",
+        quick_mode: "3des-sha1-modp1024",
+        main_mode_listed: "3DES_CBC PRF_HMAC_SHA1 MODP_1024",
+        quick_mode_listed: "3DES_CBC HMAC_SHA1_96 MODP_1024",
+    },
+    Suite {
+        main_mode: "aes256-sha512-ecp384",
+        quick_mode: "aes256-sha512-ecp384",
+        main_mode_listed: "AES_CBC 256 PRF_HMAC_SHA2_512 ECP_384",
+        quick_mode_listed: "AES_CBC 256 HMAC_SHA2_512_256 ECP_384",
+    },
+];
+
+impl Suite {
+    /// The same main mode with a quick mode whose ESP the daemon's own ESP has.
+    #[must_use]
+    pub fn for_userspace(self) -> Self {
+        match self.main_mode {
+            "3des-sha1-modp1024" => Self {
+                quick_mode: "aes128-sha1-modp1024",
+                quick_mode_listed: "AES_CBC 128 HMAC_SHA1_96 MODP_1024",
+                ..self
+            },
+            "aes256-sha512-ecp384" => Self {
+                quick_mode: "aes256-sha256-ecp384",
+                quick_mode_listed: "AES_CBC 256 HMAC_SHA2_256_128 ECP_384",
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+/// Both ends, ready to negotiate.
+pub struct Setting<'a> {
+    /// The hosts.
+    pub world: &'a World,
+    /// The daemon under test, on host `a`.
+    pub daemon: Daemon<'a>,
+    /// The peer, on host `b`.
+    pub charon: Charon,
+    /// Of the wire between them.
+    pub capture: Capture,
+    /// The mode both are configured for.
+    pub mode: Mode,
+    /// The packets in which ESP travels.
+    pub esp: Kind,
+}
+
+impl<'a> Setting<'a> {
+    /// Starts both. Where the daemon has to use its own ESP so does charon, which then wants UDP encapsulation.
+    pub fn start(world: &'a World, driver: Driver, policy: &Policy, connection: &Connection) -> Self {
+        let capture = Capture::start(world);
+        let mut connection = connection.clone();
+        let kernel = if driver == Driver::Userspace {
+            connection.encap = true;
+            Kernel::Libipsec
+        } else {
+            Kernel::Netlink
+        };
+        let charon = Charon::start(&world.b, kernel, &connection);
+        let daemon = Daemon::start(&world.a, driver, &policy.text());
+        let esp = if connection.encap { Kind::EspInUdp } else { Kind::Esp };
+        Self { world, daemon, charon, capture, mode: policy.mode, esp }
+    }
+
+    /// Starts both with configurations that suit each other.
+    pub fn matching(world: &'a World, driver: Driver, suite: Suite, mode: Mode) -> Self {
+        let policy = Policy::between(A, B).proposals(suite.main_mode, suite.quick_mode);
+        let connection = Connection::between(B, A).proposals(suite.main_mode, suite.quick_mode);
+        match mode {
+            Mode::Tunnel => Self::start(world, driver, &policy, &connection),
+            Mode::Transport => Self::start(world, driver, &policy.transport(), &connection.transport()),
+        }
+    }
+
+    /// The two addresses between which traffic is protected, ours first.
+    pub fn ends(&self) -> (&'static str, &'static str) {
+        match self.mode {
+            Mode::Tunnel => (A.inside, B.inside),
+            Mode::Transport => (A.wire, B.wire),
+        }
+    }
+
+    /// Negotiates, and waits until both ends use the SAs.
+    #[track_caller]
+    pub fn negotiate(&self, role: Role) {
+        match role {
+            Role::Initiator => {
+                let (from, to) = self.ends();
+                assert!(
+                    self.world.a.ping_until_answered(from, to, PATIENCE),
+                    "no ping was answered; the daemon:\n{}\nOakley.log:\n{}\ncharon:\n{}",
+                    self.daemon.output(),
+                    self.daemon.oakley(),
+                    self.charon.log()
+                );
+            }
+            Role::Responder => {
+                if let Err(error) = self.charon.initiate() {
+                    panic!("charon: {error}\nOakley.log:\n{}", self.daemon.oakley());
+                }
+            }
+        }
+        self.charon.wait_installed();
+    }
+
+    /// Pings three times: all must be answered, by ESP on the wire and nothing in clear.
+    #[track_caller]
+    pub fn exchange_traffic(&self) {
+        let (from, to) = self.ends();
+        let before = self.capture.count(self.esp);
+        // As responder the daemon installs when it has the third message, which may still be under way.
+        assert!(self.world.a.ping_until_answered(from, to, PATIENCE), "{}", self.daemon.oakley());
+        assert_eq!(self.world.a.ping(from, to, 3), 3, "pings through ESP:\n{}", self.daemon.oakley());
+        assert!(self.capture.wait_count(self.esp, before + 8, PATIENCE), "4 pings and 4 replies in ESP");
+        assert_eq!(self.capture.count(Kind::Echo), 0, "pings in clear");
+    }
+
+    /// charon's one pair of SAs in use that is not `old`; waits for it.
+    #[track_caller]
+    pub fn successor(&self, old: &ChildSa) -> ChildSa {
+        self.charon.wait_sas("a new pair of IPsec SAs", PATIENCE, |_| self.newest(old).is_some());
+        self.newest(old).expect("it was there a moment ago")
+    }
+
+    fn newest(&self, old: &ChildSa) -> Option<ChildSa> {
+        self.charon.installed().into_iter().filter(|child| child.spi_in != old.spi_in).max_by_key(|child| child.id)
+    }
+
+    /// No SA is left at either end.
+    #[track_caller]
+    pub fn wait_nothing_left(&self) {
+        self.charon.wait_sas("no SAs left", PATIENCE, <[_]>::is_empty);
+        let left = || (self.daemon.isakmp_sas(), self.daemon.ipsec_sas());
+        let gone = crate::process::wait_until(PATIENCE, || left() == (0, 0));
+        assert!(gone, "ISAKMP SAs and IPsec SAs left: {:?}\n{}", left(), self.daemon.oakley());
+    }
+}
+
+/// From nothing to SAs, traffic, a rekey of each phase begun by charon, and charon's delete.
+pub fn whole_life(driver: Driver, suite: Suite, mode: Mode, role: Role) {
+    let world = World::new();
+    let setting = Setting::matching(&world, driver, suite, mode);
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    let sas = setting.charon.list_sas();
+    assert_eq!(sas.len(), 1, "{sas:#?}");
+    assert_eq!((sas[0].state.as_str(), sas[0].suite.as_str()), ("ESTABLISHED", suite.main_mode_listed));
+    assert_eq!(sas[0].initiator, role == Role::Responder);
+    let first = setting.charon.installed().remove(0);
+    assert_eq!(first.suite, suite.quick_mode_listed);
+    assert_eq!(first.mode, mode.name().to_uppercase());
+    assert!(first.packets_in >= 4 && first.packets_out >= 4, "{first:?}");
+
+    setting.charon.rekey_child();
+    let second = setting.successor(&first);
+    setting.exchange_traffic();
+
+    setting.charon.rekey_ike();
+    setting.charon.wait_sas("a new IKE SA", PATIENCE, |now| {
+        now.iter().any(|sa| sa.state == "ESTABLISHED" && sa.cookies != sas[0].cookies)
+    });
+    setting.exchange_traffic();
+    assert_ne!(first.spi_in, second.spi_in);
+
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+}
+
+/// The daemon rekeys both phases by itself before their short lives end, without losing traffic, and deletes what it
+/// has when it ends.
+pub fn rekeys_and_deletes(driver: Driver, mode: Mode) {
+    let world = World::new();
+    let policy = Policy { main_mode_seconds: 20, quick_mode_seconds: 10, ..Policy::between(A, B) };
+    let connection = Connection::between(B, A);
+    let mut setting = match mode {
+        Mode::Tunnel => Setting::start(&world, driver, &policy, &connection),
+        Mode::Transport => Setting::start(&world, driver, &policy.transport(), &connection.transport()),
+    };
+    setting.negotiate(Role::Initiator);
+    let first = setting.charon.installed().remove(0);
+    let cookies = setting.charon.list_sas()[0].cookies.clone();
+    let (from, to) = setting.ends();
+    // 22 s at 0.2 s each: longer than both lives.
+    let answered = world.a.ping(from, to, 110);
+    assert!(answered >= 108, "{answered} of 110 pings answered:\n{}", setting.daemon.oakley());
+    let second = setting.successor(&first);
+    assert_ne!(first.spi_out, second.spi_out);
+    let sas = setting.charon.list_sas();
+    assert!(sas.iter().any(|sa| sa.state == "ESTABLISHED" && sa.cookies != cookies), "{sas:#?}");
+    assert_eq!(setting.capture.count(Kind::Echo), 0, "pings in clear");
+
+    setting.daemon.stop();
+    setting.charon.wait_sas("no SAs after the daemon's deletes", PATIENCE, <[_]>::is_empty);
+}
+
+/// How two configurations do not suit each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The pre-shared keys.
+    Key,
+    /// The proposals of main mode.
+    MainMode,
+    /// The proposals of quick mode.
+    QuickMode,
+    /// The traffic selectors.
+    Selectors,
+}
+
+/// Configurations that do not suit each other: both ends end cleanly, and Oakley.log names the cause with both values
+/// where there are two that may be shown.
+pub fn refuses(driver: Driver, mismatch: Mismatch, role: Role) {
+    let world = World::new();
+    let mut policy = Policy::between(A, B);
+    let mut connection = Connection::between(B, A);
+    // What the trace must name: as responder both values, as initiator what was offered and what the peer answered.
+    let named: &[&str] = match (mismatch, role) {
+        (Mismatch::Key, _) => &["pre-shared key"],
+        (Mismatch::MainMode, Role::Responder) => &["no acceptable main mode proposal", "AES-CBC", "allowed: 3DES-CBC"],
+        (Mismatch::QuickMode, Role::Responder) => &["no acceptable quick mode proposal", "allowed: "],
+        (Mismatch::MainMode | Mismatch::QuickMode, Role::Initiator) => &["NO-PROPOSAL-CHOSEN"],
+        (Mismatch::Selectors, Role::Responder) => &["the peer proposes", B.net, "allows", "10.10.3.0/24"],
+        (Mismatch::Selectors, Role::Initiator) => &["INVALID-ID-INFORMATION"],
+    };
+    match mismatch {
+        Mismatch::Key => connection.psk = "incorrect horse battery".to_owned(),
+        Mismatch::MainMode => policy.main_mode = vec!["3des-sha1-modp1024".to_owned()],
+        Mismatch::QuickMode => policy.quick_mode = vec!["aes128-sha1-modp2048".to_owned()],
+        Mismatch::Selectors => policy.remote = "10.10.3.0/24".to_owned(),
+    }
+    if mismatch == Mismatch::Selectors {
+        world.a.ip(&[&format!("route add 10.10.3.0/24 via {}", B.wire)]);
+    }
+    let setting = Setting::start(&world, driver, &policy, &connection);
+    match role {
+        Role::Initiator => {
+            let to = if mismatch == Mismatch::Selectors { "10.10.3.1" } else { B.inside };
+            assert_eq!(world.a.ping(A.inside, to, 2), 0, "a ping was answered");
+        }
+        Role::Responder => {
+            setting.charon.initiate().expect_err("the configurations differ");
+        }
+    }
+    setting.daemon.wait_oakley("the cause", Duration::from_secs(90), |log| named.iter().all(|text| log.contains(text)));
+    assert!(!setting.daemon.oakley().contains(&policy.psk), "the key is in the trace");
+    assert!(setting.charon.installed().is_empty());
+    assert_eq!(setting.daemon.ipsec_sas(), 0);
+    let esp = setting.capture.count(Kind::Esp) + setting.capture.count(Kind::EspInUdp);
+    assert_eq!((esp, setting.capture.count(Kind::Echo)), (0, 0), "neither ESP nor clear traffic");
+}
