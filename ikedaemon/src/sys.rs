@@ -3,7 +3,7 @@
 
 use socket2::Socket;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll};
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
@@ -44,8 +44,6 @@ pub fn local_time(seconds: i64) -> Option<LocalTime> {
         second: small(broken.tm_sec)?,
     })
 }
-// ---- for the userspace driver: TUN devices and per-socket policies ----
-
 nix::ioctl_write_ptr_bad!(
     /// `TUNSETIFF`: makes the open `/dev/net/tun` a device.
     tun_set_interface,
@@ -56,7 +54,6 @@ nix::ioctl_write_ptr_bad!(
 /// Makes `tun`, an open `/dev/net/tun`, a TUN device without packet information headers. `pattern` is a name, or one
 /// with `%d` for which the kernel takes the lowest free number. Returns the device's name.
 pub fn attach_tun(tun: BorrowedFd<'_>, pattern: &str) -> io::Result<String> {
-    use std::os::fd::AsRawFd as _;
     let flags = libc::c_short::try_from(libc::IFF_TUN | libc::IFF_NO_PI).unwrap_or(0);
     let mut request =
         libc::ifreq { ifr_name: [0; libc::IFNAMSIZ], ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags } };
@@ -73,26 +70,21 @@ pub fn attach_tun(tun: BorrowedFd<'_>, pattern: &str) -> io::Result<String> {
 /// Gives a socket an IPsec policy of its own, `info` being a `struct xfrm_userpolicy_info` (`IP_XFRM_POLICY`,
 /// `IPV6_XFRM_POLICY`).
 pub fn set_socket_policy(socket: BorrowedFd<'_>, ipv6: bool, info: &[u8]) -> io::Result<()> {
-    use std::os::fd::AsRawFd as _;
     /// From `linux/in.h` and `linux/in6.h`; the libc crate has only some of them.
     const IP_XFRM_POLICY: libc::c_int = 17;
     const IPV6_XFRM_POLICY: libc::c_int = 35;
     let (level, option) = if ipv6 { (libc::SOL_IPV6, IPV6_XFRM_POLICY) } else { (libc::SOL_IP, IP_XFRM_POLICY) };
-    let length = libc::socklen_t::try_from(info.len()).unwrap_or(0);
-    // SAFETY: pointer and length are those of one live slice, which the kernel only reads; the descriptor is open.
-    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, info.as_ptr().cast(), length) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    set_socket_option(socket, level, option, info)
 }
 
-/// Has the runtime that runs now tell when `fd` can be read.
-pub fn watch(fd: std::os::fd::OwnedFd) -> io::Result<AsyncFd<std::os::fd::OwnedFd>> {
+/// Has the runtime that runs now tell when `fd` can be read, or has an error.
+pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    let interest = tokio::io::Interest::READABLE | tokio::io::Interest::ERROR;
     // SAFETY: an OwnedFd is open until it is dropped, which the AsyncFd does after its registration ended, and always
     // gives the same number.
-    let watched = unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) };
+    let watched = unsafe { AsyncFd::register_with_interest(fd, interest) };
     Ok(watched?)
 }
-
-// ---- end of the userspace driver's ----
 
 /// Sets the socket option `name` of `level` to the octets of `value`.
 pub(crate) fn set_socket_option(
@@ -124,6 +116,59 @@ impl WatchedSocket {
     pub(crate) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<AsyncFdReadyGuard<'_, Socket>>> {
         self.0.poll_read_ready(context)
     }
+}
+
+/// Gives up every capability of this process but CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE, for good: also
+/// what it executes gets no others. To be called before there is a second thread: capabilities belong to threads.
+/// A capability of the three that the process does not have is not gained.
+pub fn drop_capabilities() -> io::Result<()> {
+    /// From `linux/capability.h`; the libc crate does not have them.
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: libc::c_int,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    const VERSION_3: u32 = 0x2008_0522;
+    /// CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW.
+    const KEPT: [u32; 3] = [10, 12, 13];
+    let kept = KEPT.iter().fold(0, |set, capability| set | 1u32 << capability);
+
+    let done = |result: libc::c_long| if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+    let mut header = Header { version: VERSION_3, pid: 0 };
+    // Two sets of 32 bits each.
+    let mut data = [Data::default(); 2];
+    // SAFETY: version 3 reads one header and writes two data structures; both are live and laid out as the kernel's.
+    done(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) })?;
+    // Dropping from the bounding set needs CAP_SETPCAP; who does not have it cannot gain anything by executing either,
+    // as of the flag below.
+    let [low, _] = data;
+    if low.effective & 1 << 8 != 0 {
+        for capability in (0..64).filter(|capability| !KEPT.contains(capability)) {
+            // SAFETY: takes integers only.
+            let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) };
+            if result != 0 {
+                let error = io::Error::last_os_error();
+                // This kernel has no more capabilities.
+                if error.raw_os_error() == Some(libc::EINVAL) {
+                    break;
+                }
+                return Err(error);
+            }
+        }
+    }
+    // SAFETY: takes integers only.
+    done(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into())?;
+    let narrowed = Data { effective: low.permitted & kept, permitted: low.permitted & kept, inheritable: 0 };
+    let data = [narrowed, Data::default()];
+    // SAFETY: version 3 reads one header and two data structures; both are live and laid out as the kernel's.
+    done(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) })
 }
 
 // ---- for the service: privileges ----

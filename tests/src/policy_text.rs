@@ -73,18 +73,38 @@ impl Policy {
     /// The file's text.
     pub fn text(&self) -> String {
         let tunnel = match self.mode {
-            Mode::Tunnel => format!("tunnel = \"{}\"\n", self.other.wire),
+            Mode::Tunnel => {
+                format!("tunnel = {{ local = \"{}\", remote = \"{}\" }}\n", self.own.wire, self.other.wire)
+            }
             Mode::Transport => String::new(),
         };
-        let pfs = self.quick_mode.iter().find_map(|offer| Offer::read(offer).group);
+        let pfs = self.quick_mode.iter().find_map(|offer| group(offer));
+        let quick_mode: Vec<String> = self
+            .quick_mode
+            .iter()
+            .map(|offer| {
+                let without_group = group(offer).map_or(offer.as_str(), |group| {
+                    offer.strip_suffix(group).and_then(|rest| rest.strip_suffix('-')).unwrap_or(offer)
+                });
+                format!("{{ esp = \"{without_group}\", lifetime = {} }}", self.quick_mode_seconds)
+            })
+            .collect();
+        let main_mode: Vec<String> = self.main_mode.iter().map(|offer| format!("\"{offer}\"")).collect();
         format!(
-            r#"[policy]
+            r#"[[policy]]
 name = "test"
+assigned = true
 
-[main_mode]
+[policy.main_mode]
 offers = [{main_mode}]
-lifetime_seconds = {main_mode_seconds}
+lifetime = {main_mode_seconds}
 
+[[policy.rule]]
+name = "to the peer"
+filter_list = "traffic"
+filter_action = "protect"
+authentication = [{{ preshared_key = "{psk}" }}]
+{tunnel}
 [[filter_list]]
 name = "traffic"
 filters = [{{ source = "{local}", destination = "{remote}" }}]
@@ -94,25 +114,10 @@ name = "protect"
 action = "negotiate"
 offers = [{quick_mode}]
 pfs = {pfs}
-
-[[rule]]
-name = "to the peer"
-filter_list = "traffic"
-filter_action = "protect"
-{tunnel}authentication = [{{ preshared_key = "{psk}" }}]
 "#,
-            main_mode = list(&self.main_mode, |offer| {
-                let Offer { cipher, hash, group } = offer;
-                let group = group.expect("main mode has a group");
-                format!("{{ cipher = \"{cipher}\", hash = \"{hash}\", group = \"{group}\" }}")
-            }),
-            quick_mode = list(&self.quick_mode, |offer| {
-                format!(
-                    "{{ esp = {{ cipher = \"{}\", integrity = \"{}\" }}, lifetime_seconds = {} }}",
-                    offer.cipher, offer.hash, self.quick_mode_seconds
-                )
-            }),
+            main_mode = main_mode.join(", "),
             main_mode_seconds = self.main_mode_seconds,
+            quick_mode = quick_mode.join(", "),
             local = self.local,
             remote = self.remote,
             psk = self.psk,
@@ -121,22 +126,7 @@ filter_action = "protect"
     }
 }
 
-/// The parts of `cipher-hash[-group]`.
-struct Offer<'a> {
-    cipher: &'a str,
-    hash: &'a str,
-    group: Option<&'a str>,
-}
-
-impl<'a> Offer<'a> {
-    fn read(offer: &'a str) -> Self {
-        let mut parts = offer.split('-');
-        let cipher = parts.next().unwrap_or_default();
-        let hash = parts.next().unwrap_or_else(|| panic!("{offer}: cipher-hash[-group] is wanted"));
-        Self { cipher, hash, group: parts.next() }
-    }
-}
-
-fn list(offers: &[String], write: impl Fn(Offer<'_>) -> String) -> String {
-    offers.iter().map(|offer| write(Offer::read(offer))).collect::<Vec<_>>().join(", ")
+/// The group of `cipher[-hash][-group]`.
+fn group(offer: &str) -> Option<&str> {
+    offer.rsplit('-').next().filter(|last| last.starts_with("modp") || last.starts_with("ecp"))
 }
