@@ -90,7 +90,7 @@ impl Plane {
     /// Sends what waited; packets that still have no SA wait again.
     pub(in crate::driver::userspace) fn release_held(&mut self, now: Time) {
         for packet in self.hold.take(now) {
-            self.from_host(now, &packet);
+            self.host_packet(now, &packet);
         }
     }
 
