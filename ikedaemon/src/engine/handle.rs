@@ -80,8 +80,8 @@ impl EngineHandle {
         self.ask(Control::Counters).await
     }
 
-    /// Puts another driver in the place of one that was lost, or of a living one, which is dropped. The policy in force
-    /// is given to the endpoint again, so that it reaches the new driver.
+    /// Puts another driver in the place of one that was lost, or of a living one, which is dropped with its SAs. The
+    /// policy in force reaches the new one.
     pub async fn replace_driver(&self, driver: Box<dyn SaDriver>) -> Result<Result<(), BindError>, EngineGone> {
         self.ask(|reply| Control::ReplaceDriver(driver, reply)).await
     }
