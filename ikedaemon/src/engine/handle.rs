@@ -1,5 +1,6 @@
 //! What the rest of the process holds of the engine.
 use super::Counters;
+use crate::clock::Clock;
 use crate::driver::SaDriver;
 use crate::listener::BindError;
 use ikecore::endpoint::{Command, Snapshot};
@@ -7,6 +8,7 @@ use ikecore::event::{Detail, Event};
 use ikecore::ids::IpsecSaId;
 use ikecore::policy::db::PolicyDb;
 use ikecore::sa::driver::{DriverError, Usage};
+use ikecore::time::Time;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -33,6 +35,7 @@ pub struct EngineHandle {
     control: mpsc::UnboundedSender<Control>,
     events: broadcast::Sender<Arc<Event>>,
     addresses: Arc<[SocketAddr]>,
+    clock: Clock,
 }
 
 impl EngineHandle {
@@ -40,8 +43,14 @@ impl EngineHandle {
         control: mpsc::UnboundedSender<Control>,
         events: broadcast::Sender<Arc<Event>>,
         addresses: Vec<SocketAddr>,
+        clock: Clock,
     ) -> Self {
-        Self { control, events, addresses: addresses.into() }
+        Self { control, events, addresses: addresses.into(), clock }
+    }
+
+    /// Now, as instants of the snapshot and of events count.
+    pub fn now(&self) -> Time {
+        self.clock.now()
     }
 
     /// The addresses that the sockets are bound to.

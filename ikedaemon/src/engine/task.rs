@@ -67,8 +67,8 @@ impl Engine {
         listener: Listener,
         requests: mpsc::UnboundedReceiver<Control>,
         events: broadcast::Sender<Arc<Event>>,
+        clock: Clock,
     ) -> Self {
-        let clock = Clock::start();
         Self {
             endpoint: Endpoint::new(config, rng, clock.now()),
             clock,
