@@ -176,7 +176,7 @@ impl<'a> Host<'a> {
     /// Starts the driver, and sockets of port 4500.
     pub(crate) fn new(namespace: &'a Namespace) -> Self {
         let mut driver =
-            namespace.within(|| UserspaceDriver::open()).unwrap_or_else(|e| panic!("{}: {e}", namespace.name()));
+            namespace.within(UserspaceDriver::open).unwrap_or_else(|e| panic!("{}: {e}", namespace.name()));
         let sockets = ["0.0.0.0:4500", "[::]:4500"].map(|address| Self::socket(namespace, address));
         for socket in &sockets {
             let ipv6 = socket.local_addr().expect("it is bound").is_ipv6();

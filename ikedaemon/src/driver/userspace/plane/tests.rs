@@ -564,6 +564,9 @@ fn a_failing_operation_changes_nothing() {
     done(a.apply(Time::ZERO, SaOp::Install(Box::new(link.pair(1))))).expect("installed");
     let twice = done(a.apply(Time::ZERO, SaOp::Install(Box::new(link.pair(2))))).expect_err("twice");
     assert!(twice.to_string().contains("0x00001111"), "{twice}");
+    let outbound = Link { spis: [0x3333, 0x2222], ..link };
+    let twice = done(a.apply(Time::ZERO, SaOp::Install(Box::new(outbound.pair(2))))).expect_err("twice");
+    assert!(twice.to_string().contains("0x00002222"), "{twice}");
     let local = (link.ends[0], 0).into();
     assert!(done(a.apply(Time::ZERO, SaOp::Update { id: IpsecSaId(9), local, remote: local })).is_err());
     let mut tunnel = link.policy();
