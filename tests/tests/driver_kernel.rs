@@ -34,11 +34,19 @@ fn main() -> ExitCode {
     uml::main(cases)
 }
 
+/// Has the namespace's kernel wait one second for the SA of a reserved SPI, not half a minute: so the cases see what
+/// otherwise only slow negotiations would.
+fn be_impatient() {
+    std::fs::write("/proc/sys/net/core/xfrm_acq_expires", "1").expect("the namespace's own setting");
+}
+
 fn open_xfrm() -> Box<dyn SaDriver> {
+    be_impatient();
     Box::new(XfrmDriver::open().expect("the XFRM driver opens"))
 }
 
 fn open_pfkey() -> Box<dyn SaDriver> {
+    be_impatient();
     Box::new(PfkeyDriver::open().expect("the PF_KEY driver opens"))
 }
 

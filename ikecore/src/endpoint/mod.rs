@@ -119,6 +119,7 @@ impl Endpoint {
             Input::Expire(expire) => self.expire(expire),
             Input::Mapping(mapping) => self.mapping(mapping),
             Input::DriverLost(reason) => self.lose_driver(reason),
+            Input::DriverReplaced => self.replace_driver(),
             Input::Answer(id, answer) => self.answered(id, answer),
             Input::Command(command) => self.command(command),
             Input::Policy(policy) => self.set_policy(policy),

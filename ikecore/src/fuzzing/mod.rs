@@ -6,8 +6,10 @@ use crate::wire::{
 };
 
 mod seeds;
+mod select;
 
 pub use seeds::{Seed, seeds};
+pub use select::{fuzz_select, select_seeds};
 
 /// Any octets as a datagram: nothing panics, and whatever decodes encodes to the same octets.
 ///

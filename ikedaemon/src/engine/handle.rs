@@ -1,5 +1,6 @@
 //! What the rest of the process holds of the engine.
 use super::Counters;
+use crate::clock::Clock;
 use crate::driver::SaDriver;
 use crate::listener::BindError;
 use ikecore::endpoint::{Command, Snapshot};
@@ -7,6 +8,7 @@ use ikecore::event::{Detail, Event};
 use ikecore::ids::IpsecSaId;
 use ikecore::policy::db::PolicyDb;
 use ikecore::sa::driver::{DriverError, Usage};
+use ikecore::time::Time;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -33,6 +35,7 @@ pub struct EngineHandle {
     control: mpsc::UnboundedSender<Control>,
     events: broadcast::Sender<Arc<Event>>,
     addresses: Arc<[SocketAddr]>,
+    clock: Clock,
 }
 
 impl EngineHandle {
@@ -40,8 +43,14 @@ impl EngineHandle {
         control: mpsc::UnboundedSender<Control>,
         events: broadcast::Sender<Arc<Event>>,
         addresses: Vec<SocketAddr>,
+        clock: Clock,
     ) -> Self {
-        Self { control, events, addresses: addresses.into() }
+        Self { control, events, addresses: addresses.into(), clock }
+    }
+
+    /// Now, as instants of the snapshot and of events count.
+    pub fn now(&self) -> Time {
+        self.clock.now()
     }
 
     /// The addresses that the sockets are bound to.
@@ -80,8 +89,8 @@ impl EngineHandle {
         self.ask(Control::Counters).await
     }
 
-    /// Puts another driver in the place of one that was lost, or of a living one, which is dropped. The policy in force
-    /// is given to the endpoint again, so that it reaches the new driver.
+    /// Puts another driver in the place of one that was lost, or of a living one, which is dropped with its SAs. The
+    /// policy in force reaches the new one.
     pub async fn replace_driver(&self, driver: Box<dyn SaDriver>) -> Result<Result<(), BindError>, EngineGone> {
         self.ask(|reply| Control::ReplaceDriver(driver, reply)).await
     }

@@ -8,7 +8,6 @@ use crate::listener::{self, Listener};
 use ikecore::endpoint::{self, Answer, Ask, Command, Endpoint, Input, Output};
 use ikecore::event::Event;
 use ikecore::ids::AskId;
-use ikecore::policy::db::PolicyDb;
 use ikecore::rng::SecureRandom;
 use ikecore::sa::driver::{DriverError, SaAnswer, SaOp, Usage};
 use ikecore::time::Time;
@@ -41,7 +40,6 @@ pub(super) struct Engine {
     workers: Workers,
     requests: mpsc::UnboundedReceiver<Control>,
     events: broadcast::Sender<Arc<Event>>,
-    policy: Option<Arc<PolicyDb>>,
     /// Answers that came up while the endpoint was being drained.
     answers: VecDeque<(AskId, Answer)>,
     /// When the endpoint wants its [`Input::Timeout`].
@@ -69,8 +67,8 @@ impl Engine {
         listener: Listener,
         requests: mpsc::UnboundedReceiver<Control>,
         events: broadcast::Sender<Arc<Event>>,
+        clock: Clock,
     ) -> Self {
-        let clock = Clock::start();
         Self {
             endpoint: Endpoint::new(config, rng, clock.now()),
             clock,
@@ -80,7 +78,6 @@ impl Engine {
             workers: Workers::new(),
             requests,
             events,
-            policy: None,
             answers: VecDeque::new(),
             deadline: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -258,7 +255,6 @@ impl Engine {
                 let _ = reply.map(|reply| reply.send(()));
             }
             Control::Policy(policy, reply) => {
-                self.policy = Some(Arc::clone(&policy));
                 self.handle(Input::Policy(policy));
                 let _ = reply.send(());
             }
@@ -301,9 +297,7 @@ impl Engine {
         }
         self.owns_encapsulation = driver.capabilities().owns_encapsulation;
         self.driver = Some(driver);
-        if let Some(policy) = self.policy.clone() {
-            self.handle(Input::Policy(policy));
-        }
+        self.handle(Input::DriverReplaced);
         Ok(())
     }
 

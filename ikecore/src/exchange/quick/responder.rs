@@ -111,6 +111,15 @@ fn accept(
         None => Selector::between(Prefix::host(peer.path.local.ip()), Prefix::host(peer.path.remote.ip())),
     };
     let mode = proposed_mode(&offered);
+    let proposed = match (peer.encapsulation, mode) {
+        // RFC 3947 §5.2: behind a NAT an end knows only its private address; the packets will have those seen here.
+        (Some(_), Mode::Transport) => Selector {
+            local: Prefix::host(peer.path.local.ip()),
+            remote: Prefix::host(peer.path.remote.ip()),
+            ..proposed
+        },
+        _ => proposed,
+    };
     let (rule, selector) = cx
         .policy
         .quick_mode_rule(peer.path.remote.ip(), peer.path.local.ip(), &proposed, mode)
