@@ -7,7 +7,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{EngineGone, EngineHandle, EventStream};
+pub use handle::{EngineGone, EngineHandle, EventStream, ReplaceError};
 
 use crate::clock::Clock;
 use crate::driver::SaDriver;

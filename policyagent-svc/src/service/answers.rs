@@ -31,7 +31,7 @@ pub(crate) struct Service {
     /// The places of this instance.
     pub(crate) paths: Paths,
     /// What installs SAs.
-    pub(crate) driver: DriverReport,
+    pub(crate) driver: Mutex<DriverReport>,
     /// The policy.
     pub(crate) policy: Mutex<InForce>,
     /// A client has told it to end.
@@ -83,7 +83,7 @@ impl Service {
                 root: self.paths.root().to_owned(),
                 listen: self.engine.addresses().to_vec(),
             },
-            driver: self.driver.clone(),
+            driver: self.driver.lock().await.clone(),
             policy: self.policy.lock().await.report().clone(),
             oakley: OakleyReport { enabled: self.oakley.is_enabled(), path: self.paths.oakley() },
             ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
