@@ -60,7 +60,8 @@ impl<'a> Daemon<'a> {
         let root = Scratch::new("root");
         let file = root.write("policy.toml", policy).display().to_string();
         let directory = root.path().display().to_string();
-        let arguments = ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", "on"];
+        let arguments =
+            ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", "on"];
         let program = program().display().to_string();
         let process = Process::start(namespace, &root, "policyagent", &program, &arguments);
         let mut daemon = Self { namespace, process, root };

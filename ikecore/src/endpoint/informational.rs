@@ -3,8 +3,8 @@ use super::Endpoint;
 use super::quick_mode::check_unused;
 use super::tables::IkeSa;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
-use crate::exchange::info::{self, Information};
 use crate::exchange::Path;
+use crate::exchange::info::{self, Information};
 use crate::exchange::message::{Incoming, Outgoing};
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
 use crate::sa::driver::SaName;
@@ -187,7 +187,8 @@ impl Endpoint {
             ike.standing().filter(|standing| *standing.sa.peer.identity() == pair.identity)
         };
         // The newest; but one that is about to end may be gone before the message comes.
-        let standing = self.index.ike_sas.of(&path.remote.ip()).rev().filter_map(|id| Some((id, fits(&id)?)));
+        let peer = path.remote.ip();
+        let standing = self.index.ike_sas.of(&peer).rev().filter_map(|id| Some((id, fits(&id)?)));
         let ike_sa = standing.min_by_key(|(_, standing)| standing.retired).map(|(id, _)| id);
         if let Some(ike_sa) = ike_sa {
             self.tell_peer_deleted(ike_sa, inbound);

@@ -101,8 +101,13 @@ impl Endpoint {
         let Some(rule) = rules.first() else { return Ok(()) };
         self.admit(message.path)?;
         let id = IkeSaId(self.handle_number());
-        let negotiation =
-            self.new_negotiation(Role::Responder, Cause::Peer, Some(Arc::clone(rule)), Goal::IkeSa { replaces: None }, message.path);
+        let negotiation = self.new_negotiation(
+            Role::Responder,
+            Cause::Peer,
+            Some(Arc::clone(rule)),
+            Goal::IkeSa { replaces: None },
+            message.path,
+        );
         let cookies = Cookies { initiator, responder: cookie };
         let (exchange, verdict) = Exchange::begin(BRANCHES, Some(message.digest()), step);
         self.insert_ike_sa(id, cookies, message.path, Role::Responder, rule, negotiation, exchange);

@@ -32,10 +32,10 @@ use crate::rng::SecureRandom;
 use crate::sa::driver::DriverError;
 use crate::time::Time;
 use asks::Asks;
+use index::Index;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use index::Index;
 use tables::{IkeSa, Negotiation, Pair, Refused};
 use timers::Timers;
 

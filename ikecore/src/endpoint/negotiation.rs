@@ -135,9 +135,9 @@ impl Endpoint {
     /// The newest standing ISAKMP SA that may serve a rule.
     fn standing_sa_for(&self, rule: &Rule, path: Path) -> Option<IkeSaId> {
         self.index.ike_sas.of(&path.remote.ip()).rev().find(|id| {
-            self.ike_sas.get(id).is_some_and(|sa| {
-                serves(sa, rule, path) && sa.standing().is_some_and(|standing| !standing.retired)
-            })
+            self.ike_sas
+                .get(id)
+                .is_some_and(|sa| serves(sa, rule, path) && sa.standing().is_some_and(|standing| !standing.retired))
         })
     }
 

@@ -367,8 +367,7 @@ impl Endpoint {
         if let Some(old) = sa.replaces {
             self.supersede_pair(old, role);
         }
-        let Some(identity) =
-            self.ike_sas.get(&ike_sa).and_then(|ike| Some(ike.standing()?.sa.peer.identity().clone()))
+        let Some(identity) = self.ike_sas.get(&ike_sa).and_then(|ike| Some(ike.standing()?.sa.peer.identity().clone()))
         else {
             return;
         };

@@ -224,7 +224,9 @@ impl Failure {
             Self::Malformed(error) => error.notify(),
             Self::InvalidHash { .. } => Some(NotifyType::INVALID_HASH_INFORMATION),
             Self::Crypto { .. } | Self::KePayload { .. } => Some(NotifyType::INVALID_KEY_INFORMATION),
-            Self::Driver(_) | Self::DriverLost(_) | Self::TooMany { .. } | Self::Stalled { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
+            Self::Driver(_) | Self::DriverLost(_) | Self::TooMany { .. } | Self::Stalled { .. } => {
+                Some(NotifyType::NO_PROPOSAL_CHOSEN)
+            }
             _ => None,
         }
     }

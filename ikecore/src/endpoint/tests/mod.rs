@@ -3,12 +3,12 @@ mod negotiate;
 mod weather;
 
 use super::*;
+use crate::event::Failure;
 use crate::event::NegotiationEvent;
 use crate::ids::NegotiationId;
 use crate::testing::host::Host;
 use crate::testing::network::{Network, Weather};
 use crate::testing::policy::TestPolicy;
-use crate::event::Failure;
 use crate::time::Duration;
 use std::net::IpAddr;
 
