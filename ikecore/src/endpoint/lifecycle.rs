@@ -145,12 +145,18 @@ impl Endpoint {
             let at_once = sa.role != role && now.since(standing.since) < Duration::from_secs(AT_ONCE);
             if !at_once {
                 self.retire_ike_sa(id, role);
-            } else if sa.cookies.initiator < cookie {
-                if sa.role == Role::Initiator {
-                    self.retire_ike_sa(id, Role::Initiator);
-                }
-            } else if role == Role::Initiator {
-                self.retire_ike_sa(newest, Role::Initiator);
+                continue;
+            }
+            let (loser, began_here) = if sa.cookies.initiator < cookie {
+                (id, sa.role == Role::Initiator)
+            } else {
+                (newest, role == Role::Initiator)
+            };
+            if began_here {
+                self.retire_ike_sa(loser, Role::Initiator);
+            } else if let Some(standing) = self.ike_sas.get_mut(&loser).and_then(IkeSa::standing_mut) {
+                // The peer is about to end it.
+                standing.retired = true;
             }
         }
     }

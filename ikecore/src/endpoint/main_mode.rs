@@ -250,12 +250,12 @@ impl Endpoint {
                 if let Some(message) = &send {
                     let now = self.shared.now;
                     self.move_ike_sa(id, message.path);
-                    if let Some(sa) = self.ike_sas.get_mut(&id) {
-                        if let Phase::Negotiating(negotiating) = &mut sa.phase {
-                            negotiating.retransmission = Retransmission::begin(now);
-                            if let Some((_, Some(cookies))) = negotiating.exchange.state().map(MainMode::progress) {
-                                sa.cookies = cookies;
-                            }
+                    if let Some(sa) = self.ike_sas.get_mut(&id)
+                        && let Phase::Negotiating(negotiating) = &mut sa.phase
+                    {
+                        negotiating.retransmission = Retransmission::begin(now);
+                        if let Some((_, Some(cookies))) = negotiating.exchange.state().map(MainMode::progress) {
+                            sa.cookies = cookies;
                         }
                     }
                     self.send(message);
