@@ -8,11 +8,13 @@ use crate::exchange::message::Outgoing;
 use crate::exchange::quick::{IpsecSa, QuickMode};
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::Exchange;
-use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
+use crate::identity::Identity;
+use crate::ids::{Cookie, Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// An ISAKMP SA, from its first message on.
@@ -25,6 +27,10 @@ pub(super) struct IkeSa {
     pub(super) rule: Arc<Rule>,
     /// The negotiation that it is, or began as, part of.
     pub(super) negotiation: NegotiationId,
+    /// When its main mode began.
+    pub(super) began: Time,
+    /// Where message 1 came from, with CKY-I, if the peer began.
+    pub(super) first_message: Option<(SocketAddr, Cookie)>,
     pub(super) phase: Phase,
     pub(super) quick_modes: u32,
 }
@@ -51,6 +57,8 @@ pub(super) struct Standing {
     pub(super) since: Time,
     /// It serves no new quick modes.
     pub(super) retired: bool,
+    /// How often a successor was tried in vain.
+    pub(super) attempts: u32,
     /// Messages of its main mode, with their replies: a duplicate is answered again.
     pub(super) past: Vec<(Digest, Option<Outgoing>)>,
     pub(super) quick_modes: BTreeMap<MessageId, Running>,
@@ -71,10 +79,19 @@ pub(super) struct Running {
 /// The most message IDs that are remembered for one ISAKMP SA. Then it serves no more: replays could not be told apart.
 pub(super) const USED_LIMIT: usize = 16_384;
 
+/// With those that this host chose: more than [`USED_LIMIT`], so that deletes can still be sent.
+pub(super) const OWN_LIMIT: usize = USED_LIMIT + 1_024;
+
 /// A pair of IPsec SAs.
 pub(super) struct Pair {
     pub(super) sa: IpsecSa,
     pub(super) since: Time,
+    /// Which end began the quick mode.
+    pub(super) role: Role,
+    /// Who the peer is.
+    pub(super) identity: Identity,
+    /// How often a successor was tried in vain.
+    pub(super) attempts: u32,
     /// A successor is being negotiated.
     pub(super) rekeying: bool,
     /// A successor has taken over.
@@ -85,7 +102,10 @@ pub(super) struct Pair {
 #[derive(Clone, Debug)]
 pub(super) enum Goal {
     /// An ISAKMP SA.
-    IkeSa,
+    IkeSa {
+        /// In place of this one.
+        replaces: Option<IkeSaId>,
+    },
     /// A pair of IPsec SAs.
     IpsecSa {
         /// For this traffic.
@@ -93,6 +113,12 @@ pub(super) enum Goal {
         /// In place of this pair.
         replaces: Option<IpsecSaId>,
     },
+}
+
+/// A message 1 that was refused: while the peer may repeat it, it has the same answer and is no new negotiation.
+pub(super) struct Refused {
+    pub(super) message: Digest,
+    pub(super) reply: Option<Outgoing>,
 }
 
 /// What an administrator sees: it ends in exactly one way.
@@ -122,6 +148,14 @@ impl IkeSa {
         match &mut self.phase {
             Phase::Established(standing) => Some(standing),
             Phase::Negotiating(_) => None,
+        }
+    }
+
+    /// The main mode under way.
+    pub(super) fn negotiating(&self) -> Option<&Negotiating> {
+        match &self.phase {
+            Phase::Negotiating(negotiating) => Some(negotiating),
+            Phase::Established(_) => None,
         }
     }
 
