@@ -51,7 +51,7 @@ macro_rules! whole_lives {
         $(
             #[test]
             fn $name() {
-                whole_life(Driver::Userspace, SUITES[$suite].for_userspace(), Mode::Tunnel, Role::$role);
+                whole_life(Driver::Userspace, Kernel::Libipsec, SUITES[$suite], Mode::Tunnel, Role::$role);
             }
         )*
     };
@@ -70,7 +70,7 @@ whole_lives! {
 
 #[test]
 fn the_daemon_rekeys_and_deletes() {
-    rekeys_and_deletes(Driver::Userspace, Mode::Tunnel);
+    rekeys_and_deletes(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
 }
 
 macro_rules! refusals {
@@ -78,7 +78,7 @@ macro_rules! refusals {
         $(
             #[test]
             fn $name() {
-                refuses(Driver::Userspace, Mismatch::$mismatch, Role::$role);
+                refuses(Driver::Userspace, Kernel::Libipsec, Mismatch::$mismatch, Role::$role);
             }
         )*
     };

@@ -7,7 +7,7 @@ use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
-use tests::scenario::{Role, SUITES, rekeys_and_deletes, whole_life};
+use tests::scenario::{GCM, Role, SUITES, rekeys_and_deletes, whole_life};
 use tests::uml::{self, Case};
 
 fn main() -> ExitCode {
@@ -17,17 +17,19 @@ fn main() -> ExitCode {
         let name = format!("harness_two_charons_{}", mode.name());
         cases.push(Case::new(name, move || harness_two_charons(mode == Mode::Transport)));
     }
-    for driver in [Driver::Xfrm, Driver::PfKey] {
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         for mode in modes {
-            for suite in SUITES {
+            let gcm = (driver != Driver::PfKey).then_some(GCM);
+            for suite in SUITES.into_iter().chain(gcm) {
                 for role in Role::ALL {
-                    let suite_name = suite.main_mode.replace('-', "_");
+                    let suite_name = suite.quick_mode.replace('-', "_");
                     let name = format!("{}_{}_{suite_name}_{}", driver.name(), mode.name(), role.name());
-                    cases.push(Case::new(name, move || whole_life(driver, suite.for_driver(driver), mode, role)));
+                    let suite = suite.for_driver(driver);
+                    cases.push(Case::new(name, move || whole_life(driver, Kernel::Netlink, suite, mode, role)));
                 }
             }
             let name = format!("{}_{}_the_daemon_rekeys_and_deletes", driver.name(), mode.name());
-            cases.push(Case::new(name, move || rekeys_and_deletes(driver, mode)));
+            cases.push(Case::new(name, move || rekeys_and_deletes(driver, Kernel::Netlink, mode)));
         }
     }
     uml::main(cases)
