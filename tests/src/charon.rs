@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::netns::{Addresses, Namespace};
 use crate::policy_text::Protocol;
 use crate::process::{Process, wait_until};
@@ -370,6 +372,17 @@ impl Charon {
     /// Ends charon: it sends its peer deletes, as at any regular end.
     pub fn stop(&mut self) {
         self.process.stop();
+    }
+
+    /// Kills charon: its peer learns nothing, and what it has in the kernel stays there.
+    pub fn kill(&mut self) {
+        self.process.signal(Signal::SIGKILL);
+        assert!(self.process.wait_end(START).is_some(), "SIGKILL ends every process");
+    }
+
+    /// Sends charon a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     fn vici(&self) -> Vici {

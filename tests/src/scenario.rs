@@ -223,6 +223,28 @@ impl<'a> Setting<'a> {
         let gone = crate::process::wait_until(PATIENCE, || left() == (0, 0));
         assert!(gone, "ISAKMP SAs and IPsec SAs left: {:?}\n{}", left(), self.daemon.oakley());
     }
+
+    /// Waits until the daemon has `count` pairs of IPsec SAs.
+    #[track_caller]
+    pub fn wait_daemon_ipsec_sas(&self, count: usize) {
+        let held = crate::process::wait_until(PATIENCE, || self.daemon.ipsec_sas() == count);
+        assert!(held, "{} pairs, not {count}:\n{}", self.daemon.ipsec_sas(), self.daemon.oakley());
+    }
+
+    /// Neither host's kernel has an SA, not even one that is half installed.
+    #[track_caller]
+    pub fn wait_kernels_empty(&self) {
+        for host in [&self.world.a, &self.world.b] {
+            let states = || host.run("ip", &["xfrm", "state"]);
+            let empty = crate::process::wait_until(PATIENCE, || states().is_empty());
+            assert!(empty, "{}: SAs left in the kernel:\n{}", host.name(), states());
+        }
+    }
+
+    /// A new charon in place of one that has ended.
+    pub fn restart_charon(&mut self, peer: Kernel, connection: &Connection) {
+        self.charon = Charon::start(&self.world.b, peer, connection);
+    }
 }
 
 /// From nothing to SAs, traffic, a rekey of each phase begun by charon, and charon's delete.
