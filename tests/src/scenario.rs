@@ -247,6 +247,14 @@ impl<'a> Setting<'a> {
     }
 }
 
+/// Configurations of both ends that suit each other and `driver`, in `mode`.
+pub fn suiting(driver: Driver, mode: Mode) -> (Policy, Connection) {
+    let suite = SUITES[1].for_driver(driver);
+    let policy = Policy::between(A, B).proposals(suite.main_mode, suite.quick_mode);
+    let connection = Connection::between(B, A).proposals(suite.main_mode, suite.quick_mode);
+    (policy.mode(mode), connection.mode(mode))
+}
+
 /// From nothing to SAs, traffic, a rekey of each phase begun by charon, and charon's delete.
 pub fn whole_life(driver: Driver, peer: Kernel, suite: Suite, mode: Mode, role: Role) {
     let world = World::new();
@@ -281,11 +289,9 @@ pub fn whole_life(driver: Driver, peer: Kernel, suite: Suite, mode: Mode, role: 
 /// has when it ends.
 pub fn rekeys_and_deletes(driver: Driver, peer: Kernel, mode: Mode) {
     let world = World::new();
-    let policy = Policy { main_mode_seconds: 20, quick_mode_seconds: 10, ..Policy::between(A, B) };
-    let suite = SUITES[1].for_driver(driver);
-    let policy = policy.proposals(suite.main_mode, suite.quick_mode);
-    let connection = Connection::between(B, A).proposals(suite.main_mode, suite.quick_mode);
-    let mut setting = Setting::start(&world, driver, peer, &policy.mode(mode), &connection.mode(mode));
+    let (policy, connection) = suiting(driver, mode);
+    let policy = Policy { main_mode_seconds: 20, quick_mode_seconds: 10, ..policy };
+    let mut setting = Setting::start(&world, driver, peer, &policy, &connection);
     setting.negotiate(Role::Initiator);
     let first = setting.charon.installed().remove(0);
     let cookies = setting.charon.list_sas()[0].cookies.clone();

@@ -1,7 +1,7 @@
 //! What an administrator tells the daemon, and how the peer follows.
 
-use super::{PATIENCE, Setting};
-use crate::charon::{Connection, Kernel};
+use super::{IMPATIENT, PATIENCE, Setting, suiting};
+use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
 use crate::netns::{A, B, World};
 use crate::policy_text::{Policy, RULE};
@@ -67,8 +67,8 @@ pub fn terminates(driver: Driver) {
 }
 
 fn prepared(world: &World, driver: Driver) -> Setting<'_> {
-    let policy = Policy::between(A, B).transport();
-    Setting::start(world, driver, Kernel::Netlink, &policy, &Connection::between(B, A).transport())
+    let (policy, connection) = suiting(driver, Mode::Transport);
+    Setting::start(world, driver, Kernel::Netlink, &policy, &connection)
 }
 
 /// Has the daemon negotiate, without any traffic, and looks at what it says of the outcome.
@@ -106,7 +106,9 @@ fn handle(setting: &Setting<'_>, name: &str) -> String {
 pub fn initiate_tells_the_reason(driver: Driver) {
     let world = World::new();
     let policy = Policy::between(A, B).proposals("aes128-sha1-modp1024", "aes128-sha1-modp1024");
-    let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &Connection::between(B, A));
+    let connection = Connection::between(B, A);
+    let setting = Setting::start_with_settings(&world, driver, Kernel::Netlink, &policy, &connection, IMPATIENT);
+    // The refusal is not authenticated: the daemon goes on until it has asked often enough.
     let output = setting.daemon.command(&["--format", "json", "initiate", RULE, "--wait", "60"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("no JSON: {e}: {text}"));

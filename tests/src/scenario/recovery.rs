@@ -1,16 +1,15 @@
 //! An end that dies without a word, and comes back.
 
-use super::{PATIENCE, Role, Setting};
-use crate::charon::{Connection, Kernel, Mode};
+use super::{PATIENCE, Role, Setting, suiting};
+use crate::charon::{Kernel, Mode};
 use crate::daemon::Driver;
-use crate::netns::{A, B, World};
-use crate::policy_text::Policy;
+use crate::netns::World;
 
 /// charon forgets everything and begins anew: by its INITIAL-CONTACT the daemon removes what it had with it.
 pub fn the_peer_restarts(driver: Driver) {
     let world = World::new();
-    let connection = Connection::between(B, A);
-    let mut setting = Setting::start(&world, driver, Kernel::Netlink, &Policy::between(A, B), &connection);
+    let (policy, connection) = suiting(driver, Mode::Tunnel);
+    let mut setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection);
     setting.negotiate(Role::Initiator);
     setting.exchange_traffic();
     let first = setting.charon.installed().remove(0);
@@ -39,8 +38,8 @@ pub fn the_peer_restarts(driver: Driver) {
 /// charon too has only the new SAs.
 pub fn the_daemon_is_killed(driver: Driver, peer: Kernel, mode: Mode) {
     let world = World::new();
-    let policy = Policy::between(A, B).mode(mode);
-    let mut setting = Setting::start(&world, driver, peer, &policy, &Connection::between(B, A).mode(mode));
+    let (policy, connection) = suiting(driver, mode);
+    let mut setting = Setting::start(&world, driver, peer, &policy, &connection);
     setting.negotiate(Role::Initiator);
     setting.exchange_traffic();
     let (first, cookies) = (setting.charon.installed().remove(0), setting.charon.list_sas()[0].cookies.clone());

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::{PATIENCE, Role, Setting};
+use super::{PATIENCE, Role, Setting, suiting};
 use crate::capture::Kind;
 use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
@@ -146,13 +146,13 @@ pub fn two_rules(driver: Driver, role: Role) {
 /// The life in kilobytes is nearly over long before that in seconds: the daemon makes new SAs in time for all traffic.
 pub fn life_in_kilobytes(driver: Driver) {
     let world = World::new();
-    let policy = Policy { quick_mode_kilobytes: 200, ..Policy::between(A, B) }.transport();
-    let connection = Connection::between(B, A).transport();
+    let (policy, connection) = suiting(driver, Mode::Transport);
+    let policy = Policy { quick_mode_kilobytes: 200, ..policy };
     let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection);
     setting.negotiate(Role::Initiator);
     let first = setting.charon.installed().remove(0);
     // 300 times 1 KB, each way, in 15 s.
-    let arguments = ["-n", "-q", "-c", "300", "-i", "0.05", "-s", "996", "-W", "1", "-I", A.wire, B.wire];
+    let arguments = ["-n", "-D", "-c", "300", "-i", "0.05", "-s", "996", "-W", "1", "-I", A.wire, B.wire];
     let began = Instant::now();
     let report = world.a.run("ping", &arguments);
     assert!(report.contains(" 300 received"), "{report}\n{}", setting.daemon.oakley());
