@@ -74,7 +74,7 @@ fn conduct(cases: &mut Vec<Case>) {
     let name = |driver: Driver, what: &str| format!("{}_{what}", driver.name());
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         cases.push(Case::new(name(driver, "commands_initiate_and_rekey"), move || {
-            control::initiates_and_rekeys(driver)
+            control::initiates_and_rekeys(driver);
         }));
         cases.push(Case::new(name(driver, "commands_terminate"), move || control::terminates(driver)));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));

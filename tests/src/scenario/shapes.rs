@@ -126,7 +126,7 @@ pub fn two_rules(driver: Driver, role: Role) {
     setting.exchange_traffic();
     match role {
         Role::Initiator => {
-            assert!(world.a.ping_until_answered(own.1, other.1, PATIENCE), "{}", setting.daemon.oakley())
+            assert!(world.a.ping_until_answered(own.1, other.1, PATIENCE), "{}", setting.daemon.oakley());
         }
         Role::Responder => setting.charon.initiate_child("c2").expect("a second quick mode"),
     }
