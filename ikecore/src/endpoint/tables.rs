@@ -4,18 +4,27 @@ use crate::event::Failure;
 use crate::event::negotiation::Role;
 use crate::exchange::Path;
 use crate::exchange::main::{Established, MainMode};
-use crate::exchange::message::Outgoing;
+use crate::exchange::message::{Incoming, Outgoing};
 use crate::exchange::quick::{IpsecSa, QuickMode};
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::Exchange;
 use crate::identity::Identity;
-use crate::ids::{Cookie, Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
+use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// What tells one message 1 from another: where it came from, and a digest of all of it. CKY-I alone would not do: a forged
+/// message that came first would take the place of the true one.
+pub(super) type FirstMessage = (SocketAddr, [u8; 16]);
+
+pub(super) fn first_message(message: &Incoming<'_>) -> FirstMessage {
+    let digest = message.digest();
+    (message.path.remote, digest.as_ref().first_chunk().copied().unwrap_or_default())
+}
 
 /// An ISAKMP SA, from its first message on.
 pub(super) struct IkeSa {
@@ -29,8 +38,8 @@ pub(super) struct IkeSa {
     pub(super) negotiation: NegotiationId,
     /// When its main mode began.
     pub(super) began: Time,
-    /// Where message 1 came from, with CKY-I, if the peer began.
-    pub(super) first_message: Option<(SocketAddr, Cookie)>,
+    /// Message 1, if the peer began.
+    pub(super) first_message: Option<FirstMessage>,
     pub(super) phase: Phase,
     pub(super) quick_modes: u32,
 }
@@ -113,12 +122,6 @@ pub(super) enum Goal {
         /// In place of this pair.
         replaces: Option<IpsecSaId>,
     },
-}
-
-/// A message 1 that was refused: while the peer may repeat it, it has the same answer and is no new negotiation.
-pub(super) struct Refused {
-    pub(super) message: Digest,
-    pub(super) reply: Option<Outgoing>,
 }
 
 /// What an administrator sees: it ends in exactly one way.
