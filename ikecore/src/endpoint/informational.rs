@@ -1,7 +1,7 @@
 //! The informational exchange: what peers notify and delete, and what this host tells them.
 use super::Endpoint;
 use super::quick_mode::check_unused;
-use super::tables::IkeSa;
+use super::tables::{DELETED_LIMIT, IkeSa, Standing};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
@@ -136,16 +136,20 @@ impl Endpoint {
             // RFC 2408 §3.15: the sender names SPIs of its own choice, those that this host sends to.
             let name = SaName { protocol, destination: sa.path.remote.ip(), spi: *spi };
             let identity = standing.sa.peer.identity();
-            let installing = standing.quick_modes.iter().find_map(|(message_id, running)| {
-                let exchange = running.exchange.as_ref()?;
-                (exchange.state()?.outbound() == Some(name)).then(|| (*message_id, exchange.cleanup()))
-            });
             let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(|pair| pair.identity == *identity);
             let pair = self.index.outbound.of(&name).find(is_peers);
             if let Some(pair) = pair {
                 self.remove_pair(pair, Failure::DeletedByPeer("IPsec"), false);
-            } else if let Some((message_id, cleanup)) = installing {
-                self.fail_quick_mode(id, message_id, Failure::DeletedByPeer("IPsec"), cleanup, false);
+                continue;
+            }
+            // It may have overtaken the message, or the driver's answer, that makes the pair.
+            let standing = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut);
+            let busy = |standing: &&mut Standing| {
+                standing.deleted.len() < DELETED_LIMIT
+                    && standing.quick_modes.values().any(|running| running.exchange.is_some())
+            };
+            if let Some(standing) = standing.filter(busy) {
+                standing.deleted.insert(name);
             }
         }
     }

@@ -357,6 +357,7 @@ impl Endpoint {
             past: Vec::new(),
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
+            deleted: BTreeSet::new(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
         let mut waiting = Vec::new();
