@@ -1,7 +1,7 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
-use super::tables::{Goal, IkeSa, Negotiating, Phase, Refused, Standing};
+use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
@@ -47,7 +47,7 @@ impl Endpoint {
         };
         let (exchange, verdict) = Exchange::begin(BRANCHES, None, step);
         let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-        self.insert_ike_sa(id, cookies, path, Role::Initiator, rule, negotiation, exchange);
+        self.insert_ike_sa(id, cookies, path, None, rule, negotiation, exchange);
         if let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) {
             negotiating.waiting.push(negotiation);
         }
@@ -59,11 +59,8 @@ impl Endpoint {
 
     /// Message 1 of a peer.
     pub(super) fn begin_main_mode_as_responder(&mut self, message: &Incoming<'_>) -> Result<(), Reject> {
-        if let Some(refused) = self.refused.get(&(message.path.remote, message.header.initiator)) {
-            if refused.message != message.digest() {
-                return Err(message.unexpected("refused"));
-            }
-            let reply = refused.reply.clone();
+        let first = first_message(message);
+        if let Some(reply) = self.refused.get(&first).cloned() {
             self.repeat(reply.as_ref());
             return Ok(());
         }
@@ -96,7 +93,7 @@ impl Endpoint {
         );
         let cookies = Cookies { initiator, responder: cookie };
         let (exchange, verdict) = Exchange::begin(BRANCHES, Some(message.digest()), step);
-        self.insert_ike_sa(id, cookies, message.path, Role::Responder, rule, negotiation, exchange);
+        self.insert_ike_sa(id, cookies, message.path, Some(first), rule, negotiation, exchange);
         self.main_mode_verdict(id, verdict);
         Ok(())
     }
@@ -119,9 +116,9 @@ impl Endpoint {
             self.send(&outgoing);
             reply = Some(outgoing);
         }
-        let (remote, cookie) = (message.path.remote, message.header.initiator);
-        self.refused.insert((remote, cookie), Refused { message: message.digest(), reply });
-        self.timers.set(Timer::ForgetRefused(remote, cookie), self.shared.now + self.plan.total());
+        let first = first_message(message);
+        self.refused.insert(first, reply);
+        self.timers.set(Timer::ForgetRefused(first), self.shared.now + self.plan.total());
         self.counters.main_modes_failed += 1;
         self.fail_negotiation(negotiation, failure);
         Ok(())
@@ -162,7 +159,7 @@ impl Endpoint {
         id: IkeSaId,
         cookies: Cookies,
         path: Path,
-        role: Role,
+        first_message: Option<FirstMessage>,
         rule: &Arc<Rule>,
         negotiation: NegotiationId,
         exchange: Exchange<MainMode>,
@@ -175,7 +172,7 @@ impl Endpoint {
             waiting: Vec::new(),
         }));
         let rule = Arc::clone(rule);
-        let first_message = (role == Role::Responder).then_some((path.remote, cookies.initiator));
+        let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
         let began = self.shared.now;
         let sa = IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes: 0 };
         self.add_ike_sa(id, sa);
@@ -346,6 +343,7 @@ impl Endpoint {
             past: Vec::new(),
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
+            deleted: BTreeSet::new(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
         let mut waiting = Vec::new();
