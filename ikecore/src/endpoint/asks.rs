@@ -6,11 +6,11 @@ use crate::exchange::work::{Answer, Ask};
 use crate::ids::{AskId, IkeSaId, MessageId};
 use crate::sa::driver::{SaAnswer, SaName, SaOp};
 use crate::wire::ProtocolId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Whose an ask is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Owner {
     /// A branch of a main mode.
     MainMode(IkeSaId, BranchNumber),
@@ -33,6 +33,7 @@ enum Kind {
 pub(super) struct Asks {
     next: u64,
     waiting: BTreeMap<AskId, (Owner, Kind)>,
+    owned: BTreeSet<(Owner, AskId)>,
 }
 
 impl Asks {
@@ -45,7 +46,19 @@ impl Asks {
     pub(super) fn drop_driver(&mut self) -> Vec<Owner> {
         let lost: Vec<AskId> =
             self.waiting.iter().filter(|(_, (_, kind))| *kind != Kind::KeyExchange).map(|(id, _)| *id).collect();
-        lost.iter().filter_map(|id| self.waiting.remove(id)).map(|(owner, _)| owner).collect()
+        lost.into_iter().filter_map(|id| self.take(id)).map(|(owner, _)| owner).collect()
+    }
+
+    fn take(&mut self, id: AskId) -> Option<(Owner, Kind)> {
+        let (owner, kind) = self.waiting.remove(&id)?;
+        self.owned.remove(&(owner, id));
+        Some((owner, kind))
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
     }
 }
 
@@ -64,6 +77,9 @@ impl Endpoint {
         let id = AskId(self.asks.next);
         self.asks.next += 1;
         self.asks.waiting.insert(id, (owner, kind));
+        if owner != Owner::Nobody {
+            self.asks.owned.insert((owner, id));
+        }
         self.flush();
         self.outputs.push_back(Output::Ask(id, ask));
     }
@@ -73,24 +89,36 @@ impl Endpoint {
         self.ask(Owner::Nobody, Ask::Sa(operation));
     }
 
-    /// The owner is gone: computations are cancelled, SPIs on their way are given back when they come.
-    pub(super) fn disown(&mut self, gone: impl Fn(&Owner) -> bool) {
-        let orphans: Vec<AskId> =
-            self.asks.waiting.iter().filter(|(_, (owner, _))| gone(owner)).map(|(id, _)| *id).collect();
+    /// The owners from `first` to `last` are gone: computations are cancelled, SPIs on their way are given back when they
+    /// come.
+    pub(super) fn disown(&mut self, first: Owner, last: Owner) {
+        let range = (first, AskId(0))..=(last, AskId(u64::MAX));
+        let orphans: Vec<AskId> = self.asks.owned.range(range).map(|(_, id)| *id).collect();
         for id in orphans {
-            let Some((owner, kind)) = self.asks.waiting.get_mut(&id) else { continue };
-            *owner = Owner::Nobody;
-            if *kind == Kind::KeyExchange {
-                self.asks.waiting.remove(&id);
+            let Some((_, kind)) = self.asks.take(id) else { continue };
+            if kind == Kind::KeyExchange {
                 self.flush();
                 self.outputs.push_back(Output::Cancel(id));
+            } else {
+                self.asks.waiting.insert(id, (Owner::Nobody, kind));
             }
         }
     }
 
+    /// A main mode is over.
+    pub(super) fn disown_main_mode(&mut self, id: IkeSaId) {
+        self.disown(Owner::MainMode(id, 0), Owner::MainMode(id, BranchNumber::MAX));
+    }
+
+    /// A quick mode is over.
+    pub(super) fn disown_quick_mode(&mut self, id: IkeSaId, message_id: MessageId) {
+        let owner = |branch| Owner::QuickMode(id, message_id, branch);
+        self.disown(owner(0), owner(BranchNumber::MAX));
+    }
+
     /// Takes an answer.
     pub(super) fn answered(&mut self, id: AskId, answer: Answer) {
-        let Some((owner, kind)) = self.asks.waiting.remove(&id) else { return };
+        let Some((owner, kind)) = self.asks.take(id) else { return };
         match owner {
             Owner::MainMode(sa, branch) => self.main_mode_answer(sa, branch, answer),
             Owner::QuickMode(sa, message_id, branch) => self.quick_mode_answer(sa, message_id, branch, answer),

@@ -3,10 +3,11 @@ use super::Endpoint;
 use super::quick_mode::check_unused;
 use super::tables::IkeSa;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
+use crate::exchange::Path;
 use crate::exchange::info::{self, Information};
-use crate::exchange::message::Incoming;
-use crate::exchange::quick::IpsecSa;
+use crate::exchange::message::{Incoming, Outgoing};
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
+use crate::sa::driver::SaName;
 use crate::wire::{NotifyType, ProtocolId};
 use std::sync::Arc;
 
@@ -64,9 +65,10 @@ impl Endpoint {
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
+        self.follow(id, message.path);
         for information in all {
             match information {
-                Information::Notify { notify, spi, data, .. } => self.notified(id, notify, &spi, &data),
+                Information::Notify { notify, data, .. } => self.notified(id, notify, &data),
                 Information::DeleteIpsec { protocol, spis } => self.peer_deleted_ipsec(id, protocol, &spis),
                 Information::DeleteIke { cookies } => {
                     for cookies in cookies {
@@ -78,11 +80,13 @@ impl Endpoint {
         Ok(())
     }
 
-    fn notified(&mut self, id: IkeSaId, notify: NotifyType, spi: &[u8], data: &[u8]) {
+    fn notified(&mut self, id: IkeSaId, notify: NotifyType, data: &[u8]) {
         self.tell_notification(notify, true, data);
-        let Some(path) = self.ike_sas.get(&id).map(|sa| sa.path) else { return };
+        let Some(sa) = self.ike_sas.get(&id) else { return };
         if notify == NotifyType::INITIAL_CONTACT {
-            return self.forget_peer(path.remote.ip(), Some(id), &Failure::InitialContact);
+            let (peer, began) = (sa.path.remote.ip(), sa.began);
+            let Some(identity) = sa.standing().map(|standing| standing.sa.peer.identity().clone()) else { return };
+            return self.forget_peer(peer, &identity, id, began);
         }
         if !notify.is_error() {
             return;
@@ -100,7 +104,6 @@ impl Endpoint {
             let only = open.next().map(|(message_id, _)| *message_id);
             only.filter(|_| open.next().is_none())
         });
-        let _ = spi;
         let Some(message_id) = message_id else { return };
         let Some(exchange) = standing.quick_modes.get(&message_id).and_then(|running| running.exchange.as_ref()) else {
             return;
@@ -126,61 +129,77 @@ impl Endpoint {
     }
 
     fn peer_deleted_ipsec(&mut self, id: IkeSaId, protocol: ProtocolId, spis: &[Spi]) {
-        let Some(peer) = self.ike_sas.get(&id).map(|sa| sa.path.remote.ip()) else { return };
         for spi in spis {
+            let Some(sa) = self.ike_sas.get(&id) else { return };
+            let Some(standing) = sa.standing() else { return };
             // RFC 2408 §3.15: the sender names SPIs of its own choice, those that this host sends to.
-            let named = self.pairs.values().find(|pair| {
-                pair.sa.outbound.spi == *spi
-                    && pair.sa.outbound.protocol == protocol
-                    && pair.sa.path.remote.ip() == peer
+            let name = SaName { protocol, destination: sa.path.remote.ip(), spi: *spi };
+            let identity = standing.sa.peer.identity();
+            let installing = standing.quick_modes.iter().find_map(|(message_id, running)| {
+                let exchange = running.exchange.as_ref()?;
+                (exchange.state()?.outbound() == Some(name)).then(|| (*message_id, exchange.cleanup()))
             });
-            if let Some(pair) = named.map(|pair| pair.sa.id) {
+            let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(|pair| pair.identity == *identity);
+            let pair = self.index.outbound.of(&name).find(is_peers);
+            if let Some(pair) = pair {
                 self.remove_pair(pair, Failure::DeletedByPeer("IPsec"), false);
+            } else if let Some((message_id, cleanup)) = installing {
+                self.fail_quick_mode(id, message_id, Failure::DeletedByPeer("IPsec"), cleanup, false);
             }
         }
     }
 
     fn peer_deleted_ike(&mut self, id: IkeSaId, cookies: crate::ids::Cookies) {
+        let who = |sa: &IkeSa| Some((sa.path.remote.ip(), sa.standing()?.sa.peer.identity().clone()));
+        let find = |cookie| self.by_cookie.get(&cookie).copied();
+        let Some(named) = find(cookies.initiator).or_else(|| find(cookies.responder)) else { return };
+        let (Some(by), Some(sa)) = (self.ike_sas.get(&id), self.ike_sas.get(&named)) else { return };
         // Only SAs with the same peer may be deleted under this one.
-        let Some(peer) = self.ike_sas.get(&id).map(|sa| sa.path.remote.ip()) else { return };
-        let named = self.ike_sas.iter().find(|(_, sa)| sa.cookies == cookies && sa.path.remote.ip() == peer);
-        if let Some(named) = named.map(|(id, _)| *id) {
+        if sa.cookies == cookies && who(sa).is_some() && who(sa) == who(by) {
             self.end_ike_sa(named, Failure::DeletedByPeer("ISAKMP"), false);
         }
     }
 
-    /// Sends a protected message; it is never repeated (RFC 2408 §4.8).
-    pub(super) fn inform(&mut self, id: IkeSaId, information: &Information) {
-        let Some(message_id) = self.new_message_id(id) else { return };
-        let Some((path, keys)) = self.ike_sas.get(&id).and_then(|sa| {
-            let standing = sa.standing()?;
-            Some((sa.path, Arc::clone(&standing.sa.keys)))
-        }) else {
-            return;
-        };
-        if let Ok(message) = info::protected(path, &keys, message_id, information) {
-            self.send(&message);
+    /// An authentic message came from another address: a NAT gave the peer a new mapping (RFC 3947 §4).
+    pub(super) fn follow(&mut self, id: IkeSaId, path: Path) {
+        let Some(sa) = self.ike_sas.get(&id) else { return };
+        let behind_nat = sa.standing().is_some_and(|standing| standing.sa.revision.is_some() && standing.sa.nat.remote);
+        if behind_nat && sa.path != path {
+            self.move_ike_sa(id, path);
         }
+    }
+
+    /// Sends a protected message; it is never repeated (RFC 2408 §4.8).
+    pub(super) fn inform(&mut self, id: IkeSaId, information: &Information) -> Option<Outgoing> {
+        let message_id = self.new_message_id(id)?;
+        let sa = self.ike_sas.get(&id)?;
+        let message = info::protected(sa.path, &sa.standing()?.sa.keys, message_id, information).ok()?;
+        self.send(&message);
+        Some(message)
     }
 
     /// Tells the peer that a pair is gone, under any ISAKMP SA with it.
     pub(super) fn tell_peer_pair_deleted(&mut self, id: IpsecSaId) {
-        let Some(sa) = self.pairs.get(&id).map(|pair| pair.sa.clone()) else { return };
-        let ike_sa = self.ike_sas.iter().rev().find(|(_, ike)| {
-            ike.standing().is_some()
-                && ike.path.remote.ip() == sa.path.remote.ip()
-                && ike.path.local.ip() == sa.path.local.ip()
-        });
-        if let Some(ike_sa) = ike_sa.map(|(id, _)| *id) {
-            self.tell_peer_deleted(ike_sa, &sa);
+        let Some(pair) = self.pairs.get(&id) else { return };
+        let (path, inbound) = (pair.sa.path, pair.sa.inbound);
+        let fits = |id: &IkeSaId| {
+            let ike = self.ike_sas.get(id).filter(|ike| ike.path.local.ip() == path.local.ip())?;
+            ike.standing().filter(|standing| *standing.sa.peer.identity() == pair.identity)
+        };
+        // The newest; but one that is about to end may be gone before the message comes.
+        let peer = path.remote.ip();
+        let standing = self.index.ike_sas.of(&peer).rev().filter_map(|id| Some((id, fits(&id)?)));
+        let ike_sa = standing.min_by_key(|(_, standing)| standing.retired).map(|(id, _)| id);
+        if let Some(ike_sa) = ike_sa {
+            self.tell_peer_deleted(ike_sa, inbound);
         }
     }
 
-    pub(super) fn tell_peer_deleted(&mut self, ike_sa: IkeSaId, sa: &IpsecSa) {
-        let spi = sa.inbound.spi;
+    /// Tells the peer that the SA that it sends to is gone.
+    pub(super) fn tell_peer_deleted(&mut self, ike_sa: IkeSaId, inbound: SaName) {
+        let SaName { protocol, spi, .. } = inbound;
         self.shared.trace.step(|| EventKind::IpsecSa(IpsecSaEvent::DeleteSent(spi)));
-        let information = Information::DeleteIpsec { protocol: sa.inbound.protocol, spis: vec![spi] };
-        self.inform(ike_sa, &information);
+        self.inform(ike_sa, &Information::DeleteIpsec { protocol, spis: vec![spi] });
     }
 
     pub(super) fn tell_peer_ike_deleted(&mut self, id: IkeSaId) {

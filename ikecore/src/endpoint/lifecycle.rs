@@ -9,17 +9,30 @@ use crate::event::{EndpointEvent, EventKind, Failure, IkeSaEvent, IpsecSaEvent};
 use crate::exchange::Path;
 use crate::exchange::quick::IpsecSa;
 use crate::exchange::runner::Exchange;
-use crate::ids::{IkeSaId, IpsecSaId, MessageId};
+use crate::identity::Identity;
+use crate::ids::{IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::Lifetime;
 use crate::sa::driver::{Expire, Mapping, SaOp};
-use crate::time::Duration;
+use crate::time::{Duration, Time};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How long packets under way may still use an SA that has a successor, seconds: on the side that made the successor,
 /// and on the other, which waits for the first one's delete.
 const GRACE: (u64, u64) = (5, 60);
+
+/// SAs for the same that the two ends began within this time of each other, seconds, were meant to be one.
+const AT_ONCE: u64 = 60;
+
+/// A successor that could not be negotiated is tried again after this, seconds; after that twice the interval, and so on
+/// to the longest.
+const RETRY: (u64, u64) = (5, 300);
+
+fn retry_after(attempts: u32) -> Duration {
+    let factor = 1_u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX);
+    Duration::from_secs(RETRY.0.saturating_mul(factor).min(RETRY.1))
+}
 
 impl Endpoint {
     pub(super) fn fire(&mut self, timer: Timer) {
@@ -32,7 +45,10 @@ impl Endpoint {
                 let lifetime = self.ike_sas.get(&id).and_then(IkeSa::standing).map(|standing| standing.sa.lifetime);
                 self.end_ike_sa(id, Failure::LifetimeEnded(lifetime.unwrap_or_default()), true);
             }
-            Timer::IkeReplaced(id) => self.end_ike_sa(id, Failure::Replaced, true),
+            Timer::ForgetRefused(first) => {
+                self.refused.remove(&first);
+            }
+            Timer::IkeReplaced(id) => self.end_replaced_ike_sa(id),
             Timer::IpsecSoft(id) => self.rekey_pair(id, Cause::Rekey),
             Timer::IpsecHard(id) => {
                 let lifetime = self.pairs.get(&id).map(|pair| pair.sa.lifetime).unwrap_or_default();
@@ -86,17 +102,82 @@ impl Endpoint {
         self.timers.set(Timer::IpsecReplaced(old), self.shared.now + Duration::from_secs(grace));
     }
 
-    /// A new ISAKMP SA has taken over from those that served the same rule and peer.
+    /// Two pairs are for the same traffic, and neither end said that one replaces the other. Where both ends began at once
+    /// the one with the higher SPIs stays, which both see alike, and the end that began the other one ends it.
+    pub(super) fn supersede_twin(&mut self, newest: IpsecSaId) -> Option<IpsecSaId> {
+        let new = self.pairs.get(&newest)?;
+        let role = new.role;
+        let twins = self.index.traffic.of(&new.sa.selector).rev();
+        let twin = twins.filter_map(|id| self.pairs.get(&id)).find(|twin| {
+            twin.sa.id != newest
+                && !twin.replaced
+                && twin.sa.rule.name == new.sa.rule.name
+                && twin.identity == new.identity
+                && twin.sa.path.remote.ip() == new.sa.path.remote.ip()
+        })?;
+        let old = twin.sa.id;
+        let young = self.shared.now.since(twin.since) < Duration::from_secs(AT_ONCE);
+        if twin.role == role || !young {
+            self.supersede_pair(old, role);
+            return Some(old);
+        }
+        let rank = |sa: &IpsecSa| {
+            let (one, other) = (sa.inbound.spi, sa.outbound.spi);
+            (one.max(other), one.min(other))
+        };
+        let loser = if rank(&twin.sa) < rank(&new.sa) { twin } else { new };
+        let (loser, began_here) = (loser.sa.id, loser.role == Role::Initiator);
+        if began_here {
+            self.supersede_pair(loser, Role::Initiator);
+        }
+        (loser == old && began_here).then_some(old)
+    }
+
+    /// A new ISAKMP SA has taken over from those that served the same rule and peer. Of two that both ends began at once
+    /// the one with the higher CKY-I stays, and the end that began the other one ends it.
     pub(super) fn retire_older(&mut self, newest: IkeSaId, rule: &Arc<Rule>, path: Path, role: Role) {
-        let grace = if role == Role::Initiator { GRACE.0 } else { GRACE.1 };
-        let at = self.shared.now + Duration::from_secs(grace);
-        for (id, sa) in self.ike_sas.range_mut(..newest) {
-            let fits = serves(sa, rule, path);
-            if let Some(standing) = sa.standing_mut().filter(|_| fits) {
-                standing.retired = true;
-                self.timers.cancel(Timer::IkeSoft(*id));
-                self.timers.set(Timer::IkeReplaced(*id), at);
+        let now = self.shared.now;
+        let Some(cookie) = self.ike_sas.get(&newest).map(|sa| sa.cookies.initiator) else { return };
+        let peers: Vec<IkeSaId> = self.index.ike_sas.of(&path.remote.ip()).filter(|id| *id != newest).collect();
+        for id in peers {
+            let Some(sa) = self.ike_sas.get(&id).filter(|sa| serves(sa, rule, path)) else { continue };
+            let Some(standing) = sa.standing() else { continue };
+            let at_once = sa.role != role && now.since(standing.since) < Duration::from_secs(AT_ONCE);
+            if !at_once {
+                self.retire_ike_sa(id, role);
+                continue;
             }
+            let (loser, began_here) = if sa.cookies.initiator < cookie {
+                (id, sa.role == Role::Initiator)
+            } else {
+                (newest, role == Role::Initiator)
+            };
+            if began_here {
+                self.retire_ike_sa(loser, Role::Initiator);
+            } else if let Some(standing) = self.ike_sas.get_mut(&loser).and_then(IkeSa::standing_mut) {
+                // The peer is about to end it.
+                standing.retired = true;
+            }
+        }
+    }
+
+    fn retire_ike_sa(&mut self, id: IkeSaId, role: Role) {
+        let grace = if role == Role::Initiator { GRACE.0 } else { GRACE.1 };
+        if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
+            standing.retired = true;
+            self.timers.cancel(Timer::IkeSoft(id));
+            self.timers.set(Timer::IkeReplaced(id), self.shared.now + Duration::from_secs(grace));
+        }
+    }
+
+    /// An ISAKMP SA with a successor ends, once the quick modes under way with it have ended.
+    fn end_replaced_ike_sa(&mut self, id: IkeSaId) {
+        let standing = self.ike_sas.get(&id).and_then(IkeSa::standing);
+        let busy = standing.is_some_and(|standing| standing.quick_modes.values().any(|one| one.exchange.is_some()));
+        if busy {
+            self.timers.set(Timer::IkeReplaced(id), self.shared.now + Duration::from_secs(GRACE.0));
+        } else {
+            self.end_ike_sa(id, Failure::Replaced, true);
         }
     }
 
@@ -104,13 +185,26 @@ impl Endpoint {
     pub(super) fn rekey_ike_sa(&mut self, id: IkeSaId, cause: Cause, always: bool) {
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let Some(standing) = sa.standing() else { return };
-        let peer = sa.path.remote.ip();
-        let used = self.pairs.values().any(|pair| pair.sa.path.remote.ip() == peer && !pair.replaced);
+        let used = self.index.pairs.count(&sa.path.remote.ip()) > 0;
         if standing.retired || !(used || always) {
             return;
         }
-        let (rule, path) = (Arc::clone(&sa.rule), sa.path);
-        self.want_ike_sa(cause, &rule, path);
+        let path = sa.path;
+        // The policy allows it as it was negotiated, or it would be gone; the rule's newest version counts.
+        let rule = self.shared.policy.rule(&sa.rule.name).map_or_else(|| Arc::clone(&sa.rule), Arc::clone);
+        if !self.want_ike_sa(cause, &rule, path, id) && !self.stopping {
+            self.timers.set(Timer::IkeSoft(id), self.shared.now + retry_after(1));
+        }
+    }
+
+    /// A successor of an ISAKMP SA could not be negotiated.
+    pub(super) fn retry_rekey_of_ike_sa(&mut self, id: IkeSaId) {
+        let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) else { return };
+        if standing.retired {
+            return;
+        }
+        standing.attempts = standing.attempts.saturating_add(1);
+        self.timers.set(Timer::IkeSoft(id), self.shared.now + retry_after(standing.attempts));
     }
 
     /// Begins a successor of a pair.
@@ -122,14 +216,31 @@ impl Endpoint {
         let (name, path, selector) = (pair.sa.rule.name.clone(), pair.sa.path, pair.sa.selector);
         let Some(rule) = self.shared.policy.rule(&name).map(Arc::clone) else { return };
         pair.rekeying = true;
-        self.want_ipsec_sa(cause, &rule, path, selector, Some(id));
+        if !self.want_ipsec_sa(cause, &rule, path, selector, Some(id)) && !self.stopping {
+            // Something for the same traffic is under way; if it comes to nothing, this pair still needs a successor.
+            if let Some(pair) = self.pairs.get_mut(&id) {
+                pair.rekeying = false;
+                self.timers.set(Timer::IpsecSoft(id), self.shared.now + retry_after(1));
+            }
+        }
+    }
+
+    /// A successor of a pair could not be negotiated: it lives on to its end, and until then it is tried again.
+    pub(super) fn retry_rekey_of_pair(&mut self, id: IpsecSaId) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        pair.rekeying = false;
+        if pair.replaced {
+            return;
+        }
+        pair.attempts = pair.attempts.saturating_add(1);
+        self.timers.set(Timer::IpsecSoft(id), self.shared.now + retry_after(pair.attempts));
     }
 
     /// The driver says that an SA reached a limit.
     pub(super) fn expire(&mut self, expire: Expire) {
         let Expire { sa, hard } = expire;
         self.tell(EventKind::Endpoint(EndpointEvent::Expire { sa, hard }));
-        let pair = self.pairs.values().find(|pair| pair.sa.inbound == sa || pair.sa.outbound == sa);
+        let pair = self.pair_of(&sa).and_then(|id| self.pairs.get(&id));
         let Some((id, lifetime)) = pair.map(|pair| (pair.sa.id, pair.sa.lifetime)) else { return };
         if hard {
             self.remove_pair(id, Failure::LifetimeEnded(lifetime), true);
@@ -140,11 +251,11 @@ impl Endpoint {
 
     /// The driver saw packets of a peer come from elsewhere; their integrity was checked.
     pub(super) fn mapping(&mut self, mapping: Mapping) {
-        let pair = self.pairs.values_mut().find(|pair| pair.sa.inbound == mapping.sa);
+        let pair = self.index.inbound.get(&mapping.sa).and_then(|id| self.pairs.get(id));
         let Some(pair) = pair.filter(|pair| pair.sa.encapsulated) else { return };
-        pair.sa.path.remote = mapping.remote;
-        let (id, local) = (pair.sa.id, pair.sa.path.local);
-        self.tell_driver(SaOp::Update { id, local, remote: mapping.remote });
+        let (id, local, remote) = (pair.sa.id, pair.sa.path.local, mapping.remote);
+        self.move_pair(id, Path { local, remote });
+        self.tell_driver(SaOp::Update { id, local, remote });
     }
 
     /// Removes a pair; `tell_peer`: with a delete.
@@ -152,7 +263,7 @@ impl Endpoint {
         if tell_peer {
             self.tell_peer_pair_deleted(id);
         }
-        let Some(pair) = self.pairs.remove(&id) else { return };
+        let Some(pair) = self.take_pair(id) else { return };
         for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id)] {
             self.timers.cancel(timer);
         }
@@ -194,9 +305,7 @@ impl Endpoint {
 
     /// Takes an ISAKMP SA out of all tables.
     pub(super) fn remove_ike_sa(&mut self, id: IkeSaId) {
-        let Some(sa) = self.ike_sas.remove(&id) else { return };
-        self.by_cookie.retain(|_, of| *of != id);
-        self.by_first_message.retain(|_, of| *of != id);
+        let Some(sa) = self.take_ike_sa(id) else { return };
         for timer in [Timer::MainMode(id), Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id)] {
             self.timers.cancel(timer);
         }
@@ -206,31 +315,27 @@ impl Endpoint {
                 self.timers.cancel(Timer::QuickMode(id, *message_id));
             }
         }
-        self.disown(|owner| match owner {
-            Owner::MainMode(of, _) | Owner::QuickMode(of, _, _) => *of == id,
-            Owner::Nobody => false,
-        });
+        self.disown_main_mode(id);
+        self.disown(Owner::QuickMode(id, MessageId(0), 0), Owner::QuickMode(id, MessageId(u32::MAX), u32::MAX));
     }
 
-    /// Ends all with a peer, except one ISAKMP SA. Nothing is told: the peer knows nothing of them.
-    pub(super) fn forget_peer(&mut self, peer: IpAddr, except: Option<IkeSaId>, reason: &Failure) {
-        let pairs: Vec<IpsecSaId> =
-            self.pairs.iter().filter(|(_, pair)| pair.sa.path.remote.ip() == peer).map(|(id, _)| *id).collect();
+    /// The peer has restarted: ends what stood with it before it began the main mode `except`. Nothing is told: the peer
+    /// knows nothing of it. Another peer behind the same NAT has another identity.
+    pub(super) fn forget_peer(&mut self, peer: IpAddr, identity: &Identity, except: IkeSaId, began: Time) {
+        let pairs: Vec<IpsecSaId> = self.index.pairs.of(&peer).collect();
         for id in pairs {
-            self.remove_pair(id, reason.clone(), false);
+            if self.pairs.get(&id).is_some_and(|pair| pair.identity == *identity && pair.since < began) {
+                self.remove_pair(id, Failure::InitialContact, false);
+            }
         }
-        let sas: Vec<IkeSaId> = self
-            .ike_sas
-            .iter()
-            .filter(|(id, sa)| sa.path.remote.ip() == peer && Some(**id) != except && sa.standing().is_some())
-            .map(|(id, _)| *id)
-            .collect();
+        let sas: Vec<IkeSaId> = self.index.ike_sas.of(&peer).filter(|id| *id != except).collect();
         for id in sas {
-            self.end_ike_sa(id, reason.clone(), false);
+            let standing = self.ike_sas.get(&id).and_then(IkeSa::standing);
+            if standing.is_some_and(|old| old.sa.peer.identity() == identity && old.since < began) {
+                self.end_ike_sa(id, Failure::InitialContact, false);
+            }
         }
-        if let Some(id) = except {
-            self.focus(id);
-        }
+        self.focus(except);
     }
 
     /// Ends all with a peer (`None`: with everybody), and tells them.
@@ -253,6 +358,9 @@ impl Endpoint {
         }
         self.tell(EventKind::Endpoint(EndpointEvent::ShuttingDown));
         self.delete_peer(None, "the end of the service");
+        for first in core::mem::take(&mut self.refused).into_keys() {
+            self.timers.cancel(Timer::ForgetRefused(first));
+        }
         self.tell_driver(SaOp::SetPolicies(Vec::new()));
         self.stopping = true;
     }
@@ -269,13 +377,20 @@ impl Endpoint {
     /// Nothing is installed any more, and nothing can be.
     pub(super) fn lose_driver(&mut self, reason: String) {
         self.tell(EventKind::Endpoint(EndpointEvent::DriverLost { reason: reason.clone() }));
-        let owners = self.asks.drop_driver();
+        self.asks.drop_driver();
         self.driver_lost = Some(reason.clone());
-        for owner in owners {
-            if let Owner::QuickMode(ike_sa, message_id, _) = owner {
-                let failure = Failure::DriverLost(reason.clone());
-                self.fail_quick_mode(ike_sa, message_id, failure, Vec::new(), true);
-            }
+        // All of them need it, also those that wait for their peer at the moment.
+        let sas = self.ike_sas.iter().filter_map(|(id, sa)| Some((*id, sa.standing()?)));
+        let running = sas.flat_map(|(id, standing)| {
+            let open = standing.quick_modes.iter().filter(|(_, running)| running.exchange.is_some());
+            open.map(move |(message_id, _)| (id, *message_id))
+        });
+        for (ike_sa, message_id) in running.collect::<Vec<_>>() {
+            self.fail_quick_mode(ike_sa, message_id, Failure::DriverLost(reason.clone()), Vec::new(), true);
+        }
+        let wanted: Vec<NegotiationId> = self.index.wanted.values().copied().collect();
+        for id in wanted {
+            self.fail_negotiation(id, Failure::DriverLost(reason.clone()));
         }
         let pairs: Vec<IpsecSaId> = self.pairs.keys().copied().collect();
         for id in pairs {

@@ -1,7 +1,7 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
-use super::tables::{Goal, IkeSa, Negotiating, Phase, Standing};
+use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
@@ -52,7 +52,7 @@ impl Endpoint {
         };
         let id = IkeSaId(self.handle_number());
         self.shared.trace.context.ike_sa = Some(id);
-        let first_contact = self.config.initial_contact && !self.has_standing_sa(path.remote.ip());
+        let first_contact = self.config.initial_contact && !self.shared.peers.knows(path.remote.ip());
         let AuthLen(key_len) = AuthLen::of(rule);
         self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule, key_len)));
         let step = match initiator::begin(rule, path, cookie, first_contact, &mut self.shared.cx()) {
@@ -61,7 +61,7 @@ impl Endpoint {
         };
         let (exchange, verdict) = Exchange::begin(BRANCHES, None, step);
         let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-        self.insert_ike_sa(id, cookie, cookies, path, Role::Initiator, rule, negotiation, exchange);
+        self.insert_ike_sa(id, cookies, path, None, rule, negotiation, exchange);
         if let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) {
             negotiating.waiting.push(negotiation);
         }
@@ -73,7 +73,11 @@ impl Endpoint {
 
     /// Message 1 of a peer.
     pub(super) fn begin_main_mode_as_responder(&mut self, message: &Incoming<'_>) -> Result<(), Reject> {
-        self.admit(message.path)?;
+        let first = first_message(message);
+        if let Some(reply) = self.refused.get(&first).cloned() {
+            self.repeat(reply.as_ref());
+            return Ok(());
+        }
         let policy = Arc::clone(&self.shared.policy);
         let rules: Vec<Arc<Rule>> = policy
             .main_mode_rules(message.path.local.ip(), message.path.remote.ip())
@@ -86,55 +90,79 @@ impl Endpoint {
         let step = match begun {
             Ok(step) => wrap(step, MainMode::Responder),
             Err(Reject::Refused(failure)) => {
-                self.refuse_peer(message, failure);
-                return Ok(());
+                return self.refuse_peer(message, failure);
             }
             Err(reject) => return Err(reject),
         };
         // The rule that chose is known to the state; the first candidate stands for it until the SA is established.
         let Some(rule) = rules.first() else { return Ok(()) };
+        self.admit(message.path)?;
         let id = IkeSaId(self.handle_number());
-        let negotiation =
-            self.new_negotiation(Role::Responder, Cause::Peer, Some(Arc::clone(rule)), Goal::IkeSa, message.path);
+        let negotiation = self.new_negotiation(
+            Role::Responder,
+            Cause::Peer,
+            Some(Arc::clone(rule)),
+            Goal::IkeSa { replaces: None },
+            message.path,
+        );
         let cookies = Cookies { initiator, responder: cookie };
         let (exchange, verdict) = Exchange::begin(BRANCHES, Some(message.digest()), step);
-        self.insert_ike_sa(id, cookie, cookies, message.path, Role::Responder, rule, negotiation, exchange);
-        self.by_first_message.insert((message.path.remote, initiator), id);
+        self.insert_ike_sa(id, cookies, message.path, Some(first), rule, negotiation, exchange);
         self.main_mode_verdict(id, verdict);
         Ok(())
     }
 
-    /// Message 1 was understood but nothing could be agreed on: the peer is told, in clear, and no state is kept.
-    fn refuse_peer(&mut self, message: &Incoming<'_>, failure: Failure) {
-        let negotiation = self.new_negotiation(Role::Responder, Cause::Peer, None, Goal::IkeSa, message.path);
+    /// Message 1 was understood but nothing could be agreed on: the peer is told, in clear. All that is kept is the answer
+    /// to its repetitions.
+    fn refuse_peer(&mut self, message: &Incoming<'_>, failure: Failure) -> Result<(), Reject> {
+        let limit = self.config.half_open_total;
+        if self.refused.len() >= limit {
+            return Err(Reject::TooMany { what: "refused main modes", count: self.refused.len(), limit });
+        }
+        let negotiation =
+            self.new_negotiation(Role::Responder, Cause::Peer, None, Goal::IkeSa { replaces: None }, message.path);
+        let mut reply = None;
         // RFC 2408 §5.4, §5.5. Not to a peer that the policy does not know: there is nothing to tell it.
         if let (false, Some(notify)) = (matches!(failure, Failure::NoPolicyForPeer { .. }), failure.notify()) {
             let message_id = MessageId::PHASE_1;
             let cookies = Cookies { initiator: message.header.initiator, responder: Cookie::ZERO };
             let outgoing = info::clear(message.path, cookies, message_id, notify);
             self.send(&outgoing);
+            reply = Some(outgoing);
         }
+        let first = first_message(message);
+        self.refused.insert(first, reply);
+        self.timers.set(Timer::ForgetRefused(first), self.shared.now + self.plan.total());
         self.counters.main_modes_failed += 1;
         self.fail_negotiation(negotiation, failure);
+        Ok(())
     }
 
-    /// Whether one more negotiation that a peer begins may be taken on.
-    fn admit(&self, path: Path) -> Result<(), Reject> {
-        let mut total = 0;
-        let mut of_peer = 0;
-        for sa in self.ike_sas.values() {
-            if sa.role == Role::Responder && matches!(sa.phase, Phase::Negotiating(_)) {
-                total += 1;
-                of_peer += usize::from(sa.path.remote.ip() == path.remote.ip());
+    /// Makes room for one more negotiation that a peer begins: who has not yet shown that it receives at its address
+    /// makes way for it, the oldest first, so that forged first messages do not shut true peers out.
+    fn admit(&mut self, path: Path) -> Result<(), Reject> {
+        let peer = path.remote.ip();
+        for of_peer in [true, false] {
+            let (what, count, limit) = if of_peer {
+                let count = self.index.half_open.count(&peer);
+                ("half-open main modes of one address", count, self.config.half_open_per_peer)
+            } else {
+                ("half-open main modes", self.index.half_open.len(), self.config.half_open_total)
+            };
+            if count < limit {
+                continue;
             }
-        }
-        for (what, count, limit) in [
-            ("half-open main modes of one address", of_peer, self.config.half_open_per_peer),
-            ("half-open main modes", total, self.config.half_open_total),
-        ] {
-            if count >= limit {
-                return Err(Reject::TooMany { what, count, limit });
-            }
+            let is_unproven = |id: &IkeSaId| {
+                let negotiating = self.ike_sas.get(id).and_then(IkeSa::negotiating);
+                negotiating.and_then(|main| main.exchange.state()).is_some_and(MainMode::is_unproven)
+            };
+            let victim = if of_peer {
+                self.index.half_open.of(&peer).find(is_unproven)
+            } else {
+                self.index.half_open.values().filter(is_unproven).min()
+            };
+            let Some(victim) = victim else { return Err(Reject::TooMany { what, count, limit }) };
+            self.fail_main_mode(victim, Failure::TooMany { what, count, limit });
         }
         Ok(())
     }
@@ -143,10 +171,9 @@ impl Endpoint {
     fn insert_ike_sa(
         &mut self,
         id: IkeSaId,
-        own: Cookie,
         cookies: Cookies,
         path: Path,
-        role: Role,
+        first_message: Option<FirstMessage>,
         rule: &Arc<Rule>,
         negotiation: NegotiationId,
         exchange: Exchange<MainMode>,
@@ -159,8 +186,10 @@ impl Endpoint {
             waiting: Vec::new(),
         }));
         let rule = Arc::clone(rule);
-        self.by_cookie.insert(own, id);
-        self.ike_sas.insert(id, IkeSa { cookies, path, role, rule, negotiation, phase, quick_modes: 0 });
+        let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
+        let began = self.shared.now;
+        let sa = IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes: 0 };
+        self.add_ike_sa(id, sa);
         self.focus(id);
         self.tell(EventKind::IkeSa(IkeSaEvent::Created { role, cookies }));
     }
@@ -174,7 +203,12 @@ impl Endpoint {
                 let Some((_, reply)) = standing.past.iter().find(|(past, _)| *past == digest) else {
                     return Err(message.unexpected("established"));
                 };
-                let reply = reply.clone();
+                let mut reply = reply.clone();
+                // A NAT may have given the peer another port: the one that hears this is where the message came from.
+                let follows = standing.sa.revision.is_some() && sa.path.remote.ip() == message.path.remote.ip();
+                if let Some(reply) = reply.as_mut().filter(|reply| follows && reply.encrypted) {
+                    reply.path = message.path;
+                }
                 self.main_mode_verdict(id, Verdict::Repeat(reply));
                 Ok(())
             }
@@ -206,16 +240,19 @@ impl Endpoint {
     fn main_mode_verdict(&mut self, id: IkeSaId, verdict: Verdict<Established>) {
         match verdict {
             Verdict::Repeat(reply) => self.repeat(reply.as_ref()),
-            Verdict::Progress { branch, send, asks } => {
+            Verdict::Progress { branch, send, asks, evicted } => {
+                if let Some(gone) = evicted {
+                    self.disown(Owner::MainMode(id, gone), Owner::MainMode(id, gone));
+                }
                 if let Some(message) = &send {
                     let now = self.shared.now;
-                    if let Some(sa) = self.ike_sas.get_mut(&id) {
-                        sa.path = message.path;
-                        if let Phase::Negotiating(negotiating) = &mut sa.phase {
-                            negotiating.retransmission = Retransmission::begin(now);
-                            if let Some((_, Some(cookies))) = negotiating.exchange.state().map(MainMode::progress) {
-                                sa.cookies = cookies;
-                            }
+                    self.move_ike_sa(id, message.path);
+                    if let Some(sa) = self.ike_sas.get_mut(&id)
+                        && let Phase::Negotiating(negotiating) = &mut sa.phase
+                    {
+                        negotiating.retransmission = Retransmission::begin(now);
+                        if let Some((_, Some(cookies))) = negotiating.exchange.state().map(MainMode::progress) {
+                            sa.cookies = cookies;
                         }
                     }
                     self.send(message);
@@ -258,22 +295,31 @@ impl Endpoint {
         self.focus(id);
         let now = self.shared.now;
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
-        let remote = sa.path.remote;
+        let (path, remote, sa_cookies) = (sa.path, sa.path.remote, sa.cookies);
         let Some(negotiating) = sa.negotiating_mut() else { return };
         let messages: Vec<_> = negotiating.exchange.unanswered().cloned().collect();
         if negotiating.retransmission.sent >= self.plan.transmissions {
             let waits_for = negotiating.exchange.state().map_or("a message", crate::exchange::step::Role::waits_for);
-            let failure = negotiating.suspicion.take().unwrap_or_else(|| Failure::TimedOut {
-                peer: remote,
-                message: messages.last().map_or(waits_for, |message| message.name),
-                sent: self.plan.transmissions,
-                seconds: now.since(negotiating.retransmission.since).as_secs(),
-                hint: hint(messages.last().map(|message| message.name)),
+            let seconds = now.since(negotiating.retransmission.since).as_secs();
+            let failure = negotiating.suspicion.take().unwrap_or_else(|| match messages.last() {
+                _ if negotiating.exchange.is_suspended() => Failure::Stalled { what: waits_for, seconds },
+                Some(message) => Failure::TimedOut {
+                    peer: remote,
+                    message: message.name,
+                    // Message 2 is never repeated.
+                    sent: if message.name == "main mode message 2" { 1 } else { self.plan.transmissions },
+                    seconds,
+                    hint: hint(message.name),
+                },
+                None => Failure::TimedOut { peer: remote, message: waits_for, sent: 0, seconds, hint: None },
             });
             return self.fail_main_mode(id, failure);
         }
         negotiating.retransmission.sent += 1;
         let count = negotiating.retransmission.sent - 1;
+        let last = negotiating.retransmission.sent >= self.plan.transmissions;
+        let suspicion = negotiating.suspicion.as_ref().filter(|failure| last && failure.is_authentication());
+        let warning = suspicion.and_then(Failure::notify).map(|notify| (sa_cookies, notify));
         self.timers.set(Timer::MainMode(id), now + self.plan.interval(count + 1));
         for message in &messages {
             // Message 2 goes to an address that has proven nothing: repeating it would serve those who forge addresses.
@@ -284,6 +330,11 @@ impl Endpoint {
             self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));
             self.transmit(message);
         }
+        // Told while the peer still listens: if this host waited to the end, the peer would have given up without a word.
+        if let Some((cookies, notify)) = warning {
+            let message = info::clear(path, cookies, MessageId::PHASE_1, notify);
+            self.send(&message);
+        }
     }
 
     fn establish(&mut self, id: IkeSaId, outcome: Established) {
@@ -293,14 +344,16 @@ impl Endpoint {
         let (suite, lifetime, role, path) = (outcome.keys.suite, outcome.lifetime, outcome.role, outcome.path);
         let identity = outcome.peer.identity().clone();
         let initial_contact = outcome.initial_contact;
+        let began = sa.began;
         sa.cookies = cookies;
-        sa.path = path;
         sa.rule = Arc::clone(&outcome.rule);
         let rule = Arc::clone(&sa.rule);
+        let peer = identity.clone();
         let standing = Standing {
             sa: outcome,
             since: now,
             retired: false,
+            attempts: 0,
             past: Vec::new(),
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
@@ -314,7 +367,12 @@ impl Endpoint {
             }
         }
         let negotiation = sa.negotiation;
-        self.disown(|owner| matches!(owner, Owner::MainMode(of, _) if *of == id));
+        self.close_half_open(id);
+        if let Some(sa) = self.ike_sas.get(&id) {
+            self.shared.peers.add(sa.path.remote.ip());
+        }
+        self.move_ike_sa(id, path);
+        self.disown_main_mode(id);
         self.timers.cancel(Timer::MainMode(id));
         self.counters.main_modes += 1;
         self.focus(id);
@@ -322,7 +380,7 @@ impl Endpoint {
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
         if initial_contact {
-            self.forget_peer(path.remote.ip(), Some(id), &Failure::InitialContact);
+            self.forget_peer(path.remote.ip(), &peer, id, began);
         }
         self.retire_older(id, &rule, path, role);
         if role == Role::Responder {
@@ -341,12 +399,15 @@ impl Endpoint {
         self.focus(id);
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let (cookies, path, negotiation) = (sa.cookies, sa.path, sa.negotiation);
-        let waiting = match &sa.phase {
-            Phase::Negotiating(negotiating) => negotiating.waiting.clone(),
+        let (waiting, unproven) = match &sa.phase {
+            Phase::Negotiating(negotiating) => {
+                let unproven = negotiating.exchange.state().is_some_and(MainMode::is_unproven);
+                (negotiating.waiting.clone(), unproven)
+            }
             Phase::Established(_) => return,
         };
         // Told at the end only, so that a forged message cannot make this host say to the peer that all is lost.
-        if let (false, Some(notify)) = (cookies.responder.is_zero(), failure.notify()) {
+        if let (false, Some(notify)) = (cookies.responder.is_zero() || unproven, failure.notify()) {
             let message = info::clear(path, cookies, MessageId::PHASE_1, notify);
             self.send(&message);
         }
@@ -387,8 +448,8 @@ fn suspect(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<Failu
 }
 
 /// What usually keeps a peer silent at this point.
-fn hint(message: Option<&str>) -> Option<&'static str> {
-    match message? {
+fn hint(message: &str) -> Option<&'static str> {
+    match message {
         "main mode message 1" => {
             Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us")
         }

@@ -3,6 +3,7 @@ mod asks;
 mod begin;
 pub mod config;
 mod demux;
+mod index;
 mod informational;
 pub mod io;
 mod lifecycle;
@@ -24,17 +25,17 @@ pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
 use crate::event::{Context, EndpointEvent, EventKind, MessageEvent, Trace};
 use crate::exchange::message::Outgoing;
 use crate::exchange::retransmit::Plan;
-use crate::exchange::{Cx, Path, Settings};
+use crate::exchange::{Cx, Path, Peers, Settings};
 use crate::ids::{Cookie, IkeSaId, IpsecSaId, NegotiationId};
 use crate::policy::db::PolicyDb;
 use crate::rng::SecureRandom;
 use crate::sa::driver::DriverError;
 use crate::time::Time;
 use asks::Asks;
+use index::Index;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
-use tables::{IkeSa, Negotiation, Pair};
+use tables::{FirstMessage, IkeSa, Negotiation, Pair};
 use timers::Timers;
 
 /// What every step may look at.
@@ -43,6 +44,7 @@ struct Shared {
     rng: Box<dyn SecureRandom>,
     policy: Arc<PolicyDb>,
     settings: Settings,
+    peers: Peers,
     trace: Trace,
 }
 
@@ -53,6 +55,7 @@ impl Shared {
             rng: self.rng.as_mut(),
             policy: &self.policy,
             settings: &self.settings,
+            peers: &self.peers,
             trace: &mut self.trace,
         }
     }
@@ -72,9 +75,12 @@ pub struct Endpoint {
     ike_sas: BTreeMap<IkeSaId, IkeSa>,
     /// ISAKMP SAs by this host's cookie, which no other has.
     by_cookie: BTreeMap<Cookie, IkeSaId>,
-    /// ISAKMP SAs that a peer began, by its address and cookie: message 1 names no other.
-    by_first_message: BTreeMap<(SocketAddr, Cookie), IkeSaId>,
+    /// ISAKMP SAs that a peer began, by its first message: that names no cookie of this host.
+    by_first_message: BTreeMap<FirstMessage, IkeSaId>,
+    /// First messages that were refused, with their answers: while the peer may repeat one, it is no new negotiation.
+    refused: BTreeMap<FirstMessage, Option<Outgoing>>,
     pairs: BTreeMap<IpsecSaId, Pair>,
+    index: Index,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     driver_lost: Option<String>,
     stopping: bool,
@@ -92,7 +98,7 @@ impl Endpoint {
         Self {
             plan: Plan { first: config.retransmit_first, transmissions: config.transmissions },
             config,
-            shared: Shared { now, rng, policy: Arc::default(), settings, trace },
+            shared: Shared { now, rng, policy: Arc::default(), settings, peers: Peers::default(), trace },
             outputs: VecDeque::new(),
             timers: Timers::default(),
             asks: Asks::default(),
@@ -101,7 +107,9 @@ impl Endpoint {
             ike_sas: BTreeMap::new(),
             by_cookie: BTreeMap::new(),
             by_first_message: BTreeMap::new(),
+            refused: BTreeMap::new(),
             pairs: BTreeMap::new(),
+            index: Index::default(),
             negotiations: BTreeMap::new(),
             driver_lost: None,
             stopping: false,

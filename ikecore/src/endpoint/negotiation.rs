@@ -7,7 +7,6 @@ use crate::exchange::Path;
 use crate::ids::{IkeSaId, IpsecSaId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Endpoint {
@@ -26,9 +25,23 @@ impl Endpoint {
         context.remote = Some(path.remote);
         self.tell_started(role, cause, rule.as_ref().map(|rule| rule.name.clone()));
         let started = self.shared.now;
+        if let (Role::Initiator, Goal::IpsecSa { selector, .. }, Some(rule)) = (role, &goal, &rule) {
+            self.index.wanted.insert((rule.reqid, *selector), id);
+        }
         let negotiation = Negotiation { role, rule, goal, path, started, in_quick_mode: false, ike_sa: None };
         self.negotiations.insert(id, negotiation);
         id
+    }
+
+    fn take_negotiation(&mut self, id: NegotiationId) -> Option<Negotiation> {
+        let negotiation = self.negotiations.remove(&id)?;
+        if let (Goal::IpsecSa { selector, .. }, Some(rule)) = (&negotiation.goal, &negotiation.rule) {
+            let key = (rule.reqid, *selector);
+            if self.index.wanted.get(&key) == Some(&id) {
+                self.index.wanted.remove(&key);
+            }
+        }
+        Some(negotiation)
     }
 
     fn focus_negotiation(&mut self, id: NegotiationId) {
@@ -43,27 +56,26 @@ impl Endpoint {
 
     pub(super) fn succeed_negotiation(&mut self, id: NegotiationId, phase: Phase) {
         self.focus_negotiation(id);
-        if let Some(Negotiation { role, .. }) = self.negotiations.remove(&id) {
+        if let Some(Negotiation { role, .. }) = self.take_negotiation(id) {
             self.tell(EventKind::Negotiation(NegotiationEvent::Succeeded { role, phase }));
         }
     }
 
     pub(super) fn fail_negotiation(&mut self, id: NegotiationId, failure: Failure) {
         self.focus_negotiation(id);
-        let Some(negotiation) = self.negotiations.remove(&id) else { return };
+        let Some(negotiation) = self.take_negotiation(id) else { return };
         let Negotiation { role, in_quick_mode, started, goal, .. } = negotiation;
         let phase = if in_quick_mode { Phase::QuickMode } else { Phase::MainMode };
         let seconds = self.shared.now.since(started).as_secs();
         self.tell(EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds }));
-        if let Goal::IpsecSa { replaces: Some(old), .. } = goal
-            && let Some(pair) = self.pairs.get_mut(&old)
-        {
-            // The old pair lives on to its end; traffic after that asks anew.
-            pair.rekeying = false;
+        match goal {
+            Goal::IpsecSa { replaces: Some(old), .. } => self.retry_rekey_of_pair(old),
+            Goal::IkeSa { replaces: Some(old) } => self.retry_rekey_of_ike_sa(old),
+            Goal::IpsecSa { replaces: None, .. } | Goal::IkeSa { replaces: None } => {}
         }
     }
 
-    /// Begins what leads to a pair of IPsec SAs, unless it is under way already.
+    /// Begins what leads to a pair of IPsec SAs, unless it is under way already; false if nothing was begun.
     pub(super) fn want_ipsec_sa(
         &mut self,
         cause: Cause,
@@ -71,30 +83,39 @@ impl Endpoint {
         path: Path,
         selector: Selector,
         replaces: Option<IpsecSaId>,
-    ) {
-        let under_way = self.negotiations.values().any(|other| {
-            other.role == Role::Initiator
-                && other.rule.as_ref().is_some_and(|of| of.name == rule.name)
-                && matches!(&other.goal, Goal::IpsecSa { selector: of, .. } if *of == selector)
-        });
-        if under_way || self.stopping {
-            return;
+    ) -> bool {
+        if self.stopping || self.index.wanted.contains_key(&(rule.reqid, selector)) {
+            return false;
         }
         let goal = Goal::IpsecSa { selector, replaces };
         let id = self.new_negotiation(Role::Initiator, cause, Some(Arc::clone(rule)), goal, path);
         if let Some(reason) = self.driver_lost.clone() {
-            return self.fail_negotiation(id, Failure::DriverLost(reason));
+            self.fail_negotiation(id, Failure::DriverLost(reason));
+        } else {
+            self.lead_to_main_mode(id, rule, path);
         }
-        self.lead_to_main_mode(id, rule, path);
+        true
     }
 
-    /// Begins what leads to an ISAKMP SA.
-    pub(super) fn want_ike_sa(&mut self, cause: Cause, rule: &Arc<Rule>, path: Path) {
-        if self.stopping {
-            return;
+    /// Begins what leads to an ISAKMP SA in place of one that stands, unless it is under way already; false if nothing
+    /// was begun.
+    pub(super) fn want_ike_sa(&mut self, cause: Cause, rule: &Arc<Rule>, path: Path, replaces: IkeSaId) -> bool {
+        if self.stopping || self.main_mode_under_way(rule, path).is_some() {
+            return false;
         }
-        let id = self.new_negotiation(Role::Initiator, cause, Some(Arc::clone(rule)), Goal::IkeSa, path);
+        let goal = Goal::IkeSa { replaces: Some(replaces) };
+        let id = self.new_negotiation(Role::Initiator, cause, Some(Arc::clone(rule)), goal, path);
         self.begin_main_mode(rule, path, id);
+        true
+    }
+
+    /// A main mode that this host began and that may serve a rule.
+    fn main_mode_under_way(&self, rule: &Rule, path: Path) -> Option<IkeSaId> {
+        self.index.ike_sas.of(&path.remote.ip()).find(|id| {
+            self.ike_sas
+                .get(id)
+                .is_some_and(|sa| sa.role == Role::Initiator && sa.negotiating().is_some() && serves(sa, rule, path))
+        })
     }
 
     /// Finds an ISAKMP SA for a negotiation, joins a main mode under way, or begins one.
@@ -102,30 +123,22 @@ impl Endpoint {
         if let Some(ike_sa) = self.standing_sa_for(rule, path) {
             return self.main_mode_is_there(id, ike_sa);
         }
-        let joined = self.ike_sas.iter_mut().find_map(|(sa_id, sa)| {
-            let fits = sa.role == Role::Initiator && serves(sa, rule, path);
-            let negotiating = sa.negotiating_mut().filter(|_| fits)?;
+        let Some(ike_sa) = self.main_mode_under_way(rule, path) else { return self.begin_main_mode(rule, path, id) };
+        if let Some(negotiating) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::negotiating_mut) {
             negotiating.waiting.push(id);
-            Some(*sa_id)
-        });
-        match joined {
-            Some(ike_sa) => {
-                if let Some(negotiation) = self.negotiations.get_mut(&id) {
-                    negotiation.ike_sa = Some(ike_sa);
-                }
-            }
-            None => self.begin_main_mode(rule, path, id),
+        }
+        if let Some(negotiation) = self.negotiations.get_mut(&id) {
+            negotiation.ike_sa = Some(ike_sa);
         }
     }
 
     /// The newest standing ISAKMP SA that may serve a rule.
-    fn standing_sa_for(&self, rule: &Arc<Rule>, path: Path) -> Option<IkeSaId> {
-        let mut serving = self
-            .ike_sas
-            .iter()
-            .rev()
-            .filter(|(_, sa)| serves(sa, rule, path) && sa.standing().is_some_and(|standing| !standing.retired));
-        serving.next().map(|(id, _)| *id)
+    fn standing_sa_for(&self, rule: &Rule, path: Path) -> Option<IkeSaId> {
+        self.index.ike_sas.of(&path.remote.ip()).rev().find(|id| {
+            self.ike_sas
+                .get(id)
+                .is_some_and(|sa| serves(sa, rule, path) && sa.standing().is_some_and(|standing| !standing.retired))
+        })
     }
 
     /// Goes on now that the ISAKMP SA stands.
@@ -133,18 +146,13 @@ impl Endpoint {
         let Some(negotiation) = self.negotiations.get_mut(&id) else { return };
         negotiation.ike_sa = Some(ike_sa);
         match negotiation.goal {
-            Goal::IkeSa => self.succeed_negotiation(id, Phase::MainMode),
+            Goal::IkeSa { .. } => self.succeed_negotiation(id, Phase::MainMode),
             Goal::IpsecSa { selector, replaces } => {
                 negotiation.in_quick_mode = true;
                 let Some(rule) = negotiation.rule.clone() else { return };
                 self.begin_quick_mode(ike_sa, &rule, selector, replaces, id);
             }
         }
-    }
-
-    /// True if an ISAKMP SA with the peer stands.
-    pub(super) fn has_standing_sa(&self, peer: IpAddr) -> bool {
-        self.ike_sas.values().any(|sa| sa.path.remote.ip() == peer && sa.standing().is_some())
     }
 }
 

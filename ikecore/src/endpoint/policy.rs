@@ -1,6 +1,8 @@
 //! A new policy: what it allows goes on untouched, what it forbids ends.
 use super::Endpoint;
+use super::tables::{Goal, IkeSa, Running};
 use crate::event::{EndpointEvent, EventKind, Failure};
+use crate::exchange::runner::Exchange;
 use crate::ids::{IkeSaId, IpsecSaId};
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{AuthMethod, Rule};
@@ -30,6 +32,7 @@ impl Endpoint {
         for id in pairs {
             self.remove_pair(id, Failure::PolicyChange, true);
         }
+        self.end_forbidden_negotiations(&policy);
         let sas: Vec<IkeSaId> = self
             .ike_sas
             .iter()
@@ -41,11 +44,38 @@ impl Endpoint {
         }
         self.tell_driver(SaOp::SetPolicies(policy.traffic_policies()));
     }
+
+    /// Ends what is being negotiated for traffic that the policy does not protect in this way any more.
+    fn end_forbidden_negotiations(&mut self, policy: &PolicyDb) {
+        let forbidden = self.negotiations.iter().filter_map(|(id, negotiation)| {
+            let Goal::IpsecSa { selector, .. } = &negotiation.goal else { return None };
+            let then = negotiation.rule.as_ref()?;
+            let allowed = policy.rule(&then.name).is_some_and(|now| allows_traffic(now, then, selector));
+            (!allowed).then_some((*id, negotiation.ike_sa.filter(|_| negotiation.in_quick_mode)))
+        });
+        for (id, ike_sa) in forbidden.collect::<Vec<_>>() {
+            let standing = ike_sa.and_then(|ike_sa| self.ike_sas.get(&ike_sa)).and_then(IkeSa::standing);
+            let running = standing.and_then(|standing| {
+                standing.quick_modes.iter().find(|(_, running)| running.negotiation == id && running.exchange.is_some())
+            });
+            let cleanup = |running: &Running| running.exchange.as_ref().map(Exchange::cleanup).unwrap_or_default();
+            match (ike_sa, running.map(|(message_id, running)| (*message_id, cleanup(running)))) {
+                (Some(ike_sa), Some((message_id, cleanup))) => {
+                    self.fail_quick_mode(ike_sa, message_id, Failure::PolicyChange, cleanup, true);
+                }
+                _ => self.fail_negotiation(id, Failure::PolicyChange),
+            }
+        }
+    }
 }
 
 fn allows_pair(now: &Rule, then: &Rule, selector: &Selector, suite: IpsecSuite) -> bool {
     let offered = now.quick_mode().is_some_and(|policy| policy.offers.iter().any(|offer| offer.suite == suite));
-    offered
+    offered && allows_traffic(now, then, selector)
+}
+
+fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bool {
+    now.quick_mode().is_some()
         && now.reqid == then.reqid
         && now.tunnel == then.tunnel
         && now.filters.iter().any(|filter| filter.covers(selector))

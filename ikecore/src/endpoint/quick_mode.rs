@@ -1,7 +1,7 @@
 //! Drives quick modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
-use super::tables::{Goal, IkeSa, Pair, Running, Standing, USED_LIMIT};
+use super::tables::{Goal, IkeSa, OWN_LIMIT, Pair, Running, Standing, USED_LIMIT};
 use super::timers::Timer;
 use crate::crypto::hash::Digest;
 use crate::event::negotiation::{Cause, Role};
@@ -11,7 +11,7 @@ use crate::exchange::message::Incoming;
 use crate::exchange::quick::{self, IpsecSa, Plan, QuickMode, responder};
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::{BranchNumber, Exchange, Verdict};
-use crate::exchange::step::{Role as ExchangeRole, Step};
+use crate::exchange::step::{Next, Role as ExchangeRole, Step};
 use crate::exchange::work::{Answer, Ask};
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
@@ -23,6 +23,13 @@ impl Endpoint {
     /// A message ID that this ISAKMP SA has not seen.
     pub(super) fn new_message_id(&mut self, id: IkeSaId) -> Option<MessageId> {
         let standing = self.ike_sas.get_mut(&id)?.standing_mut()?;
+        if standing.used.len() >= OWN_LIMIT {
+            return None;
+        }
+        if standing.used.len() >= USED_LIMIT / 4 * 3 && !standing.retired {
+            // Before message IDs run out, a successor.
+            self.timers.set(Timer::IkeSoft(id), self.shared.now);
+        }
         let mut octets = [0; 4];
         for _ in 0..8 {
             self.shared.rng.fill(&mut octets).ok()?;
@@ -45,6 +52,9 @@ impl Endpoint {
     ) {
         self.focus(ike_sa);
         self.shared.trace.context.negotiation = Some(negotiation);
+        if let Some(reason) = self.driver_lost.clone() {
+            return self.fail_negotiation(negotiation, Failure::DriverLost(reason));
+        }
         let Some(message_id) = self.new_message_id(ike_sa) else {
             let failure = Failure::Crypto { operation: "making a message ID", reason: "none is free".to_owned() };
             return self.fail_negotiation(negotiation, failure);
@@ -130,12 +140,16 @@ impl Endpoint {
         let keys = Arc::clone(&standing.sa.keys);
         let peer = responder::Peer { keys: &keys, path, encapsulation: standing.sa.revision, id };
         // Before the hash is known to be right, nothing is created.
-        let step = quick::respond(message, &peer, &mut self.shared.cx())?;
+        let mut step = quick::respond(message, &peer, &mut self.shared.cx())?;
+        if let (Some(reason), Next::Become(_)) = (&self.driver_lost, &step.next) {
+            step = Step::fail(Failure::DriverLost(reason.clone()));
+        }
         if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
+        self.follow(ike_sa, message.path);
         let (rule, selector) = match &step.next {
-            crate::exchange::step::Next::Become(QuickMode::Responder(state)) => {
+            Next::Become(QuickMode::Responder(state)) => {
                 state.plan().map_or((None, None), |plan| (Some(Arc::clone(&plan.rule)), Some(plan.selector)))
             }
             _ => (None, None),
@@ -144,7 +158,7 @@ impl Endpoint {
         let judged = self.shared.trace.take();
         let goal = match selector {
             Some(selector) => Goal::IpsecSa { selector, replaces: None },
-            None => Goal::IkeSa,
+            None => Goal::IkeSa { replaces: None },
         };
         let negotiation = self.new_negotiation(Role::Responder, Cause::Peer, rule.clone(), goal, path);
         if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
@@ -173,7 +187,7 @@ impl Endpoint {
     ) {
         self.focus_quick_mode(ike_sa, message_id);
         let Some(running) = self.running(ike_sa, message_id) else { return };
-        let installing = running.exchange.as_ref().and_then(Exchange::state).and_then(QuickMode::installing).cloned();
+        let exposed = running.exchange.as_ref().and_then(Exchange::state).and_then(QuickMode::exposed);
         let standing = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut);
         let Some(exchange) = standing
             .and_then(|standing| standing.quick_modes.get_mut(&message_id))
@@ -182,9 +196,9 @@ impl Endpoint {
             return;
         };
         let Some(verdict) = exchange.answer(branch, answer, &mut self.shared.cx()) else { return };
-        if let (Verdict::Failed { .. }, Some(sa)) = (&verdict, installing) {
+        if let (Verdict::Failed { .. }, Some(inbound)) = (&verdict, exposed) {
             // The peer may have installed its own already.
-            self.tell_peer_deleted(ike_sa, &sa);
+            self.tell_peer_deleted(ike_sa, inbound);
         }
         self.quick_mode_verdict(ike_sa, message_id, verdict);
     }
@@ -192,7 +206,7 @@ impl Endpoint {
     fn quick_mode_verdict(&mut self, ike_sa: IkeSaId, message_id: MessageId, verdict: Verdict<IpsecSa>) {
         match verdict {
             Verdict::Repeat(reply) => self.repeat(reply.as_ref()),
-            Verdict::Progress { branch, send, asks } => {
+            Verdict::Progress { branch, send, asks, evicted: _ } => {
                 if let Some(message) = &send {
                     let now = self.shared.now;
                     if let Some(running) = self.running(ike_sa, message_id) {
@@ -251,12 +265,17 @@ impl Endpoint {
         let messages: Vec<_> = exchange.unanswered().cloned().collect();
         if running.retransmission.sent >= plan.transmissions {
             let waits_for = exchange.state().map_or("a message", ExchangeRole::waits_for);
-            let failure = Failure::TimedOut {
-                peer: remote,
-                message: messages.last().map_or(waits_for, |message| message.name),
-                sent: plan.transmissions,
-                seconds: now.since(running.retransmission.since).as_secs(),
-                hint: None,
+            let seconds = now.since(running.retransmission.since).as_secs();
+            let failure = match messages.last() {
+                Some(message) => Failure::TimedOut {
+                    peer: remote,
+                    message: message.name,
+                    sent: plan.transmissions,
+                    seconds,
+                    hint: None,
+                },
+                // With one branch at a time a message is unanswered, or this host waits for itself.
+                None => Failure::Stalled { what: waits_for, seconds },
             };
             let cleanup = exchange.cleanup();
             return self.fail_quick_mode(ike_sa, message_id, failure, cleanup, false);
@@ -282,10 +301,17 @@ impl Endpoint {
     ) {
         self.focus_quick_mode(ike_sa, message_id);
         let Some(negotiation) = self.running(ike_sa, message_id).map(|running| running.negotiation) else { return };
+        let state = self.running(ike_sa, message_id).and_then(|running| running.exchange.as_ref()?.state());
+        let exposed = state.and_then(QuickMode::exposed);
         self.retire_quick_mode(ike_sa, message_id);
+        if let Some(inbound) = exposed.filter(|_| !matches!(failure, Failure::DeletedByPeer(_))) {
+            // The peer may have installed its own already.
+            self.tell_peer_deleted(ike_sa, inbound);
+        }
         for operation in cleanup {
             self.tell_driver(operation);
         }
+        let mut answer = None;
         if let (true, Some(notify)) = (notify, failure.notify()) {
             let information = Information::Notify {
                 protocol: crate::wire::ProtocolId::ESP,
@@ -294,7 +320,11 @@ impl Endpoint {
                 // As Windows does it: the message ID tells which quick mode failed.
                 data: message_id.0.to_be_bytes().to_vec(),
             };
-            self.inform(ike_sa, &information);
+            answer = self.inform(ike_sa, &information);
+        }
+        if let Some(running) = self.running(ike_sa, message_id) {
+            // From now on this is the answer to duplicates: the notification may be lost like any other message.
+            running.past.iter_mut().for_each(|(_, reply)| reply.clone_from(&answer));
         }
         self.counters.quick_modes_failed += 1;
         self.tell(EventKind::QuickMode(QuickModeEvent::Failed(failure.clone())));
@@ -304,7 +334,7 @@ impl Endpoint {
     /// The exchange is over; duplicates are still answered for a while.
     fn retire_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
         self.timers.cancel(Timer::QuickMode(ike_sa, message_id));
-        self.disown(|owner| matches!(owner, Owner::QuickMode(of, id, _) if *of == ike_sa && *id == message_id));
+        self.disown_quick_mode(ike_sa, message_id);
         if let Some(running) = self.running(ike_sa, message_id) {
             running.past = running.exchange.take().map(Exchange::into_past).unwrap_or_default();
         }
@@ -332,9 +362,22 @@ impl Endpoint {
                 standing.retired |= limit != 0 && served >= limit;
             }
         }
-        // A peer that rekeys does not say which pair it replaces: the one for the same traffic.
-        sa.replaces = sa.replaces.or_else(|| self.twin_of(&sa));
         self.counters.quick_modes += 1;
+        self.schedule_pair(&sa, role);
+        if let Some(old) = sa.replaces {
+            self.supersede_pair(old, role);
+        }
+        let Some(identity) = self.ike_sas.get(&ike_sa).and_then(|ike| Some(ike.standing()?.sa.peer.identity().clone()))
+        else {
+            return;
+        };
+        let id = sa.id;
+        let since = self.shared.now;
+        let pair = Pair { since, role, identity, attempts: 0, rekeying: false, replaced: false, sa: sa.clone() };
+        self.add_pair(pair);
+        // A peer that rekeys does not say which pair it replaces: the one for the same traffic.
+        let twin = self.supersede_twin(id);
+        sa.replaces = sa.replaces.or(twin);
         self.tell(EventKind::IpsecSa(IpsecSaEvent::Established {
             inbound: sa.inbound.spi,
             outbound: sa.outbound.spi,
@@ -345,24 +388,7 @@ impl Endpoint {
             rule: sa.rule.name.clone(),
             replaces: sa.replaces,
         }));
-        self.schedule_pair(&sa, role);
-        if let Some(old) = sa.replaces {
-            self.supersede_pair(old, role);
-        }
-        let pair = Pair { since: self.shared.now, rekeying: false, replaced: false, sa };
-        self.pairs.insert(pair.sa.id, pair);
         self.succeed_negotiation(negotiation, Phase::QuickMode);
-    }
-
-    /// The newest pair for the same traffic with the same peer.
-    fn twin_of(&self, sa: &IpsecSa) -> Option<IpsecSaId> {
-        let twins = self.pairs.values().rev().filter(|pair| {
-            !pair.replaced
-                && pair.sa.selector == sa.selector
-                && pair.sa.rule.name == sa.rule.name
-                && pair.sa.path.remote.ip() == sa.path.remote.ip()
-        });
-        twins.map(|pair| pair.sa.id).next()
     }
 }
 

@@ -4,16 +4,27 @@ use crate::event::Failure;
 use crate::event::negotiation::Role;
 use crate::exchange::Path;
 use crate::exchange::main::{Established, MainMode};
-use crate::exchange::message::Outgoing;
+use crate::exchange::message::{Incoming, Outgoing};
 use crate::exchange::quick::{IpsecSa, QuickMode};
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::Exchange;
+use crate::identity::Identity;
 use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// What tells one message 1 from another: where it came from, and a digest of all of it. CKY-I alone would not do: a forged
+/// message that came first would take the place of the true one.
+pub(super) type FirstMessage = (SocketAddr, [u8; 16]);
+
+pub(super) fn first_message(message: &Incoming<'_>) -> FirstMessage {
+    let digest = message.digest();
+    (message.path.remote, digest.as_ref().first_chunk().copied().unwrap_or_default())
+}
 
 /// An ISAKMP SA, from its first message on.
 pub(super) struct IkeSa {
@@ -25,6 +36,10 @@ pub(super) struct IkeSa {
     pub(super) rule: Arc<Rule>,
     /// The negotiation that it is, or began as, part of.
     pub(super) negotiation: NegotiationId,
+    /// When its main mode began.
+    pub(super) began: Time,
+    /// Message 1, if the peer began.
+    pub(super) first_message: Option<FirstMessage>,
     pub(super) phase: Phase,
     pub(super) quick_modes: u32,
 }
@@ -51,6 +66,8 @@ pub(super) struct Standing {
     pub(super) since: Time,
     /// It serves no new quick modes.
     pub(super) retired: bool,
+    /// How often a successor was tried in vain.
+    pub(super) attempts: u32,
     /// Messages of its main mode, with their replies: a duplicate is answered again.
     pub(super) past: Vec<(Digest, Option<Outgoing>)>,
     pub(super) quick_modes: BTreeMap<MessageId, Running>,
@@ -71,10 +88,19 @@ pub(super) struct Running {
 /// The most message IDs that are remembered for one ISAKMP SA. Then it serves no more: replays could not be told apart.
 pub(super) const USED_LIMIT: usize = 16_384;
 
+/// With those that this host chose: more than [`USED_LIMIT`], so that deletes can still be sent.
+pub(super) const OWN_LIMIT: usize = USED_LIMIT + 1_024;
+
 /// A pair of IPsec SAs.
 pub(super) struct Pair {
     pub(super) sa: IpsecSa,
     pub(super) since: Time,
+    /// Which end began the quick mode.
+    pub(super) role: Role,
+    /// Who the peer is.
+    pub(super) identity: Identity,
+    /// How often a successor was tried in vain.
+    pub(super) attempts: u32,
     /// A successor is being negotiated.
     pub(super) rekeying: bool,
     /// A successor has taken over.
@@ -85,7 +111,10 @@ pub(super) struct Pair {
 #[derive(Clone, Debug)]
 pub(super) enum Goal {
     /// An ISAKMP SA.
-    IkeSa,
+    IkeSa {
+        /// In place of this one.
+        replaces: Option<IkeSaId>,
+    },
     /// A pair of IPsec SAs.
     IpsecSa {
         /// For this traffic.
@@ -122,6 +151,14 @@ impl IkeSa {
         match &mut self.phase {
             Phase::Established(standing) => Some(standing),
             Phase::Negotiating(_) => None,
+        }
+    }
+
+    /// The main mode under way.
+    pub(super) fn negotiating(&self) -> Option<&Negotiating> {
+        match &self.phase {
+            Phase::Negotiating(negotiating) => Some(negotiating),
+            Phase::Established(_) => None,
         }
     }
 

@@ -1,4 +1,5 @@
 //! Timers: what is due when.
+use super::tables::FirstMessage;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,8 @@ pub(super) enum Timer {
     QuickMode(IkeSaId, MessageId),
     /// Forget a finished quick mode: no duplicates come any more.
     Forget(IkeSaId, MessageId),
+    /// Forget a first message that was refused.
+    ForgetRefused(FirstMessage),
     /// An ISAKMP SA needs a successor.
     IkeSoft(IkeSaId),
     /// An ISAKMP SA ends.
@@ -51,6 +54,12 @@ impl Timers {
     /// When the next is due.
     pub(super) fn next(&self) -> Option<Time> {
         self.order.first().map(|(at, _)| *at)
+    }
+
+    /// How many are set.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
     }
 
     /// Takes the first that is due.

@@ -25,6 +25,14 @@ pub enum Failure {
         /// What usually causes it at this message.
         hint: Option<&'static str>,
     },
+    /// This host's own driver or worker did not answer.
+    #[error("this host waited {seconds} s in vain for {what}: its own driver or worker does not answer")]
+    Stalled {
+        /// What it waited for: `an SPI`, `the shared secret`, `the driver`.
+        what: &'static str,
+        /// How long.
+        seconds: u64,
+    },
     /// No transform was acceptable, seen by the side that chooses.
     #[error("no acceptable {phase} proposal: {}", list(mismatches))]
     NoProposalChosen {
@@ -193,8 +201,13 @@ impl Failure {
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
             Self::LifetimeEnded(_) | Self::Replaced => Status::SaReaped,
-            Self::TooMany { .. } => Status::GeneralProcessingError,
+            Self::TooMany { .. } | Self::Stalled { .. } => Status::GeneralProcessingError,
         }
+    }
+
+    /// True if the peer could not prove who it is.
+    pub const fn is_authentication(&self) -> bool {
+        matches!(self, Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. })
     }
 
     /// The notification that tells the peer (RFC 2408 §5), if one is due.
@@ -211,7 +224,9 @@ impl Failure {
             Self::Malformed(error) => error.notify(),
             Self::InvalidHash { .. } => Some(NotifyType::INVALID_HASH_INFORMATION),
             Self::Crypto { .. } | Self::KePayload { .. } => Some(NotifyType::INVALID_KEY_INFORMATION),
-            Self::Driver(_) | Self::DriverLost(_) | Self::TooMany { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
+            Self::Driver(_) | Self::DriverLost(_) | Self::TooMany { .. } | Self::Stalled { .. } => {
+                Some(NotifyType::NO_PROPOSAL_CHOSEN)
+            }
             _ => None,
         }
     }

@@ -16,7 +16,8 @@ use crate::event::Trace;
 use crate::policy::db::PolicyDb;
 use crate::rng::SecureRandom;
 use crate::time::Time;
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 /// The settings that exchanges look at.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +40,41 @@ pub struct Cx<'a> {
     pub policy: &'a PolicyDb,
     /// The settings.
     pub settings: &'a Settings,
+    /// The peers with which SAs stand.
+    pub peers: &'a Peers,
     /// Takes the events.
     pub trace: &'a mut Trace,
+}
+
+/// The peers with which ISAKMP SAs or IPsec SAs stand.
+#[derive(Debug, Default)]
+pub struct Peers(BTreeMap<IpAddr, usize>);
+
+impl Peers {
+    /// One more SA stands.
+    pub fn add(&mut self, peer: IpAddr) {
+        *self.0.entry(peer).or_default() += 1;
+    }
+
+    /// One SA is gone.
+    pub fn remove(&mut self, peer: IpAddr) {
+        if let Some(count) = self.0.get_mut(&peer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.0.remove(&peer);
+            }
+        }
+    }
+
+    /// True if an SA with this peer stands.
+    pub fn knows(&self, peer: IpAddr) -> bool {
+        self.0.contains_key(&peer)
+    }
+
+    /// True if no SA stands at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Between which addresses and ports messages travel.

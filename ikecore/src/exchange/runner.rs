@@ -32,6 +32,7 @@ pub struct Exchange<S> {
     branches: Vec<Branch<S>>,
     /// How many branches there may be; with 1, a new state replaces the old one.
     limit: usize,
+    /// The number of the next branch: also how many there have been.
     next_number: BranchNumber,
     /// Messages of earlier states, with the replies that they had; for an exchange without branches.
     past: Vec<(Digest, Option<Outgoing>)>,
@@ -49,6 +50,8 @@ pub enum Verdict<O> {
         send: Option<Outgoing>,
         /// What must leave the core.
         asks: Vec<Ask>,
+        /// A branch that had to make room; its asks have no owner any more.
+        evicted: Option<BranchNumber>,
     },
     /// The exchange is done.
     Done {
@@ -72,9 +75,12 @@ pub enum Verdict<O> {
     BranchFailed(Failure),
 }
 
-/// Enough for every honest exchange with a few forgeries on its way. Each branch of main mode may cost a Diffie-Hellman
-/// computation.
+/// Enough for every honest exchange with a few forgeries on its way. More of them push each other out; what is pushed out
+/// comes back with the next repetition of the message that it answered.
 pub const BRANCHES: usize = 8;
+
+/// All branches that one exchange may ever have: each of main mode may cost a Diffie-Hellman computation.
+pub const ALL_BRANCHES: BranchNumber = 64;
 
 impl<S: Role> Exchange<S> {
     /// An exchange that began with `step`, made by `received` if a peer began it. The verdict is never `Repeat`.
@@ -110,14 +116,38 @@ impl<S: Role> Exchange<S> {
         let Some((parent, step)) = accepted else {
             return Err(refusal.unwrap_or_else(|| message.unexpected("no state")));
         };
-        if self.limit > 1 && self.branches.len() >= self.limit && matches!(step.next, Next::Become(_)) {
-            return Err(Reject::TooMany {
-                what: "branches of one exchange",
-                count: self.branches.len(),
-                limit: self.limit,
-            });
+        let mut evicted = None;
+        if self.limit > 1 && matches!(step.next, Next::Become(_)) {
+            if self.next_number >= ALL_BRANCHES {
+                let limit = usize::try_from(ALL_BRANCHES).unwrap_or(usize::MAX);
+                return Err(Reject::TooMany { what: "branches of one exchange", count: limit, limit });
+            }
+            if self.branches.len() >= self.limit {
+                evicted = self.evict(parent);
+            }
         }
-        Ok(self.commit(Some(parent), Some(digest), step))
+        let mut verdict = self.commit(Some(parent), Some(digest), step);
+        if let Verdict::Progress { evicted: gone, .. } = &mut verdict {
+            *gone = evicted;
+        }
+        Ok(verdict)
+    }
+
+    /// Makes room for a branch of `parent`: the oldest that leads nowhere yet goes, first of those that came from the
+    /// same state. A branch from which another came stays.
+    fn evict(&mut self, parent: BranchNumber) -> Option<BranchNumber> {
+        let is_leaf = |branch: &&Branch<S>| {
+            branch.number != parent && !self.branches.iter().any(|other| other.parent == Some(branch.number))
+        };
+        let victim = self
+            .branches
+            .iter()
+            .filter(is_leaf)
+            .find(|branch| branch.parent == Some(parent))
+            .or_else(|| self.branches.iter().find(is_leaf))?
+            .number;
+        self.branches.retain(|branch| branch.number != victim);
+        Some(victim)
     }
 
     /// Takes an answer for a branch; `None` if the branch is gone.
@@ -128,6 +158,7 @@ impl<S: Role> Exchange<S> {
         let step = match state.answer(answer, cx) {
             Ok(step) => step,
             Err(failure) if self.branches.is_empty() => {
+                self.close(received, sent);
                 return Some(Verdict::Failed { failure, send: None, cleanup });
             }
             Err(failure) => return Some(Verdict::BranchFailed(failure)),
@@ -138,13 +169,16 @@ impl<S: Role> Exchange<S> {
                 let waiting = waiting.saturating_sub(1) + asks.len();
                 let sent = send.clone().or(sent);
                 self.branches.insert(index, Branch { number, parent, state, received, sent, waiting });
-                Verdict::Progress { branch: number, send, asks }
+                Verdict::Progress { branch: number, send, asks, evicted: None }
             }
             Next::Done(outcome) => {
                 self.close(received, send.clone().or(sent));
                 Verdict::Done { outcome, send, asks }
             }
-            Next::Fail(failure, cleanup) => Verdict::Failed { failure, send, cleanup },
+            Next::Fail(failure, cleanup) => {
+                self.close(received, send.clone().or(sent));
+                Verdict::Failed { failure, send, cleanup }
+            }
         })
     }
 
@@ -160,13 +194,16 @@ impl<S: Role> Exchange<S> {
                 self.next_number = number.wrapping_add(1);
                 let waiting = asks.len();
                 self.branches.push(Branch { number, parent, state, received, sent: send.clone(), waiting });
-                Verdict::Progress { branch: number, send, asks }
+                Verdict::Progress { branch: number, send, asks, evicted: None }
             }
             Next::Done(outcome) => {
                 self.close(received, send.clone());
                 Verdict::Done { outcome, send, asks }
             }
-            Next::Fail(failure, cleanup) => Verdict::Failed { failure, send, cleanup },
+            Next::Fail(failure, cleanup) => {
+                self.close(received, send.clone());
+                Verdict::Failed { failure, send, cleanup }
+            }
         }
     }
 
@@ -177,12 +214,13 @@ impl<S: Role> Exchange<S> {
         self.past.extend(last.map(|digest| (digest, reply)));
     }
 
-    /// The messages that are still unanswered: those of branches from which no other came.
+    /// The messages that are still unanswered: those of branches from which no other came, and those that had several
+    /// answers, of which the true one may have been pushed out.
     pub fn unanswered(&self) -> impl Iterator<Item = &Outgoing> {
-        let parents: Vec<BranchNumber> = self.branches.iter().filter_map(|branch| branch.parent).collect();
+        let answers = |number| self.branches.iter().filter(|other| other.parent == Some(number)).count();
         self.branches
             .iter()
-            .filter(move |branch| branch.waiting == 0 && !parents.contains(&branch.number))
+            .filter(move |branch| branch.waiting == 0 && answers(branch.number) != 1)
             .filter_map(|branch| branch.sent.as_ref())
     }
 
@@ -202,7 +240,8 @@ impl<S: Role> Exchange<S> {
     }
 
     /// What was received, with the replies: for duplicates that come when the exchange is done.
-    pub fn into_past(self) -> Vec<(Digest, Option<Outgoing>)> {
+    pub fn into_past(mut self) -> Vec<(Digest, Option<Outgoing>)> {
+        self.close(None, None);
         self.past
     }
 }

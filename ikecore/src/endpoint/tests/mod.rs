@@ -1,10 +1,16 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod injection;
 mod negotiate;
+mod weather;
 
 use super::*;
+use crate::event::Failure;
+use crate::event::NegotiationEvent;
+use crate::ids::NegotiationId;
 use crate::testing::host::Host;
 use crate::testing::network::{Network, Weather};
 use crate::testing::policy::TestPolicy;
+use crate::time::Duration;
 use std::net::IpAddr;
 
 pub(super) const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -59,4 +65,97 @@ pub(super) fn assert_agree(network: &Network) {
     for host in &network.hosts {
         assert!(host.driver.larval.is_empty(), "SPIs left behind: {:?}", host.driver.larval);
     }
+}
+
+/// How each negotiation of a host ended; every one that began must have ended exactly once.
+pub(super) fn outcomes(host: &Host) -> BTreeMap<NegotiationId, Result<(), Failure>> {
+    let mut started = BTreeMap::new();
+    let mut ended = BTreeMap::new();
+    for event in &host.events {
+        let EventKind::Negotiation(kind) = &event.kind else { continue };
+        let id = event.context.negotiation.expect("a negotiation event without its negotiation");
+        let end = match kind {
+            NegotiationEvent::Started { .. } => {
+                assert!(started.insert(id, ()).is_none(), "{id} began twice");
+                continue;
+            }
+            NegotiationEvent::Succeeded { .. } => Ok(()),
+            NegotiationEvent::Failed { failure, .. } => Err(failure.clone()),
+        };
+        assert!(started.contains_key(&id), "{id} ended before it began");
+        assert!(ended.insert(id, end).is_none(), "{id} ended twice");
+    }
+    assert_eq!(started.len(), ended.len(), "not all that began has ended: {started:?} {ended:?}");
+    ended
+}
+
+/// Nothing is under way: no exchange, no ask, no SPI without its SA; the tables and the driver have the same pairs.
+pub(super) fn assert_settled(host: &Host) {
+    let endpoint = &host.endpoint;
+    outcomes(host);
+    assert!(endpoint.negotiations.is_empty() && endpoint.index.wanted.is_empty());
+    assert_eq!(endpoint.asks.len(), 0, "asks without an answer");
+    assert!(host.driver.larval.is_empty(), "SPIs left behind: {:?}", host.driver.larval);
+    assert_eq!(endpoint.index.half_open.len(), 0);
+    assert!(endpoint.refused.is_empty());
+    for sa in endpoint.ike_sas.values() {
+        let standing = sa.standing().expect("a main mode under way");
+        assert!(standing.quick_modes.values().all(|running| running.exchange.is_none()));
+    }
+    let pairs = |keys: &mut dyn Iterator<Item = IpsecSaId>| keys.collect::<Vec<_>>();
+    assert_eq!(pairs(&mut endpoint.pairs.keys().copied()), pairs(&mut host.driver.pairs.keys().copied()));
+    assert_eq!(endpoint.by_cookie.len(), endpoint.ike_sas.len());
+    assert_eq!(endpoint.index.ike_sas.len(), endpoint.ike_sas.len());
+    for len in [endpoint.index.pairs.len(), endpoint.index.inbound.len(), endpoint.index.traffic.len()] {
+        assert_eq!(len, endpoint.pairs.len());
+    }
+}
+
+/// After its end a host has nothing left, and wants nothing.
+pub(super) fn assert_gone(host: &Host) {
+    assert_settled(host);
+    let endpoint = &host.endpoint;
+    assert!(endpoint.is_stopped());
+    assert!(endpoint.ike_sas.is_empty() && endpoint.by_cookie.is_empty() && endpoint.by_first_message.is_empty());
+    assert!(endpoint.index.is_empty() && endpoint.shared.peers.is_empty());
+    assert_eq!(endpoint.timers.len(), 0);
+    assert_eq!(host.wake, None);
+    assert!(host.driver.pairs.is_empty() && host.driver.policies.is_empty(), "{:?}", host.driver);
+    let snapshot = endpoint.snapshot();
+    assert!(snapshot.ike_sas.is_empty() && snapshot.ipsec_sas.is_empty() && snapshot.quick_modes.is_empty());
+}
+
+/// Both hosts end; nothing is left behind.
+pub(super) fn shut_down(network: &mut Network) {
+    for host in 0..2 {
+        network.feed(host, Input::Command(Command::Shutdown));
+    }
+    network.run(Duration::from_secs(5));
+    network.hosts.iter().for_each(assert_gone);
+}
+
+/// Where both hosts have both ends of a pair its keys are equal; gives the number of such pairs.
+pub(super) fn twins(network: &Network) -> usize {
+    let [a, b] = &network.hosts;
+    let mut count = 0;
+    for pair in a.driver.pairs.values() {
+        let fits = |twin: &&crate::sa::driver::SaPair| {
+            twin.inbound.spi == pair.outbound.spi && twin.outbound.spi == pair.inbound.spi
+        };
+        let Some(twin) = b.driver.pairs.values().find(fits) else { continue };
+        count += 1;
+        for (ours, theirs) in [(&pair.outbound, &twin.inbound), (&pair.inbound, &twin.outbound)] {
+            assert_eq!(ours.suite, theirs.suite);
+            assert_eq!(ours.encryption_key.expose(), theirs.encryption_key.expose());
+            assert_eq!(ours.integrity_key.expose(), theirs.integrity_key.expose());
+        }
+    }
+    count
+}
+
+/// A packet from one host to the other.
+pub(super) fn acquire(host: usize) -> Input<'static> {
+    let (local, remote) = if host == 0 { (A, B) } else { (B, A) };
+    let flow = crate::policy::selector::Flow { local, remote, protocol: 1, local_port: 0, remote_port: 0 };
+    Input::Acquire(crate::sa::driver::Acquire { flow, reqid: 1 })
 }

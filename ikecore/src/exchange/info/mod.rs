@@ -5,6 +5,7 @@ use super::{Cx, Path};
 use crate::crypto::quick::{informational, verify_informational};
 use crate::event::{Failure, Reject};
 use crate::ids::{Cookies, MessageId, Spi};
+use crate::rng::SecureRandom;
 use crate::wire::{ChainWriter, Delete, Doi, ExchangeType, Notify, NotifyType, PayloadRule, PayloadType, ProtocolId};
 
 /// What an informational message says.
@@ -142,4 +143,14 @@ pub fn protected(
     };
     let envelope = envelope(name, path, keys.cookies, message_id);
     Ok(envelope.sealed(chain, &keys.cipher, &keys.first_iv(message_id))?.0)
+}
+
+/// The delete of the ISAKMP SA that protects it, with a message ID of its own.
+pub fn delete_ike(path: Path, keys: &IkeKeys, rng: &mut dyn SecureRandom) -> Result<Outgoing, Failure> {
+    let mut octets = [0; 4];
+    let failed = |reason: String| Failure::Crypto { operation: "making a message ID", reason };
+    rng.fill(&mut octets).map_err(|error| failed(error.to_string()))?;
+    // Zero is the message ID of phase 1.
+    let message_id = MessageId(u32::from_be_bytes(octets).max(1));
+    protected(path, keys, message_id, &Information::DeleteIke { cookies: vec![keys.cookies] })
 }

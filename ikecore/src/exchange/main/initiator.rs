@@ -1,5 +1,6 @@
 //! Main mode, initiator.
 use super::super::auth::psk;
+use super::super::info;
 use super::super::message::{Incoming, Outgoing};
 use super::super::natt::Revision;
 use super::super::step::{Role as ExchangeRole, Step};
@@ -134,7 +135,7 @@ impl ExchangeRole for State {
         match self {
             Self::Deriving(opening, choice) => send_ke(opening, choice.0, answer.pair, cx),
             Self::Agreeing(opening, state) => match answer.shared {
-                Some(shared) => send_id(opening, *state, &shared),
+                Some(shared) => send_id(opening, *state, &shared, cx),
                 None => Err(Failure::Crypto { operation: "Diffie-Hellman", reason: "no shared secret".to_owned() }),
             },
             other => Ok(Step::stay(other)),
@@ -209,9 +210,10 @@ fn receive_ke(
         return Err(message.unexpected("main mode message 4"));
     }
     let peer = PeerKe::read(message, &state.choice.chosen.suite, state.choice.revision, cx)?;
-    // RFC 3947 §4: once a NAT is known to be there, the initiator changes to the other port.
+    // RFC 3947 §4: once a NAT is known to be there, the initiator changes to the other port. A successor begins there,
+    // and the peer's port is then the one that its NAT gave it.
     let mut path = opening.path;
-    if peer.nat.between() {
+    if peer.nat.between() && path.local.port() != cx.settings.nat_t_port {
         path.local = SocketAddr::new(path.local.ip(), cx.settings.nat_t_port);
         path.remote = SocketAddr::new(path.remote.ip(), cx.settings.nat_t_port);
     }
@@ -221,7 +223,12 @@ fn receive_ke(
     Ok(Step::ask(State::Agreeing(Arc::clone(opening), Box::new(next)), vec![Ask::KeyExchange(ask)]))
 }
 
-fn send_id(opening: Arc<Opening>, state: Agreeing, shared: &Secret<Vec<u8>>) -> Result<Step<State>, Failure> {
+fn send_id(
+    opening: Arc<Opening>,
+    state: Agreeing,
+    shared: &Secret<Vec<u8>>,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Failure> {
     let Agreeing { choice, agreement } = state;
     let Agreement { pair, nonce, peer, path } = &agreement;
     let inputs = Inputs { cookies: &choice.cookies, ni: nonce, nr: &peer.nonce, g_xy: shared.expose() };
@@ -236,7 +243,9 @@ fn send_id(opening: Arc<Opening>, state: Agreeing, shared: &Secret<Vec<u8>>) -> 
         id_b: &id,
     });
     let envelope = msgs::envelope("main mode message 5", *path, choice.cookies);
-    let (message, iv): (Outgoing, _) = msgs::id_hash(&envelope, &id, &hash, opening.initial_contact, &keys)?;
+    // Both ends may have begun at once: then what the peer began may stand by now, and must not be forgotten.
+    let initial_contact = opening.initial_contact && !cx.peers.knows(path.remote.ip());
+    let (message, iv): (Outgoing, _) = msgs::id_hash(&envelope, &id, &hash, initial_contact, &keys)?;
     keys.iv = iv;
     Ok(Step::send(State::SentId(opening, Box::new(SentId { choice, agreement, keys })), message))
 }
@@ -251,6 +260,9 @@ fn receive_id(
     if message.header.cookies() != choice.cookies {
         return Err(message.unexpected("main mode message 6"));
     }
+    if message.path.remote != agreement.path.remote {
+        return Err(Reject::WrongAddress { expected: agreement.path.remote });
+    }
     let peer = PeerId::read(message, keys, cx)?;
     let computed = keys.skeyid.hash_r(&HashInputs {
         g_xi: agreement.pair.public(),
@@ -260,13 +272,16 @@ fn receive_id(
         id_b: &peer.id_body,
     });
     let verified = psk::verify(&computed, &peer.hash, "HASH_R", peer.identity)?;
+    let phase_2 = keys.phase_2(choice.cookies, choice.chosen.suite, peer.opened.next_iv);
     if let Err(failure) = psk::admit(&verified, &opening.rule) {
-        return Ok(Step::fail(failure));
+        // For the responder the ISAKMP SA stands: it must hear that it does not.
+        let send = info::delete_ike(agreement.path, &phase_2, cx.rng).ok();
+        return Ok(Step { send, ..Step::fail(failure) });
     }
     cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: verified.identity().clone() }));
     Ok(Step::done(
         Established {
-            keys: Arc::new(keys.phase_2(choice.cookies, choice.chosen.suite, peer.opened.next_iv)),
+            keys: Arc::new(phase_2),
             role: Role::Initiator,
             rule: Arc::clone(&opening.rule),
             lifetime: choice.chosen.lifetime,

@@ -125,6 +125,14 @@ impl ExchangeRole for MainMode {
 }
 
 impl MainMode {
+    /// True for a responder whose peer has not shown yet that messages reach it at its address.
+    pub const fn is_unproven(&self) -> bool {
+        match self {
+            Self::Initiator(_) => false,
+            Self::Responder(state) => state.is_unproven(),
+        }
+    }
+
     /// The algorithms and the responder's cookie, as far as they are chosen.
     pub fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         match self {

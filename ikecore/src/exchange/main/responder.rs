@@ -162,6 +162,11 @@ impl ExchangeRole for State {
 }
 
 impl State {
+    /// True until the peer has shown that messages reach it at its address.
+    pub(super) const fn is_unproven(&self) -> bool {
+        matches!(self, Self::SentSa(_))
+    }
+
     pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         let (Self::SentSa(opening) | Self::Agreeing(opening, _) | Self::SentKe(opening, _)) = self;
         (Some(opening.chosen.suite), Some(opening.cookies))
@@ -169,7 +174,8 @@ impl State {
 }
 
 fn receive_ke(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
-    if message.path.remote.ip() != opening.path.remote.ip() {
+    // Message 4 goes where message 3 came from: another port would be as wrong as another address.
+    if message.path.remote != opening.path.remote {
         return Err(Reject::WrongAddress { expected: opening.path.remote });
     }
     let suite = &opening.chosen.suite;
@@ -205,6 +211,11 @@ fn receive_id(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
     let SentKe { pair, peer: peer_ke, keys } = state;
+    // RFC 3947 §4: only the port may have changed, and only because of a NAT.
+    let (remote, expected) = (message.path.remote, opening.path.remote);
+    if remote.ip() != expected.ip() || (remote.port() != expected.port() && !peer_ke.nat.between()) {
+        return Err(Reject::WrongAddress { expected });
+    }
     let peer = PeerId::read(message, keys, cx)?;
     let inputs = |id_b| HashInputs {
         g_xi: &peer_ke.public,

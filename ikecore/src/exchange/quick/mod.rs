@@ -165,14 +165,33 @@ impl ExchangeRole for QuickMode {
 }
 
 impl QuickMode {
-    /// The SAs that are being installed right now: if the driver fails, the peer must hear of it.
-    pub const fn installing(&self) -> Option<&IpsecSa> {
+    /// The SA for packets that arrive, once the peer may have installed its end: if this host fails, the peer must hear.
+    pub const fn exposed(&self) -> Option<SaName> {
         match self {
             Self::Initiator(initiator::State::Installing(sa)) | Self::Responder(responder::State::Installing(sa)) => {
-                Some(sa)
+                Some(sa.inbound)
+            }
+            Self::Responder(responder::State::SentReply(sent)) => Some(sent.inbound()),
+            _ => None,
+        }
+    }
+
+    /// The SA for packets that leave, while the driver installs it.
+    pub const fn outbound(&self) -> Option<SaName> {
+        match self {
+            Self::Initiator(initiator::State::Installing(sa)) | Self::Responder(responder::State::Installing(sa)) => {
+                Some(sa.outbound)
             }
             _ => None,
         }
+    }
+
+    /// True while an answer of this host itself is awaited, not one of the peer.
+    pub const fn is_suspended(&self) -> bool {
+        !matches!(
+            self,
+            Self::Initiator(initiator::State::SentOffer(_)) | Self::Responder(responder::State::SentReply(_))
+        )
     }
 }
 

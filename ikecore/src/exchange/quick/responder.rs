@@ -17,7 +17,7 @@ use crate::policy::rule::Rule;
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::select::{ChosenQuickMode, select_quick_mode};
 use crate::proposal::suite::{Lifetime, Mode};
-use crate::sa::driver::SaOp;
+use crate::sa::driver::{SaName, SaOp};
 use crate::secret::Secret;
 use crate::wire::{Chain, EncapsulationMode, IpsecAttribute, PayloadType, Sa};
 use std::sync::Arc;
@@ -70,6 +70,14 @@ pub struct SentReply {
     iv: Iv,
 }
 
+impl SentReply {
+    /// The SA that the peer sends to.
+    pub(super) const fn inbound(&self) -> SaName {
+        let protocol = self.accepted.chosen.suite.protocol();
+        SaName { protocol, destination: self.accepted.plan.path.local.ip(), spi: self.spi }
+    }
+}
+
 /// Judges message 1. `Err`: it is not authentic. A failed step: it is, but nothing can be agreed on.
 pub(super) fn begin(message: &Incoming<'_>, peer: &Peer<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
     let message_id = message.header.message_id;
@@ -112,7 +120,8 @@ fn accept(
     };
     let mode = proposed_mode(&offered);
     let proposed = match (peer.encapsulation, mode) {
-        // RFC 3947 §5.2: behind a NAT an end knows only its private address; the packets will have those seen here.
+        // RFC 3947 §5.2: a host behind a NAT names an address that the other does not know it by. Transport mode is
+        // between the two hosts themselves, by the addresses that they see of each other.
         (Some(_), Mode::Transport) => Selector {
             local: Prefix::host(peer.path.local.ip()),
             remote: Prefix::host(peer.path.remote.ip()),
