@@ -23,7 +23,7 @@ fn main() -> ExitCode {
                 for role in Role::ALL {
                     let suite_name = suite.main_mode.replace('-', "_");
                     let name = format!("{}_{}_{suite_name}_{}", driver.name(), mode.name(), role.name());
-                    cases.push(Case::new(name, move || whole_life(driver, suite, mode, role)));
+                    cases.push(Case::new(name, move || whole_life(driver, suite.for_driver(driver), mode, role)));
                 }
             }
             let name = format!("{}_{}_the_daemon_rekeys_and_deletes", driver.name(), mode.name());

@@ -545,9 +545,9 @@ fn refusals() {
         pairs.b.done(&pairs.runtime, SaOp::ReleaseSpi(plan.name(ip(B.wire), to_b)));
         pairs.assert_empty();
     }
-    let policy = TrafficPolicy { priority: 1 << 24, ..Plan::transport().policy() };
+    let policy = TrafficPolicy { priority: 1 << 31, ..Plan::transport().policy() };
     let error = pairs.a.attempt(&pairs.runtime, SaOp::SetPolicies(vec![policy])).unwrap_err();
-    assert!(error.contains("priority 16777216 is out of range, allowed: 0 to 16777215"), "{error}");
+    assert!(error.contains("priority 2147483648 is out of range, allowed: 0 to 2147483647"), "{error}");
     assert!(matches!(pairs.a.ask(&pairs.runtime, SaOp::Query(IpsecSaId(99))), SaAnswer::Usage(Err(_))));
     pairs.assert_empty();
 }

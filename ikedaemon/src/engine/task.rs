@@ -1,9 +1,10 @@
 //! The engine's task.
 use super::Counters;
-use super::handle::Control;
+use super::handle::{Control, DriverOpener, ReplaceError};
 use crate::asks::Workers;
 use crate::clock::Clock;
-use crate::driver::{DriverMessage, SaDriver};
+use crate::driver::open::Opened;
+use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use crate::listener::{self, Listener};
 use ikecore::endpoint::{self, Answer, Ask, Command, Endpoint, Input, Output};
 use ikecore::event::Event;
@@ -35,6 +36,8 @@ pub(super) struct Engine {
     clock: Clock,
     /// `None` after it was lost.
     driver: Option<Box<dyn SaDriver>>,
+    /// The driver that was lost: kept, because with it would go what still blocks unprotected traffic.
+    lost: Option<Box<dyn SaDriver>>,
     owns_encapsulation: bool,
     listener: Listener,
     workers: Workers,
@@ -67,13 +70,14 @@ impl Engine {
         listener: Listener,
         requests: mpsc::UnboundedReceiver<Control>,
         events: broadcast::Sender<Arc<Event>>,
+        clock: Clock,
     ) -> Self {
-        let clock = Clock::start();
         Self {
             endpoint: Endpoint::new(config, rng, clock.now()),
             clock,
             owns_encapsulation: driver.capabilities().owns_encapsulation,
             driver: Some(driver),
+            lost: None,
             listener,
             workers: Workers::new(),
             requests,
@@ -239,7 +243,7 @@ impl Engine {
 
     /// The driver is no more: what waits for it is answered.
     fn lose_driver(&mut self, reason: String) {
-        self.driver = None;
+        self.lost = self.driver.take();
         self.drivers_lost += 1;
         for (_, reply) in std::mem::take(&mut self.usages) {
             let _ = reply.send(Err(lost("query")));
@@ -277,8 +281,8 @@ impl Engine {
                 let listener = self.listener.counters();
                 let _ = reply.send(Counters { listener, computing, waiting, drivers_lost: self.drivers_lost });
             }
-            Control::ReplaceDriver(driver, reply) => {
-                let _ = reply.send(self.replace_driver(driver));
+            Control::ReplaceDriver(open, reply) => {
+                let _ = reply.send(self.replace_driver(open));
             }
             Control::Shutdown(reply) => match &mut self.stopping {
                 Some(stopping) => stopping.replies.push(reply),
@@ -290,15 +294,19 @@ impl Engine {
         }
     }
 
-    fn replace_driver(&mut self, mut driver: Box<dyn SaDriver>) -> Result<(), listener::BindError> {
-        self.listener.prepare(driver.as_mut())?;
+    fn replace_driver(&mut self, open: DriverOpener) -> Result<(Capabilities, String), ReplaceError> {
         if self.driver.is_some() {
             self.lose_driver("another driver takes its place".to_owned());
         }
-        self.owns_encapsulation = driver.capabilities().owns_encapsulation;
+        // Two would stand in each other's way.
+        self.lost = None;
+        let Opened { mut driver, why } = open()?;
+        self.listener.prepare(driver.as_mut())?;
+        let capabilities = driver.capabilities();
+        self.owns_encapsulation = capabilities.owns_encapsulation;
         self.driver = Some(driver);
         self.handle(Input::DriverReplaced);
-        Ok(())
+        Ok((capabilities, why))
     }
 
     /// `Some` when it is time to end: whether all was done.

@@ -1,6 +1,7 @@
 //! Engines over loopback with the memory driver.
 use super::{Config, EngineHandle, EventStream, start};
 use crate::driver::memory::{MemoryDriver, Script};
+use crate::driver::open::Opened;
 use crate::sinks::oakley;
 use crate::sinks::testing::with_subscriber;
 use ikecore::crypto::cipher::CipherAlg;
@@ -263,7 +264,9 @@ async fn a_lost_driver_is_told_and_can_be_replaced() {
     let usage = engine.usage(ikecore::ids::IpsecSaId(1)).await.expect("the engine runs");
     assert!(usage.is_err_and(|error| error.to_string().contains("lost")));
     let (next, script) = MemoryDriver::new();
-    engine.replace_driver(Box::new(next)).await.expect("the engine runs").expect("the sockets are prepared");
+    let open = || Ok(Opened { driver: Box::new(next), why: "the test wants it".to_owned() });
+    let replaced = engine.replace_driver(open).await.expect("the engine runs").expect("the sockets are prepared");
+    assert_eq!((replaced.0.name, replaced.1.as_str()), ("memory", "the test wants it"));
     wait_for_policies(&script).await;
     assert_eq!(engine.counters().await.expect("the engine runs").drivers_lost, 1);
     assert!(engine.shutdown().await);

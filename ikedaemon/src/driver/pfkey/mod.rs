@@ -12,7 +12,7 @@
 //!   policy's selector;
 //! - SPIs wait for their SA as long as `net.core.xfrm_acq_expires` says (30 seconds); later the SA takes its SPI all the
 //!   same if no other SA has got it;
-//! - reqids are the driver's own (see [`reqids`]), and priorities are limited to 24 bits;
+//! - reqids are the driver's own (see [`reqids`]), and priorities are limited to 31 bits;
 //! - an SA has the source half of its selector, and in transport mode none: what passes through which SA is for the policies
 //!   to say.
 mod algorithms;

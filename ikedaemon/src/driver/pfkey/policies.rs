@@ -1,7 +1,7 @@
 //! Policies in PF_KEY's terms, and which of them the kernel holds.
 use super::codec::{
-    AddressExtension, Extension, ExtensionType, IpsecRequest, Level, MessageType, PROTOCOL_ANY, PolicyDirection as Way,
-    PolicyExtension, PolicyType, SaType,
+    AddressExtension, Extension, ExtensionType, IpsecRequest, Level, LifetimeExtension, MessageType, PROTOCOL_ANY,
+    PolicyDirection as Way, PolicyExtension, PolicyType, SaType,
 };
 use super::failed;
 use super::link::{Link, LinkError};
@@ -16,12 +16,13 @@ use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// The four high bits of the kernel's priority of all policies of this driver; what a start finds with them is a crash's
-/// remains. Then follow 24 bits of the policy's own priority and four that settle ties: see [`generality`].
-const PRIORITY_MARK: u32 = 0x5000_0000;
-const PRIORITY_MARK_MASK: u32 = 0xf000_0000;
-const PRIORITY_MAX: u32 = 0x00ff_ffff;
-const TIE_BITS: u32 = 4;
+/// The soft limit in octets of all policies of this driver ("policyag"); what a start finds with it is a crash's remains.
+/// Linux keeps such limits of policies, tells them, and does not enforce them; this one is beyond reach anyway.
+const MARK: LifetimeExtension =
+    LifetimeExtension { allocations: 0, octets: 0x706f_6c69_6379_6167, add_time: 0, use_time: 0 };
+
+/// The kernel's priority is twice the policy's, and one more for a general selector: see [`is_general`].
+const PRIORITY_MAX: u32 = u32::MAX / 2;
 
 /// Neighbor Solicitation and Neighbor Advertisement (RFC 4861 §4.3, §4.4): the messages that go to single hosts.
 const DISCOVERY_TYPES: [u16; 2] = [135, 136];
@@ -121,13 +122,15 @@ impl Policies {
                     action: PolicyType::NONE,
                     direction,
                     id: 0,
-                    priority: PRIORITY_MARK,
+                    // Before all others.
+                    priority: 0,
                     requests: Vec::new(),
                 };
                 let extensions = vec![
                     end(ExtensionType::ADDRESS_SRC, kind),
                     end(ExtensionType::ADDRESS_DST, 0),
                     Extension::Policy(policy),
+                    Extension::Lifetime(ExtensionType::LIFETIME_SOFT, MARK),
                 ];
                 match link.ask(MessageType::SPDADD, SaType::UNSPECIFIED, extensions) {
                     Ok(answer) => ids.extend(answer.policy().map(|policy| policy.id)),
@@ -181,7 +184,8 @@ pub(super) const fn stream(policy: &TrafficPolicy) -> Option<Stream> {
 pub(super) fn clean_up(link: &mut Link) -> Result<usize, LinkError> {
     let mut count = 0;
     for entry in link.dump(MessageType::SPDDUMP)? {
-        if let Some(policy) = entry.policy().filter(|policy| policy.priority & PRIORITY_MARK_MASK == PRIORITY_MARK) {
+        let ours = entry.lifetime(ExtensionType::LIFETIME_SOFT) == Some(MARK);
+        if let Some(policy) = entry.policy().filter(|_| ours) {
             delete(link, policy.id)?;
             count += 1;
         }
@@ -199,17 +203,10 @@ fn delete(link: &mut Link, id: u32) -> Result<(), LinkError> {
     }
 }
 
-/// How general a selector is: of two with the same priority the more special one is looked at first, as its SA is the one
-/// that was negotiated for the packet. (With other interfaces the SA's own selector sees to that.)
-fn generality(selector: &Selector) -> u32 {
-    let wild = [
-        selector.protocol == 0,
-        selector.local_port == 0,
-        selector.remote_port == 0,
-        !selector.local.is_host(),
-        !selector.remote.is_host(),
-    ];
-    1 + wild.into_iter().map(u32::from).sum::<u32>()
+/// True if a selector names no protocol. Of two policies with the same priority the one that does is looked at first, as
+/// its SA is the one that was negotiated for the packet. (With other interfaces the SA's own selector sees to that.)
+const fn is_general(selector: &Selector) -> bool {
+    selector.protocol == 0
 }
 
 /// The whole policy, for SPDADD and SPDUPDATE.
@@ -268,8 +265,9 @@ fn whole(
             action,
             direction: way,
             id: 0,
-            priority: PRIORITY_MARK | policy.priority << TIE_BITS | generality(&policy.selector),
+            priority: policy.priority * 2 + u32::from(is_general(&policy.selector)),
             requests,
         }),
+        Extension::Lifetime(ExtensionType::LIFETIME_SOFT, MARK),
     ])
 }
