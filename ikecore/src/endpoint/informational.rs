@@ -2,6 +2,7 @@
 use super::Endpoint;
 use super::quick_mode::check_unused;
 use super::tables::IkeSa;
+use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
 use crate::exchange::info::{self, Information};
@@ -65,7 +66,7 @@ impl Endpoint {
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
-        self.follow(id, message.path);
+        self.confirm(id, message.path);
         for information in all {
             match information {
                 Information::Notify { notify, data, .. } => self.notified(id, notify, &data),
@@ -160,12 +161,26 @@ impl Endpoint {
         }
     }
 
-    /// An authentic message came from another address: a NAT gave the peer a new mapping (RFC 3947 §4).
-    pub(super) fn follow(&mut self, id: IkeSaId, path: Path) {
+    /// An authentic message came under an ISAKMP SA.
+    pub(super) fn confirm(&mut self, id: IkeSaId, path: Path) {
         let Some(sa) = self.ike_sas.get(&id) else { return };
+        let (cookie, role, peer) = (sa.cookies.initiator, sa.role, sa.path.remote.ip());
         let behind_nat = sa.standing().is_some_and(|standing| standing.sa.revision.is_some() && standing.sa.nat.remote);
         if behind_nat && sa.path != path {
+            // A NAT gave the peer a new mapping (RFC 3947 §4).
             self.move_ike_sa(id, path);
+        }
+        if role == Role::Initiator {
+            return;
+        }
+        // If somebody changed copies of message 1 where no hash covers it, several main modes came of the one that the
+        // peer began, and all may have ended well. This is the one that the peer knows.
+        let is_ghost = |of: &IkeSaId| {
+            let other = self.ike_sas.get(of).filter(|_| *of != id);
+            other.is_some_and(|other| other.cookies.initiator == cookie && other.standing().is_some())
+        };
+        for ghost in self.index.ike_sas.of(&peer).filter(is_ghost).collect::<Vec<_>>() {
+            self.end_ike_sa(ghost, Failure::Replaced, false);
         }
     }
 

@@ -141,7 +141,7 @@ impl Endpoint {
         let peers: Vec<IkeSaId> = self.index.ike_sas.of(&path.remote.ip()).filter(|id| *id != newest).collect();
         for id in peers {
             let Some(sa) = self.ike_sas.get(&id).filter(|sa| serves(sa, rule, path)) else { continue };
-            let Some(standing) = sa.standing() else { continue };
+            let Some(standing) = sa.standing().filter(|_| sa.cookies.initiator != cookie) else { continue };
             let at_once = sa.role != role && now.since(standing.since) < Duration::from_secs(AT_ONCE);
             if !at_once {
                 self.retire_ike_sa(id, role);

@@ -147,7 +147,8 @@ impl Endpoint {
         if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
-        self.follow(ike_sa, message.path);
+        self.confirm(ike_sa, message.path);
+        self.focus(ike_sa);
         let (rule, selector) = match &step.next {
             Next::Become(QuickMode::Responder(state)) => {
                 state.plan().map_or((None, None), |plan| (Some(Arc::clone(&plan.rule)), Some(plan.selector)))
