@@ -9,26 +9,12 @@ use crate::exchange::main::{Established, MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
-use crate::exchange::step::{Next, Step};
 use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-fn wrap<S, T>(step: Step<S>, into: fn(S) -> T) -> Step<T>
-where
-    S: crate::exchange::step::Role,
-    T: crate::exchange::step::Role<Outcome = S::Outcome>,
-{
-    let next = match step.next {
-        Next::Become(state) => Next::Become(into(state)),
-        Next::Done(outcome) => Next::Done(outcome),
-        Next::Fail(failure, cleanup) => Next::Fail(failure, cleanup),
-    };
-    Step { next, send: step.send, asks: step.asks }
-}
 
 impl Endpoint {
     /// A cookie that no other SA of this host has.
@@ -56,7 +42,7 @@ impl Endpoint {
         let AuthLen(key_len) = AuthLen::of(rule);
         self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule, key_len)));
         let step = match initiator::begin(rule, path, cookie, first_contact, &mut self.shared.cx()) {
-            Ok(step) => wrap(step, MainMode::Initiator),
+            Ok(step) => step.lift(MainMode::Initiator),
             Err(failure) => return self.fail_negotiation(negotiation, failure),
         };
         let (exchange, verdict) = Exchange::begin(BRANCHES, None, step);
@@ -88,7 +74,7 @@ impl Endpoint {
         let begun = responder::begin(message, &rules, cookie, &mut self.shared.cx());
         let initiator = message.header.initiator;
         let step = match begun {
-            Ok(step) => wrap(step, MainMode::Responder),
+            Ok(step) => step.lift(MainMode::Responder),
             Err(Reject::Refused(failure)) => {
                 return self.refuse_peer(message, failure);
             }

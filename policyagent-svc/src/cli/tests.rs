@@ -1,7 +1,8 @@
-use super::args::{Cli, Command, Listen};
+use super::args::{Cli, Command};
 use super::status;
 use super::style::Style;
 use crate::control::report::*;
+use crate::service::listen::Listen;
 use clap::{CommandFactory as _, Parser as _};
 
 #[test]

@@ -1,5 +1,6 @@
 //! The service: opens, serves, ends.
 mod answers;
+pub(crate) mod listen;
 pub(crate) mod lock;
 mod policy;
 pub(crate) mod settings;
@@ -21,7 +22,6 @@ use tokio::sync::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::cli::args::RunArgs;
 use crate::control::report::DriverReport;
 use crate::control::server::{ControlSocket, SocketError};
 use crate::document::DocumentError;
@@ -29,7 +29,7 @@ use crate::paths::Paths;
 use answers::Service;
 use lock::{Lock, LockError};
 use policy::InForce;
-use settings::Settings;
+use settings::{Overrides, Settings};
 
 /// How often the addresses of this machine are looked at.
 const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
@@ -84,8 +84,8 @@ pub(crate) enum RunError {
 }
 
 /// Runs the service until it is told to end.
-pub(crate) fn run(paths: Paths, arguments: &RunArgs) -> Result<(), RunError> {
-    let settings = Settings::read(&paths.settings())?.with_arguments(arguments);
+pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
+    let settings = Settings::read(&paths.settings())?.with(overrides);
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
     let lock = Lock::take(&paths.lock(), paths.root())?;
