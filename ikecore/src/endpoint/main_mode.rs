@@ -124,35 +124,6 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Makes room for one more negotiation that a peer begins: who has not yet shown that it receives at its address
-    /// makes way for it, the oldest first, so that forged first messages do not shut true peers out.
-    fn admit(&mut self, path: Path) -> Result<(), Reject> {
-        let peer = path.remote.ip();
-        for of_peer in [true, false] {
-            let (what, count, limit) = if of_peer {
-                let count = self.index.half_open.count(&peer);
-                ("half-open main modes of one address", count, self.config.half_open_per_peer)
-            } else {
-                ("half-open main modes", self.index.half_open.len(), self.config.half_open_total)
-            };
-            if count < limit {
-                continue;
-            }
-            let is_unproven = |id: &IkeSaId| {
-                let negotiating = self.ike_sas.get(id).and_then(IkeSa::negotiating);
-                negotiating.and_then(|main| main.exchange.state()).is_some_and(MainMode::is_unproven)
-            };
-            let victim = if of_peer {
-                self.index.half_open.of(&peer).find(is_unproven)
-            } else {
-                self.index.half_open.values().filter(is_unproven).min()
-            };
-            let Some(victim) = victim else { return Err(Reject::TooMany { what, count, limit }) };
-            self.fail_main_mode(victim, Failure::TooMany { what, count, limit });
-        }
-        Ok(())
-    }
-
     #[expect(clippy::too_many_arguments, reason = "each is a field of the new row")]
     fn insert_ike_sa(
         &mut self,

@@ -1,4 +1,5 @@
 //! The endpoint: everything this host negotiates, driven by [`Input`]s and drained of [`Output`]s.
+mod admission;
 mod asks;
 mod begin;
 pub mod config;
@@ -81,6 +82,7 @@ pub struct Endpoint {
     refused: BTreeMap<FirstMessage, Option<Outgoing>>,
     pairs: BTreeMap<IpsecSaId, Pair>,
     index: Index,
+    unproven: admission::Unproven,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     driver_lost: Option<String>,
     stopping: bool,
@@ -110,6 +112,7 @@ impl Endpoint {
             refused: BTreeMap::new(),
             pairs: BTreeMap::new(),
             index: Index::default(),
+            unproven: admission::Unproven::default(),
             negotiations: BTreeMap::new(),
             driver_lost: None,
             stopping: false,
