@@ -1,6 +1,6 @@
 //! From a datagram to the exchange that it belongs to.
 use super::Endpoint;
-use super::tables::Phase;
+use super::tables::{Phase, first_message};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, MessageEvent, Reject};
 use crate::exchange::Path;
@@ -52,7 +52,7 @@ impl Endpoint {
         };
         own(initiator, Role::Initiator).or_else(|| {
             if responder.is_zero() {
-                self.by_first_message.get(&(message.path.remote, initiator)).copied()
+                self.by_first_message.get(&first_message(message)).copied()
             } else {
                 own(responder, Role::Responder)
             }

@@ -1,7 +1,8 @@
 //! The informational exchange: what peers notify and delete, and what this host tells them.
 use super::Endpoint;
 use super::quick_mode::check_unused;
-use super::tables::IkeSa;
+use super::tables::{DELETED_LIMIT, IkeSa, Standing};
+use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
 use crate::exchange::info::{self, Information};
@@ -65,7 +66,7 @@ impl Endpoint {
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
-        self.follow(id, message.path);
+        self.confirm(id, message.path);
         for information in all {
             match information {
                 Information::Notify { notify, data, .. } => self.notified(id, notify, &data),
@@ -135,16 +136,20 @@ impl Endpoint {
             // RFC 2408 §3.15: the sender names SPIs of its own choice, those that this host sends to.
             let name = SaName { protocol, destination: sa.path.remote.ip(), spi: *spi };
             let identity = standing.sa.peer.identity();
-            let installing = standing.quick_modes.iter().find_map(|(message_id, running)| {
-                let exchange = running.exchange.as_ref()?;
-                (exchange.state()?.outbound() == Some(name)).then(|| (*message_id, exchange.cleanup()))
-            });
             let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(|pair| pair.identity == *identity);
             let pair = self.index.outbound.of(&name).find(is_peers);
             if let Some(pair) = pair {
                 self.remove_pair(pair, Failure::DeletedByPeer("IPsec"), false);
-            } else if let Some((message_id, cleanup)) = installing {
-                self.fail_quick_mode(id, message_id, Failure::DeletedByPeer("IPsec"), cleanup, false);
+                continue;
+            }
+            // It may have overtaken the message, or the driver's answer, that makes the pair.
+            let standing = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut);
+            let busy = |standing: &&mut Standing| {
+                standing.deleted.len() < DELETED_LIMIT
+                    && standing.quick_modes.values().any(|running| running.exchange.is_some())
+            };
+            if let Some(standing) = standing.filter(busy) {
+                standing.deleted.insert(name);
             }
         }
     }
@@ -160,12 +165,26 @@ impl Endpoint {
         }
     }
 
-    /// An authentic message came from another address: a NAT gave the peer a new mapping (RFC 3947 §4).
-    pub(super) fn follow(&mut self, id: IkeSaId, path: Path) {
+    /// An authentic message came under an ISAKMP SA.
+    pub(super) fn confirm(&mut self, id: IkeSaId, path: Path) {
         let Some(sa) = self.ike_sas.get(&id) else { return };
+        let (cookie, role, peer) = (sa.cookies.initiator, sa.role, sa.path.remote.ip());
         let behind_nat = sa.standing().is_some_and(|standing| standing.sa.revision.is_some() && standing.sa.nat.remote);
         if behind_nat && sa.path != path {
+            // A NAT gave the peer a new mapping (RFC 3947 §4).
             self.move_ike_sa(id, path);
+        }
+        if role == Role::Initiator {
+            return;
+        }
+        // If somebody changed copies of message 1 where no hash covers it, several main modes came of the one that the
+        // peer began, and all may have ended well. This is the one that the peer knows.
+        let is_ghost = |of: &IkeSaId| {
+            let other = self.ike_sas.get(of).filter(|_| *of != id);
+            other.is_some_and(|other| other.cookies.initiator == cookie && other.standing().is_some())
+        };
+        for ghost in self.index.ike_sas.of(&peer).filter(is_ghost).collect::<Vec<_>>() {
+            self.end_ike_sa(ghost, Failure::Replaced, false);
         }
     }
 

@@ -45,8 +45,8 @@ impl Endpoint {
                 let lifetime = self.ike_sas.get(&id).and_then(IkeSa::standing).map(|standing| standing.sa.lifetime);
                 self.end_ike_sa(id, Failure::LifetimeEnded(lifetime.unwrap_or_default()), true);
             }
-            Timer::ForgetRefused(remote, cookie) => {
-                self.refused.remove(&(remote, cookie));
+            Timer::ForgetRefused(first) => {
+                self.refused.remove(&first);
             }
             Timer::IkeReplaced(id) => self.end_replaced_ike_sa(id),
             Timer::IpsecSoft(id) => self.rekey_pair(id, Cause::Rekey),
@@ -141,7 +141,7 @@ impl Endpoint {
         let peers: Vec<IkeSaId> = self.index.ike_sas.of(&path.remote.ip()).filter(|id| *id != newest).collect();
         for id in peers {
             let Some(sa) = self.ike_sas.get(&id).filter(|sa| serves(sa, rule, path)) else { continue };
-            let Some(standing) = sa.standing() else { continue };
+            let Some(standing) = sa.standing().filter(|_| sa.cookies.initiator != cookie) else { continue };
             let at_once = sa.role != role && now.since(standing.since) < Duration::from_secs(AT_ONCE);
             if !at_once {
                 self.retire_ike_sa(id, role);
@@ -358,8 +358,8 @@ impl Endpoint {
         }
         self.tell(EventKind::Endpoint(EndpointEvent::ShuttingDown));
         self.delete_peer(None, "the end of the service");
-        for (remote, cookie) in core::mem::take(&mut self.refused).into_keys() {
-            self.timers.cancel(Timer::ForgetRefused(remote, cookie));
+        for first in core::mem::take(&mut self.refused).into_keys() {
+            self.timers.cancel(Timer::ForgetRefused(first));
         }
         self.tell_driver(SaOp::SetPolicies(Vec::new()));
         self.stopping = true;

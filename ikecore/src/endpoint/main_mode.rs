@@ -1,7 +1,7 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
-use super::tables::{Goal, IkeSa, Negotiating, Phase, Refused, Standing};
+use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
@@ -9,26 +9,12 @@ use crate::exchange::main::{Established, MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
-use crate::exchange::step::{Next, Step};
 use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-fn wrap<S, T>(step: Step<S>, into: fn(S) -> T) -> Step<T>
-where
-    S: crate::exchange::step::Role,
-    T: crate::exchange::step::Role<Outcome = S::Outcome>,
-{
-    let next = match step.next {
-        Next::Become(state) => Next::Become(into(state)),
-        Next::Done(outcome) => Next::Done(outcome),
-        Next::Fail(failure, cleanup) => Next::Fail(failure, cleanup),
-    };
-    Step { next, send: step.send, asks: step.asks }
-}
 
 impl Endpoint {
     /// A cookie that no other SA of this host has.
@@ -56,12 +42,12 @@ impl Endpoint {
         let AuthLen(key_len) = AuthLen::of(rule);
         self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule, key_len)));
         let step = match initiator::begin(rule, path, cookie, first_contact, &mut self.shared.cx()) {
-            Ok(step) => wrap(step, MainMode::Initiator),
+            Ok(step) => step.lift(MainMode::Initiator),
             Err(failure) => return self.fail_negotiation(negotiation, failure),
         };
         let (exchange, verdict) = Exchange::begin(BRANCHES, None, step);
         let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-        self.insert_ike_sa(id, cookies, path, Role::Initiator, rule, negotiation, exchange);
+        self.insert_ike_sa(id, cookies, path, None, rule, negotiation, exchange);
         if let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) {
             negotiating.waiting.push(negotiation);
         }
@@ -73,11 +59,8 @@ impl Endpoint {
 
     /// Message 1 of a peer.
     pub(super) fn begin_main_mode_as_responder(&mut self, message: &Incoming<'_>) -> Result<(), Reject> {
-        if let Some(refused) = self.refused.get(&(message.path.remote, message.header.initiator)) {
-            if refused.message != message.digest() {
-                return Err(message.unexpected("refused"));
-            }
-            let reply = refused.reply.clone();
+        let first = first_message(message);
+        if let Some(reply) = self.refused.get(&first).cloned() {
             self.repeat(reply.as_ref());
             return Ok(());
         }
@@ -91,7 +74,7 @@ impl Endpoint {
         let begun = responder::begin(message, &rules, cookie, &mut self.shared.cx());
         let initiator = message.header.initiator;
         let step = match begun {
-            Ok(step) => wrap(step, MainMode::Responder),
+            Ok(step) => step.lift(MainMode::Responder),
             Err(Reject::Refused(failure)) => {
                 return self.refuse_peer(message, failure);
             }
@@ -110,7 +93,7 @@ impl Endpoint {
         );
         let cookies = Cookies { initiator, responder: cookie };
         let (exchange, verdict) = Exchange::begin(BRANCHES, Some(message.digest()), step);
-        self.insert_ike_sa(id, cookies, message.path, Role::Responder, rule, negotiation, exchange);
+        self.insert_ike_sa(id, cookies, message.path, Some(first), rule, negotiation, exchange);
         self.main_mode_verdict(id, verdict);
         Ok(())
     }
@@ -133,40 +116,11 @@ impl Endpoint {
             self.send(&outgoing);
             reply = Some(outgoing);
         }
-        let (remote, cookie) = (message.path.remote, message.header.initiator);
-        self.refused.insert((remote, cookie), Refused { message: message.digest(), reply });
-        self.timers.set(Timer::ForgetRefused(remote, cookie), self.shared.now + self.plan.total());
+        let first = first_message(message);
+        self.refused.insert(first, reply);
+        self.timers.set(Timer::ForgetRefused(first), self.shared.now + self.plan.total());
         self.counters.main_modes_failed += 1;
         self.fail_negotiation(negotiation, failure);
-        Ok(())
-    }
-
-    /// Makes room for one more negotiation that a peer begins: who has not yet shown that it receives at its address
-    /// makes way for it, the oldest first, so that forged first messages do not shut true peers out.
-    fn admit(&mut self, path: Path) -> Result<(), Reject> {
-        let peer = path.remote.ip();
-        for of_peer in [true, false] {
-            let (what, count, limit) = if of_peer {
-                let count = self.index.half_open.count(&peer);
-                ("half-open main modes of one address", count, self.config.half_open_per_peer)
-            } else {
-                ("half-open main modes", self.index.half_open.len(), self.config.half_open_total)
-            };
-            if count < limit {
-                continue;
-            }
-            let is_unproven = |id: &IkeSaId| {
-                let negotiating = self.ike_sas.get(id).and_then(IkeSa::negotiating);
-                negotiating.and_then(|main| main.exchange.state()).is_some_and(MainMode::is_unproven)
-            };
-            let victim = if of_peer {
-                self.index.half_open.of(&peer).find(is_unproven)
-            } else {
-                self.index.half_open.values().filter(is_unproven).min()
-            };
-            let Some(victim) = victim else { return Err(Reject::TooMany { what, count, limit }) };
-            self.fail_main_mode(victim, Failure::TooMany { what, count, limit });
-        }
         Ok(())
     }
 
@@ -176,7 +130,7 @@ impl Endpoint {
         id: IkeSaId,
         cookies: Cookies,
         path: Path,
-        role: Role,
+        first_message: Option<FirstMessage>,
         rule: &Arc<Rule>,
         negotiation: NegotiationId,
         exchange: Exchange<MainMode>,
@@ -189,7 +143,7 @@ impl Endpoint {
             waiting: Vec::new(),
         }));
         let rule = Arc::clone(rule);
-        let first_message = (role == Role::Responder).then_some((path.remote, cookies.initiator));
+        let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
         let began = self.shared.now;
         let sa = IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes: 0 };
         self.add_ike_sa(id, sa);
@@ -360,6 +314,7 @@ impl Endpoint {
             past: Vec::new(),
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
+            deleted: BTreeSet::new(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
         let mut waiting = Vec::new();

@@ -1,4 +1,5 @@
 //! The endpoint: everything this host negotiates, driven by [`Input`]s and drained of [`Output`]s.
+mod admission;
 mod asks;
 mod begin;
 pub mod config;
@@ -34,9 +35,8 @@ use crate::time::Time;
 use asks::Asks;
 use index::Index;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
-use tables::{IkeSa, Negotiation, Pair, Refused};
+use tables::{FirstMessage, IkeSa, Negotiation, Pair};
 use timers::Timers;
 
 /// What every step may look at.
@@ -76,12 +76,13 @@ pub struct Endpoint {
     ike_sas: BTreeMap<IkeSaId, IkeSa>,
     /// ISAKMP SAs by this host's cookie, which no other has.
     by_cookie: BTreeMap<Cookie, IkeSaId>,
-    /// ISAKMP SAs that a peer began, by its address and cookie: message 1 names no other.
-    by_first_message: BTreeMap<(SocketAddr, Cookie), IkeSaId>,
-    /// First messages that were refused.
-    refused: BTreeMap<(SocketAddr, Cookie), Refused>,
+    /// ISAKMP SAs that a peer began, by its first message: that names no cookie of this host.
+    by_first_message: BTreeMap<FirstMessage, IkeSaId>,
+    /// First messages that were refused, with their answers: while the peer may repeat one, it is no new negotiation.
+    refused: BTreeMap<FirstMessage, Option<Outgoing>>,
     pairs: BTreeMap<IpsecSaId, Pair>,
     index: Index,
+    unproven: admission::Unproven,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     driver_lost: Option<String>,
     stopping: bool,
@@ -111,6 +112,7 @@ impl Endpoint {
             refused: BTreeMap::new(),
             pairs: BTreeMap::new(),
             index: Index::default(),
+            unproven: admission::Unproven::default(),
             negotiations: BTreeMap::new(),
             driver_lost: None,
             stopping: false,

@@ -147,7 +147,8 @@ impl Endpoint {
         if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
-        self.follow(ike_sa, message.path);
+        self.confirm(ike_sa, message.path);
+        self.focus(ike_sa);
         let (rule, selector) = match &step.next {
             Next::Become(QuickMode::Responder(state)) => {
                 state.plan().map_or((None, None), |plan| (Some(Arc::clone(&plan.rule)), Some(plan.selector)))
@@ -335,6 +336,13 @@ impl Endpoint {
     fn retire_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
         self.timers.cancel(Timer::QuickMode(ike_sa, message_id));
         self.disown_quick_mode(ike_sa, message_id);
+        if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
+            let others =
+                standing.quick_modes.iter().filter(|(of, running)| **of != message_id && running.exchange.is_some());
+            if others.count() == 0 {
+                standing.deleted.clear();
+            }
+        }
         if let Some(running) = self.running(ike_sa, message_id) {
             running.past = running.exchange.take().map(Exchange::into_past).unwrap_or_default();
         }
@@ -352,6 +360,11 @@ impl Endpoint {
         self.focus_quick_mode(ike_sa, message_id);
         let Some(negotiation) = self.running(ike_sa, message_id).map(|running| running.negotiation) else { return };
         let role = self.negotiations.get(&negotiation).map_or(Role::Responder, |negotiation| negotiation.role);
+        let standing = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut);
+        if standing.is_some_and(|standing| standing.deleted.remove(&sa.outbound)) {
+            let failure = Failure::DeletedByPeer("IPsec");
+            return self.fail_quick_mode(ike_sa, message_id, failure, vec![sa.removal()], false);
+        }
         self.retire_quick_mode(ike_sa, message_id);
         if let Some(ike) = self.ike_sas.get_mut(&ike_sa) {
             ike.quick_modes = ike.quick_modes.saturating_add(1);

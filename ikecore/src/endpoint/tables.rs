@@ -4,18 +4,28 @@ use crate::event::Failure;
 use crate::event::negotiation::Role;
 use crate::exchange::Path;
 use crate::exchange::main::{Established, MainMode};
-use crate::exchange::message::Outgoing;
+use crate::exchange::message::{Incoming, Outgoing};
 use crate::exchange::quick::{IpsecSa, QuickMode};
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::Exchange;
 use crate::identity::Identity;
-use crate::ids::{Cookie, Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
+use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
+use crate::sa::driver::SaName;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// What tells one message 1 from another: where it came from, and a digest of all of it. CKY-I alone would not do: a forged
+/// message that came first would take the place of the true one.
+pub(super) type FirstMessage = (SocketAddr, [u8; 16]);
+
+pub(super) fn first_message(message: &Incoming<'_>) -> FirstMessage {
+    let digest = message.digest();
+    (message.path.remote, digest.as_ref().first_chunk().copied().unwrap_or_default())
+}
 
 /// An ISAKMP SA, from its first message on.
 pub(super) struct IkeSa {
@@ -29,8 +39,8 @@ pub(super) struct IkeSa {
     pub(super) negotiation: NegotiationId,
     /// When its main mode began.
     pub(super) began: Time,
-    /// Where message 1 came from, with CKY-I, if the peer began.
-    pub(super) first_message: Option<(SocketAddr, Cookie)>,
+    /// Message 1, if the peer began.
+    pub(super) first_message: Option<FirstMessage>,
     pub(super) phase: Phase,
     pub(super) quick_modes: u32,
 }
@@ -64,6 +74,8 @@ pub(super) struct Standing {
     pub(super) quick_modes: BTreeMap<MessageId, Running>,
     /// Message IDs of the peer: none may be used twice, or a recorded message could be replayed.
     pub(super) used: BTreeSet<MessageId>,
+    /// SAs that the peer deleted before this host had them, while a quick mode is under way.
+    pub(super) deleted: BTreeSet<SaName>,
 }
 
 /// A quick mode, under way or just finished.
@@ -81,6 +93,9 @@ pub(super) const USED_LIMIT: usize = 16_384;
 
 /// With those that this host chose: more than [`USED_LIMIT`], so that deletes can still be sent.
 pub(super) const OWN_LIMIT: usize = USED_LIMIT + 1_024;
+
+/// The most SAs that are remembered as deleted before they were there.
+pub(super) const DELETED_LIMIT: usize = 64;
 
 /// A pair of IPsec SAs.
 pub(super) struct Pair {
@@ -113,12 +128,6 @@ pub(super) enum Goal {
         /// In place of this pair.
         replaces: Option<IpsecSaId>,
     },
-}
-
-/// A message 1 that was refused: while the peer may repeat it, it has the same answer and is no new negotiation.
-pub(super) struct Refused {
-    pub(super) message: Digest,
-    pub(super) reply: Option<Outgoing>,
 }
 
 /// What an administrator sees: it ends in exactly one way.

@@ -1,8 +1,8 @@
 //! Timers: what is due when.
-use crate::ids::{Cookie, IkeSaId, IpsecSaId, MessageId};
+use super::tables::FirstMessage;
+use crate::ids::{IkeSaId, IpsecSaId, MessageId};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 /// What a timer is for; each has one timer at most.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -14,7 +14,7 @@ pub(super) enum Timer {
     /// Forget a finished quick mode: no duplicates come any more.
     Forget(IkeSaId, MessageId),
     /// Forget a first message that was refused.
-    ForgetRefused(SocketAddr, Cookie),
+    ForgetRefused(FirstMessage),
     /// An ISAKMP SA needs a successor.
     IkeSoft(IkeSaId),
     /// An ISAKMP SA ends.

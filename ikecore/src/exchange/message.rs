@@ -40,9 +40,15 @@ impl<'a> Incoming<'a> {
         self.header.flags.contains(Flags::ENCRYPTION)
     }
 
-    /// What tells a duplicate from another message.
+    /// What tells a duplicate from another message. The flags of an encrypted message do not count, but for the one that
+    /// says so: no hash covers them, and somebody on the way could make another message of the same one.
     pub fn digest(&self) -> Digest {
-        HashAlg::Sha256.digest(&[self.octets])
+        const FLAGS: usize = 19;
+        let split = self.octets.get(..FLAGS).zip(self.octets.get(FLAGS + 1..));
+        match split.filter(|_| self.is_encrypted()) {
+            Some((before, after)) => HashAlg::Sha256.digest(&[before, &[Flags::ENCRYPTION.0], after]),
+            None => HashAlg::Sha256.digest(&[self.octets]),
+        }
     }
 
     /// The payloads of a message in clear, if they are what `rules` allow.

@@ -75,12 +75,12 @@ pub enum Verdict<O> {
     BranchFailed(Failure),
 }
 
-/// Enough for every honest exchange with a few forgeries on its way. More of them push each other out; what is pushed out
-/// comes back with the next repetition of the message that it answered.
-pub const BRANCHES: usize = 8;
+/// Enough for every honest exchange, whatever somebody on the way does who is not faster than that. More forgeries push
+/// each other out; what is pushed out comes back with the next repetition of the message that it answered.
+pub const BRANCHES: usize = 64;
 
 /// All branches that one exchange may ever have: each of main mode may cost a Diffie-Hellman computation.
-pub const ALL_BRANCHES: BranchNumber = 64;
+pub const ALL_BRANCHES: BranchNumber = 256;
 
 impl<S: Role> Exchange<S> {
     /// An exchange that began with `step`, made by `received` if a peer began it. The verdict is never `Repeat`.

@@ -1,4 +1,6 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod failures;
+mod injection;
 mod negotiate;
 mod weather;
 

@@ -195,6 +195,26 @@ pub(super) struct PeerId {
     pub(super) initial_contact: bool,
 }
 
+/// Whether there is an INITIAL-CONTACT. HASH_I and HASH_R do not cover what follows them: a notification that cannot be
+/// the peer's shows that somebody changed the message on its way.
+fn initial_contact(message: &Incoming<'_>, chain: &Chain<'_>) -> Result<bool, Reject> {
+    let mut found = false;
+    for payload in chain.all(PayloadType::NOTIFY) {
+        let notify = payload.decode(Notify::decode).map_err(Reject::Undecipherable)?;
+        let Cookies { initiator, responder } = message.header.cookies();
+        // RFC 2407 §4.6.3.3: the SPI is the pair of cookies. Some leave it out.
+        if notify.notify_type == NotifyType::INITIAL_CONTACT {
+            if !notify.spi.is_empty() && notify.spi != [initiator.0, responder.0].concat() {
+                return Err(message.unexpected("the cookies as the SPI of INITIAL-CONTACT"));
+            }
+            found = true;
+        } else if notify.doi != Doi::IPSEC && notify.doi.0 != 0 {
+            return Err(message.unexpected("a notification of a known DOI"));
+        }
+    }
+    Ok(found)
+}
+
 impl PeerId {
     /// Decrypts and reads message 5 or 6.
     pub(super) fn read(message: &Incoming<'_>, keys: &Phase1Keys, cx: &mut Cx<'_>) -> Result<Self, Reject> {
@@ -206,9 +226,7 @@ impl PeerId {
         let id = raw_id.decode(Id::decode).map_err(Reject::Undecipherable)?;
         let identity = Identity::decode(&id).map_err(|error| Reject::Identity(error.to_string()))?;
         let hash = payload(PayloadType::HASH)?.body.to_vec();
-        let initial_contact = chain.all(PayloadType::NOTIFY).any(|payload| {
-            payload.decode(Notify::decode).is_ok_and(|notify| notify.notify_type == NotifyType::INITIAL_CONTACT)
-        });
+        let initial_contact = initial_contact(message, &chain)?;
         let id_body = raw_id.body.to_vec();
         Ok(Self { id_body, hash, identity, initial_contact, opened })
     }

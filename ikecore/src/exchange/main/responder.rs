@@ -1,7 +1,7 @@
 //! Main mode, responder.
 use super::super::auth::psk;
 use super::super::message::Incoming;
-use super::super::natt::Revision;
+use super::super::natt::{Nat, Revision};
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
@@ -204,6 +204,25 @@ fn send_ke(
     Ok(Step::send(State::SentKe(opening, Box::new(SentKe { pair, peer, keys })), message))
 }
 
+/// Whether a NAT is between the two, as the initiator sees it too. No hash covers NAT-D payloads: if somebody changed them
+/// on the way the two ends see different things. But an initiator that sees a NAT changes to the other port with message
+/// 5 (RFC 3947 §4), and one that sees none does not.
+fn nat_in_force(opening: &Opening, seen: Nat, message: &Incoming<'_>, cx: &Cx<'_>) -> Result<Nat, Reject> {
+    let (remote, expected) = (message.path.remote, opening.path.remote);
+    let on_nat_t_port = |port| port == cx.settings.nat_t_port && opening.revision.is_some();
+    let began_there = on_nat_t_port(opening.path.local.port());
+    let changed_port = !began_there && on_nat_t_port(message.path.local.port());
+    if remote.ip() != expected.ip() || (remote.port() != expected.port() && !changed_port) {
+        return Err(Reject::WrongAddress { expected });
+    }
+    Ok(match (changed_port, seen.between()) {
+        (true, true) => seen,
+        (true, false) => Nat { local: false, remote: true },
+        (false, _) if began_there => seen,
+        (false, _) => Nat::default(),
+    })
+}
+
 fn receive_id(
     opening: &Arc<Opening>,
     state: &SentKe,
@@ -211,11 +230,7 @@ fn receive_id(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
     let SentKe { pair, peer: peer_ke, keys } = state;
-    // RFC 3947 §4: only the port may have changed, and only because of a NAT.
-    let (remote, expected) = (message.path.remote, opening.path.remote);
-    if remote.ip() != expected.ip() || (remote.port() != expected.port() && !peer_ke.nat.between()) {
-        return Err(Reject::WrongAddress { expected });
-    }
+    let nat = nat_in_force(opening, peer_ke.nat, message, cx)?;
     let peer = PeerId::read(message, keys, cx)?;
     let inputs = |id_b| HashInputs {
         g_xi: &peer_ke.public,
@@ -243,8 +258,8 @@ fn receive_id(
         peer: verified,
         // The addresses of a message that has been authenticated: after a port change those of NAT traversal.
         path: message.path,
-        nat: peer_ke.nat,
-        revision: opening.revision.filter(|_| peer_ke.nat.between()),
+        nat,
+        revision: opening.revision.filter(|_| nat.between()),
         initial_contact: peer.initial_contact,
     };
     Ok(Step::done(established, Some(reply)))
