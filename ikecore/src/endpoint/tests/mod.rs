@@ -1,6 +1,8 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
 mod failures;
 mod injection;
+mod lifecycle;
+mod nat;
 mod negotiate;
 mod weather;
 
