@@ -5,8 +5,10 @@ use crate::wire::{
     Notify, Padding, PayloadType, Sa, Signature, Vendor, WireError, Writer, build_message, dump, parse,
 };
 
+mod endpoint;
 mod seeds;
 
+pub use endpoint::{endpoint_seeds, fuzz_endpoint};
 pub use seeds::{Seed, seeds};
 
 /// Any octets as a datagram: nothing panics, and whatever decodes encodes to the same octets.

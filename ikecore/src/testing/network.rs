@@ -36,7 +36,7 @@ pub struct Network {
     /// A NAT before the first host.
     pub nat: Option<Translation>,
     /// Changes datagrams on their way.
-    pub meddle: Option<fn(&mut Vec<u8>)>,
+    pub meddle: Option<fn(&mut [u8])>,
     weather: Weather,
     random: SeededRandom,
     /// Datagrams under way by arrival; the number keeps their order.

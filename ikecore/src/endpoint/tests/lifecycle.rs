@@ -189,9 +189,13 @@ fn a_thousand_pairs() {
     initiate(&mut network);
     network.run(Duration::from_secs(5));
     assert_eq!((pairs(&network), ike_sas(&network), twins(&network)), ([1_000, 1_000], [1, 1], 1_000));
+    let before = network.log.len();
     network.feed(0, Input::Command(Command::DeletePeer(B)));
     network.run(Duration::from_secs(5));
-    assert_eq!((pairs(&network), ike_sas(&network)), ([0, 0], [0, 0]));
+    assert_eq!(network.log.len() - before, 8 + 1, "deletes of many SPIs each, and one of the ISAKMP SA");
+    // That of the ISAKMP SA may have overtaken others: then the peer's pairs live on to their end.
+    assert_eq!(pairs(&network)[0], 0);
+    assert_eq!(ike_sas(&network), [0, 0]);
     assert_no_failures(&network);
     shut_down(&mut network);
 }
@@ -369,7 +373,7 @@ fn a_month_leaves_no_more_than_a_day() {
         }
         let size = |host: &Host| {
             let endpoint = &host.endpoint;
-            assert!(endpoint.negotiations.len() <= 1 && endpoint.asks.len() == 0);
+            assert!(endpoint.negotiations.len() <= 1 && endpoint.asks.is_empty());
             let used = endpoint.ike_sas.values().filter_map(IkeSa::standing).map(|standing| standing.used.len());
             (endpoint.ike_sas.len(), endpoint.pairs.len(), endpoint.timers.len(), used.max().unwrap_or_default())
         };

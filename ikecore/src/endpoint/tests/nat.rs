@@ -1,6 +1,7 @@
 //! NAT traversal: detection, the change of port, the numbers of both revisions, and NATs that forget.
 use super::*;
 use crate::event::{Detail, MessageEvent};
+use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::suite::{Lifetime, Mode};
 use crate::testing::network::Translation;
 use crate::wire::payload::vendor::RFC_3947;
@@ -21,7 +22,7 @@ fn behind_nat(seed: u64, change: impl Fn(usize, &mut TestPolicy)) -> Network {
 }
 
 /// Takes RFC 3947 out of what a message announces, so that the drafts are left.
-fn only_drafts(octets: &mut Vec<u8>) {
+fn only_drafts(octets: &mut [u8]) {
     if let Some(at) = octets.windows(16).position(|window| window == RFC_3947) {
         octets[at] ^= 0xff;
     }
@@ -41,8 +42,14 @@ fn encapsulation_mode(host: &Host) -> u16 {
 #[test]
 fn a_nat_is_found_and_esp_goes_in_udp() {
     for (draft, tunnel, number) in [(false, false, 4), (false, true, 3), (true, false, 61_444), (true, true, 61_443)] {
-        let mut network = behind_nat(1, |_, policy| policy.tunnel = tunnel);
-        network.meddle = draft.then_some(only_drafts as fn(&mut Vec<u8>));
+        let mut network = behind_nat(1, |index, policy| {
+            policy.tunnel = tunnel;
+            if tunnel {
+                let inner = |host: u8| Prefix::new([10, host, 0, 0].into(), 16).expect("a prefix");
+                policy.filters = vec![Selector::between(inner(index as u8), inner(1 - index as u8))];
+            }
+        });
+        network.meddle = draft.then_some(only_drafts as fn(&mut [u8]));
         initiate(&mut network);
         network.run(Duration::from_secs(5));
         assert_eq!(twins(&network), 1, "{:?}", network.hosts.each_ref().map(Host::failures));
