@@ -56,12 +56,9 @@ fn a_computation_that_never_ends_ends_the_negotiation() {
         network.run(Duration::from_secs(400));
         network.hosts.iter().for_each(assert_settled);
         let failures = network.hosts[host].failures();
-        assert!(
-            matches!(failures.as_slice(), [Failure::Stalled { .. }]) || nth == 1 && host == 0,
-            "host {host}, computation {nth}: {failures:?}"
-        );
-        assert_eq!(failures.len(), 1);
-        assert_eq!(network.hosts[host].held.len(), 0, "it was not cancelled");
+        let only = matches!(failures.as_slice(), [Failure::Stalled { .. }]);
+        assert!(only, "host {host}, computation {nth}: {failures:?}");
+        assert!(network.hosts[host].held.is_empty(), "it was not cancelled");
         shut_down(&mut network);
     });
 }
