@@ -14,6 +14,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+/// What the driver said of the policies.
+pub(super) type PolicyReply = oneshot::Sender<Result<(), DriverError>>;
+
 /// What opens a driver, on the engine's thread.
 pub(super) type DriverOpener = Box<dyn FnOnce() -> Result<Opened, OpenError> + Send>;
 
@@ -31,7 +34,7 @@ pub enum ReplaceError {
 /// A request to the engine. Those with a reply are answered when all that followed from them at once is done.
 pub(super) enum Control {
     Command(Command, Option<oneshot::Sender<()>>),
-    Policy(Arc<PolicyDb>, oneshot::Sender<()>),
+    Policy(Arc<PolicyDb>, PolicyReply),
     Snapshot(oneshot::Sender<Snapshot>),
     Usage(IpsecSaId, oneshot::Sender<Result<Usage, DriverError>>),
     Counters(oneshot::Sender<Counters>),
@@ -84,8 +87,8 @@ impl EngineHandle {
         self.ask(|reply| Control::Command(command, Some(reply))).await
     }
 
-    /// Puts a policy in force.
-    pub async fn set_policy(&self, policy: Arc<PolicyDb>) -> Result<(), EngineGone> {
+    /// Puts a policy in force. Returns when the driver holds to it, or with why it does not.
+    pub async fn set_policy(&self, policy: Arc<PolicyDb>) -> Result<Result<(), DriverError>, EngineGone> {
         self.ask(|reply| Control::Policy(policy, reply)).await
     }
 

@@ -1,6 +1,6 @@
 //! The engine's task.
 use super::Counters;
-use super::handle::{Control, DriverOpener, ReplaceError};
+use super::handle::{Control, DriverOpener, PolicyReply, ReplaceError};
 use crate::asks::Workers;
 use crate::clock::Clock;
 use crate::driver::open::Opened;
@@ -49,6 +49,10 @@ pub(super) struct Engine {
     deadline: Option<Time>,
     sleep: Pin<Box<Sleep>>,
     usages: BTreeMap<AskId, oneshot::Sender<Result<Usage, DriverError>>>,
+    /// Who waits until the driver has the policies of the policy being set, until the endpoint asks the driver.
+    policy_setter: Option<PolicyReply>,
+    /// Who waits for the driver's answer.
+    policies: BTreeMap<AskId, PolicyReply>,
     next_ask: u64,
     drivers_lost: u64,
     stopping: Option<Stopping>,
@@ -86,6 +90,8 @@ impl Engine {
             deadline: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             usages: BTreeMap::new(),
+            policy_setter: None,
+            policies: BTreeMap::new(),
             next_ask: OWN_ASK,
             drivers_lost: 0,
             stopping: None,
@@ -113,10 +119,15 @@ impl Engine {
                     }
                 }
                 Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, work),
-                Output::Ask(ask, Ask::Sa(operation)) => match &mut self.driver {
-                    Some(driver) => driver.submit(ask, operation),
-                    None => self.answers.push_back((ask, Answer::Sa(no_driver(&operation)))),
-                },
+                Output::Ask(ask, Ask::Sa(operation)) => {
+                    if matches!(operation, SaOp::SetPolicies(_)) {
+                        self.policies.extend(self.policy_setter.take().map(|reply| (ask, reply)));
+                    }
+                    match &mut self.driver {
+                        Some(driver) => driver.submit(ask, operation),
+                        None => self.answers.push_back((ask, Answer::Sa(no_driver(&operation)))),
+                    }
+                }
                 Output::Cancel(ask) => self.workers.cancel(ask),
                 Output::Event(event) => self.publish(event),
                 Output::Wait(deadline) => {
@@ -227,7 +238,12 @@ impl Engine {
                 (Some(_), answer) => {
                     tracing::error!(target: "policyagent::engine", "the SA driver answered a query with {answer:?}");
                 }
-                (None, answer) => self.handle(Input::Answer(ask, Answer::Sa(answer))),
+                (None, answer) => {
+                    if let (Some(reply), SaAnswer::Done(result)) = (self.policies.remove(&ask), &answer) {
+                        let _ = reply.send(result.clone());
+                    }
+                    self.handle(Input::Answer(ask, Answer::Sa(answer)));
+                }
             },
             DriverMessage::Acquire(acquire) => self.handle(Input::Acquire(acquire)),
             DriverMessage::Expire(expire) => self.handle(Input::Expire(expire)),
@@ -248,6 +264,9 @@ impl Engine {
         for (_, reply) in std::mem::take(&mut self.usages) {
             let _ = reply.send(Err(lost("query")));
         }
+        for (_, reply) in std::mem::take(&mut self.policies) {
+            let _ = reply.send(Err(lost("set policies")));
+        }
         self.handle(Input::DriverLost(reason));
     }
 
@@ -259,8 +278,12 @@ impl Engine {
                 let _ = reply.map(|reply| reply.send(()));
             }
             Control::Policy(policy, reply) => {
+                self.policy_setter = Some(reply);
                 self.handle(Input::Policy(policy));
-                let _ = reply.send(());
+                // Still here: the endpoint had nothing to tell a driver, because it is stopping or has none.
+                if let Some(reply) = self.policy_setter.take() {
+                    let _ = reply.send(Err(lost("set policies")));
+                }
             }
             Control::Snapshot(reply) => {
                 let _ = reply.send(self.endpoint.snapshot());

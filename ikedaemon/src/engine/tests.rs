@@ -109,8 +109,8 @@ async fn wait_until(engine: &EngineHandle, what: &str, condition: impl Fn(&Snaps
 async fn two_engines_negotiate_use_and_delete() {
     let ports = ports();
     let ((a, driver_a), (b, driver_b)) = (engine(A, ports), engine(B, ports));
-    a.set_policy(policy(A, B, b"a shared key")).await.expect("the engine runs");
-    b.set_policy(policy(B, A, b"a shared key")).await.expect("the engine runs");
+    a.set_policy(policy(A, B, b"a shared key")).await.expect("the engine runs").expect("the driver takes it");
+    b.set_policy(policy(B, A, b"a shared key")).await.expect("the engine runs").expect("the driver takes it");
     let mut events = a.subscribe();
     driver_a.acquire(acquire());
     let outcome = outcome(&mut events).await;
@@ -168,8 +168,14 @@ async fn different_keys_fail_and_the_trace_tells_it_without_secrets() {
                     let ((a, _driver_a), (b, _driver_b)) = (engine(A, (ike, nat_t)), engine(B, (ike, nat_t)));
                     a.attach(&runtime_trace);
                     b.attach(&runtime_trace);
-                    a.set_policy(policy(A, B, b"one zebra")).await.expect("the engine runs");
-                    b.set_policy(policy(B, A, b"another zebra")).await.expect("the engine runs");
+                    a.set_policy(policy(A, B, b"one zebra"))
+                        .await
+                        .expect("the engine runs")
+                        .expect("the driver takes it");
+                    b.set_policy(policy(B, A, b"another zebra"))
+                        .await
+                        .expect("the engine runs")
+                        .expect("the driver takes it");
                     let mut events = b.subscribe();
                     let command = Command::InitiateRule { rule: "the rule".to_owned(), peer: None };
                     a.command(command).await.expect("the engine runs");
@@ -245,10 +251,28 @@ async fn a_flood_of_datagrams_does_not_keep_requests_waiting() {
 }
 
 #[tokio::test]
+async fn a_policy_is_set_when_the_driver_holds_to_it() {
+    let (engine, driver) = engine(A, ports());
+    driver.set_on_demand(true);
+    let setting = engine.set_policy(policy(A, B, b"key"));
+    tokio::pin!(setting);
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut setting).await;
+    assert!(early.is_err(), "the driver has not answered: {early:?}");
+    assert!(driver.answer());
+    let set = tokio::time::timeout(PATIENCE, setting).await.expect("the driver has answered");
+    assert_eq!(set.expect("the engine runs"), Ok(()));
+    driver.set_on_demand(false);
+    driver.fail(crate::driver::memory::Kind::SetPolicies, 1, "no room");
+    let refused = engine.set_policy(policy(A, B, b"key")).await.expect("the engine runs");
+    assert!(refused.is_err_and(|error| error.to_string().contains("no room")));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_lost_driver_is_told_and_can_be_replaced() {
     let ports = ports();
     let (engine, driver) = engine(A, ports);
-    engine.set_policy(policy(A, B, b"key")).await.expect("the engine runs");
+    engine.set_policy(policy(A, B, b"key")).await.expect("the engine runs").expect("the driver takes it");
     let mut events = engine.subscribe();
     driver.lose("the kernel went away");
     let wait = async {
@@ -306,11 +330,15 @@ async fn shutdown_is_bounded_when_the_driver_hangs() {
     let ports = ports();
     let (engine, driver) = engine(A, ports);
     driver.set_on_demand(true);
-    engine.set_policy(policy(A, B, b"key")).await.expect("the engine runs");
+    let setting = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.set_policy(policy(A, B, b"key")).await }
+    });
     engine.set_detail(Detail::Trace);
     let begin = Instant::now();
     let (one, two) = tokio::join!(engine.shutdown(), engine.shutdown());
     assert_eq!((one, two), (false, false), "not everything was done");
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     engine.ended().await;
+    assert!(setting.await.expect("no panic").is_err(), "the engine ended before the driver answered");
 }

@@ -125,7 +125,10 @@ impl Service {
             .load()
             .map_err(|error| Refusal::Other(format!("{error}\nnot reloaded: the policy before stays in force")))?;
         // Under the lock, so that a later version does not reach the engine before an earlier one.
-        self.engine.set_policy(db).await?;
+        self.engine
+            .set_policy(db)
+            .await?
+            .map_err(|error| Refusal::Other(format!("the driver does not hold to the new policy: {error}")))?;
         let report = policy.report();
         let name = report.name.clone().unwrap_or_else(|| "no policy assigned".to_owned());
         let message = format!("version {} of {} is in force: {name}", report.version, report.path.display());
@@ -149,7 +152,9 @@ impl Service {
         if let Some(db) = policy.follow_addresses() {
             tracing::info!(target: "policyagent::service", "the addresses of this machine have changed: policy version {}", db.version);
             // An engine that is gone needs no policy.
-            let _ = self.engine.set_policy(db).await;
+            if let Ok(Err(error)) = self.engine.set_policy(db).await {
+                tracing::error!(target: "policyagent::service", "the driver does not hold to the new policy: {error}");
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod policy;
 pub(crate) mod settings;
 
 use ikecore::event::{EndpointEvent, EventKind};
+use ikecore::sa::driver::DriverError;
 use ikedaemon::driver::open::open;
 use ikedaemon::driver::select::DriverChoice;
 use ikedaemon::engine::{self, EngineGone, EngineHandle};
@@ -37,6 +38,9 @@ const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
 /// How long after a driver was lost, or could not be opened, the next one is tried: first, and at most.
 const REOPEN_FIRST: Duration = Duration::from_millis(500);
 const REOPEN_LAST: Duration = Duration::from_secs(60);
+
+/// How long the driver has to take the first policy.
+const POLICY_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long clients have for their answers when the service ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -78,6 +82,12 @@ pub(crate) enum RunError {
         /// What the system said.
         error: io::Error,
     },
+    /// The driver does not hold to the policy.
+    #[error(transparent)]
+    Policies(#[from] DriverError),
+    /// The driver says nothing.
+    #[error("the SA driver has not taken the policy within {} s", POLICY_WITHIN.as_secs())]
+    DriverHangs,
     /// It should not.
     #[error("the engine ended by itself")]
     EngineEnded,
@@ -140,7 +150,9 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
         for warning in &report.warnings {
             tracing::warn!(target: "policyagent::service", "{warning}");
         }
-        engine.set_policy(Arc::clone(policy.db())).await.map_err(|_| RunError::EngineEnded)?;
+        // Before anybody is told that the service is ready: from now on the driver holds to the policy.
+        let set = tokio::time::timeout(POLICY_WITHIN, engine.set_policy(Arc::clone(policy.db()))).await;
+        set.map_err(|_| RunError::DriverHangs)?.map_err(|_| RunError::EngineEnded)??;
         let service = Arc::new(Service {
             engine: engine.clone(),
             started,
