@@ -77,11 +77,12 @@ pub fn set_socket_policy(socket: BorrowedFd<'_>, ipv6: bool, info: &[u8]) -> io:
     set_socket_option(socket, level, option, info)
 }
 
-/// Has the runtime that runs now tell when `fd` can be read.
+/// Has the runtime that runs now tell when `fd` can be read, or has an error.
 pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    let interest = tokio::io::Interest::READABLE | tokio::io::Interest::ERROR;
     // SAFETY: an OwnedFd is open until it is dropped, which the AsyncFd does after its registration ended, and always
     // gives the same number.
-    let watched = unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) };
+    let watched = unsafe { AsyncFd::register_with_interest(fd, interest) };
     Ok(watched?)
 }
 

@@ -1,30 +1,26 @@
 //! The committed corpora: replayed, and as the codec builds them.
-use ikecore::fuzzing::{endpoint_seeds, fuzz_endpoint, fuzz_message, seeds};
+use ikecore::fuzzing::{fuzz_message, fuzz_select, seeds, select_seeds};
 use std::path::PathBuf;
 
 fn corpus(target: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "..", "fuzz", "corpus", target].iter().collect()
 }
 
-/// `UPDATE_CORPUS=1` writes the seeds first. All that is in the folder is given to `body`.
+/// The corpus of `target` holds these seeds, and all of it passes through `body`. `UPDATE_CORPUS=1` writes the seeds
+/// first.
 fn replay(target: &str, seeds: &[(&str, Vec<u8>)], body: fn(&[u8])) {
     let folder = corpus(target);
-    for (name, seed) in seeds {
+    for (name, octets) in seeds {
         let path = folder.join(name);
         if std::env::var_os("UPDATE_CORPUS").is_some() {
             std::fs::create_dir_all(&folder).expect("the corpus folder");
-            std::fs::write(&path, seed).expect("a seed written");
+            std::fs::write(&path, octets).expect("a seed written");
         }
         let held = std::fs::read(&path).unwrap_or_default();
-        assert_eq!(&held, seed, "{} is stale: run with UPDATE_CORPUS=1", path.display());
+        assert_eq!(&held, octets, "{} is stale: run with UPDATE_CORPUS=1", path.display());
     }
     let entries = std::fs::read_dir(&folder).expect("the corpus folder");
-    let count = entries
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
-            body(&std::fs::read(&path).expect("an input"));
-        })
-        .count();
+    let count = entries.map(|entry| body(&std::fs::read(entry.expect("an entry").path()).expect("an input"))).count();
     assert!(count >= seeds.len());
 }
 
@@ -35,6 +31,6 @@ fn the_corpus_of_messages_holds_the_seeds_and_is_survived() {
 }
 
 #[test]
-fn the_corpus_of_endpoints_holds_the_seeds_and_is_survived() {
-    replay("endpoint", &endpoint_seeds(), fuzz_endpoint);
+fn the_corpus_of_proposals_holds_the_seeds_and_is_survived() {
+    replay("select", &select_seeds(), fuzz_select);
 }

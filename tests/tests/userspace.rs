@@ -7,19 +7,23 @@ mod userspace_hosts;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ikecore::policy::selector::Prefix;
 use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{SaAnswer, SaOp};
 use ikedaemon::driver::DriverMessage;
 use ikedaemon::driver::userspace::{PRIORITY, TABLE, probe};
-use tests::capture::{Capture, Kind};
-use tests::netns::{A, B, World};
+use tests::capture::{Capture, Kind, count};
+use tests::netns::{A, B, Namespace, World};
 use userspace_hosts::{Encapsulated, Host, Link, both};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many packets of a kind were on the wire.
-fn count(capture: &Capture, kind: Kind) -> usize {
-    capture.packets().iter().filter(|packet| packet.kind == kind).count()
+/// There were exactly `expected` packets of a kind on the wire, and no echo in clear.
+#[track_caller]
+fn check_wire(capture: &Capture, kind: Kind, expected: usize) {
+    capture.wait_count(kind, expected, PATIENCE);
+    let packets = capture.packets();
+    assert_eq!((count(&packets, kind), count(&packets, Kind::Echo)), (expected, 0), "{packets:?}");
 }
 
 fn selected(link: &Link) -> (String, String) {
@@ -36,8 +40,7 @@ fn check_protected(link: &Link, wire: Kind) {
     let capture = Capture::start(&world);
     let (from, to) = selected(link);
     assert_eq!(world.a.ping(&from, &to, 3), 3, "{link:?}");
-    assert_eq!(count(&capture, wire), 6, "{:?}", capture.packets());
-    assert_eq!(count(&capture, Kind::Echo), 0);
+    check_wire(&capture, wire, 6);
     let usage = a.usage(1);
     assert_eq!((usage.inbound_packets, usage.outbound_packets), (3, 3));
     assert_eq!((usage.replays, usage.integrity_failures), (0, 0));
@@ -79,6 +82,41 @@ fn tunnel_mode_of_ipv6_in_ipv6() {
     check_protected(&Link::nets((A.wire6, B.wire6), (A.inside6, B.inside6)), Kind::Esp);
 }
 
+/// A gateway forwards between a host behind it and the other end of the tunnel.
+#[test]
+fn a_gateway_protects_the_net_behind_it() {
+    for (ends, net, host, far) in [
+        ((A.wire, B.wire), "10.20.0", "10.20.0.2", B.inside),
+        ((A.wire6, B.wire6), "10.20.0", "10.20.0.2", B.inside),
+        ((A.wire, B.wire), "fd20:", "fd20::2", B.inside6),
+    ] {
+        let world = World::new();
+        let behind = Namespace::new("behind");
+        let (len, gateway, nodad) =
+            if net.starts_with("fd") { (64, "fd20::1", "nodad") } else { (24, "10.20.0.1", "") };
+        world.a.ip(&[
+            &format!("link add lan0 type veth peer name lan0 netns {}", behind.path()),
+            &format!("addr add {gateway}/{len} dev lan0 {nodad}"),
+            "link set lan0 up",
+        ]);
+        behind.ip(&[
+            &format!("addr add {host}/{len} dev lan0 {nodad}"),
+            "link set lan0 up",
+            &format!("route add default via {gateway}"),
+        ]);
+        world.a.run("sysctl", &["-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
+        let mut link = Link::nets(ends, (host, far));
+        link.local = Prefix::new(link.local.address(), len).expect("a prefix");
+        let (a, b) = both(&world, &link);
+        a.operate(SaOp::Install(Box::new(link.pair(1))));
+        b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+        assert!(behind.ping_until_answered(host, gateway, PATIENCE));
+        let capture = Capture::start(&world);
+        assert_eq!(behind.ping(host, far, 3), 3, "{link:?}");
+        check_wire(&capture, Kind::Esp, 6);
+    }
+}
+
 #[test]
 fn esp_in_udp() {
     for mode in [Mode::Transport, Mode::Tunnel] {
@@ -111,8 +149,7 @@ fn the_packet_that_acquires_is_delivered() {
             pinging.join().expect("ping runs")
         });
         assert!(answered.status.success(), "{}", String::from_utf8_lossy(&answered.stdout));
-        assert_eq!(count(&capture, Kind::Esp), 2);
-        assert_eq!(count(&capture, Kind::Echo), 0);
+        check_wire(&capture, Kind::Esp, 2);
     }
 }
 
@@ -123,6 +160,7 @@ fn long_packets() {
         Link::hosts(A.wire, B.wire, Mode::Transport),
         Link::hosts(A.wire6, B.wire6, Mode::Transport),
         Link::hosts(A.wire, B.wire, Mode::Tunnel),
+        Link::nets((A.wire6, B.wire6), (A.inside6, B.inside6)),
     ] {
         let world = World::new();
         let (a, b) = both(&world, &link);
@@ -142,7 +180,7 @@ fn clear_text_is_refused() {
     for (from, to) in [(A.wire, B.wire), (A.wire6, B.wire6)] {
         let world = World::new();
         let link = Link::hosts(from, to, Mode::Transport);
-        assert_eq!(world.a.ping(from, to, 1), 1);
+        assert!(world.a.ping_until_answered(from, to, PATIENCE));
         let b = Host::new(&world.b);
         b.set_policies(&[link.turned().policy()]);
         assert_eq!(world.a.ping(from, to, 2), 0);
@@ -165,6 +203,32 @@ fn clear_text_is_refused() {
     }
 }
 
+/// A policy for all traffic of a host leaves it alone with itself and its link, and lets its routes recover.
+#[test]
+fn all_traffic_of_a_host() {
+    for (from, to, loopback, all) in [(A.wire, B.wire, "127.0.0.1", "0.0.0.0"), (A.wire6, B.wire6, "::1", "::")] {
+        let world = World::new();
+        let mut link = Link::hosts(from, to, Mode::Transport);
+        link.remote = Prefix::new(all.parse().expect("an address"), 0).expect("a prefix");
+        let mut seen_from_b = Link::hosts(from, to, Mode::Transport).turned();
+        seen_from_b.spis = (link.spis.1, link.spis.0);
+        let (a, b) = (Host::new(&world.a), Host::new(&world.b));
+        a.set_policies(&[link.policy()]);
+        b.set_policies(&[seen_from_b.policy()]);
+        let mut pair = Link::hosts(from, to, Mode::Transport).pair(1);
+        pair.policy = link.policy();
+        a.operate(SaOp::Install(Box::new(pair)));
+        b.operate(SaOp::Install(Box::new(seen_from_b.pair(1))));
+        assert_eq!(world.a.ping(from, to, 2), 2);
+        assert_eq!(world.a.ping(loopback, loopback, 1), 1);
+        assert_eq!(world.a.ping(from, from, 1), 1);
+        world.a.ip(&["link set pa0 down"]);
+        assert_eq!(world.a.ping(from, to, 1), 0);
+        world.a.ip(&["link set pa0 up"]);
+        assert!(world.a.ping_until_answered(from, to, Duration::from_secs(8)));
+    }
+}
+
 /// What no policy names goes its way although it enters the device with the rest.
 #[test]
 fn other_traffic_to_the_same_host_passes() {
@@ -175,7 +239,7 @@ fn other_traffic_to_the_same_host_passes() {
         let (a, _b) = both(&world, &link);
         let capture = Capture::start(&world);
         assert_eq!(world.a.ping(from, to, 3), 3);
-        assert_eq!(count(&capture, Kind::Echo), 6);
+        assert!(capture.wait_count(Kind::Echo, 6, PATIENCE));
         assert!(a.none(|message| matches!(message, DriverMessage::Acquire(_))));
     }
 }
@@ -189,6 +253,7 @@ fn replayed_and_forged_packets_are_counted_and_dropped() {
     b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
     let capture = Capture::start(&world);
     assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
+    assert!(capture.wait_count(Kind::Esp, 2, PATIENCE));
     let sent = capture.packets().into_iter().find(|p| p.kind == Kind::Esp && p.source == A.wire_ip()).expect("ESP");
     drop(a);
     let mut forged = sent.payload.clone();
@@ -257,6 +322,10 @@ fn nothing_is_left() {
         &format!("rule add pref {PRIORITY} not fwmark 0x50414f55 lookup {TABLE}"),
         &format!("route add prohibit 10.99.0.0/16 metric 4294967294 table {TABLE}"),
     ]);
+    world.a.ip(&[
+        "xfrm policy add src 10.99.0.0/16 dst 10.9.0.1 dir in action block priority 1346437125",
+        "xfrm policy add src 10.98.0.0/16 dst 10.9.0.1 dir in action block priority 5",
+    ]);
     world.a.run("sysctl", &["-q", "net.ipv4.conf.wire0.rp_filter=1", "net.ipv4.conf.all.rp_filter=1"]);
     let link = Link::hosts(A.wire, B.wire, Mode::Transport);
     let link6 = Link::hosts(A.wire6, B.wire6, Mode::Transport);
@@ -269,7 +338,10 @@ fn nothing_is_left() {
     assert!(routes >= 4, "{routes}");
     assert!(!world.a.run("ip", &["route", "show", "table", &TABLE.to_string()]).contains("10.99"));
     assert_eq!(world.a.run("sysctl", &["-n", "net.ipv4.conf.all.rp_filter"]).trim(), "2");
+    assert!(!world.a.run("ip", &["xfrm", "policy"]).contains("10.99"));
     drop(a);
+    assert!(world.a.run("ip", &["xfrm", "policy"]).contains("10.98"), "the policy of another program");
+    world.a.ip(&["xfrm policy del src 10.98.0.0/16 dst 10.9.0.1 dir in"]);
     assert_eq!(left(), (0, 0, 0, 0));
     assert_eq!(world.a.run("sysctl", &["-n", "net.ipv4.conf.all.rp_filter"]).trim(), "1");
     assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
@@ -294,7 +366,8 @@ fn strict_filters_and_lost_devices() {
         _ => None,
     });
     assert!(lost.starts_with("userspace: "), "{lost}");
-    assert_eq!(count(&capture, Kind::Echo), 0);
+    assert_eq!(world.a.ping(A.wire, B.wire, 1), 0);
+    assert_eq!(capture.count(Kind::Echo), 0);
 }
 
 #[test]
@@ -359,4 +432,45 @@ fn a_new_mapping_is_told_and_followed() {
     let update = SaOp::Update { id: ikecore::ids::IpsecSaId(1), local, remote: mapping.remote };
     assert!(matches!(b.operate(update), SaAnswer::Done(Ok(()))));
     assert_eq!(world.a.ping(A.wire, B.wire, 2), 2);
+}
+
+/// Prints how fast one TCP stream is; for people: `cargo test --test userspace -- --ignored --nocapture throughput`.
+#[test]
+#[ignore = "it measures"]
+fn throughput() {
+    use std::io::{Read as _, Write as _};
+    let world = World::new();
+    let link = Link::hosts(A.wire, B.wire, Mode::Transport);
+    let (a, b) = both(&world, &link);
+    for suite in userspace_hosts::FAST_AND_SLOW {
+        let id = suite.encryption_key_len() as u64;
+        a.operate(SaOp::Install(Box::new(link.pair_of(id, suite))));
+        b.operate(SaOp::Install(Box::new(link.turned().pair_of(id, suite))));
+        let listener = world.b.within(|| std::net::TcpListener::bind((B.wire, 7000))).expect("a free port");
+        let receiving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let (mut room, mut total) = (vec![0; 1 << 16], 0);
+            while let Ok(read @ 1..) = stream.read(&mut room) {
+                total += read;
+            }
+            total
+        });
+        let mut stream = world.a.within(|| std::net::TcpStream::connect((B.wire, 7000))).expect("connected");
+        let (start, data) = (std::time::Instant::now(), vec![7; 1 << 16]);
+        while start.elapsed() < Duration::from_secs(3) {
+            stream.write_all(&data).expect("it is sent");
+        }
+        drop(stream);
+        let total = receiving.join().expect("no panic");
+        println!("{suite}: {:.0} Mbit/s", total as f64 * 8e-6 / start.elapsed().as_secs_f64());
+        let name = |spec: &ikecore::sa::driver::SaSpec| ikecore::sa::driver::SaName {
+            protocol: spec.suite.protocol(),
+            destination: spec.destination,
+            spi: spec.spi,
+        };
+        for (host, link) in [(&a, link), (&b, link.turned())] {
+            let pair = link.pair_of(id, suite);
+            host.operate(SaOp::Delete { id: pair.id, inbound: name(&pair.inbound), outbound: name(&pair.outbound) });
+        }
+    }
 }

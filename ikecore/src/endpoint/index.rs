@@ -23,11 +23,11 @@ impl<K, V> Default for Multimap<K, V> {
 }
 
 impl<K: Ord, V: Ord + Copy> Multimap<K, V> {
-    fn insert(&mut self, key: K, value: V) {
+    pub(super) fn insert(&mut self, key: K, value: V) {
         self.len += usize::from(self.sets.entry(key).or_default().insert(value));
     }
 
-    fn remove(&mut self, key: &K, value: V) {
+    pub(super) fn remove(&mut self, key: &K, value: V) {
         let Some(set) = self.sets.get_mut(key) else { return };
         self.len -= usize::from(set.remove(&value));
         if set.is_empty() {
@@ -48,11 +48,6 @@ impl<K: Ord, V: Ord + Copy> Multimap<K, V> {
     /// How many values there are.
     pub(super) const fn len(&self) -> usize {
         self.len
-    }
-
-    /// All values, by key.
-    pub(super) fn values(&self) -> impl Iterator<Item = V> {
-        self.sets.values().flatten().copied()
     }
 }
 
@@ -98,12 +93,14 @@ impl Endpoint {
         if let Some(first) = sa.first_message {
             self.by_first_message.insert(first, id);
             self.index.half_open.insert(peer, id);
+            self.unproven.insert(id, peer);
         }
         self.ike_sas.insert(id, sa);
     }
 
     /// Its main mode is over.
     pub(super) fn close_half_open(&mut self, id: IkeSaId) {
+        self.unproven.remove(id);
         if let Some(sa) = self.ike_sas.get(&id) {
             self.index.half_open.remove(&sa.path.remote.ip(), id);
         }
@@ -119,6 +116,7 @@ impl Endpoint {
         }
         self.index.ike_sas.remove(&peer, id);
         self.index.half_open.remove(&peer, id);
+        self.unproven.remove(id);
         if matches!(sa.phase, Phase::Established(_)) {
             self.shared.peers.remove(peer);
         }

@@ -32,6 +32,8 @@ pub enum Input<'a> {
     Mapping(Mapping),
     /// The driver is gone; its outstanding operations will not be answered.
     DriverLost(String),
+    /// There is a driver again after [`Self::DriverLost`]: a new one, without SAs and policies.
+    DriverReplaced,
     /// An [`Ask`] was done.
     Answer(AskId, Answer),
     /// The administrator wants something.

@@ -366,6 +366,15 @@ impl Endpoint {
         self.stopping = true;
     }
 
+    /// A new driver takes the place of the one that was lost; the standing policies are all that it needs to know.
+    pub(super) fn replace_driver(&mut self) {
+        self.driver_lost = None;
+        if !self.stopping {
+            let policies = self.shared.policy.traffic_policies();
+            self.tell_driver(SaOp::SetPolicies(policies));
+        }
+    }
+
     /// Nothing is installed any more, and nothing can be.
     pub(super) fn lose_driver(&mut self, reason: String) {
         self.tell(EventKind::Endpoint(EndpointEvent::DriverLost { reason: reason.clone() }));

@@ -9,26 +9,12 @@ use crate::exchange::main::{Established, MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
-use crate::exchange::step::{Next, Step};
 use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-fn wrap<S, T>(step: Step<S>, into: fn(S) -> T) -> Step<T>
-where
-    S: crate::exchange::step::Role,
-    T: crate::exchange::step::Role<Outcome = S::Outcome>,
-{
-    let next = match step.next {
-        Next::Become(state) => Next::Become(into(state)),
-        Next::Done(outcome) => Next::Done(outcome),
-        Next::Fail(failure, cleanup) => Next::Fail(failure, cleanup),
-    };
-    Step { next, send: step.send, asks: step.asks }
-}
 
 impl Endpoint {
     /// A cookie that no other SA of this host has.
@@ -56,7 +42,7 @@ impl Endpoint {
         let AuthLen(key_len) = AuthLen::of(rule);
         self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule, key_len)));
         let step = match initiator::begin(rule, path, cookie, first_contact, &mut self.shared.cx()) {
-            Ok(step) => wrap(step, MainMode::Initiator),
+            Ok(step) => step.lift(MainMode::Initiator),
             Err(failure) => return self.fail_negotiation(negotiation, failure),
         };
         let (exchange, verdict) = Exchange::begin(BRANCHES, None, step);
@@ -88,7 +74,7 @@ impl Endpoint {
         let begun = responder::begin(message, &rules, cookie, &mut self.shared.cx());
         let initiator = message.header.initiator;
         let step = match begun {
-            Ok(step) => wrap(step, MainMode::Responder),
+            Ok(step) => step.lift(MainMode::Responder),
             Err(Reject::Refused(failure)) => {
                 return self.refuse_peer(message, failure);
             }
@@ -135,35 +121,6 @@ impl Endpoint {
         self.timers.set(Timer::ForgetRefused(first), self.shared.now + self.plan.total());
         self.counters.main_modes_failed += 1;
         self.fail_negotiation(negotiation, failure);
-        Ok(())
-    }
-
-    /// Makes room for one more negotiation that a peer begins: who has not yet shown that it receives at its address
-    /// makes way for it, the oldest first, so that forged first messages do not shut true peers out.
-    fn admit(&mut self, path: Path) -> Result<(), Reject> {
-        let peer = path.remote.ip();
-        for of_peer in [true, false] {
-            let (what, count, limit) = if of_peer {
-                let count = self.index.half_open.count(&peer);
-                ("half-open main modes of one address", count, self.config.half_open_per_peer)
-            } else {
-                ("half-open main modes", self.index.half_open.len(), self.config.half_open_total)
-            };
-            if count < limit {
-                continue;
-            }
-            let is_unproven = |id: &IkeSaId| {
-                let negotiating = self.ike_sas.get(id).and_then(IkeSa::negotiating);
-                negotiating.and_then(|main| main.exchange.state()).is_some_and(MainMode::is_unproven)
-            };
-            let victim = if of_peer {
-                self.index.half_open.of(&peer).find(is_unproven)
-            } else {
-                self.index.half_open.values().filter(is_unproven).min()
-            };
-            let Some(victim) = victim else { return Err(Reject::TooMany { what, count, limit }) };
-            self.fail_main_mode(victim, Failure::TooMany { what, count, limit });
-        }
         Ok(())
     }
 

@@ -1,4 +1,5 @@
 //! The endpoint: everything this host negotiates, driven by [`Input`]s and drained of [`Output`]s.
+mod admission;
 mod asks;
 mod begin;
 pub mod config;
@@ -82,6 +83,7 @@ pub struct Endpoint {
     refused: BTreeMap<FirstMessage, Option<Outgoing>>,
     pairs: BTreeMap<IpsecSaId, Pair>,
     index: Index,
+    unproven: admission::Unproven,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     driver_lost: Option<String>,
     stopping: bool,
@@ -111,6 +113,7 @@ impl Endpoint {
             refused: BTreeMap::new(),
             pairs: BTreeMap::new(),
             index: Index::default(),
+            unproven: admission::Unproven::default(),
             negotiations: BTreeMap::new(),
             driver_lost: None,
             stopping: false,
@@ -128,6 +131,7 @@ impl Endpoint {
             Input::Expire(expire) => self.expire(expire),
             Input::Mapping(mapping) => self.mapping(mapping),
             Input::DriverLost(reason) => self.lose_driver(reason),
+            Input::DriverReplaced => self.replace_driver(),
             Input::Answer(id, answer) => self.answered(id, answer),
             Input::Command(command) => self.command(command),
             Input::Policy(policy) => self.set_policy(policy),

@@ -46,6 +46,16 @@ pub struct Step<S: Role> {
 }
 
 impl<S: Role> Step<S> {
+    /// The same step, for a role that holds this one's states among others.
+    pub fn lift<T: Role<Outcome = S::Outcome>>(self, into: fn(S) -> T) -> Step<T> {
+        let next = match self.next {
+            Next::Become(state) => Next::Become(into(state)),
+            Next::Done(outcome) => Next::Done(outcome),
+            Next::Fail(failure, cleanup) => Next::Fail(failure, cleanup),
+        };
+        Step { next, send: self.send, asks: self.asks }
+    }
+
     /// Goes on and sends.
     pub fn send(state: S, message: Outgoing) -> Self {
         Self { next: Next::Become(state), send: Some(message), asks: Vec::new() }

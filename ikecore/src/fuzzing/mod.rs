@@ -7,9 +7,11 @@ use crate::wire::{
 
 mod endpoint;
 mod seeds;
+mod select;
 
 pub use endpoint::{endpoint_seeds, fuzz_endpoint};
 pub use seeds::{Seed, seeds};
+pub use select::{fuzz_select, select_seeds};
 
 /// Any octets as a datagram: nothing panics, and whatever decodes encodes to the same octets.
 ///

@@ -67,7 +67,7 @@ pub enum PolicyFault {
         remote: IpAddr,
     },
     /// Nothing to negotiate with.
-    #[error("it has no {0}, at least one is needed to negotiate")]
+    #[error("it has no {0}, at least one of them is needed to negotiate")]
     Missing(
         /// Of what.
         &'static str,
@@ -183,10 +183,10 @@ fn check_tunnel(rule: &Rule, local_addresses: &[Prefix]) -> Result<(), PolicyFau
 fn check_negotiation(rule: &Rule, policy: &QuickModePolicy) -> Result<(), PolicyFault> {
     let transforms = rule.main_mode.offers.len().saturating_mul(rule.authentication.len());
     for (what, count, limit) in [
-        ("main mode offer", rule.main_mode.offers.len(), MAX_MAIN_MODE_TRANSFORMS),
-        ("authentication method", rule.authentication.len(), MAX_MAIN_MODE_TRANSFORMS),
+        ("main mode offers", rule.main_mode.offers.len(), MAX_MAIN_MODE_TRANSFORMS),
+        ("authentication methods", rule.authentication.len(), MAX_MAIN_MODE_TRANSFORMS),
         ("main mode offers times authentication methods", transforms, MAX_MAIN_MODE_TRANSFORMS),
-        ("quick mode offer", policy.offers.len(), MAX_QUICK_MODE_OFFERS),
+        ("quick mode offers", policy.offers.len(), MAX_QUICK_MODE_OFFERS),
     ] {
         if count == 0 {
             return Err(PolicyFault::Missing(what));

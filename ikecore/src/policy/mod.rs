@@ -4,3 +4,6 @@ pub mod db;
 pub mod rule;
 pub mod selector;
 pub mod traffic_id;
+
+#[cfg(test)]
+pub(crate) mod tests;

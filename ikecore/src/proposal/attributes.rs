@@ -251,6 +251,3 @@ fn clamped(duration: &Attribute<'_>) -> Option<u32> {
         })),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -19,8 +19,9 @@ use super::attributes::Fault;
 use super::mismatch::Mismatch;
 use crate::wire::payload::{Proposal, Sa};
 
-/// The most refused transforms that are told; a forged message may have thousands.
-const MAX_MISMATCHES: usize = 255;
+/// The most transforms that are looked at: RFC 2409 §5 allows a limit. An honest proposal has no more, a forged message
+/// could have thousands.
+const MAX_INSPECTED: usize = 255;
 
 /// The result of comparing a transform with the offers, attribute by attribute.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,16 +69,19 @@ fn with_key_length(name: &str, bits: Option<&str>, variable: bool) -> String {
     }
 }
 
-/// What the proposals of `sa` and their transforms are refused for, up to [`MAX_MISMATCHES`].
+/// What proposals and transforms are refused for.
 #[derive(Default)]
 struct Refused(Vec<Mismatch>);
 
 impl Refused {
     /// `transform` is 0 where the proposal as a whole is refused.
     fn add(&mut self, proposal: u8, transform: u8, fault: Fault) {
-        if self.0.len() < MAX_MISMATCHES {
-            self.0.push(mismatch(proposal, transform, fault));
-        }
+        self.0.push(mismatch(proposal, transform, fault));
+    }
+
+    /// True once no more transforms are looked at.
+    const fn is_full(&self) -> bool {
+        self.0.len() >= MAX_INSPECTED
     }
 }
 

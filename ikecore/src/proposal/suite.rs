@@ -240,3 +240,6 @@ impl fmt::Display for Lifetime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,8 +251,9 @@ impl State {
                 self.reserved.remove(&name);
             })),
             SaOp::Install(pair) => SaAnswer::Done(result.and_then(|()| {
-                let inbound = name(&pair.inbound);
-                let taken = self.pairs.values().any(|other| name(&other.inbound) == inbound);
+                let (inbound, outbound) = (name(&pair.inbound), name(&pair.outbound));
+                let mut others = self.pairs.values();
+                let taken = others.any(|other| name(&other.inbound) == inbound || name(&other.outbound) == outbound);
                 if taken || self.pairs.contains_key(&pair.id) {
                     return Err(refuse("it is installed already"));
                 }

@@ -2,6 +2,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(test)]
+mod tests;
+
 /// What the administrator chose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DriverChoice {

@@ -1,15 +1,32 @@
 //! What the rest of the process holds of the engine.
 use super::Counters;
-use crate::driver::SaDriver;
+use crate::clock::Clock;
+use crate::driver::Capabilities;
+use crate::driver::open::{OpenError, Opened};
 use crate::listener::BindError;
 use ikecore::endpoint::{Command, Snapshot};
 use ikecore::event::{Detail, Event};
 use ikecore::ids::IpsecSaId;
 use ikecore::policy::db::PolicyDb;
 use ikecore::sa::driver::{DriverError, Usage};
+use ikecore::time::Time;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// What opens a driver, on the engine's thread.
+pub(super) type DriverOpener = Box<dyn FnOnce() -> Result<Opened, OpenError> + Send>;
+
+/// A driver could not take the place of another.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
+    /// It could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It could not prepare a socket of the listener.
+    #[error(transparent)]
+    Prepare(#[from] BindError),
+}
 
 /// A request to the engine. Those with a reply are answered when all that followed from them at once is done.
 pub(super) enum Control {
@@ -18,7 +35,7 @@ pub(super) enum Control {
     Snapshot(oneshot::Sender<Snapshot>),
     Usage(IpsecSaId, oneshot::Sender<Result<Usage, DriverError>>),
     Counters(oneshot::Sender<Counters>),
-    ReplaceDriver(Box<dyn SaDriver>, oneshot::Sender<Result<(), BindError>>),
+    ReplaceDriver(DriverOpener, oneshot::Sender<Result<(Capabilities, String), ReplaceError>>),
     Shutdown(oneshot::Sender<bool>),
 }
 
@@ -33,6 +50,7 @@ pub struct EngineHandle {
     control: mpsc::UnboundedSender<Control>,
     events: broadcast::Sender<Arc<Event>>,
     addresses: Arc<[SocketAddr]>,
+    clock: Clock,
 }
 
 impl EngineHandle {
@@ -40,8 +58,14 @@ impl EngineHandle {
         control: mpsc::UnboundedSender<Control>,
         events: broadcast::Sender<Arc<Event>>,
         addresses: Vec<SocketAddr>,
+        clock: Clock,
     ) -> Self {
-        Self { control, events, addresses: addresses.into() }
+        Self { control, events, addresses: addresses.into(), clock }
+    }
+
+    /// Now, as instants of the snapshot and of events count.
+    pub fn now(&self) -> Time {
+        self.clock.now()
     }
 
     /// The addresses that the sockets are bound to.
@@ -80,10 +104,13 @@ impl EngineHandle {
         self.ask(Control::Counters).await
     }
 
-    /// Puts another driver in the place of one that was lost, or of a living one, which is dropped. The policy in force
-    /// is given to the endpoint again, so that it reaches the new driver.
-    pub async fn replace_driver(&self, driver: Box<dyn SaDriver>) -> Result<Result<(), BindError>, EngineGone> {
-        self.ask(|reply| Control::ReplaceDriver(driver, reply)).await
+    /// Puts another driver in the place of one that was lost, or of a living one, which goes with its SAs before `open`
+    /// is called. The policy in force reaches the new one. Gives what it can do and why it is that one.
+    pub async fn replace_driver(
+        &self,
+        open: impl FnOnce() -> Result<Opened, OpenError> + Send + 'static,
+    ) -> Result<Result<(Capabilities, String), ReplaceError>, EngineGone> {
+        self.ask(|reply| Control::ReplaceDriver(Box::new(open), reply)).await
     }
 
     /// Tells more, or less, in events. Does not wait.

@@ -7,8 +7,9 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{EngineGone, EngineHandle, EventStream};
+pub use handle::{EngineGone, EngineHandle, EventStream, ReplaceError};
 
+use crate::clock::Clock;
 use crate::driver::SaDriver;
 use crate::listener::{self, BindError, Listener};
 use crate::random::SystemRandom;
@@ -62,9 +63,10 @@ pub fn start(config: Config, mut driver: Box<dyn SaDriver>) -> Result<EngineHand
     let (events, _) = broadcast::channel::<Arc<Event>>(EVENTS);
     let addresses = listener.addresses();
     let driver_name = driver.capabilities().name;
-    let engine =
-        task::Engine::new(config.endpoint, Box::new(SystemRandom::new()), driver, listener, requests, events.clone());
+    let clock = Clock::start();
+    let rng = Box::new(SystemRandom::new());
+    let engine = task::Engine::new(config.endpoint, rng, driver, listener, requests, events.clone(), clock);
     crate::sinks::started(&addresses, driver_name);
     tokio::spawn(engine);
-    Ok(EngineHandle::new(control, events, addresses))
+    Ok(EngineHandle::new(control, events, addresses, clock))
 }

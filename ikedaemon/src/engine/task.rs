@@ -1,14 +1,14 @@
 //! The engine's task.
 use super::Counters;
-use super::handle::Control;
+use super::handle::{Control, DriverOpener, ReplaceError};
 use crate::asks::Workers;
 use crate::clock::Clock;
-use crate::driver::{DriverMessage, SaDriver};
+use crate::driver::open::Opened;
+use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use crate::listener::{self, Listener};
 use ikecore::endpoint::{self, Answer, Ask, Command, Endpoint, Input, Output};
 use ikecore::event::Event;
 use ikecore::ids::AskId;
-use ikecore::policy::db::PolicyDb;
 use ikecore::rng::SecureRandom;
 use ikecore::sa::driver::{DriverError, SaAnswer, SaOp, Usage};
 use ikecore::time::Time;
@@ -36,12 +36,13 @@ pub(super) struct Engine {
     clock: Clock,
     /// `None` after it was lost.
     driver: Option<Box<dyn SaDriver>>,
+    /// The driver that was lost: kept, because with it would go what still blocks unprotected traffic.
+    lost: Option<Box<dyn SaDriver>>,
     owns_encapsulation: bool,
     listener: Listener,
     workers: Workers,
     requests: mpsc::UnboundedReceiver<Control>,
     events: broadcast::Sender<Arc<Event>>,
-    policy: Option<Arc<PolicyDb>>,
     /// Answers that came up while the endpoint was being drained.
     answers: VecDeque<(AskId, Answer)>,
     /// When the endpoint wants its [`Input::Timeout`].
@@ -69,18 +70,18 @@ impl Engine {
         listener: Listener,
         requests: mpsc::UnboundedReceiver<Control>,
         events: broadcast::Sender<Arc<Event>>,
+        clock: Clock,
     ) -> Self {
-        let clock = Clock::start();
         Self {
             endpoint: Endpoint::new(config, rng, clock.now()),
             clock,
             owns_encapsulation: driver.capabilities().owns_encapsulation,
             driver: Some(driver),
+            lost: None,
             listener,
             workers: Workers::new(),
             requests,
             events,
-            policy: None,
             answers: VecDeque::new(),
             deadline: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -242,7 +243,7 @@ impl Engine {
 
     /// The driver is no more: what waits for it is answered.
     fn lose_driver(&mut self, reason: String) {
-        self.driver = None;
+        self.lost = self.driver.take();
         self.drivers_lost += 1;
         for (_, reply) in std::mem::take(&mut self.usages) {
             let _ = reply.send(Err(lost("query")));
@@ -258,7 +259,6 @@ impl Engine {
                 let _ = reply.map(|reply| reply.send(()));
             }
             Control::Policy(policy, reply) => {
-                self.policy = Some(Arc::clone(&policy));
                 self.handle(Input::Policy(policy));
                 let _ = reply.send(());
             }
@@ -281,8 +281,8 @@ impl Engine {
                 let listener = self.listener.counters();
                 let _ = reply.send(Counters { listener, computing, waiting, drivers_lost: self.drivers_lost });
             }
-            Control::ReplaceDriver(driver, reply) => {
-                let _ = reply.send(self.replace_driver(driver));
+            Control::ReplaceDriver(open, reply) => {
+                let _ = reply.send(self.replace_driver(open));
             }
             Control::Shutdown(reply) => match &mut self.stopping {
                 Some(stopping) => stopping.replies.push(reply),
@@ -294,17 +294,19 @@ impl Engine {
         }
     }
 
-    fn replace_driver(&mut self, mut driver: Box<dyn SaDriver>) -> Result<(), listener::BindError> {
-        self.listener.prepare(driver.as_mut())?;
+    fn replace_driver(&mut self, open: DriverOpener) -> Result<(Capabilities, String), ReplaceError> {
         if self.driver.is_some() {
             self.lose_driver("another driver takes its place".to_owned());
         }
-        self.owns_encapsulation = driver.capabilities().owns_encapsulation;
+        // Two would stand in each other's way.
+        self.lost = None;
+        let Opened { mut driver, why } = open()?;
+        self.listener.prepare(driver.as_mut())?;
+        let capabilities = driver.capabilities();
+        self.owns_encapsulation = capabilities.owns_encapsulation;
         self.driver = Some(driver);
-        if let Some(policy) = self.policy.clone() {
-            self.handle(Input::Policy(policy));
-        }
-        Ok(())
+        self.handle(Input::DriverReplaced);
+        Ok((capabilities, why))
     }
 
     /// `Some` when it is time to end: whether all was done.

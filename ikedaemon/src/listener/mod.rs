@@ -153,7 +153,7 @@ impl Listener {
 
     /// Tells what came apart.
     fn judge(&mut self, index: usize, taken: Taken, buffer: &[u8]) -> Received {
-        let bound = self.sockets.get(index).map_or(SocketAddr::from(([0; 4], 0)), |socket| socket.bound);
+        let bound = self.sockets.get(index).map_or_else(|| SocketAddr::from(([0; 4], 0)), |socket| socket.bound);
         let ignored = Received { kind: Kind::Ignored, local: bound, remote: bound, start: 0, end: 0 };
         let (local, remote, length) = match taken {
             Taken::Datagram { local, remote, length } => (local, remote, length),

@@ -227,3 +227,65 @@ fn everywhere_is_every_address_on_both_ports() {
     let shown: Vec<String> = Config::everywhere(500, 4500).addresses.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["0.0.0.0:500", "0.0.0.0:4500", "[::]:500", "[::]:4500"]);
 }
+
+/// Runs `ip` in the network namespace of the calling thread.
+fn ip(arguments: &str) {
+    let output = std::process::Command::new("ip").args(arguments.split(' ')).output().expect("ip runs");
+    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Two hosts with link-local addresses only, each a thread in a network namespace of its own.
+#[test]
+fn link_local_addresses_keep_their_interface() {
+    use std::sync::mpsc::channel;
+    let unshared = || nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET);
+    let (tell_peer, peer_is_told) = channel::<()>();
+    let (tell_host, host_is_told) = channel::<Option<i32>>();
+    let peer = std::thread::spawn(move || {
+        let own = unshared().ok().map(|()| nix::unistd::gettid().as_raw());
+        tell_host.send(own).expect("the host waits");
+        if own.is_none() || peer_is_told.recv().is_err() {
+            return;
+        }
+        ip("link set engine-b addrgenmode none up");
+        ip("address add fe80::b/64 dev engine-b nodad");
+        let socket = peer("[::]:0");
+        let index = nix::net::if_::if_nametoindex("engine-b").expect("the interface is there");
+        let to = std::net::SocketAddrV6::new("fe80::a".parse().expect("an address"), 5500, 0, index);
+        // The neighbour may not be up yet: sent until it answers.
+        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+        let mut buffer = [0; 100];
+        let answer = (0..50).find_map(|_| {
+            let _ = socket.send_to(b"hello", to);
+            socket.recv_from(&mut buffer).ok()
+        });
+        assert_eq!(answer, Some((4, to.into())));
+    });
+    let host = std::thread::spawn(move || {
+        let other = host_is_told.recv().expect("the peer runs");
+        let (Some(other), Ok(())) = (other, unshared()) else {
+            eprintln!("skipped: no network namespaces of their own");
+            return;
+        };
+        ip(&format!("link add engine-a type veth peer name engine-b netns {other}"));
+        ip("link set engine-a addrgenmode none up");
+        ip("address add fe80::a/64 dev engine-a nodad");
+        tell_peer.send(()).expect("the peer waits");
+        let index = nix::net::if_::if_nametoindex("engine-a").expect("the interface is there");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut listener = listener(&["[::]:5500".to_owned()], 4500);
+            let (received, octets) = next(&mut listener).await;
+            assert_eq!(octets, b"hello");
+            let ends = [received.local, received.remote].map(|end| match end {
+                SocketAddr::V6(end) => (*end.ip(), end.scope_id()),
+                SocketAddr::V4(end) => panic!("{end}"),
+            });
+            assert_eq!(ends, [0xa, 0xb].map(|last| ([0xfe80, 0, 0, 0, 0, 0, 0, last].into(), index)));
+            listener.send(received.local, received.remote, false, b"back").expect("sent");
+        });
+        // The interface goes with the namespace, and that with this thread.
+        peer.join().expect("the peer has its answer");
+    });
+    host.join().expect("no panic");
+}

@@ -10,6 +10,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+#[cfg(test)]
+mod tests;
+
 /// The target of outcomes.
 pub const TARGET: &str = "policyagent::negotiation";
 
@@ -97,9 +100,9 @@ where
         };
         // sd-daemon(3): the priority in angle brackets.
         if self.journal {
-            write!(writer, "<{priority}>")?
+            write!(writer, "<{priority}>")?;
         } else {
-            write!(writer, "{word}: ")?
+            write!(writer, "{word}: ")?;
         }
         let mut text = String::new();
         context.format_fields(Writer::new(&mut text), event)?;

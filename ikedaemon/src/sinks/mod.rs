@@ -2,6 +2,8 @@
 pub mod audit_id;
 pub mod journal;
 pub mod oakley;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use ikecore::event::Event;
 

@@ -1,11 +1,12 @@
 //! The command line.
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ikedaemon::driver::select::DriverChoice;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use crate::control::request::Handle;
+use crate::service::listen::Listen;
+use crate::service::settings::Overrides;
 
 /// IPsec Services for Linux: negotiates and installs IPsec SAs (IKEv1) as policy says.
 ///
@@ -174,35 +175,14 @@ pub(crate) enum Generated {
     Completions,
 }
 
-/// `ADDR` or `ADDR:PORT`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Listen {
-    address: IpAddr,
-    port: Option<u16>,
-}
-
-impl Listen {
-    /// The addresses with ports: the one given, else those of IKE and of NAT traversal.
-    pub(crate) fn sockets(self, nat_t_port: u16) -> Vec<SocketAddr> {
-        let ports = self.port.map_or_else(|| vec![500, nat_t_port], |port| vec![port]);
-        ports.into_iter().map(|port| SocketAddr::new(self.address, port)).collect()
-    }
-}
-
-/// No place to listen.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0:?} is no place to listen, allowed: ADDRESS, ADDRESS:PORT, [IPV6-ADDRESS]:PORT")]
-pub(crate) struct NoListen(String);
-
-impl FromStr for Listen {
-    type Err = NoListen;
-
-    fn from_str(text: &str) -> Result<Self, NoListen> {
-        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        if let Ok(address) = bare.parse() {
-            return Ok(Self { address, port: None });
+impl RunArgs {
+    /// What goes before the settings file.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            driver: self.driver.as_deref().and_then(|name| name.parse().ok()),
+            listen: self.listen.clone(),
+            policy: self.policy.clone(),
+            oakley: self.oakley_log.map(|switch| switch == Switch::On),
         }
-        let socket: SocketAddr = text.parse().map_err(|_| NoListen(text.to_owned()))?;
-        Ok(Self { address: socket.ip(), port: Some(socket.port()) })
     }
 }

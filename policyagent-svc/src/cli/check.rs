@@ -107,8 +107,8 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
     let system = |error| DocumentError::File { path: path.to_owned(), error };
     let file = PolicyFile::read(path)?;
     let addresses = local_addresses().map_err(system)?;
-    let compiled = compile(&file, &addresses, &mut Reqids::default())
-        .map_err(|error| system(std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string())))?;
+    let compiled =
+        compile(&file, &addresses, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))?;
     let rules = |policy: &crate::model::Policy| {
         let rule = |rule: &crate::model::Rule| NamedRule {
             name: rule.name.clone(),
@@ -130,7 +130,7 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
             }
         },
         tunnel: rule.tunnel.map(|tunnel| {
-            let local = tunnel.local.map_or_else(|| "the route's address".to_owned(), |local| local.to_string());
+            let local = tunnel.local.map_or_else(|| "this host".to_owned(), |local| local.to_string());
             format!("{local} <-> {}", tunnel.remote)
         }),
         selectors: rule.filters.iter().map(ToString::to_string).collect(),

@@ -31,7 +31,7 @@ pub(crate) fn main() -> ExitCode {
     let style = Style::of_stdout();
     let client = Client { paths: &paths, format, style };
     match command {
-        Command::Run(arguments) => match service::run(paths, &arguments) {
+        Command::Run(arguments) => match service::run(paths, arguments.overrides()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(error),
         },

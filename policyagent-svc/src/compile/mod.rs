@@ -8,11 +8,11 @@ mod tests;
 pub(crate) use addresses::local_addresses;
 pub(crate) use reqid::Reqids;
 
-use ikecore::policy::check::PolicyError;
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
 use ikecore::policy::selector::Prefix;
 use ikecore::proposal::offer::QuickModeOffer;
+use ikecore::proposal::suite::Lifetime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,51 +29,37 @@ pub(crate) struct Compiled {
     pub(crate) warnings: Vec<Fault>,
 }
 
-/// Why a policy cannot be compiled though its file has no fault.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CompileError {
-    /// Too many rules.
-    #[error("policy {policy:?} has {rules} active rules, allowed: 16383")]
-    TooManyRules {
-        /// The policy.
-        policy: String,
-        /// How many it has.
-        rules: usize,
-    },
-    /// The rules do not fit together.
-    #[error(transparent)]
-    Database(#[from] PolicyError),
-}
-
-/// Compiles the assigned policy of `file` for a machine with `addresses`.
-pub(crate) fn compile(
-    file: &PolicyFile,
-    addresses: &BTreeSet<IpAddr>,
-    reqids: &mut Reqids,
-) -> Result<Compiled, CompileError> {
-    let local_addresses = addresses.iter().copied().map(Prefix::host).collect();
-    let mut warnings = file.warnings.clone();
+/// Compiles the assigned policy of `file` for a machine with `addresses`. The fault is one that only shows when all is put
+/// together.
+pub(crate) fn compile(file: &PolicyFile, addresses: &BTreeSet<IpAddr>, reqids: &mut Reqids) -> Result<Compiled, Fault> {
     let Some(policy) = file.assigned() else {
-        return Ok(Compiled { db: PolicyDb::new(0, Vec::new(), local_addresses)?, warnings });
+        return Ok(Compiled { db: PolicyDb::default(), warnings: file.warnings.clone() });
     };
-    let rules: Vec<&model::Rule> = policy.rules.iter().filter(|rule| rule.active).collect();
-    let numbers = reqids
-        .assign(rules.iter().map(|rule| rule.name.as_str()))
-        .ok_or_else(|| CompileError::TooManyRules { policy: policy.name.clone(), rules: rules.len() })?;
+    let active: Vec<&model::Rule> = policy.rules.iter().filter(|rule| rule.active).collect();
+    let numbers = reqids.assign(active.iter().map(|rule| rule.name.as_str())).ok_or_else(|| {
+        let (name, count) = (&policy.name, active.len());
+        file.at(policy.position, format!("policy {name:?} has {count} active rules, allowed: {}", reqid::MAX))
+    })?;
     // Permit and block need no main mode; the database wants one with each rule all the same.
     let no_main_mode = || MainModePolicy {
         name: policy.name.clone(),
         offers: Vec::new(),
-        lifetime: Default::default(),
+        lifetime: Lifetime::default(),
         quick_mode_limit: 0,
     };
     let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
+    let mut warnings = file.warnings.clone();
     let mut compiler = Compiler { file, addresses, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
-    let rules =
-        rules.into_iter().zip(numbers).filter_map(|(rule, reqid)| compiler.rule(rule, reqid)).map(Arc::new).collect();
+    let rules = active.iter().zip(numbers).filter_map(|(rule, reqid)| compiler.rule(rule, reqid)).map(Arc::new);
+    let rules = rules.collect();
     warnings.sort();
     warnings.dedup();
-    Ok(Compiled { db: PolicyDb::new(0, rules, local_addresses)?, warnings })
+    let local_addresses = addresses.iter().copied().map(Prefix::host).collect();
+    let db = PolicyDb::new(0, rules, local_addresses).map_err(|error| {
+        let rule = active.iter().find(|rule| rule.name == error.rule);
+        file.at(rule.map_or(policy.position, |rule| rule.position), error.to_string())
+    })?;
+    Ok(Compiled { db, warnings })
 }
 
 struct Compiler<'a> {
@@ -90,7 +76,7 @@ impl<'a> Compiler<'a> {
     fn rule(&mut self, rule: &'a model::Rule, reqid: u32) -> Option<Rule> {
         let list = self.file.filter_list(&rule.filter_list)?;
         let action = self.file.filter_action(&rule.filter_action)?;
-        let (tunnel, exchanged) = self.tunnel(rule);
+        let (tunnel, exchanged) = self.tunnel(rule)?;
         let negotiates = matches!(action.action, Action::Negotiate { .. });
         let mut filters = Vec::new();
         for filter in &list.filters {
@@ -128,13 +114,21 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// The tunnel's endpoints seen from this machine, and whether they had to be exchanged for that.
-    fn tunnel(&mut self, rule: &model::Rule) -> (Option<TunnelEndpoints>, bool) {
-        let Some(tunnel) = rule.tunnel else { return (None, false) };
+    /// The tunnel's endpoints seen from this machine, and whether they had to be exchanged for that; nothing if this
+    /// machine can have no tunnel to there.
+    fn tunnel(&mut self, rule: &model::Rule) -> Option<(Option<TunnelEndpoints>, bool)> {
+        let Some(tunnel) = rule.tunnel else { return Some((None, false)) };
+        let family = |address: &IpAddr| address.is_ipv4() == tunnel.remote.is_ipv4();
+        if tunnel.local.is_none() && !self.addresses.iter().any(family) {
+            let message =
+                format!("rule {:?}: this machine has no address for a tunnel to {}", rule.name, tunnel.remote);
+            self.warnings.push(self.file.at(rule.position, message));
+            return None;
+        }
         let is_here = |address: IpAddr| self.addresses.contains(&address);
         match tunnel.local {
             Some(local) if is_here(tunnel.remote) && !is_here(local) => {
-                (Some(TunnelEndpoints { local: Some(tunnel.remote), remote: local }), true)
+                Some((Some(TunnelEndpoints { local: Some(tunnel.remote), remote: local }), true))
             }
             local => {
                 let stranger = local.filter(|local| !is_here(*local));
@@ -149,7 +143,7 @@ impl<'a> Compiler<'a> {
                         format!("rule {:?}: the tunnel's remote end {} is this machine", rule.name, tunnel.remote);
                     self.warnings.push(self.file.at(rule.position, message));
                 }
-                (Some(tunnel), false)
+                Some((Some(tunnel), false))
             }
         }
     }

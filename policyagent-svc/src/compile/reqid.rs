@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 /// The greatest number: PF_KEY of Linux takes no higher one from a daemon (`IPSEC_MANUAL_REQID_MAX`).
-const MAX: u32 = 0x3fff;
+pub(super) const MAX: u32 = 0x3fff;
 
 /// Gives each rule a number and keeps to it: a rule that stays under its name keeps its SAs when the policy changes, and
 /// as a rule it has the same number after a restart.

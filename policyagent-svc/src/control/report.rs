@@ -4,6 +4,7 @@ use ikecore::policy::selector::Selector;
 use ikecore::proposal::suite;
 use ikecore::sa::driver::Usage;
 use ikecore::time::Time;
+use ikedaemon::driver::Capabilities;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,6 +60,14 @@ pub(crate) struct DriverReport {
     pub(crate) transport: bool,
     /// It does ESP in UDP.
     pub(crate) udp_encapsulation: bool,
+}
+
+impl DriverReport {
+    /// What a driver can do, and why it is this one.
+    pub(crate) fn new(capabilities: Capabilities, why: String) -> Self {
+        let Capabilities { name, ah, transport, udp_encapsulation, description, .. } = capabilities;
+        Self { name: name.to_owned(), why, description, ah, transport, udp_encapsulation }
+    }
 }
 
 /// What is in force.

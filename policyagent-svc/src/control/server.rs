@@ -126,8 +126,7 @@ async fn client(stream: UnixStream, service: &impl Answer) -> io::Result<()> {
     loop {
         line.clear();
         let limit = MAX_LINE as u64 + 1;
-        let one = (&mut read).take(limit);
-        let mut one = BufReader::new(one);
+        let mut one = (&mut read).take(limit);
         match tokio::time::timeout(IDLE, one.read_until(b'\n', &mut line)).await {
             Err(_) => return Ok(()),
             Ok(result) => {

@@ -124,7 +124,7 @@ impl<'a> Faults<'a> {
 
     /// The directory of the document, where relative paths start.
     fn directory(&self) -> &'a Path {
-        self.document.path.parent().unwrap_or(Path::new(""))
+        self.document.path.parent().unwrap_or_else(|| Path::new(""))
     }
 
     fn position(&self, span: &Range<usize>) -> Position {

@@ -31,11 +31,6 @@ impl<'a> Table<'a> {
         &self.what
     }
 
-    /// Where the table begins.
-    pub(crate) fn position(&self) -> Position {
-        self.faults.position(&self.span)
-    }
-
     /// The value of `key`, if it is there.
     pub(crate) fn get(&self, key: &'static str) -> Option<Value<'a>> {
         self.known.borrow_mut().push(key);
@@ -55,11 +50,6 @@ impl<'a> Table<'a> {
     /// A fault of the table as a whole.
     pub(crate) fn fault(&self, message: impl Into<String>) {
         self.faults.fault(&self.span, message);
-    }
-
-    /// A warning about the table as a whole.
-    pub(crate) fn warn(&self, message: impl Into<String>) {
-        self.faults.warn(&self.span, message);
     }
 
     /// Faults every key that was not asked for.

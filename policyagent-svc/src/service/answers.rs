@@ -3,7 +3,6 @@ use ikecore::endpoint::{Command, IpsecSaInfo, Snapshot};
 use ikecore::event::negotiation::Cause;
 use ikecore::event::{EventKind, Failure, IpsecSaEvent, NegotiationEvent};
 use ikecore::ids::{IkeSaId, IpsecSaId, NegotiationId};
-use ikecore::time::Time;
 use ikedaemon::engine::{EngineGone, EngineHandle, EventStream};
 use ikedaemon::sinks::oakley::OakleyHandle;
 use std::net::IpAddr;
@@ -25,14 +24,14 @@ use crate::paths::Paths;
 pub(crate) struct Service {
     /// The engine.
     pub(crate) engine: EngineHandle,
-    /// When the engine was started: the origin of its instants, to within the start's duration.
+    /// When the engine was started.
     pub(crate) started: Instant,
     /// The trace.
     pub(crate) oakley: OakleyHandle,
     /// The places of this instance.
     pub(crate) paths: Paths,
     /// What installs SAs.
-    pub(crate) driver: DriverReport,
+    pub(crate) driver: Mutex<DriverReport>,
     /// The policy.
     pub(crate) policy: Mutex<InForce>,
     /// A client has told it to end.
@@ -73,13 +72,9 @@ impl Answer for Service {
 }
 
 impl Service {
-    fn now(&self) -> Time {
-        Time::from_micros(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
-    }
-
     async fn status(&self) -> Result<Status, Refusal> {
         let snapshot = self.engine.snapshot().await?;
-        let now = self.now();
+        let now = self.engine.now();
         Ok(Status {
             service: ServiceReport {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -88,7 +83,7 @@ impl Service {
                 root: self.paths.root().to_owned(),
                 listen: self.engine.addresses().to_vec(),
             },
-            driver: self.driver.clone(),
+            driver: self.driver.lock().await.clone(),
             policy: self.policy.lock().await.report().clone(),
             oakley: OakleyReport { enabled: self.oakley.is_enabled(), path: self.paths.oakley() },
             ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
@@ -103,7 +98,7 @@ impl Service {
         let mut reports = Vec::with_capacity(sas.len());
         for sa in sas {
             let usage = self.engine.usage(sa.id).await?.map_err(|error| error.to_string());
-            reports.push(IpsecSaReport::new(sa, self.now(), usage));
+            reports.push(IpsecSaReport::new(sa, self.engine.now(), usage));
         }
         Ok(reports)
     }

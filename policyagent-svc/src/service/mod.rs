@@ -1,13 +1,17 @@
 //! The service: opens, serves, ends.
 mod answers;
+pub(crate) mod listen;
 pub(crate) mod lock;
 mod policy;
 pub(crate) mod settings;
 
-use ikedaemon::engine::{self, EngineHandle};
-use ikedaemon::sinks::oakley;
+use ikecore::event::{EndpointEvent, EventKind};
+use ikedaemon::driver::open::open;
+use ikedaemon::driver::select::DriverChoice;
+use ikedaemon::engine::{self, EngineGone, EngineHandle};
+use ikedaemon::sinks::{journal, oakley};
 use sd_notify::NotifyState;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +19,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
-use tracing_subscriber::Layer as _;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::cli::args::RunArgs;
 use crate::control::report::DriverReport;
 use crate::control::server::{ControlSocket, SocketError};
 use crate::document::DocumentError;
@@ -26,10 +29,14 @@ use crate::paths::Paths;
 use answers::Service;
 use lock::{Lock, LockError};
 use policy::InForce;
-use settings::Settings;
+use settings::{Overrides, Settings};
 
 /// How often the addresses of this machine are looked at.
 const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
+
+/// How long after a driver was lost, or could not be opened, the next one is tried: first, and at most.
+const REOPEN_FIRST: Duration = Duration::from_millis(500);
+const REOPEN_LAST: Duration = Duration::from_secs(60);
 
 /// How long clients have for their answers when the service ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -77,8 +84,8 @@ pub(crate) enum RunError {
 }
 
 /// Runs the service until it is told to end.
-pub(crate) fn run(paths: Paths, arguments: &RunArgs) -> Result<(), RunError> {
-    let settings = Settings::read(&paths.settings())?.with_arguments(arguments);
+pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
+    let settings = Settings::read(&paths.settings())?.with(overrides);
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
     let lock = Lock::take(&paths.lock(), paths.root())?;
@@ -117,21 +124,14 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for SIGINT"))?;
     let mut hangup = signal(SignalKind::hangup()).map_err(system("wait for SIGHUP"))?;
 
-    let opened = ikedaemon::driver::open::open(settings.driver)?;
+    let opened = open(settings.driver)?;
     let capabilities = opened.driver.capabilities();
     tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
     let started = Instant::now();
     let config = engine::Config { endpoint: settings.endpoint.clone(), listen: settings.sockets() };
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
-    let driver = DriverReport {
-        name: capabilities.name.to_owned(),
-        why: opened.why,
-        description: capabilities.description,
-        ah: capabilities.ah,
-        transport: capabilities.transport,
-        udp_encapsulation: capabilities.udp_encapsulation,
-    };
+    let driver = Mutex::new(DriverReport::new(capabilities, opened.why));
     let result = async {
         let socket = ControlSocket::open(&paths.socket())?;
         let report = policy.report();
@@ -157,6 +157,7 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
             () = hang_ups(&mut hangup, &service) => false,
             () = addresses(&service) => false,
             () = watchdog(&engine) => false,
+            () = replace_lost_drivers(&service, settings.driver) => false,
             _ = terminate.recv() => true,
             _ = interrupt.recv() => true,
             // `policyagent stop` ends it, and then waits for nothing but its answer.
@@ -178,6 +179,31 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
 async fn hang_ups(hangup: &mut tokio::signal::unix::Signal, service: &Service) {
     while hangup.recv().await.is_some() {
         service.reload_and_log().await;
+    }
+}
+
+/// A driver that is lost is replaced by a new one of the same choice; until one opens, every negotiation fails with the
+/// reason, and what the lost one blocked stays blocked as long as it can.
+async fn replace_lost_drivers(service: &Service, choice: DriverChoice) {
+    let mut events = service.engine.subscribe();
+    while let Some(event) = events.next().await {
+        if !matches!(event.kind, EventKind::Endpoint(EndpointEvent::DriverLost { .. })) {
+            continue;
+        }
+        let mut pause = REOPEN_FIRST;
+        loop {
+            tokio::time::sleep(pause).await;
+            match service.engine.replace_driver(move || open(choice)).await {
+                Ok(Ok((capabilities, why))) => {
+                    tracing::warn!(target: "policyagent::service", "SA driver {} opened again: {why}", capabilities.name);
+                    *service.driver.lock().await = DriverReport::new(capabilities, why);
+                    break;
+                }
+                Ok(Err(error)) => tracing::error!(target: "policyagent::service", "no new SA driver: {error}"),
+                Err(EngineGone) => return,
+            }
+            pause = (pause * 2).min(REOPEN_LAST);
+        }
     }
 }
 
@@ -209,17 +235,8 @@ fn notify(state: &[NotifyState<'_>]) {
 
 /// The journal: what is worth an administrator's attention, on standard error.
 fn log_to_stderr(oakley: &oakley::OakleyHandle) {
-    let wanted = tracing_subscriber::filter::filter_fn(|metadata| {
-        metadata.target() != oakley::TARGET && *metadata.level() <= tracing::Level::INFO
-    })
-    .with_max_level_hint(tracing::level_filters::LevelFilter::INFO);
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
-    // The journal stamps the lines itself.
-    let layer = match std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal() {
-        true => layer.without_time().boxed(),
-        false => layer.boxed(),
-    };
-    let subscriber = tracing_subscriber::registry().with(oakley.layer()).with(layer.with_filter(wanted));
+    let layer = journal::layer(LevelFilter::INFO, journal::stderr_is_journal(), io::stderr);
+    let subscriber = tracing_subscriber::registry().with(oakley.layer()).with(layer);
     // One process, one service: nobody has set another.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::args::{Listen, RunArgs, Switch};
+use super::listen::Listen;
 use crate::document::{Document, DocumentError, Table, Value};
 
 /// What the service is to do. Policy is not among it.
@@ -24,6 +24,19 @@ pub(crate) struct Settings {
     pub(crate) endpoint: endpoint::Config,
 }
 
+/// What the command line says of the settings; nothing leaves them as they are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    /// What installs SAs.
+    pub(crate) driver: Option<DriverChoice>,
+    /// Where to listen.
+    pub(crate) listen: Vec<Listen>,
+    /// The policy file.
+    pub(crate) policy: Option<PathBuf>,
+    /// Oakley.log is written.
+    pub(crate) oakley: Option<bool>,
+}
+
 impl Settings {
     /// Reads the settings file; one that is not there leaves everything as it is by default.
     pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
@@ -35,19 +48,14 @@ impl Settings {
     }
 
     /// What the command line says goes before what the file says.
-    pub(crate) fn with_arguments(mut self, arguments: &RunArgs) -> Self {
-        if let Some(driver) = arguments.driver.as_deref().and_then(|name| name.parse().ok()) {
-            self.driver = driver;
+    pub(crate) fn with(mut self, overrides: Overrides) -> Self {
+        let Overrides { driver, listen, policy, oakley } = overrides;
+        self.driver = driver.unwrap_or(self.driver);
+        if !listen.is_empty() {
+            self.listen = listen;
         }
-        if !arguments.listen.is_empty() {
-            self.listen.clone_from(&arguments.listen);
-        }
-        if arguments.policy.is_some() {
-            self.policy.clone_from(&arguments.policy);
-        }
-        if let Some(switch) = arguments.oakley_log {
-            self.oakley = switch == Switch::On;
-        }
+        self.policy = policy.or(self.policy);
+        self.oakley = oakley.unwrap_or(self.oakley);
         self
     }
 
@@ -166,13 +174,13 @@ mod tests {
     #[test]
     fn the_command_line_goes_before_the_file() {
         let file = parse("driver = \"memory\"\nlisten = [\"10.0.0.1\"]\noakley = { EnableLogging = true }").unwrap();
-        let arguments = RunArgs {
-            driver: Some("userspace".into()),
+        let overrides = Overrides {
+            driver: Some(DriverChoice::Userspace),
             listen: vec!["127.0.0.1:5001".parse().unwrap()],
             policy: Some("x".into()),
-            oakley_log: Some(Switch::Off),
+            oakley: Some(false),
         };
-        let settings = file.with_arguments(&arguments);
+        let settings = file.with(overrides);
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Userspace, false));
         assert_eq!(settings.sockets().len(), 1);
         assert_eq!(settings.policy.as_deref(), Some(Path::new("x")));

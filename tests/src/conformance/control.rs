@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("what_is_not_there_can_be_deleted_but_not_queried", Needs::Answers, absent),
     Case::new("a_fresh_pair_has_no_traffic_until_it_is_deleted", Needs::Sas, life),
     Case::new("an_installation_is_all_or_nothing", Needs::Sas, all_or_nothing),
+    Case::new("a_reserved_spi_waits_for_a_slow_negotiation", Needs::Sas, slow),
     Case::new("a_pair_outlives_its_successor_and_its_predecessor", Needs::Sas, overlap),
 ];
 
@@ -104,4 +105,13 @@ fn overlap(bench: &mut Bench<'_>) {
         let own = bench.alloc_spi(Host::A, &shape);
         bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, pairs[gone].id, own, pairs[gone].spis[1]))));
     }
+}
+
+fn slow(bench: &mut Bench<'_>) {
+    let shape = Shape::new(Mode::Transport);
+    let id = bench.id();
+    let [own, peers] = Host::BOTH.map(|host| bench.alloc_spi(host, &shape));
+    bench.told_within(Host::A, std::time::Duration::from_millis(2500));
+    bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, own, peers))));
+    bench.usage(Host::A, id);
 }

@@ -169,6 +169,10 @@ fn other_address(bench: &mut Bench<'_>) {
         bench.must(Host::A, SaOp::Update { id: pair.id, local, remote: moved });
         assert_eq!(bench.usage(Host::A, pair.id), before, "counters go along");
         travels(bench, &shape, pair);
+        // Here and back again, while B stays: its window must not take A's packets for replays, nor A's window forget.
+        bench.must(Host::A, SaOp::Update { id: pair.id, local, remote: (shape.outer(Host::B), 4500).into() });
+        bench.must(Host::A, SaOp::Update { id: pair.id, local, remote: moved });
+        travels(bench, &shape, pair);
         for host in Host::BOTH {
             bench.delete(host, &shape, pair);
             assert!(bench.try_usage(host, pair.id).is_err());
@@ -305,6 +309,8 @@ fn acquire(bench: &mut Bench<'_>) {
             matches!(message, DriverMessage::Acquire(_)).then_some(())
         });
         let pair = bench.establish(&shape);
+        // A driver may have kept the packet that asked, and send it now.
+        bench.told_within(Host::A, Duration::from_millis(100));
         drop(to);
         travels(bench, &shape, pair);
         for host in Host::BOTH {
@@ -339,6 +345,7 @@ fn end(bench: &mut Bench<'_>) {
     assert!(bench.is_lost(&from, &to, 100), "B wants protection, A has none");
     bench.reopen(Host::B);
     assert!(bench.arrives(&from, &to, 100), "nobody wants protection");
+    drop((from, to));
     // The SPIs are free again.
     let Established { id, spis } = pair;
     bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, spis[0], spis[1]))));

@@ -27,6 +27,12 @@ pub(crate) enum Encapsulated {
     Yes,
 }
 
+/// A suite with one pass over the data, and one with two.
+pub(crate) const FAST_AND_SLOW: [IpsecSuite; 2] = [
+    IpsecSuite::Esp { cipher: EspCipher::Aes128Gcm16, integrity: None },
+    IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) },
+];
+
 /// What two hosts protect, seen from one of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
@@ -97,7 +103,7 @@ impl Link {
         TrafficPolicy { selector: self.selector(), action, priority: 1000, reqid: self.reqid }
     }
 
-    fn spec(&self, direction: Direction) -> SaSpec {
+    fn spec(&self, direction: Direction, suite: IpsecSuite) -> SaSpec {
         let (spi, source, destination) = match direction {
             Direction::Inbound => (self.spis.0, self.ends.1, self.ends.0),
             Direction::Outbound => (self.spis.1, self.ends.0, self.ends.1),
@@ -106,15 +112,15 @@ impl Link {
         SaSpec {
             direction,
             spi: Spi(spi),
-            suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) },
+            suite,
             mode: self.mode,
             source,
             destination,
             selector: self.selector(),
             encapsulation: (self.encapsulated == Encapsulated::Yes)
                 .then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
-            encryption_key: Secret::new(vec![low; 16]),
-            integrity_key: Secret::new(vec![low ^ 0x55; 20]),
+            encryption_key: Secret::new(vec![low; suite.encryption_key_len()]),
+            integrity_key: Secret::new(vec![low ^ 0x55; suite.integrity_key_len()]),
             reqid: self.reqid,
             replay_window: 64,
             soft: self.soft,
@@ -123,10 +129,14 @@ impl Link {
     }
 
     pub(crate) fn pair(&self, id: u64) -> SaPair {
+        self.pair_of(id, FAST_AND_SLOW[1])
+    }
+
+    pub(crate) fn pair_of(&self, id: u64, suite: IpsecSuite) -> SaPair {
         SaPair {
             id: IpsecSaId(id),
-            inbound: self.spec(Direction::Inbound),
-            outbound: self.spec(Direction::Outbound),
+            inbound: self.spec(Direction::Inbound, suite),
+            outbound: self.spec(Direction::Outbound, suite),
             policy: self.policy(),
         }
     }
@@ -166,7 +176,7 @@ impl<'a> Host<'a> {
     /// Starts the driver, and sockets of port 4500.
     pub(crate) fn new(namespace: &'a Namespace) -> Self {
         let mut driver =
-            namespace.within(|| UserspaceDriver::open()).unwrap_or_else(|e| panic!("{}: {e}", namespace.name()));
+            namespace.within(UserspaceDriver::open).unwrap_or_else(|e| panic!("{}: {e}", namespace.name()));
         let sockets = ["0.0.0.0:4500", "[::]:4500"].map(|address| Self::socket(namespace, address));
         for socket in &sockets {
             let ipv6 = socket.local_addr().expect("it is bound").is_ipv6();
@@ -283,7 +293,7 @@ impl<'a> Host<'a> {
 
 impl Drop for Host<'_> {
     fn drop(&mut self) {
-        self.shared.0.lock().map(|mut shared| shared.stop = true).unwrap_or_default();
+        self.shared.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).stop = true;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -15,7 +15,7 @@ pub mod responder;
 use super::auth::PeerVerified;
 use super::message::Incoming;
 use super::natt::{Nat, Revision};
-use super::step::{Next, Role as ExchangeRole, Step};
+use super::step::{Role as ExchangeRole, Step};
 use super::work::Answer;
 use super::{Cx, Path};
 use crate::crypto::cipher::CipherKey;
@@ -90,15 +90,6 @@ pub enum MainMode {
     Responder(responder::State),
 }
 
-fn lift<S: ExchangeRole<Outcome = Established>>(step: Step<S>, into: fn(S) -> MainMode) -> Step<MainMode> {
-    let next = match step.next {
-        Next::Become(state) => Next::Become(into(state)),
-        Next::Done(outcome) => Next::Done(outcome),
-        Next::Fail(failure, cleanup) => Next::Fail(failure, cleanup),
-    };
-    Step { next, send: step.send, asks: step.asks }
-}
-
 impl ExchangeRole for MainMode {
     type Outcome = Established;
 
@@ -111,15 +102,15 @@ impl ExchangeRole for MainMode {
 
     fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
         match self {
-            Self::Initiator(state) => Ok(lift(state.receive(message, cx)?, Self::Initiator)),
-            Self::Responder(state) => Ok(lift(state.receive(message, cx)?, Self::Responder)),
+            Self::Initiator(state) => Ok(state.receive(message, cx)?.lift(Self::Initiator)),
+            Self::Responder(state) => Ok(state.receive(message, cx)?.lift(Self::Responder)),
         }
     }
 
     fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
         match self {
-            Self::Initiator(state) => Ok(lift(state.answer(answer, cx)?, Self::Initiator)),
-            Self::Responder(state) => Ok(lift(state.answer(answer, cx)?, Self::Responder)),
+            Self::Initiator(state) => Ok(state.answer(answer, cx)?.lift(Self::Initiator)),
+            Self::Responder(state) => Ok(state.answer(answer, cx)?.lift(Self::Responder)),
         }
     }
 }

@@ -13,7 +13,7 @@ pub mod responder;
 use super::main::IkeKeys;
 use super::message::Incoming;
 use super::natt::Revision;
-use super::step::{Next, Role as ExchangeRole, Step};
+use super::step::{Role as ExchangeRole, Step};
 use super::work::Answer;
 use super::{Cx, Path};
 use crate::event::{Failure, Reject};
@@ -113,23 +113,14 @@ pub enum QuickMode {
     Responder(responder::State),
 }
 
-fn lift<S: ExchangeRole<Outcome = IpsecSa>>(step: Step<S>, into: fn(S) -> QuickMode) -> Step<QuickMode> {
-    let next = match step.next {
-        Next::Become(state) => Next::Become(into(state)),
-        Next::Done(outcome) => Next::Done(outcome),
-        Next::Fail(failure, cleanup) => Next::Fail(failure, cleanup),
-    };
-    Step { next, send: step.send, asks: step.asks }
-}
-
 /// Begins as initiator.
 pub fn initiate(plan: Plan, cx: &mut Cx<'_>) -> Result<Step<QuickMode>, Failure> {
-    Ok(lift(initiator::begin(plan, cx)?, QuickMode::Initiator))
+    Ok(initiator::begin(plan, cx)?.lift(QuickMode::Initiator))
 }
 
 /// Begins as responder, with message 1.
 pub fn respond(message: &Incoming<'_>, peer: &responder::Peer<'_>, cx: &mut Cx<'_>) -> Result<Step<QuickMode>, Reject> {
-    Ok(lift(responder::begin(message, peer, cx)?, QuickMode::Responder))
+    Ok(responder::begin(message, peer, cx)?.lift(QuickMode::Responder))
 }
 
 impl ExchangeRole for QuickMode {
@@ -144,15 +135,15 @@ impl ExchangeRole for QuickMode {
 
     fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
         match self {
-            Self::Initiator(state) => Ok(lift(state.receive(message, cx)?, Self::Initiator)),
-            Self::Responder(state) => Ok(lift(state.receive(message, cx)?, Self::Responder)),
+            Self::Initiator(state) => Ok(state.receive(message, cx)?.lift(Self::Initiator)),
+            Self::Responder(state) => Ok(state.receive(message, cx)?.lift(Self::Responder)),
         }
     }
 
     fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
         match self {
-            Self::Initiator(state) => Ok(lift(state.answer(answer, cx)?, Self::Initiator)),
-            Self::Responder(state) => Ok(lift(state.answer(answer, cx)?, Self::Responder)),
+            Self::Initiator(state) => Ok(state.answer(answer, cx)?.lift(Self::Initiator)),
+            Self::Responder(state) => Ok(state.answer(answer, cx)?.lift(Self::Responder)),
         }
     }
 

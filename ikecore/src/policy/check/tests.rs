@@ -1,1 +1,125 @@
+use super::*;
+use crate::crypto::esp::Integrity;
+use crate::policy::db::PolicyDb;
+use crate::policy::rule::TunnelEndpoints;
+use crate::policy::tests::{MAIN, OFFER, address, main, quick, rule};
+use crate::proposal::offer::QuickModeOffer;
+use crate::proposal::suite::EspCipher;
 
+fn filter(local: &str, remote: &str) -> Selector {
+    Selector::between(Prefix::host(address(local)), Prefix::host(address(remote)))
+}
+
+fn check_all(rules: Vec<Rule>, local_addresses: &[Prefix]) -> Result<(), PolicyError> {
+    PolicyDb::new(1, rules.into_iter().map(Arc::new).collect(), local_addresses.to_vec()).map(|_| ())
+}
+
+/// What the rule `a` is refused for, as text.
+#[track_caller]
+fn refused(rule: Rule, text: &str) {
+    let told = check_all(vec![rule], &[]).expect_err("refused").to_string();
+    assert_eq!(told, format!("rule \"a\": {text}"));
+}
+
+#[test]
+fn rules_in_order_are_accepted() {
+    assert_eq!(check_all(vec![rule("a", 1), rule("b", 2)], &[]), Ok(()));
+    assert_eq!(check_all(Vec::new(), &[]), Ok(()));
+}
+
+#[test]
+fn names_and_reqids_are_unique() {
+    let told = |rules| check_all(rules, &[]).expect_err("refused").to_string();
+    let name = "the name is empty or an earlier rule's, allowed are names of their own";
+    assert_eq!(told(vec![rule("a", 1), rule("a", 2)]), format!("rule \"a\": {name}"));
+    assert_eq!(told(vec![rule("", 1)]), format!("rule \"\": {name}"));
+    let reqid = "allowed are numbers from 1 on, each once";
+    assert_eq!(told(vec![rule("a", 7), rule("b", 7)]), format!("rule \"b\": reqid 7 is that of rule \"a\", {reqid}"));
+    assert_eq!(told(vec![rule("a", 0)]), format!("rule \"a\": reqid 0 is not a number for a rule, {reqid}"));
+}
+
+#[test]
+fn filters_are_of_one_family_and_have_ports_only_with_a_protocol() {
+    let with = |filter| Rule { filters: vec![filter], ..rule("a", 1) };
+    refused(
+        with(filter("10.9.0.1", "::1")),
+        "filter 10.9.0.1 <-> ::1 is between IPv4 and IPv6, allowed are addresses of one family",
+    );
+    let port = Selector { protocol: 1, remote_port: 8, ..filter("10.9.0.1", "10.9.0.2") };
+    refused(
+        with(port),
+        "filter 10.9.0.1 <-> 10.9.0.2[8] protocol 1 has a port, allowed with protocols 6, 17, 33, 132 and 136 only",
+    );
+    assert!(check_all(vec![with(Selector { protocol: 17, ..port })], &[]).is_ok());
+}
+
+#[test]
+fn multicast_is_not_negotiated() {
+    let group = filter("10.9.0.1", "224.0.0.18");
+    let text = "filter 10.9.0.1 <-> 224.0.0.18 is for multicast, which can be permitted or blocked, not negotiated";
+    refused(Rule { filters: vec![group], ..rule("a", 1) }, text);
+    let permit = Rule { filters: vec![group], action: RuleAction::Permit, ..rule("a", 1) };
+    assert_eq!(check_all(vec![permit], &[]), Ok(()));
+    let any = Prefix::new(address("0.0.0.0"), 0).expect("any");
+    let all = Rule { filters: vec![Selector::between(any, any)], ..rule("a", 1) };
+    assert_eq!(check_all(vec![all], &[]), Ok(()));
+    let upper = Prefix::new(address("224.0.0.0"), 3).expect("more than multicast");
+    let more = Rule { filters: vec![Selector::between(any, upper)], ..rule("a", 1) };
+    assert_eq!(check_all(vec![more], &[]), Ok(()));
+}
+
+#[test]
+fn a_tunnel_has_two_ends_of_one_family() {
+    let with = |local: Option<&str>, remote: &str| Rule {
+        tunnel: Some(TunnelEndpoints { local: local.map(address), remote: address(remote) }),
+        ..rule("a", 1)
+    };
+    let families = "the tunnel from 10.9.0.1 to ::1 is between IPv4 and IPv6, allowed are addresses of one family";
+    refused(with(Some("10.9.0.1"), "::1"), families);
+    let local = "the tunnel to 10.9.0.2 has no local address and this host none of its family";
+    refused(with(None, "10.9.0.2"), local);
+    let own = [Prefix::host(address("::1")), Prefix::host(address("10.9.0.1"))];
+    assert_eq!(check_all(vec![with(None, "10.9.0.2")], &own), Ok(()));
+    refused(
+        Rule { action: RuleAction::Block, ..with(Some("10.9.0.1"), "10.9.0.2") },
+        "it has a tunnel, allowed only with the action to negotiate",
+    );
+}
+
+#[test]
+fn a_negotiation_needs_offers_and_a_method() {
+    let missing = |what| format!("it has no {what}, at least one of them is needed to negotiate");
+    refused(Rule { main_mode: main(Vec::new()), ..rule("a", 1) }, &missing("main mode offers"));
+    refused(Rule { authentication: Vec::new(), ..rule("a", 1) }, &missing("authentication methods"));
+    refused(Rule { action: quick(Vec::new()), ..rule("a", 1) }, &missing("quick mode offers"));
+    let many = Rule { main_mode: main(vec![MAIN; 128]), ..rule("a", 1) };
+    assert_eq!(check_all(vec![many.clone()], &[]), Ok(()));
+    let twice = [many.authentication.clone(), many.authentication.clone()].concat();
+    let limit = "it has 256 main mode offers times authentication methods, allowed are 255";
+    refused(Rule { authentication: twice, ..many }, limit);
+    refused(Rule { action: quick(vec![OFFER; 65]), ..rule("a", 1) }, "it has 65 quick mode offers, allowed are 64");
+    // What negotiates nothing needs nothing.
+    let block =
+        Rule { action: RuleAction::Block, main_mode: main(Vec::new()), authentication: Vec::new(), ..rule("a", 1) };
+    assert_eq!(check_all(vec![block], &[]), Ok(()));
+}
+
+#[test]
+fn offers_of_one_policy_have_one_group_and_make_sense() {
+    let pfs = |pfs| QuickModeOffer { pfs, ..OFFER };
+    refused(
+        Rule { action: quick(vec![pfs(Some(Group::Modp2048)), pfs(None)]), ..rule("a", 1) },
+        "quick mode policy \"protect\" offers PFS with MODP-2048 (14) and no group, allowed is one group for all offers \
+         (RFC 2409 §5.5)",
+    );
+    let nothing = QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Null, integrity: None }, ..OFFER };
+    refused(
+        Rule { action: quick(vec![OFFER, nothing]), ..rule("a", 1) },
+        "quick mode policy \"protect\" offers ESP NULL: it neither encrypts nor authenticates, allowed is NULL with an \
+         integrity algorithm",
+    );
+    let integrity = Some(Integrity::HmacSha1_96);
+    let double = QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Gcm16, integrity }, ..OFFER };
+    let told = check_all(vec![Rule { action: quick(vec![double]), ..rule("a", 1) }], &[]).expect_err("refused");
+    assert!(told.to_string().ends_with("the cipher authenticates by itself, allowed is no integrity"), "{told}");
+}

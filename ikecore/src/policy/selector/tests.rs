@@ -1,1 +1,51 @@
+use super::*;
+use crate::policy::tests::between;
+use proptest::prelude::*;
 
+#[test]
+fn weights_follow_the_ranking() {
+    let any = between("0.0.0.0/0", "0.0.0.0/0");
+    let tcp = Selector { protocol: 6, ..any };
+    let from_port = Selector { local_port: 23, ..tcp };
+    let ports = Selector { remote_port: 23, ..from_port };
+    let subnet = between("10.9.0.1", "10.0.0.0/8");
+    let small = between("10.9.0.1", "10.9.0.0/24");
+    let host = between("10.9.0.1", "10.9.0.2");
+    let ranking = [any, tcp, from_port, ports, subnet, small, host, Selector { protocol: 17, ..host }];
+    for pair in ranking.windows(2) {
+        assert!(weight(&pair[0]) < weight(&pair[1]), "{} before {}", pair[1], pair[0]);
+    }
+    assert_eq!(weight(&from_port), weight(&Selector { remote_port: 23, ..tcp }));
+    let most = Selector { protocol: 17, local_port: 1, remote_port: 1, ..between("::1", "::1") };
+    assert_eq!(weight(&most), MAX_WEIGHT);
+}
+
+#[test]
+fn a_transport_selector_is_between_the_hosts_of_the_flow() {
+    let filter = Selector { protocol: 17, remote_port: 1701, ..between("0.0.0.0/0", "10.9.0.0/24") };
+    let (local, remote) = ("10.8.0.1".parse().expect("address"), "10.9.0.7".parse().expect("address"));
+    let flow = Flow { local, remote, protocol: 17, local_port: 1701, remote_port: 1701 };
+    let selector = transport_selector(&filter, &flow);
+    assert_eq!(selector, Selector { protocol: 17, remote_port: 1701, ..between("10.8.0.1", "10.9.0.7") });
+    assert!(filter.covers(&selector) && selector.matches(&flow));
+}
+
+fn selector() -> impl Strategy<Value = Selector> {
+    // Few values, so that selectors meet.
+    let prefix = || {
+        (0_u32..4, prop_oneof![Just(0_u8), 29_u8..=32])
+            .prop_map(|(bits, len)| Prefix::new(IpAddr::V4((0x0a09_0000 | bits).into()), len).expect("in range"))
+    };
+    (prefix(), prefix(), 0_u8..2, 0_u16..2, 0_u16..2).prop_map(|(local, remote, protocol, local_port, remote_port)| {
+        Selector { local, remote, protocol: protocol * 17, local_port, remote_port }
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_covers_another_weighs_less(one in selector(), other in selector()) {
+        if one.covers(&other) && one != other {
+            prop_assert!(weight(&one) < weight(&other), "{one} covers {other}");
+        }
+    }
+}

@@ -30,8 +30,8 @@ pub struct ChosenMainMode {
 
 /// The responder's choice: the first of the peer's transforms that one of `offers` with one of the methods accepts.
 ///
-/// The error tells of every refused transform where it first differs from the offer that it is closest to; of a
-/// hundred pages of forged transforms, of the first 255.
+/// The error tells of every refused transform where it first differs from the offer that it is closest to. No more than
+/// 255 transforms are looked at.
 pub fn select_main_mode(
     sa: &Sa<'_>,
     offers: &[MainModeOffer],
@@ -49,6 +49,9 @@ pub fn select_main_mode(
             continue;
         }
         for transform in &proposal.transforms {
+            if refused.is_full() {
+                return Err(refused.0);
+            }
             match accept(transform, &suites) {
                 Ok((suite, received)) => {
                     return Ok(ChosenMainMode {

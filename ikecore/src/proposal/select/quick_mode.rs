@@ -71,7 +71,8 @@ const NEGOTIATED: [IpsecAttribute; 5] = [
 ///
 /// A transform without Encapsulation Mode, which RFC 2407 §4.5 leaves to the host, is for transport mode.
 ///
-/// The error tells of every refused transform where it first differs from the offer that it is closest to.
+/// The error tells of every refused transform where it first differs from the offer that it is closest to. No more than
+/// 255 transforms are looked at.
 pub fn select_quick_mode(
     sa: &Sa<'_>,
     offers: &[QuickModeOffer],
@@ -88,6 +89,9 @@ pub fn select_quick_mode(
             }
         };
         for transform in &proposal.transforms {
+            if refused.is_full() {
+                return Err(refused.0);
+            }
             match accept(proposal.protocol, transform, offers, modes, ke_len) {
                 Ok(Accepted { offer, received, pfs, mode }) => {
                     let lifetime = offer.lifetime.agreed(received);

@@ -28,6 +28,8 @@ pub(super) enum Word {
         /// It is gone.
         hard: bool,
     },
+    /// An SPI was not used in time.
+    Forget(SaName),
     /// The peer's UDP-encapsulated packets come from elsewhere.
     Mapping {
         /// The SPI of the inbound SA, as the kernel does not say its destination.
@@ -97,15 +99,15 @@ fn understand(message: Result<Message, CodecError>) -> Option<Word> {
         }),
         MessageType::EXPIRE => {
             let found = message.sa()?;
-            // The end of an SPI whose SA was not there yet; the SA may have come since, by the same name.
-            if (found.integrity, found.encryption) == (0, 0) {
-                return None;
-            }
             let sa = SaName {
                 protocol: protocol(message.header.sa_type)?,
                 destination: address(ExtensionType::ADDRESS_DST)?.ip(),
                 spi: found.spi,
             };
+            // Without algorithms it is an SPI whose SA was not there yet; the SA may have come since, by the same name.
+            if (found.integrity, found.encryption) == (0, 0) {
+                return Some(Word::Forget(sa));
+            }
             // The lifetime that came along is the one that was reached (RFC 2367 §3.1.8).
             Some(Word::Expire { sa, hard: message.lifetime(ExtensionType::LIFETIME_HARD).is_some() })
         }

@@ -12,7 +12,9 @@
 //!   policy's selector;
 //! - SPIs wait for their SA as long as `net.core.xfrm_acq_expires` says (30 seconds); later the SA takes its SPI all the
 //!   same if no other SA has got it;
-//! - reqids are the driver's own (see [`reqids`]), and priorities are limited to 24 bits.
+//! - reqids are the driver's own (see [`reqids`]), and priorities are limited to 31 bits;
+//! - an SA has the source half of its selector, and in transport mode none: what passes through which SA is for the policies
+//!   to say.
 mod algorithms;
 mod codec;
 mod events;
@@ -24,7 +26,7 @@ mod sa;
 mod tests;
 
 use super::policy_table::PolicyTable;
-use super::{Capabilities, DriverMessage, SaDriver};
+use super::{Capabilities, DriverMessage, SaDriver, kernel_socket};
 use crate::sys::set_socket_option;
 use algorithms::Supported;
 use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
@@ -37,8 +39,8 @@ use link::{Link, LinkError};
 use nix::errno::Errno;
 use policies::Policies;
 use reqids::{Reqids, Stream};
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Display;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::{self, Display};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
@@ -51,8 +53,6 @@ const NAME: &str = "pfkey";
 /// the netlink interface to XFRM, which has options of its own.
 const IP_IPSEC_POLICY: libc::c_int = 16;
 const IPV6_IPSEC_POLICY: libc::c_int = 34;
-/// ESP in UDP as RFC 3948 has it, from `linux/udp.h`.
-const UDP_ENCAP_ESPINUDP: libc::c_int = 2;
 
 /// The PF_KEY driver.
 pub struct PfkeyDriver {
@@ -64,6 +64,8 @@ pub struct PfkeyDriver {
     policies: Policies,
     reqids: Reqids,
     pairs: BTreeMap<IpsecSaId, Pair>,
+    /// SPIs given out for which there is no SA yet.
+    reserved: BTreeSet<SaName>,
     answers: VecDeque<DriverMessage>,
     waker: Option<Waker>,
     lost: bool,
@@ -116,6 +118,7 @@ impl PfkeyDriver {
             policies: Policies::default(),
             reqids: Reqids::default(),
             pairs: BTreeMap::new(),
+            reserved: BTreeSet::new(),
             answers: VecDeque::new(),
             waker: None,
             lost: false,
@@ -131,13 +134,18 @@ impl PfkeyDriver {
     ) -> Result<Spi, DriverError> {
         let reservation = sa::reservation(source, destination, mode, reqids::LARVAL);
         let answer = self.link.ask(MessageType::GETSPI, sa::sa_type(protocol), reservation);
-        answer.and_then(|answer| answer.sa().ok_or(LinkError::Lacks("the SPI"))).map(|sa| sa.spi).map_err(|error| {
-            failed(format_args!("choose an SPI for {protocol} from {source} to {destination}"))(&error)
-        })
+        let spi = answer.and_then(|answer| answer.sa().ok_or(LinkError::Lacks("the SPI"))).map(|sa| sa.spi).map_err(
+            |error| failed(format_args!("choose an SPI for {protocol} from {source} to {destination}"))(&error),
+        )?;
+        self.reserved.insert(SaName { protocol, destination, spi });
+        Ok(spi)
     }
 
     fn install(&mut self, pair: &SaPair) -> Result<(), DriverError> {
         let SaPair { id, inbound, outbound, policy } = pair;
+        if self.pairs.contains_key(id) {
+            return Err(failed(format_args!("install pair {id}"))(&"it is installed already"));
+        }
         let stream = Stream::new(inbound.reqid, inbound.mode, inbound.selector);
         let done = self.install_pair(pair, stream);
         if done.is_ok() {
@@ -157,20 +165,29 @@ impl PfkeyDriver {
             .reqids
             .of(stream)
             .map_err(|error| failed(format_args!("add inbound SA {}", sa::name(inbound)))(&error))?;
-        self.add(inbound, "inbound", reqid, true).inspect_err(|_| self.withdraw(sa::name(inbound)))?;
-        self.add(outbound, "outbound", reqid, false).inspect_err(|_| self.withdraw(sa::name(inbound)))?;
+        self.add(inbound, "inbound", reqid)?;
+        self.add(outbound, "outbound", reqid).inspect_err(|_| self.withdraw(sa::name(inbound)))?;
         let changes = self.table.install(pair.id, pair.policy);
-        self.policies.apply(&mut self.link, &mut self.reqids, &changes).map_err(|(change, error)| {
+        self.policies.apply(&mut self.link, &mut self.reqids, &changes).inspect_err(|_| {
             // The kernel's policies are as they were; so is the table after this.
             self.table.remove(pair.id);
             self.withdraw(sa::name(outbound));
             self.withdraw(sa::name(inbound));
-            failed(change)(&error)
         })
     }
 
-    /// Adds one SA; one `reserved` by GETSPI takes the place of its SPI.
-    fn add(&mut self, spec: &SaSpec, direction: &str, reqid: u32, reserved: bool) -> Result<(), DriverError> {
+    /// Adds one SA; if its SPI was given out, the SA takes its place, and the SPI is gone in case of failure, too.
+    fn add(&mut self, spec: &SaSpec, direction: &str, reqid: u32) -> Result<(), DriverError> {
+        let name = sa::name(spec);
+        let reserved = self.reserved.remove(&name);
+        self.add_sa(spec, direction, reqid, reserved).inspect_err(|_| {
+            if reserved {
+                self.withdraw(name);
+            }
+        })
+    }
+
+    fn add_sa(&mut self, spec: &SaSpec, direction: &str, reqid: u32, reserved: bool) -> Result<(), DriverError> {
         let name = sa::name(spec);
         let failed = |error: &dyn Display| failed(format_args!("add {direction} SA {name} ({})", spec.suite))(error);
         let numbers = self.supported.numbers(spec.suite).map_err(|error| failed(&error))?;
@@ -203,10 +220,7 @@ impl PfkeyDriver {
     /// Removes all that there is, and reports the first failure.
     fn delete(&mut self, id: IpsecSaId, inbound: SaName, outbound: SaName) -> Result<(), DriverError> {
         let changes = self.table.remove(id);
-        let policy = self
-            .policies
-            .apply(&mut self.link, &mut self.reqids, &changes)
-            .map_err(|(change, error)| failed(change)(&error));
+        let policy = self.policies.apply(&mut self.link, &mut self.reqids, &changes);
         let sas = [self.delete_sa(outbound), self.delete_sa(inbound)];
         self.pairs.remove(&id);
         self.forget_unused_reqids();
@@ -267,10 +281,9 @@ impl PfkeyDriver {
 
     fn set_policies(&mut self, policies: Vec<TrafficPolicy>) -> Result<(), DriverError> {
         let (former, changes) = self.table.set_standing(policies);
-        let done = self.policies.apply(&mut self.link, &mut self.reqids, &changes).map_err(|(change, error)| {
+        let done = self.policies.apply(&mut self.link, &mut self.reqids, &changes).inspect_err(|_| {
             // The kernel's policies are as they were; so is the table after this.
             self.table.set_standing(former);
-            failed(change)(&error)
         });
         self.forget_unused_reqids();
         done
@@ -284,12 +297,17 @@ impl PfkeyDriver {
     }
 
     /// What the engine is to know of a word of the kernel.
-    fn message(&self, word: Word) -> Option<DriverMessage> {
+    fn message(&mut self, word: Word) -> Option<DriverMessage> {
         match word {
             Word::Acquire { policy, source, destination } => {
                 self.policies.acquire(policy, source, destination).map(DriverMessage::Acquire)
             }
-            // Others' SAs expire too, and so do SPIs whose SA never came.
+            // The SA may come all the same.
+            Word::Forget(name) => {
+                self.reserved.remove(&name);
+                None
+            }
+            // Others' SAs expire too.
             Word::Expire { sa, hard } => {
                 let ours = self.pairs.values().any(|pair| pair.inbound == sa || pair.outbound == sa);
                 ours.then_some(DriverMessage::Expire(Expire { sa, hard }))
@@ -299,6 +317,29 @@ impl PfkeyDriver {
                 Some(DriverMessage::Mapping(Mapping { sa: pair.inbound, remote }))
             }
         }
+    }
+}
+
+impl Drop for PfkeyDriver {
+    /// Removes what it installed, and nothing else.
+    fn drop(&mut self) {
+        if let Err(error) = self.policies.remove_all(&mut self.link) {
+            tracing::error!("driver {NAME}: policies stay behind in the kernel until the next start: {error}");
+        }
+        let pairs = std::mem::take(&mut self.pairs);
+        let sas = pairs.into_values().flat_map(|pair| [pair.outbound, pair.inbound]);
+        for name in sas.chain(std::mem::take(&mut self.reserved)) {
+            self.withdraw(name);
+        }
+    }
+}
+
+impl fmt::Debug for PfkeyDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PfkeyDriver")
+            .field("pairs", &self.pairs)
+            .field("reserved", &self.reserved)
+            .finish_non_exhaustive()
     }
 }
 
@@ -320,7 +361,10 @@ impl SaDriver for PfkeyDriver {
             SaOp::AllocSpi { protocol, source, destination, mode, reqid: _ } => {
                 SaAnswer::Spi(self.alloc_spi(protocol, source, destination, mode))
             }
-            SaOp::ReleaseSpi(name) => SaAnswer::Done(self.delete_sa(name)),
+            SaOp::ReleaseSpi(name) => {
+                self.reserved.remove(&name);
+                SaAnswer::Done(self.delete_sa(name))
+            }
             SaOp::Install(pair) => SaAnswer::Done(self.install(&pair)),
             SaOp::Delete { id, inbound, outbound } => SaAnswer::Done(self.delete(id, inbound, outbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
@@ -362,7 +406,7 @@ impl SaDriver for PfkeyDriver {
             set_socket_option(socket, level, name, &codec::bypass(direction))?;
         }
         if encapsulation {
-            set_socket_option(socket, libc::IPPROTO_UDP, libc::UDP_ENCAP, &UDP_ENCAP_ESPINUDP.to_ne_bytes())?;
+            kernel_socket::encapsulate(socket)?;
         }
         Ok(())
     }

@@ -1,25 +1,33 @@
 //! Policies in PF_KEY's terms, and which of them the kernel holds.
 use super::codec::{
-    AddressExtension, Extension, ExtensionType, IpsecRequest, Level, MessageType, PROTOCOL_ANY, PolicyDirection as Way,
-    PolicyExtension, PolicyType, SaType,
+    AddressExtension, Extension, ExtensionType, IpsecRequest, Level, LifetimeExtension, MessageType, PROTOCOL_ANY,
+    PolicyDirection as Way, PolicyExtension, PolicyType, SaType,
 };
+use super::failed;
 use super::link::{Link, LinkError};
 use super::reqids::{Exhausted, Reqids, Stream};
 use super::sa::mode_number;
 use crate::driver::policy_table::{PolicyChange, PolicyDirection};
 use ikecore::policy::selector::{Flow, Prefix, Selector};
 use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{Acquire, TrafficAction, TrafficPolicy};
+use ikecore::sa::driver::{Acquire, DriverError, TrafficAction, TrafficPolicy};
 use ikecore::wire::codes::ProtocolId;
 use nix::errno::Errno;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// The first octet of the kernel's priority of all policies of this driver; what a start finds with it is a crash's
-/// remains. The other three octets are the policy's own priority.
-const PRIORITY_MARK: u32 = 0x5000_0000;
-const PRIORITY_MASK: u32 = 0xff00_0000;
-const PRIORITY_MAX: u32 = !PRIORITY_MASK;
+/// The soft limit in octets of all policies of this driver ("policyag"); what a start finds with it is a crash's remains.
+/// Linux keeps such limits of policies, tells them, and does not enforce them; this one is beyond reach anyway.
+const MARK: LifetimeExtension =
+    LifetimeExtension { allocations: 0, octets: 0x706f_6c69_6379_6167, add_time: 0, use_time: 0 };
+
+/// The kernel's priority is twice the policy's, and one more for a general selector: see [`is_general`].
+const PRIORITY_MAX: u32 = u32::MAX / 2;
+
+/// Neighbor Solicitation and Neighbor Advertisement (RFC 4861 §4.3, §4.4): the messages that go to single hosts.
+const DISCOVERY_TYPES: [u16; 2] = [135, 136];
+/// ICMP for IPv6.
+const ICMPV6: u8 = 58;
 
 /// A policy cannot be changed.
 #[derive(Debug, thiserror::Error)]
@@ -43,16 +51,18 @@ pub(super) enum PolicyError {
 pub(super) struct Policies {
     /// By direction and selector: the kernel's number, and what is in force.
     installed: BTreeMap<(PolicyDirection, Selector), (u32, TrafficPolicy)>,
+    /// What exempts neighbour discovery, by the kernel's numbers, once it is needed.
+    discovery: Option<Vec<u32>>,
 }
 
 impl Policies {
-    /// Makes all changes or none; the error comes with the change that failed.
+    /// Makes all changes or none.
     pub(super) fn apply(
         &mut self,
         link: &mut Link,
         reqids: &mut Reqids,
         changes: &[PolicyChange],
-    ) -> Result<(), (PolicyChange, PolicyError)> {
+    ) -> Result<(), DriverError> {
         for (index, change) in changes.iter().enumerate() {
             if let Err(error) = self.apply_one(link, reqids, *change) {
                 for done in changes.iter().take(index).rev() {
@@ -60,7 +70,7 @@ impl Policies {
                         tracing::warn!("driver pfkey: cannot undo: {done}: {error}");
                     }
                 }
-                return Err((*change, error));
+                return Err(failed(change)(&error));
             }
         }
         Ok(())
@@ -69,7 +79,14 @@ impl Policies {
     fn apply_one(&mut self, link: &mut Link, reqids: &mut Reqids, change: PolicyChange) -> Result<(), PolicyError> {
         let (kind, direction, policy) = match change {
             // Never SPDUPDATE for a new one: it would overwrite another program's policy with the same selector.
-            PolicyChange::Add { direction, policy } => (MessageType::SPDADD, direction, policy),
+            PolicyChange::Add { direction, policy } => {
+                if policy.selector.local.address().is_ipv6() {
+                    self.exempt_discovery(link)?;
+                }
+                // One of our own that could not be deleted may stand there still.
+                let known = self.installed.contains_key(&(direction, policy.selector));
+                (if known { MessageType::SPDUPDATE } else { MessageType::SPDADD }, direction, policy)
+            }
             PolicyChange::Update { direction, new, .. } => (MessageType::SPDUPDATE, direction, new),
             PolicyChange::Delete { direction, policy } => {
                 let place = (direction, policy.selector);
@@ -85,6 +102,58 @@ impl Policies {
         let id = answer.policy().ok_or(LinkError::Lacks("the policy"))?.id;
         self.installed.insert((direction, policy.selector), (id, policy));
         Ok(())
+    }
+
+    /// Exempts neighbour discovery from all policies, if it is not yet. Without it no IPv6 packet finds its way on the
+    /// link, those of the negotiation included; and a rule's selector cannot name ICMP types.
+    fn exempt_discovery(&mut self, link: &mut Link) -> Result<(), PolicyError> {
+        if self.discovery.is_some() {
+            return Ok(());
+        }
+        let mut ids = Vec::new();
+        for kind in DISCOVERY_TYPES {
+            for direction in [Way::IN, Way::OUT] {
+                // In the place of the source port Linux has the ICMP type, in both directions.
+                let end = |extension, port| {
+                    let address = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port);
+                    Extension::Address(extension, AddressExtension { protocol: ICMPV6, prefix_len: 0, address })
+                };
+                let policy = PolicyExtension {
+                    action: PolicyType::NONE,
+                    direction,
+                    id: 0,
+                    // Before all others.
+                    priority: 0,
+                    requests: Vec::new(),
+                };
+                let extensions = vec![
+                    end(ExtensionType::ADDRESS_SRC, kind),
+                    end(ExtensionType::ADDRESS_DST, 0),
+                    Extension::Policy(policy),
+                    Extension::Lifetime(ExtensionType::LIFETIME_SOFT, MARK),
+                ];
+                match link.ask(MessageType::SPDADD, SaType::UNSPECIFIED, extensions) {
+                    Ok(answer) => ids.extend(answer.policy().map(|policy| policy.id)),
+                    // Another program exempts it; then it is for that to end it.
+                    Err(error) if error.is(Errno::EEXIST) => {}
+                    Err(error) => {
+                        // What is there already stays in the way of nothing, but would be nobody's.
+                        ids.into_iter().try_for_each(|id| delete(link, id))?;
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+        self.discovery = Some(ids);
+        Ok(())
+    }
+
+    /// Removes all, for the end.
+    pub(super) fn remove_all(&mut self, link: &mut Link) -> Result<(), LinkError> {
+        let ids = self.installed.values().map(|(id, _)| *id).chain(self.discovery.take().unwrap_or_default());
+        let done = ids.map(|id| delete(link, id)).fold(Ok(()), Result::and);
+        self.installed.clear();
+        done
     }
 
     /// The best that is known of the packet that made the kernel send an ACQUIRE: Linux says over PF_KEY which policy it
@@ -115,7 +184,8 @@ pub(super) const fn stream(policy: &TrafficPolicy) -> Option<Stream> {
 pub(super) fn clean_up(link: &mut Link) -> Result<usize, LinkError> {
     let mut count = 0;
     for entry in link.dump(MessageType::SPDDUMP)? {
-        if let Some(policy) = entry.policy().filter(|policy| policy.priority & PRIORITY_MASK == PRIORITY_MARK) {
+        let ours = entry.lifetime(ExtensionType::LIFETIME_SOFT) == Some(MARK);
+        if let Some(policy) = entry.policy().filter(|_| ours) {
             delete(link, policy.id)?;
             count += 1;
         }
@@ -133,13 +203,19 @@ fn delete(link: &mut Link, id: u32) -> Result<(), LinkError> {
     }
 }
 
+/// True if a selector names no protocol. Of two policies with the same priority the one that does is looked at first, as
+/// its SA is the one that was negotiated for the packet. (With other interfaces the SA's own selector sees to that.)
+const fn is_general(selector: &Selector) -> bool {
+    selector.protocol == 0
+}
+
 /// The whole policy, for SPDADD and SPDUPDATE.
 fn whole(
     direction: PolicyDirection,
     policy: TrafficPolicy,
     reqids: &mut Reqids,
 ) -> Result<Vec<Extension>, PolicyError> {
-    if policy.priority & PRIORITY_MASK != 0 {
+    if policy.priority > PRIORITY_MAX {
         return Err(PolicyError::Priority(policy.priority));
     }
     let way = match direction {
@@ -189,8 +265,9 @@ fn whole(
             action,
             direction: way,
             id: 0,
-            priority: PRIORITY_MARK | policy.priority,
+            priority: policy.priority * 2 + u32::from(is_general(&policy.selector)),
             requests,
         }),
+        Extension::Lifetime(ExtensionType::LIFETIME_SOFT, MARK),
     ])
 }

@@ -12,6 +12,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// The device node of TUN.
@@ -67,7 +68,8 @@ impl Device {
     /// The next packet.
     pub(super) async fn read(&self, room: &mut [u8]) -> io::Result<usize> {
         loop {
-            let mut ready = self.tun.readable().await?;
+            // A device that was deleted has an error, and nothing to read.
+            let mut ready = self.tun.ready(Interest::READABLE | Interest::ERROR).await?;
             if let Ok(result) = ready.try_io(|tun| nix::unistd::read(tun.get_ref(), room).map_err(io::Error::from)) {
                 return result;
             }
@@ -179,7 +181,7 @@ impl Wires {
 
     /// The next packet of IPv4, if there is one now. `Ok(None)`: something came that is no packet.
     pub(super) fn receive_v4(&self, room: &mut [u8]) -> io::Result<Option<Received>> {
-        let read = self.v4.try_io(tokio::io::Interest::READABLE, |socket| {
+        let read = self.v4.try_io(Interest::READABLE, |socket| {
             nix::sys::socket::recv(socket.as_raw_fd(), room, MsgFlags::empty()).map_err(io::Error::from)
         })?;
         let received = Packet::parse(room.get(..read).unwrap_or_default()).map(|packet| Received {
@@ -194,7 +196,7 @@ impl Wires {
     pub(super) fn receive_v6(&self, room: &mut [u8]) -> io::Result<Option<Received>> {
         let Some((socket, _)) = &self.v6 else { return Err(io::ErrorKind::WouldBlock.into()) };
         let mut control = nix::cmsg_space!(libc::in6_pktinfo, i32, i32);
-        socket.try_io(tokio::io::Interest::READABLE, |socket| {
+        socket.try_io(Interest::READABLE, |socket| {
             let mut parts = [io::IoSliceMut::new(room)];
             let flags = MsgFlags::empty();
             let message = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
@@ -218,12 +220,12 @@ impl Wires {
         })
     }
 
-    /// Sends an IP packet past our own table. An ESP packet over IPv4 that its link cannot carry is fragmented.
+    /// Sends an IP packet past our own table. An ESP packet that its link cannot carry is fragmented.
     pub(super) fn send(&self, octets: &[u8]) {
         let Some(packet) = Packet::parse(octets) else { return };
         let result = self.send_one(packet.destination, octets);
         let too_long = result.is_err_and(|error| error.raw_os_error() == Some(libc::EMSGSIZE));
-        let may_fragment = packet.source.is_ipv4() && (packet.protocol == protocol::ESP || !packet.dont_fragment);
+        let may_fragment = packet.protocol == protocol::ESP || !packet.dont_fragment;
         if !too_long || !may_fragment {
             return;
         }

@@ -15,9 +15,9 @@ use netlink_packet_xfrm::constants::{
 use netlink_packet_xfrm::policy::{DelGetMessage, ModifyMessage};
 use netlink_packet_xfrm::{Address, LifetimeConfig, Mark, UserPolicyId, UserPolicyInfo, XfrmAttrs, XfrmMessage};
 use netlink_sys::protocols::NETLINK_XFRM;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 
 /// ICMPv6 types of neighbour discovery (RFC 4861 §4): router solicitation to redirect. They cannot be protected before
@@ -55,15 +55,14 @@ impl Filter {
     }
 
     /// Makes the kernel's policies those that `policies`, the first to look at first, mean for packets that arrive.
-    pub(super) fn set_policies(&mut self, policies: &[TrafficPolicy]) -> io::Result<()> {
+    /// `own` are this host's addresses.
+    pub(super) fn set_policies(&mut self, policies: &[TrafficPolicy], own: &BTreeSet<IpAddr>) -> io::Result<()> {
         let mut wanted = BTreeMap::new();
         let mut priority = *XFRM_PRIORITIES.start();
         let any = policies.iter().any(|policy| policy.action != TrafficAction::Permit);
-        if any && policies.iter().any(|policy| policy.selector.local.address().is_ipv6()) {
+        if any {
             let verdict = Verdict { action: XFRM_POLICY_ALLOW, priority };
-            let (place, discovery) = exempt();
-            wanted.insert(place, verdict);
-            wanted.extend(discovery.map(|place| (place, verdict)));
+            wanted.extend(exempt(own).map(|place| (place, verdict)));
         }
         for policy in policies.iter().filter(|_| any) {
             priority = priority.saturating_add(1).min(*XFRM_PRIORITIES.end());
@@ -123,17 +122,31 @@ impl Drop for Filter {
     }
 }
 
-/// The policies that let IPv6 live: for packets that this driver decrypted, and for neighbour discovery.
-fn exempt() -> (Place, impl Iterator<Item = Place>) {
-    let any = Prefix::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0).unwrap_or(Prefix::host(Ipv6Addr::UNSPECIFIED.into()));
-    let selector = Selector::between(any, any);
-    let injected = Place { selector, direction: XFRM_POLICY_IN, injected: true };
+/// What is never refused: packets that this driver decrypted, neighbour discovery, the traffic of a link, and that of
+/// this host with itself. For IPv4 the device and the loopback device are exempt by their settings.
+fn exempt(own: &BTreeSet<IpAddr>) -> impl Iterator<Item = Place> {
+    let prefix = |address: &str, len| address.parse().ok().and_then(|address| Prefix::new(address, len).ok());
+    let between = |remote: Option<Prefix>, local: Option<Prefix>| Some(Selector::between(local?, remote?));
+    let (any4, any6) = (prefix("0.0.0.0", 0), prefix("::", 0));
+    let (link4, link6) = (prefix("169.254.0.0", 16), prefix("fe80::", 10));
+    let links = [
+        between(any4, prefix("224.0.0.0", 4)),
+        between(any4, prefix("255.255.255.255", 32)),
+        between(link4, link4),
+        between(any6, prefix("ff00::", 8)),
+        between(link6, link6),
+    ];
+    // The kernel has the type of ICMP where others have their source port: the peer's.
     let discovery = NEIGHBOUR_DISCOVERY.map(move |kind| {
-        // The kernel has the type where others have their source port: the peer's.
-        let selector = Selector { protocol: super::packet::protocol::ICMPV6, remote_port: kind, ..selector };
-        Place { selector, direction: XFRM_POLICY_IN, injected: false }
+        let all = between(any6, any6)?;
+        Some(Selector { protocol: super::packet::protocol::ICMPV6, remote_port: kind, ..all })
     });
-    (injected, discovery)
+    let own: Vec<Prefix> =
+        own.iter().filter(|address| address.is_ipv6()).map(|address| Prefix::host(*address)).collect();
+    let own = own.into_iter().map(|address| Some(Selector::between(address, address)));
+    let plain = links.into_iter().chain(discovery).chain(own).flatten();
+    let injected = between(any6, any6).map(|selector| Place { selector, direction: XFRM_POLICY_IN, injected: true });
+    injected.into_iter().chain(plain.map(|selector| Place { selector, direction: XFRM_POLICY_IN, injected: false }))
 }
 
 fn mark(place: &Place) -> Vec<XfrmAttrs> {

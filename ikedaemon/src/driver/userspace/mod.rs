@@ -20,11 +20,13 @@
 //!   forward are not refused; nor is anything in a kernel without XFRM: [`Capabilities::description`] says so.
 //!   Neighbour discovery is always accepted. Kernels check packets when they are given to a socket: what other programs
 //!   capture shows them all the same.
-//! - Traffic between link-local, multicast and broadcast addresses is never protected.
+//! - Traffic between link-local addresses, and to multicast or broadcast addresses, is neither protected nor refused;
+//!   nor is what this host sends to itself.
 //! - A strict reverse path filter would drop what peers send; if any interface has one, `conf/all/rp_filter` becomes 2
 //!   (loose) while the driver runs.
-//! - The device's MTU is [`TUN_MTU`]. An ESP packet that is still too long for its link is fragmented over IPv4 and
-//!   dropped over IPv6.
+//! - Routes are laid anew every few seconds, in case an address or the device's state took them away.
+//! - The device's MTU is [`TUN_MTU`]. An ESP packet that is still too long for its link is fragmented, whatever the
+//!   packet in it says of that. Routers' complaints about the length of ESP packets are not passed on.
 //! - One driver at a time can run in a network namespace: each start removes what carries the table, the rule's
 //!   priority or the policies' priorities.
 mod checksum;
@@ -75,7 +77,7 @@ pub const PRIORITY: u32 = 5041;
 const XFRM_PRIORITIES: std::ops::RangeInclusive<u32> = 0x5041_0000..=0x5041_ffff;
 /// The MTU of the device in octets: 1500 without the headers of IPv6, UDP and ESP, an IV of 16, padding of 17 and an
 /// ICV of 32.
-pub const TUN_MTU: u32 = 1500 - (40 + 8 + 8 + 16 + 17 + 32) & !3;
+pub const TUN_MTU: u32 = (1500 - (40 + 8 + 8 + 16 + 17 + 32)) & !3;
 /// Packets of ESP in UDP that wait in each direction.
 const QUEUE: usize = 512;
 

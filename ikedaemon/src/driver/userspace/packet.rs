@@ -230,15 +230,19 @@ impl<'a> Packet<'a> {
     }
 
     /// The headers that stay in front.
-    fn headers(&self) -> &'a [u8] {
+    pub(super) fn headers(&self) -> &'a [u8] {
         self.octets.get(..self.header).unwrap_or_default()
     }
 
-    /// True if packets to it must stay on the link: multicast, broadcast, link-local.
+    /// True if it belongs to one link or host: multicast, broadcast, link-local, loopback.
     pub(super) fn is_link_scoped(&self) -> bool {
         let local = |address: IpAddr| match address {
-            IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast() || v4.is_link_local() || v4.is_unspecified(),
-            IpAddr::V6(v6) => v6.is_multicast() || v6.is_unicast_link_local() || v6.is_unspecified(),
+            IpAddr::V4(v4) => {
+                v4.is_multicast() || v4.is_broadcast() || v4.is_link_local() || v4.is_unspecified() || v4.is_loopback()
+            }
+            IpAddr::V6(v6) => {
+                v6.is_multicast() || v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_loopback()
+            }
         };
         local(self.source) || local(self.destination)
     }
@@ -252,6 +256,17 @@ impl<'a> Packet<'a> {
         put(&mut packet, self.protocol_at, &[protocol]);
         set_length(&mut packet)?;
         Some(packet)
+    }
+
+    /// The headers of an IPv6 packet and a fragment header behind them, which names its protocol.
+    pub(super) fn headers_with_fragment(&self, identification: u32, offset: usize, more: bool) -> Option<Vec<u8>> {
+        let mut headers = self.headers().to_vec();
+        put(&mut headers, self.protocol_at, &[protocol::FRAGMENT]);
+        let bits = u16::try_from(offset).ok()? & 0xfff8 | u16::from(more);
+        headers.extend_from_slice(&[self.protocol, 0]);
+        headers.extend_from_slice(&bits.to_be_bytes());
+        headers.extend_from_slice(&identification.to_be_bytes());
+        Some(headers)
     }
 
     /// The headers of a whole packet of which this is the first fragment: without any sign of fragments.

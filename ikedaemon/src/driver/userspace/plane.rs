@@ -105,7 +105,7 @@ impl Plane {
     }
 
     /// A packet of this host, or one that it forwards, came to the device.
-    pub(super) fn from_host(&mut self, now: Time, octets: &[u8]) {
+    pub(super) fn host_packet(&mut self, now: Time, octets: &[u8]) {
         let Some(packet) = Packet::parse(octets) else { return };
         // What belongs to one link was never meant for the peer.
         if packet.is_link_scoped() {
@@ -123,7 +123,7 @@ impl Plane {
                 // RFC 4303 §3.3.4: transport mode applies to whole packets only.
                 if mode == Mode::Transport && packet.fragment.is_some() {
                     if let Some(whole) = self.reassembly.add(now, &packet) {
-                        self.from_host(now, &whole);
+                        self.host_packet(now, &whole);
                     }
                     return;
                 }
@@ -202,7 +202,7 @@ impl Plane {
     }
 
     /// An ESP packet, from its SPI on, came from the network.
-    pub(super) fn from_network(&mut self, now: Time, arrival: &Arrival, packet: &[u8]) {
+    pub(super) fn esp_packet(&mut self, now: Time, arrival: &Arrival, packet: &[u8]) {
         let Some((spi, sequence)) = esp::header(packet) else { return };
         let Some(&id) = self.arrivals.get(&(arrival.destination.ip(), spi)) else { return };
         let Some(pair) = self.pairs.get_mut(&id) else { return };
@@ -258,7 +258,8 @@ impl Plane {
         let fits = |inner: &Vec<u8>| {
             Packet::parse(inner).is_some_and(|packet| {
                 let version = if packet.source.is_ipv4() { protocol::IPV4 } else { protocol::IPV6 };
-                (mode == Mode::Transport || version == opened.next_header) && selector.matches(&packet.inbound_flow())
+                let version_fits = mode == Mode::Transport || version == opened.next_header;
+                version_fits && !packet.is_link_scoped() && selector.matches(&packet.inbound_flow())
             })
         };
         if let Some(inner) = inner.filter(fits) {

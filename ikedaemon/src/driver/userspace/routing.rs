@@ -145,6 +145,16 @@ impl Routing {
         self.set_routes(wanted)
     }
 
+    /// Lays the routes anew: the kernel removes those whose source address or whose device's state went away.
+    pub(super) fn refresh(&mut self, captures: &[Capture]) {
+        if captures.is_empty() {
+            return;
+        }
+        self.installed.retain(|route| route.kind == Kind::Elsewhere);
+        // What fails now is tried again the next time, and the backstops stay.
+        let _ = self.set_captures(captures);
+    }
+
     /// What belongs to a link, and never to a peer behind it.
     fn fixed(&self) -> BTreeSet<Route> {
         let v4 = [([224, 0, 0, 0], 4), ([255, 255, 255, 255], 32), ([169, 254, 0, 0], 16)];

@@ -17,6 +17,8 @@ use tokio::sync::mpsc;
 
 /// How often limits are looked at.
 const TICK: Duration = Duration::from_millis(250);
+/// How often the routes are laid anew.
+const REFRESH: Duration = Duration::from_secs(5);
 /// Packets of one source that are handled before others get their turn.
 const BATCH: usize = 64;
 /// Larger than any IP packet.
@@ -79,9 +81,10 @@ struct Worker {
     addresses_read: Option<Instant>,
 }
 
-/// Runs until the handle is dropped or the device is lost.
+/// Runs until the handle is dropped.
 pub(super) fn run(parts: Parts, channels: Channels) {
-    let messages = channels.messages.clone();
+    let Channels { mut requests, encapsulated, messages, outgoing } = channels;
+    let lost = messages.clone();
     let result = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
         runtime.block_on(async {
             let Parts { plane, routing, filter, tun, sockets } = parts;
@@ -91,17 +94,22 @@ pub(super) fn run(parts: Parts, channels: Channels) {
                 filter,
                 device: Device::new(tun)?,
                 wires: Wires::new(sockets)?,
-                messages: channels.messages,
-                outgoing: channels.outgoing,
+                messages,
+                outgoing,
                 origin: Instant::now(),
                 addresses: BTreeSet::new(),
                 addresses_read: None,
             };
-            worker.serve(channels.requests, channels.encapsulated).await
+            if let Err(error) = worker.serve(&mut requests, encapsulated).await {
+                let _ = worker.messages.send(DriverMessage::Lost(format!("{NAME}: {error}")));
+                // What keeps clear text in stays until the driver is given up.
+                while requests.recv().await.is_some() {}
+            }
+            Ok(())
         })
     });
     if let Err(error) = result {
-        let _ = messages.send(DriverMessage::Lost(format!("{NAME}: {error}")));
+        let _: Result<(), _> = lost.send(DriverMessage::Lost(format!("{NAME}: {error}")));
     }
 }
 
@@ -112,11 +120,13 @@ impl Worker {
 
     async fn serve(
         &mut self,
-        mut requests: mpsc::UnboundedReceiver<Request>,
+        requests: &mut mpsc::UnboundedReceiver<Request>,
         mut encapsulated: mpsc::Receiver<Encapsulated>,
     ) -> io::Result<()> {
         let mut room = vec![0; ROOM];
         let mut more = vec![0; ROOM];
+        let mut refreshes = tokio::time::interval(REFRESH);
+        refreshes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -127,24 +137,25 @@ impl Worker {
                 },
                 read = self.device.read(&mut room) => {
                     let read = read?;
-                    self.plane.from_host(self.now(), room.get(..read).unwrap_or_default());
+                    self.plane.host_packet(self.now(), room.get(..read).unwrap_or_default());
                     for _ in 1..BATCH {
                         let Some(read) = self.device.read_more(&mut more) else { break };
-                        self.plane.from_host(self.now(), more.get(..read).unwrap_or_default());
+                        self.plane.host_packet(self.now(), more.get(..read).unwrap_or_default());
                     }
                 }
                 ready = self.wires.wait_v4() => {
                     ready?;
-                    self.receive(|wires, room| wires.receive_v4(room), &mut more);
+                    self.receive(Wires::receive_v4, &mut more);
                 }
                 ready = self.wires.wait_v6() => {
                     ready?;
-                    self.receive(|wires, room| wires.receive_v6(room), &mut more);
+                    self.receive(Wires::receive_v6, &mut more);
                 }
                 Some(Encapsulated { local, remote, packet }) = encapsulated.recv() => {
-                    self.plane.from_network(self.now(), &Arrival::in_udp(remote, local), &packet);
+                    self.plane.esp_packet(self.now(), &Arrival::in_udp(remote, local), &packet);
                 }
                 _ = ticks.tick(), if !self.plane.is_idle() => self.plane.tick(self.now()),
+                _ = refreshes.tick() => self.routing.refresh(&self.plane.spd().captures()),
             }
             self.take_effects();
         }
@@ -159,7 +170,7 @@ impl Worker {
             match next(&self.wires, room) {
                 Ok(Some(received)) => {
                     let packet = room.get(received.start..received.end).unwrap_or_default();
-                    self.plane.from_network(self.now(), &received.arrival, packet);
+                    self.plane.esp_packet(self.now(), &received.arrival, packet);
                 }
                 Ok(None) => {}
                 // Nothing more, or an error that a sender of ICMP provoked: the next packet tells.
@@ -175,10 +186,11 @@ impl Worker {
         };
         let changes = matches!(operation, SaOp::Install(_) | SaOp::Delete { .. } | SaOp::SetPolicies(_));
         let mut answer = self.plane.apply(self.now(), operation);
-        if changes && matches!(answer, SaAnswer::Done(Ok(()))) {
-            if let Err(reason) = self.follow_policies() {
-                answer = self.undo(installed, reason);
-            }
+        if changes
+            && matches!(answer, SaAnswer::Done(Ok(())))
+            && let Err(reason) = self.follow_policies()
+        {
+            answer = self.undo(installed, reason);
         }
         let _ = self.messages.send(DriverMessage::Answer(ask, answer));
         if installed.is_some() {
@@ -192,7 +204,7 @@ impl Worker {
         self.routing.set_captures(&spd.captures())?;
         match &mut self.filter {
             Some(filter) => filter
-                .set_policies(spd.in_order())
+                .set_policies(spd.in_order(), &local_addresses())
                 .map_err(|error| format!("have the kernel refuse clear text: {error}")),
             None => Ok(()),
         }
@@ -229,10 +241,11 @@ impl Worker {
 
     fn give_to_host(&mut self, octets: &[u8]) {
         let Some(packet) = packet::Packet::parse(octets) else { return };
-        if packet.source.is_ipv6() && self.is_own(packet.destination) {
-            self.wires.inject(packet.destination, octets);
-        } else {
+        if packet.source.is_ipv4() || !self.is_own(packet.destination) {
             self.device.write(octets);
+        } else if !self.is_own(packet.source) {
+            // Nobody else speaks as this host. For IPv4 the kernel looks at that itself.
+            self.wires.inject(packet.destination, octets);
         }
     }
 

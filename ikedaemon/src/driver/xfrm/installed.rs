@@ -74,7 +74,7 @@ impl XfrmDriver {
                 // The kernel takes over new ports in place; counters and sequence numbers stay.
                 let request = message::state(spec).map_err(|reason| failed(operation(), reason))?;
                 self.kernel
-                    .request(XfrmMessage::UpdateSa(request), NLM_F_REPLACE)
+                    .request(XfrmMessage::UpdateSa(request.take()), NLM_F_REPLACE)
                     .map_err(|refusal| failed(operation(), refusal))?;
             }
             return Ok(());
@@ -105,10 +105,10 @@ impl XfrmDriver {
             }
         })?;
         // With a wide window, the kernel's own takes the place of an empty one.
-        request.nlas.retain(|attribute| !matches!(attribute, XfrmAttrs::ReplayStateEsn(_)));
-        request.nlas.append(&mut carried);
+        request.attributes().retain(|attribute| !matches!(attribute, XfrmAttrs::ReplayStateEsn(_)));
+        request.attributes().append(&mut carried);
         self.kernel.request(XfrmMessage::DeleteSa(delete), 0)?;
-        self.kernel.request(XfrmMessage::AddSa(request), NLM_F_CREATE | NLM_F_EXCL)
+        self.kernel.request(XfrmMessage::AddSa(request.take()), NLM_F_CREATE | NLM_F_EXCL)
     }
 }
 

@@ -11,6 +11,7 @@ use netlink_packet_xfrm::policy::{DelGetMessage as PolicyName, ModifyMessage as 
 use netlink_packet_xfrm::state::{AllocSpiMessage, DelGetMessage as StateName, ModifyMessage as StateMessage};
 use netlink_packet_xfrm::{Address, XfrmAttrs};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use zeroize::Zeroize as _;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,39 @@ mod tests;
 const SPIS: (u32, u32) = (0xc000_0000, 0xcfff_ffff);
 /// The widest anti-replay window of the kernel, in packets (`XFRMA_REPLAY_ESN_MAX` words).
 const WIDEST_WINDOW: u32 = 4096 * 32;
+
+/// An SA with its keys, which are wiped if it goes unused.
+pub(super) struct Keyed(StateMessage);
+
+impl Keyed {
+    /// The message. Whoever takes it has to wipe it.
+    pub(super) fn take(mut self) -> StateMessage {
+        std::mem::take(&mut self.0)
+    }
+
+    /// The attributes, to add or to leave out some that are no keys.
+    pub(super) const fn attributes(&mut self) -> &mut Vec<XfrmAttrs> {
+        &mut self.0.nlas
+    }
+}
+
+impl Drop for Keyed {
+    fn drop(&mut self) {
+        wipe(&mut self.0.nlas);
+    }
+}
+
+/// Wipes the keys among attributes.
+pub(super) fn wipe(attributes: &mut [XfrmAttrs]) {
+    for attribute in attributes {
+        match attribute {
+            XfrmAttrs::EncryptionAlg(alg) => alg.alg_key.zeroize(),
+            XfrmAttrs::AuthenticationAlgTrunc(alg) => alg.alg_key.zeroize(),
+            XfrmAttrs::EncryptionAlgAead(alg) => alg.alg_key.zeroize(),
+            _ => {}
+        }
+    }
+}
 
 /// `AF_INET` or `AF_INET6`.
 pub(super) const fn family(address: IpAddr) -> u16 {
@@ -95,7 +129,7 @@ pub(super) fn alloc_spi(
 }
 
 /// One SA with its keys.
-pub(super) fn state(spec: &SaSpec) -> Result<StateMessage, String> {
+pub(super) fn state(spec: &SaSpec) -> Result<Keyed, String> {
     same_family(spec.source, spec.destination)?;
     let protocol = ip_protocol(spec.suite.protocol())?;
     let mut info = kernel::UserSaInfo {
@@ -112,7 +146,8 @@ pub(super) fn state(spec: &SaSpec) -> Result<StateMessage, String> {
         // RFC 4302 §3.3.3.2.1: in IPv4 the ICV is padded to 32 bits; the kernel's default is 64.
         info.flags |= kernel::XFRM_STATE_ALIGN4;
     }
-    let mut nlas = algorithms(spec)?;
+    let mut keyed = Keyed(StateMessage { user_sa_info: info, nlas: algorithms(spec)? });
+    let StateMessage { user_sa_info: info, nlas } = &mut keyed.0;
     // The sender keeps no window: it only counts.
     if spec.direction == Direction::Inbound {
         match spec.replay_window {
@@ -128,7 +163,7 @@ pub(super) fn state(spec: &SaSpec) -> Result<StateMessage, String> {
         }
         nlas.push(XfrmAttrs::EncapsulationTemplate(encapsulation_template(encapsulation)));
     }
-    Ok(StateMessage { user_sa_info: info, nlas })
+    Ok(keyed)
 }
 
 const fn encapsulation_template(encapsulation: UdpEncapsulation) -> kernel::EncapTmpl {

@@ -2,6 +2,7 @@
 //!
 //! What it installs carries numbers of its own ([`mark`] says which), by which the next start finds and removes
 //! what a crash left. There can be one daemon with this driver in a network namespace.
+mod discovery;
 mod event;
 mod installed;
 mod leftover;
@@ -18,6 +19,7 @@ use ikecore::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, T
 use installed::Installed;
 use netlink::{Kernel, Refusal};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_xfrm::policy::DelGetMessage as PolicyName;
 use netlink_packet_xfrm::{UserSaInfo, XFRM_MSG_NEWSA, XfrmMessage};
 use netlink_sys::protocols::NETLINK_XFRM;
 use netlink_sys::{AsyncSocket, TokioSocket};
@@ -53,6 +55,8 @@ pub struct XfrmDriver {
     policies: PolicyTable,
     /// Counts policies for their indices.
     policy_count: u32,
+    /// What exempts neighbour discovery, once it is needed.
+    exemptions: Option<Vec<PolicyName>>,
     pairs: BTreeMap<IpsecSaId, Installed>,
     /// The SAs of all pairs.
     names: BTreeSet<SaName>,
@@ -95,6 +99,7 @@ impl XfrmDriver {
             capabilities,
             policies: PolicyTable::new(),
             policy_count: 0,
+            exemptions: None,
             pairs: BTreeMap::new(),
             names: BTreeSet::new(),
             reserved: BTreeSet::new(),
@@ -160,13 +165,14 @@ impl XfrmDriver {
         let operation = || format!("add inbound SA {name}");
         if self.reserved.remove(&name) {
             let request = message::state(spec).map_err(|reason| failed(operation(), reason));
-            let outcome =
-                request.and_then(|request| match self.kernel.request(XfrmMessage::UpdateSa(request), NLM_F_REPLACE) {
+            let outcome = request.and_then(|request| {
+                match self.kernel.request(XfrmMessage::UpdateSa(request.take()), NLM_F_REPLACE) {
                     Ok(()) => Ok(true),
                     // The kernel keeps a reserved SPI for net.core.xfrm_acq_expires seconds only.
                     Err(Refusal { errno: Errno::ESRCH, .. }) => Ok(false),
                     Err(refusal) => Err(failed(operation(), refusal)),
-                });
+                }
+            });
             match outcome {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
@@ -184,7 +190,7 @@ impl XfrmDriver {
         let operation = || format!("add {direction} SA {name}");
         let request = message::state(spec).map_err(|reason| failed(operation(), reason))?;
         self.kernel
-            .request(XfrmMessage::AddSa(request), NLM_F_CREATE | NLM_F_EXCL)
+            .request(XfrmMessage::AddSa(request.take()), NLM_F_CREATE | NLM_F_EXCL)
             .map_err(|refusal| failed(operation(), refusal))
     }
 
@@ -205,7 +211,8 @@ impl XfrmDriver {
         let mut outcome = changes.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
         for name in names {
             self.names.remove(&name);
-            outcome = outcome.and(self.delete_state(format_args!("delete SA {name}"), name));
+            let deleted = self.delete_state(format_args!("delete SA {name}"), name);
+            outcome = outcome.and(deleted);
         }
         outcome
     }
@@ -268,6 +275,11 @@ impl XfrmDriver {
     }
 
     fn apply_one(&mut self, change: &PolicyChange) -> Result<(), DriverError> {
+        if let PolicyChange::Add { policy, .. } = change
+            && policy.selector.local.address().is_ipv6()
+        {
+            self.exempt_discovery()?;
+        }
         self.policy_count = self.policy_count.wrapping_add(1);
         let count = self.policy_count;
         let outcome = match change {
@@ -283,6 +295,25 @@ impl XfrmDriver {
             Ok(Err(refusal)) => Err(failed(change, refusal)),
             Err(reason) => Err(failed(change, reason)),
         }
+    }
+
+    /// Adds what exempts neighbour discovery, if it is not there yet.
+    fn exempt_discovery(&mut self) -> Result<(), DriverError> {
+        if self.exemptions.is_some() {
+            return Ok(());
+        }
+        let mut names = Vec::new();
+        for (policy, name) in discovery::exemptions(self.policy_count.wrapping_add(1)) {
+            self.policy_count = self.policy_count.wrapping_add(1);
+            match self.kernel.request(XfrmMessage::AddPolicy(policy), NLM_F_CREATE | NLM_F_EXCL) {
+                Ok(()) => names.push(name),
+                // Somebody exempts it already; then it is for them to end that.
+                Err(Refusal { errno: Errno::EEXIST, .. }) => {}
+                Err(refusal) => return Err(failed("exempt neighbour discovery", refusal)),
+            }
+        }
+        self.exemptions = Some(names);
+        Ok(())
     }
 
     /// Takes one datagram of events.
@@ -376,8 +407,14 @@ impl Drop for XfrmDriver {
         let in_force: Vec<PolicyChange> =
             self.policies.in_force().map(|(direction, policy)| PolicyChange::Delete { direction, policy }).collect();
         let mut outcome = in_force.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
+        for name in self.exemptions.take().unwrap_or_default() {
+            let deleted = leftover::gone_is_fine(self.kernel.request(XfrmMessage::DeletePolicy(name), 0))
+                .map_err(|refusal| failed("delete exemption of neighbour discovery", refusal));
+            outcome = outcome.and(deleted);
+        }
         for name in self.names.union(&self.reserved).copied().collect::<Vec<_>>() {
-            outcome = outcome.and(self.delete_state(format_args!("delete SA {name}"), name));
+            let deleted = self.delete_state(format_args!("delete SA {name}"), name);
+            outcome = outcome.and(deleted);
         }
         if let Err(error) = outcome {
             tracing::error!(%error, "something stays behind in the kernel until the next start");

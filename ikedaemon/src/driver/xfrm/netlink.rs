@@ -2,11 +2,12 @@
 //!
 //! A kernel carries out a request within the call that sends it, so the answer is there at once: this socket is an
 //! ordinary blocking one. Requests and answers hold keys: their buffers are wiped, and nothing here prints a message.
+use super::message::wipe;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkMessage, NetlinkPayload,
     NlasIterator,
 };
-use netlink_packet_xfrm::{XfrmAttrs, XfrmMessage};
+use netlink_packet_xfrm::XfrmMessage;
 use netlink_sys::protocols::NETLINK_XFRM;
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
@@ -119,24 +120,10 @@ fn encode(request: XfrmMessage, flags: u16, sequence: u32) -> Zeroizing<Vec<u8>>
     message.finalize();
     let mut octets = Zeroizing::new(vec![0; message.buffer_len()]);
     message.serialize(&mut octets);
-    if let NetlinkPayload::InnerMessage(request) = &mut message.payload {
-        wipe(request);
+    if let NetlinkPayload::InnerMessage(XfrmMessage::AddSa(sa) | XfrmMessage::UpdateSa(sa)) = &mut message.payload {
+        wipe(&mut sa.nlas);
     }
     octets
-}
-
-/// Wipes the keys in a request.
-fn wipe(request: &mut XfrmMessage) {
-    if let XfrmMessage::AddSa(message) | XfrmMessage::UpdateSa(message) = request {
-        for attribute in &mut message.nlas {
-            match attribute {
-                XfrmAttrs::AuthenticationAlg(alg) | XfrmAttrs::EncryptionAlg(alg) => alg.alg_key.zeroize(),
-                XfrmAttrs::AuthenticationAlgTrunc(alg) => alg.alg_key.zeroize(),
-                XfrmAttrs::EncryptionAlgAead(alg) => alg.alg_key.zeroize(),
-                _ => {}
-            }
-        }
-    }
 }
 
 /// The messages of one datagram: type, flags, sequence number, payload.

@@ -74,7 +74,7 @@ fn try_dummy(kernel: &mut Kernel, suite: IpsecSuite, mode: Mode, address: IpAddr
     };
     let name = message::spec_name(&spec);
     let unfit = |text| Refusal { errno: Errno::EINVAL, text: Some(text) };
-    let add = XfrmMessage::AddSa(message::state(&spec).map_err(unfit)?);
+    let add = XfrmMessage::AddSa(message::state(&spec).map_err(unfit)?.take());
     match kernel.request(add, NLM_F_CREATE | NLM_F_EXCL) {
         // Left over, or somebody else tries at this moment: the kernel can.
         Ok(()) | Err(Refusal { errno: Errno::EEXIST, .. }) => kernel

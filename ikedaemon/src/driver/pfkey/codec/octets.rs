@@ -10,10 +10,6 @@ impl<'a> Octets<'a> {
         Self(octets)
     }
 
-    pub(super) const fn len(self) -> usize {
-        self.0.len()
-    }
-
     pub(super) const fn is_empty(self) -> bool {
         self.0.is_empty()
     }

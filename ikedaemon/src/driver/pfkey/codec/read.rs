@@ -170,6 +170,6 @@ fn request(body: &mut Octets<'_>) -> Result<IpsecRequest, CodecError> {
     let reqid = request.u32(WHAT)?;
     request.take(4, WHAT)?;
     let endpoints =
-        if request.len() == 0 { None } else { Some((socket_address(&mut request)?, socket_address(&mut request)?)) };
+        if request.is_empty() { None } else { Some((socket_address(&mut request)?, socket_address(&mut request)?)) };
     Ok(IpsecRequest { protocol, mode, level, reqid, endpoints })
 }

@@ -72,6 +72,9 @@ impl Plane {
         if self.arrivals.contains_key(&key) {
             return Err(refuse(adding("inbound", &pair.inbound), "there is an SA of this name"));
         }
+        if self.pairs.values().any(|other| other.outbound.name == outbound.name) {
+            return Err(refuse(adding("outbound", &pair.outbound), "there is an SA of this name"));
+        }
         if self.pairs.contains_key(&pair.id) {
             return Err(refuse(format!("add the SAs of {}", pair.id), "a pair of this handle is installed"));
         }
@@ -90,7 +93,7 @@ impl Plane {
     /// Sends what waited; packets that still have no SA wait again.
     pub(in crate::driver::userspace) fn release_held(&mut self, now: Time) {
         for packet in self.hold.take(now) {
-            self.from_host(now, &packet);
+            self.host_packet(now, &packet);
         }
     }
 

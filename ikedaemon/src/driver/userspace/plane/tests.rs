@@ -1,1 +1,598 @@
+use super::*;
+use crate::driver::userspace::packet::set_fragment;
+use ikecore::crypto::esp::Integrity;
+use ikecore::policy::selector::{Prefix, Selector};
+use ikecore::proposal::suite::{EspCipher, IpsecSuite, Lifetime};
+use ikecore::rng::RngError;
+use ikecore::sa::driver::{Direction, DriverError, SaAnswer, SaOp, SaPair, SaSpec, UdpEncapsulation, Usage};
+use ikecore::secret::Secret;
+use ikecore::wire::codes::ProtocolId;
 
+/// Different octets each time.
+struct Counter(u8);
+
+impl SecureRandom for Counter {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), RngError> {
+        self.0 = self.0.wrapping_add(1);
+        out.iter_mut().for_each(|octet| *octet = self.0);
+        Ok(())
+    }
+}
+
+const AES: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
+const GCM: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None };
+
+/// What is protected, seen from one side.
+#[derive(Clone, Copy)]
+struct Link {
+    mode: Mode,
+    suite: IpsecSuite,
+    ends: [IpAddr; 2],
+    inside: [IpAddr; 2],
+    in_udp: bool,
+    spis: [u32; 2],
+    soft: Lifetime,
+    hard: Lifetime,
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+impl Link {
+    fn new(mode: Mode, ends: [&str; 2], inside: [&str; 2]) -> Self {
+        Self {
+            mode,
+            suite: AES,
+            ends: ends.map(ip),
+            inside: inside.map(ip),
+            in_udp: false,
+            spis: [0x1111, 0x2222],
+            soft: Lifetime::default(),
+            hard: Lifetime::default(),
+        }
+    }
+
+    fn transport() -> Self {
+        Self::new(Mode::Transport, ["10.0.0.1", "10.0.0.2"], ["10.0.0.1", "10.0.0.2"])
+    }
+
+    fn turned(mut self) -> Self {
+        self.ends.reverse();
+        self.inside.reverse();
+        self.spis.reverse();
+        self
+    }
+
+    fn selector(&self) -> Selector {
+        Selector::between(Prefix::host(self.inside[0]), Prefix::host(self.inside[1]))
+    }
+
+    fn policy(&self) -> TrafficPolicy {
+        let endpoints = (self.mode == Mode::Tunnel).then_some((self.ends[0], self.ends[1]));
+        let action = TrafficAction::Protect {
+            protocol: ProtocolId::ESP,
+            mode: self.mode,
+            endpoints,
+            inbound_passthrough: false,
+        };
+        TrafficPolicy { selector: self.selector(), action, priority: 10, reqid: 7 }
+    }
+
+    fn spec(&self, direction: Direction) -> SaSpec {
+        let (spi, source, destination) = match direction {
+            Direction::Inbound => (self.spis[0], self.ends[1], self.ends[0]),
+            Direction::Outbound => (self.spis[1], self.ends[0], self.ends[1]),
+        };
+        let key = |length| Secret::new(spi.to_be_bytes().into_iter().cycle().take(length).collect());
+        SaSpec {
+            direction,
+            spi: Spi(spi),
+            suite: self.suite,
+            mode: self.mode,
+            source,
+            destination,
+            selector: self.selector(),
+            encapsulation: self.in_udp.then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
+            encryption_key: key(self.suite.encryption_key_len()),
+            integrity_key: key(self.suite.integrity_key_len()),
+            reqid: 7,
+            replay_window: 64,
+            soft: self.soft,
+            hard: self.hard,
+        }
+    }
+
+    fn pair(&self, id: u64) -> SaPair {
+        SaPair {
+            id: IpsecSaId(id),
+            inbound: self.spec(Direction::Inbound),
+            outbound: self.spec(Direction::Outbound),
+            policy: self.policy(),
+        }
+    }
+
+    /// A UDP packet of the link.
+    fn packet(&self, length: u8) -> Vec<u8> {
+        self.packet_of(protocol::UDP, length)
+    }
+
+    fn packet_of(&self, protocol: u8, length: u8) -> Vec<u8> {
+        let [source, destination] = self.inside;
+        let [high, low] = (8 + u16::from(length)).to_be_bytes();
+        let mut payload = vec![0x30, 0x39, 0, 53, high, low, 0, 0];
+        payload.extend(0..length);
+        let header = NewHeader { source, destination, traffic_class: 0, hop_limit: 64, dont_fragment: true, protocol };
+        header.packet(&payload).expect("a packet")
+    }
+}
+
+fn done(answer: SaAnswer) -> Result<(), DriverError> {
+    match answer {
+        SaAnswer::Done(result) => result,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn plane() -> Plane {
+    Plane::new(Box::new(Counter(0)))
+}
+
+/// Both sides, with the SAs of `link`.
+fn sides(link: &Link) -> (Plane, Plane) {
+    let (mut a, mut b) = (plane(), plane());
+    done(a.apply(Time::ZERO, SaOp::Install(Box::new(link.pair(1))))).expect("installed");
+    done(b.apply(Time::ZERO, SaOp::Install(Box::new(link.turned().pair(1))))).expect("installed");
+    (a, b)
+}
+
+fn effects(plane: &mut Plane) -> Vec<Effect> {
+    std::iter::from_fn(|| plane.next_effect()).collect()
+}
+
+/// The one IP packet that the plane sends.
+fn network(plane: &mut Plane) -> Vec<u8> {
+    match effects(plane).as_mut_slice() {
+        [Effect::Network(packet)] => std::mem::take(packet),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn host(plane: &mut Plane) -> Option<Vec<u8>> {
+    effects(plane).into_iter().find_map(|effect| match effect {
+        Effect::Host(packet) => Some(packet),
+        _ => None,
+    })
+}
+
+fn messages(plane: &mut Plane) -> Vec<DriverMessage> {
+    let messages = effects(plane).into_iter().filter_map(|effect| match effect {
+        Effect::Message(message) => Some(message),
+        _ => None,
+    });
+    messages.collect()
+}
+
+fn expires(plane: &mut Plane) -> Vec<(u32, bool)> {
+    let expires = messages(plane).into_iter().filter_map(|message| match message {
+        DriverMessage::Expire(expire) => Some((expire.sa.spi.0, expire.hard)),
+        _ => None,
+    });
+    expires.collect()
+}
+
+/// Brings a packet of the network to a plane.
+fn arrive(plane: &mut Plane, now: Time, octets: &[u8]) {
+    let packet = Packet::parse(octets).expect("a packet");
+    assert_eq!(packet.protocol, protocol::ESP);
+    let arrival = Arrival::raw(packet.source, packet.destination, packet.traffic_class, packet.hop_limit);
+    plane.esp_packet(now, &arrival, packet.payload());
+}
+
+fn usage(plane: &mut Plane, id: u64) -> Usage {
+    match plane.apply(Time::ZERO, SaOp::Query(IpsecSaId(id))) {
+        SaAnswer::Usage(usage) => usage.expect("a pair"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn packets_go_through_in_every_mode_family_and_suite() {
+    let (v4, v6) = (["10.0.0.1", "10.0.0.2"], ["fd01::1", "fd01::2"]);
+    let (in4, in6) = (["192.168.1.1", "192.168.2.1"], ["fd11::1", "fd12::1"]);
+    let tunnels = [(v4, in4), (v4, in6), (v6, in4), (v6, in6)];
+    let mut links = [v4, v6].map(|ends| Link::new(Mode::Transport, ends, ends)).to_vec();
+    links.extend(tunnels.map(|(ends, inside)| Link::new(Mode::Tunnel, ends, inside)));
+    for mut link in links {
+        for suite in [AES, GCM] {
+            link.suite = suite;
+            let (mut a, mut b) = sides(&link);
+            for length in 0..20 {
+                let sent = link.packet(length);
+                a.host_packet(Time::ZERO, &sent);
+                let wire = network(&mut a);
+                let outer = Packet::parse(&wire).expect("a packet");
+                assert_eq!([outer.source, outer.destination], link.ends);
+                arrive(&mut b, Time::ZERO, &wire);
+                let got = host(&mut b).expect("it is delivered");
+                let (sent, got) = (Packet::parse(&sent).expect("a packet"), Packet::parse(&got).expect("a packet"));
+                assert_eq!(got.payload(), sent.payload());
+                assert_eq!(got.outbound_flow(), sent.outbound_flow());
+                assert_eq!(got.hop_limit, sent.hop_limit);
+            }
+            assert_eq!((usage(&mut a, 1).outbound_packets, usage(&mut b, 1).inbound_packets), (20, 20));
+            assert_eq!(usage(&mut a, 1).outbound_octets, usage(&mut b, 1).inbound_octets);
+        }
+    }
+}
+
+#[test]
+fn sequence_numbers_and_ivs_never_repeat() {
+    for suite in [AES, GCM] {
+        let link = Link { suite, ..Link::transport() };
+        let (mut a, _) = sides(&link);
+        let mut ivs = Vec::new();
+        for expected in 1..=5_u32 {
+            a.host_packet(Time::ZERO, &link.packet(1));
+            let wire = network(&mut a);
+            let payload = Packet::parse(&wire).expect("a packet").payload().to_vec();
+            assert_eq!(payload[4..8], expected.to_be_bytes());
+            let iv = payload[8..16].to_vec();
+            if suite == GCM {
+                assert_eq!(iv, u64::from(expected).to_be_bytes());
+            }
+            assert!(!ivs.contains(&iv));
+            ivs.push(iv);
+        }
+    }
+}
+
+#[test]
+fn an_sa_ends_with_its_last_sequence_number() {
+    let link = Link::transport();
+    let (mut a, _) = sides(&link);
+    a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = 0xf000_0000 - 1;
+    a.host_packet(Time::ZERO, &link.packet(1));
+    assert_eq!(expires(&mut a), [(0x2222, false)]);
+    a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = u32::MAX - 2;
+    a.host_packet(Time::ZERO, &link.packet(1));
+    assert_eq!(effects(&mut a).len(), 1);
+    a.host_packet(Time::ZERO, &link.packet(1));
+    let last = effects(&mut a);
+    assert!(matches!(&last[..], [Effect::Network(_), Effect::Message(DriverMessage::Expire(e))] if e.hard), "{last:?}");
+    a.host_packet(Time::ZERO, &link.packet(1));
+    assert!(matches!(&messages(&mut a)[..], [DriverMessage::Acquire(_)]));
+    assert_eq!(a.pairs[&IpsecSaId(1)].sequence, u32::MAX);
+}
+
+#[test]
+fn replays_and_forgeries_are_counted_and_move_nothing() {
+    let link = Link::transport();
+    let (mut a, mut b) = sides(&link);
+    let wires: Vec<Vec<u8>> = (0..3)
+        .map(|n| {
+            a.host_packet(Time::ZERO, &link.packet(n));
+            network(&mut a)
+        })
+        .collect();
+    arrive(&mut b, Time::ZERO, &wires[0]);
+    assert!(host(&mut b).is_some());
+    arrive(&mut b, Time::ZERO, &wires[0]);
+    assert!(effects(&mut b).is_empty());
+    // A forged number far ahead must not move the window.
+    let mut forged = wires[1].clone();
+    forged[24..28].copy_from_slice(&[0xff; 4]);
+    arrive(&mut b, Time::ZERO, &forged);
+    assert!(effects(&mut b).is_empty());
+    let mut damaged = wires[1].clone();
+    damaged[50] ^= 1;
+    arrive(&mut b, Time::ZERO, &damaged);
+    assert!(effects(&mut b).is_empty());
+    for wire in &wires[1..] {
+        arrive(&mut b, Time::ZERO, wire);
+        assert!(host(&mut b).is_some());
+    }
+    let usage = usage(&mut b, 1);
+    assert_eq!((usage.replays, usage.integrity_failures, usage.inbound_packets), (1, 2, 3));
+}
+
+#[test]
+fn what_the_sa_is_not_for_is_dropped() {
+    // B believes that the tunnel is for another address of A's.
+    let link = Link::new(Mode::Tunnel, ["10.0.0.1", "10.0.0.2"], ["192.168.1.1", "192.168.2.1"]);
+    let (mut a, mut b) = (plane(), plane());
+    done(a.apply(Time::ZERO, SaOp::Install(Box::new(link.pair(1))))).expect("installed");
+    let mut other = link.turned().pair(1);
+    other.inbound.selector.remote = Prefix::host(ip("192.168.1.99"));
+    done(b.apply(Time::ZERO, SaOp::Install(Box::new(other)))).expect("installed");
+    a.host_packet(Time::ZERO, &link.packet(4));
+    let wire = network(&mut a);
+    arrive(&mut b, Time::ZERO, &wire);
+    assert!(effects(&mut b).is_empty());
+    assert_eq!(usage(&mut b, 1).inbound_packets, 1);
+    // Transport mode, with a protocol that the SA is not for.
+    let link = Link::transport();
+    let (mut a, mut b) = (plane(), plane());
+    done(a.apply(Time::ZERO, SaOp::Install(Box::new(link.pair(1))))).expect("installed");
+    let mut other = link.turned().pair(1);
+    other.inbound.selector.protocol = protocol::TCP;
+    done(b.apply(Time::ZERO, SaOp::Install(Box::new(other)))).expect("installed");
+    a.host_packet(Time::ZERO, &link.packet(4));
+    let wire = network(&mut a);
+    arrive(&mut b, Time::ZERO, &wire);
+    assert!(effects(&mut b).is_empty());
+}
+
+#[test]
+fn policies_permit_block_or_let_pass() {
+    let link = Link::transport();
+    let mut a = plane();
+    a.host_packet(Time::ZERO, &link.packet(1));
+    assert_eq!(network(&mut a), link.packet(1));
+    let with = |action| vec![TrafficPolicy { action, ..link.policy() }];
+    done(a.apply(Time::ZERO, SaOp::SetPolicies(with(TrafficAction::Permit)))).expect("set");
+    a.host_packet(Time::ZERO, &link.packet(1));
+    assert_eq!(network(&mut a), link.packet(1));
+    done(a.apply(Time::ZERO, SaOp::SetPolicies(with(TrafficAction::Block)))).expect("set");
+    a.host_packet(Time::ZERO, &link.packet(1));
+    assert!(effects(&mut a).is_empty());
+    let multicast = Link::new(Mode::Transport, ["10.0.0.1", "224.0.0.1"], ["10.0.0.1", "224.0.0.1"]);
+    let local = Link::new(Mode::Transport, ["fe80::1", "fe80::2"], ["fe80::1", "fe80::2"]);
+    for other in [multicast, local] {
+        a.host_packet(Time::ZERO, &other.packet(1));
+        assert!(effects(&mut a).is_empty());
+    }
+}
+
+#[test]
+fn a_packet_without_sa_acquires_and_is_sent_when_there_is_one() {
+    let link = Link::transport();
+    let mut a = plane();
+    done(a.apply(Time::ZERO, SaOp::SetPolicies(vec![link.policy()]))).expect("set");
+    for n in 0..3 {
+        a.host_packet(Time::ZERO, &link.packet(n));
+    }
+    let asked = messages(&mut a);
+    let [DriverMessage::Acquire(acquire)] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!((acquire.reqid, acquire.flow.remote, acquire.flow.remote_port), (7, ip("10.0.0.2"), 53));
+    a.host_packet(Time::from_secs(1), &link.packet(3));
+    assert_eq!(messages(&mut a).len(), 1);
+    done(a.apply(Time::from_secs(2), SaOp::Install(Box::new(link.pair(1))))).expect("installed");
+    a.release_held(Time::from_secs(2));
+    assert_eq!(effects(&mut a).len(), 4);
+    assert_eq!(usage(&mut a, 1).outbound_packets, 4);
+}
+
+#[test]
+fn lifetimes_are_told_once_and_end_the_sa() {
+    let lifetime = |seconds, kilobytes| Lifetime { seconds, kilobytes };
+    let link = Link { soft: lifetime(10, 0), hard: lifetime(20, 0), ..Link::transport() };
+    let (mut a, mut b) = sides(&link);
+    let at = Time::from_secs;
+    a.tick(at(9));
+    assert_eq!(expires(&mut a), []);
+    a.tick(at(10));
+    a.tick(at(11));
+    assert_eq!(expires(&mut a), [(0x1111, false), (0x2222, false)]);
+    a.host_packet(at(19), &link.packet(1));
+    let wire = network(&mut a);
+    a.tick(at(20));
+    assert_eq!(expires(&mut a), [(0x1111, true), (0x2222, true)]);
+    a.host_packet(at(20), &link.packet(1));
+    assert!(matches!(&effects(&mut a)[..], [Effect::Message(DriverMessage::Acquire(_))]));
+    b.tick(at(20));
+    assert_eq!(effects(&mut b).len(), 2);
+    arrive(&mut b, at(20), &wire);
+    assert!(effects(&mut b).is_empty());
+
+    let link = Link { soft: lifetime(0, 1), hard: lifetime(0, 2), ..Link::transport() };
+    let (mut a, _) = sides(&link);
+    let mut told = Vec::new();
+    for _ in 0..8 {
+        // 256 octets of protected traffic.
+        a.host_packet(Time::ZERO, &link.packet(248));
+        told.extend(messages(&mut a).into_iter().map(|message| matches!(message, DriverMessage::Expire(e) if e.hard)));
+    }
+    assert_eq!(told, [false, true]);
+    assert_eq!(usage(&mut a, 1).outbound_octets, 2048);
+}
+
+#[test]
+fn esp_in_udp_is_apart_from_esp_and_tells_a_new_mapping_once() {
+    let link = Link { in_udp: true, ..Link::transport() };
+    let (mut a, mut b) = sides(&link);
+    let mut sealed = Vec::new();
+    for _ in 0..6 {
+        a.host_packet(Time::ZERO, &link.packet(5));
+        match messages(&mut a).pop() {
+            Some(DriverMessage::SendEncapsulated { local, remote, packet }) => {
+                assert_eq!((local, remote), ((link.ends[0], 4500).into(), (link.ends[1], 4500).into()));
+                sealed.push(packet);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // Not in UDP: not for this SA.
+    b.esp_packet(Time::ZERO, &Arrival::raw(link.ends[0], link.ends[1], 0, 64), &sealed[0]);
+    assert!(effects(&mut b).is_empty());
+    let known: SocketAddr = (link.ends[0], 4500).into();
+    let moved: SocketAddr = ("192.0.2.7".parse::<IpAddr>().expect("an address"), 1024).into();
+    let local: SocketAddr = (link.ends[1], 4500).into();
+    let mut mappings = |source, packet: &[u8]| {
+        b.esp_packet(Time::ZERO, &Arrival::in_udp(source, local), packet);
+        let remotes = messages(&mut b).into_iter().filter_map(|message| match message {
+            DriverMessage::Mapping(mapping) => Some(mapping.remote),
+            _ => None,
+        });
+        remotes.collect::<Vec<_>>()
+    };
+    assert_eq!(mappings(known, &sealed[0]), []);
+    let mut forged = sealed[1].to_vec();
+    forged[20] ^= 1;
+    assert_eq!(mappings(moved, &forged), []);
+    assert_eq!(mappings(moved, &sealed[1]), [moved]);
+    assert_eq!(mappings(moved, &sealed[2]), []);
+    let update = SaOp::Update { id: IpsecSaId(1), local, remote: moved };
+    done(b.apply(Time::ZERO, update)).expect("moved");
+    let mut mappings = |source, packet: &[u8]| {
+        b.esp_packet(Time::ZERO, &Arrival::in_udp(source, local), packet);
+        messages(&mut b).len()
+    };
+    assert_eq!(mappings(moved, &sealed[3]), 0);
+    assert_eq!(mappings(known, &sealed[4]), 1);
+    b.host_packet(Time::ZERO, &link.turned().packet(1));
+    match messages(&mut b).pop() {
+        Some(DriverMessage::SendEncapsulated { remote, .. }) => assert_eq!(remote, moved),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_nat_that_changed_the_address_does_not_break_the_checksum() {
+    let link = Link { in_udp: true, ..Link::transport() };
+    let (mut a, mut b) = sides(&link);
+    // Whatever source the packet seems to come from, the SA of B is for it.
+    b.pairs.get_mut(&IpsecSaId(1)).expect("a pair").inbound.selector.remote =
+        Prefix::new(ip("0.0.0.0"), 0).expect("a prefix");
+    let mut sent = link.packet(6);
+    sent[26] = 0xaa;
+    a.host_packet(Time::ZERO, &sent);
+    let Some(DriverMessage::SendEncapsulated { packet, .. }) = messages(&mut a).pop() else { panic!("nothing sent") };
+    let arrival = Arrival::in_udp((ip("192.0.2.7"), 4500).into(), (link.ends[1], 4500).into());
+    b.esp_packet(Time::ZERO, &arrival, &packet);
+    let got = host(&mut b).expect("delivered");
+    let segment = &got[20..];
+    let sum = super::super::checksum::pseudo_header_checksum(ip("192.0.2.7"), link.ends[1], protocol::UDP, segment);
+    assert_eq!(sum, 0);
+}
+
+#[test]
+fn the_newest_sa_sends_and_the_old_one_still_receives() {
+    let link = Link::transport();
+    let newer = Link { spis: [0x3333, 0x4444], ..link };
+    let (mut a, mut b) = sides(&link);
+    b.host_packet(Time::ZERO, &link.turned().packet(1));
+    let old = network(&mut b);
+    for (side, pair) in [(&mut a, newer.pair(2)), (&mut b, newer.turned().pair(2))] {
+        done(side.apply(Time::ZERO, SaOp::Install(Box::new(pair)))).expect("installed");
+    }
+    a.host_packet(Time::ZERO, &link.packet(1));
+    assert_eq!(network(&mut a)[20..24], [0, 0, 0x44, 0x44]);
+    arrive(&mut a, Time::ZERO, &old);
+    assert!(host(&mut a).is_some());
+    let names = |link: &Link| {
+        let name = |spec: SaSpec| SaName { protocol: ProtocolId::ESP, destination: spec.destination, spi: spec.spi };
+        (name(link.spec(Direction::Inbound)), name(link.spec(Direction::Outbound)))
+    };
+    let (inbound, outbound) = names(&newer);
+    for _ in 0..2 {
+        done(a.apply(Time::ZERO, SaOp::Delete { id: IpsecSaId(2), inbound, outbound })).expect("deleted, or gone");
+    }
+    a.host_packet(Time::ZERO, &link.packet(1));
+    assert_eq!(network(&mut a)[20..24], [0, 0, 0x22, 0x22]);
+}
+
+#[test]
+fn spis_are_not_reserved_ones_and_not_given_twice() {
+    let mut a = plane();
+    let alloc = |plane: &mut Plane, protocol| {
+        let operation = SaOp::AllocSpi {
+            protocol,
+            source: ip("10.0.0.2"),
+            destination: ip("10.0.0.1"),
+            mode: Mode::Transport,
+            reqid: 1,
+        };
+        match plane.apply(Time::ZERO, operation) {
+            SaAnswer::Spi(result) => result,
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = alloc(&mut a, ProtocolId::ESP).expect("an SPI");
+    assert!(first.0 >= 0x100);
+    a.random = Box::new(Counter(0));
+    let second = alloc(&mut a, ProtocolId::ESP).expect("an SPI");
+    assert_ne!(first, second);
+    let name = SaName { protocol: ProtocolId::ESP, destination: ip("10.0.0.1"), spi: first };
+    done(a.apply(Time::ZERO, SaOp::ReleaseSpi(name))).expect("released");
+    a.random = Box::new(Counter(0));
+    assert_eq!(alloc(&mut a, ProtocolId::ESP), Ok(first));
+    let refused = alloc(&mut a, ProtocolId::AH).expect_err("AH");
+    assert!(refused.to_string().contains("ESP only"), "{refused}");
+}
+
+#[test]
+fn dummy_packets_vanish_and_wrong_inner_versions_too() {
+    let link = Link::transport();
+    let (mut a, mut b) = sides(&link);
+    a.host_packet(Time::ZERO, &link.packet_of(protocol::NONE, 3));
+    let wire = network(&mut a);
+    arrive(&mut b, Time::ZERO, &wire);
+    assert!(effects(&mut b).is_empty());
+    assert_eq!(usage(&mut b, 1).inbound_packets, 1);
+}
+
+#[test]
+fn fragments_are_joined_before_transport_mode() {
+    let link = Link::transport();
+    let (mut a, mut b) = sides(&link);
+    let whole = link.packet(100);
+    let cut = 20 + 48;
+    let mut first = whole[..cut].to_vec();
+    set_fragment(&mut first, 9, 0, true).expect("a packet");
+    let mut second = [&whole[..20], &whole[cut..]].concat();
+    set_fragment(&mut second, 9, 48, false).expect("a packet");
+    a.host_packet(Time::ZERO, &second);
+    assert!(effects(&mut a).is_empty());
+    a.host_packet(Time::ZERO, &first);
+    let wire = network(&mut a);
+    arrive(&mut b, Time::ZERO, &wire);
+    let got = host(&mut b).expect("delivered");
+    assert_eq!(got[20..], whole[20..]);
+}
+
+#[test]
+fn a_failing_operation_changes_nothing() {
+    let link = Link::transport();
+    let mut a = plane();
+    let mut pair = link.pair(1);
+    pair.outbound.encryption_key = Secret::new(vec![1; 3]);
+    let refused = done(a.apply(Time::ZERO, SaOp::Install(Box::new(pair)))).expect_err("a wrong key");
+    assert!(refused.to_string().starts_with("driver userspace: add outbound SA "), "{refused}");
+    assert!(a.is_idle());
+    assert!(a.spd().in_order().is_empty());
+    done(a.apply(Time::ZERO, SaOp::Install(Box::new(link.pair(1))))).expect("installed");
+    let twice = done(a.apply(Time::ZERO, SaOp::Install(Box::new(link.pair(2))))).expect_err("twice");
+    assert!(twice.to_string().contains("0x00001111"), "{twice}");
+    let outbound = Link { spis: [0x3333, 0x2222], ..link };
+    let twice = done(a.apply(Time::ZERO, SaOp::Install(Box::new(outbound.pair(2))))).expect_err("twice");
+    assert!(twice.to_string().contains("0x00002222"), "{twice}");
+    let local = (link.ends[0], 0).into();
+    assert!(done(a.apply(Time::ZERO, SaOp::Update { id: IpsecSaId(9), local, remote: local })).is_err());
+    let mut tunnel = link.policy();
+    tunnel.action = TrafficAction::Protect {
+        protocol: ProtocolId::ESP,
+        mode: Mode::Tunnel,
+        endpoints: None,
+        inbound_passthrough: false,
+    };
+    assert!(done(a.apply(Time::ZERO, SaOp::SetPolicies(vec![tunnel]))).is_err());
+}
+
+mod random_octets {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn never_panic_and_never_pass(octets in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let link = Link::transport();
+            let (mut a, _) = sides(&link);
+            let arrival = Arrival::raw(link.ends[1], link.ends[0], 3, 64);
+            let packet = [&[0, 0, 0x11, 0x11], octets.as_slice()].concat();
+            a.esp_packet(Time::ZERO, &arrival, &packet);
+            prop_assert!(effects(&mut a).is_empty());
+            a.host_packet(Time::ZERO, &octets);
+        }
+    }
+}

@@ -1,1 +1,73 @@
+use super::*;
+use ikecore::proposal::suite::Mode;
+use ikecore::wire::codes::ProtocolId;
 
+fn prefix(text: &str, len: u8) -> Prefix {
+    Prefix::new(text.parse().expect("an address"), len).expect("a length")
+}
+
+const PROTECT: TrafficAction = TrafficAction::Protect {
+    protocol: ProtocolId::ESP,
+    mode: Mode::Transport,
+    endpoints: None,
+    inbound_passthrough: false,
+};
+
+fn policy(remote: Prefix, action: TrafficAction, priority: u32, reqid: u32) -> TrafficPolicy {
+    TrafficPolicy { selector: Selector::between(prefix("10.0.0.1", 32), remote), action, priority, reqid }
+}
+
+fn flow(remote: &str) -> Flow {
+    let local = "10.0.0.1".parse().expect("an address");
+    Flow { local, remote: remote.parse().expect("an address"), protocol: 17, local_port: 1, remote_port: 2 }
+}
+
+fn found(spd: &Spd, remote: &str) -> Option<u32> {
+    spd.find(&flow(remote)).map(|policy| policy.reqid)
+}
+
+#[test]
+fn lower_priority_first_and_then_the_more_specific() {
+    let mut spd = Spd::default();
+    spd.set_standing(vec![
+        policy(prefix("10.0.0.0", 8), PROTECT, 10, 1),
+        policy(prefix("10.1.0.0", 16), TrafficAction::Block, 10, 2),
+        policy(prefix("10.1.2.0", 24), TrafficAction::Permit, 20, 3),
+    ]);
+    assert_eq!(found(&spd, "10.9.9.9"), Some(1));
+    assert_eq!(found(&spd, "10.1.2.3"), Some(2));
+    assert_eq!(found(&spd, "11.1.2.3"), None);
+}
+
+#[test]
+fn the_policy_of_a_pair_replaces_and_is_given_back() {
+    let mut spd = Spd::default();
+    let remote = prefix("10.1.0.0", 16);
+    spd.set_standing(vec![policy(remote, TrafficAction::Block, 10, 1)]);
+    spd.add_pair(IpsecSaId(1), policy(remote, PROTECT, 10, 2));
+    spd.add_pair(IpsecSaId(2), policy(remote, PROTECT, 10, 3));
+    assert_eq!((found(&spd, "10.1.2.3"), spd.in_order().len()), (Some(3), 1));
+    spd.remove_pair(IpsecSaId(2));
+    assert_eq!(found(&spd, "10.1.2.3"), Some(2));
+    spd.set_standing(vec![policy(remote, TrafficAction::Block, 10, 9)]);
+    assert_eq!(found(&spd, "10.1.2.3"), Some(2));
+    spd.remove_pair(IpsecSaId(1));
+    assert_eq!(found(&spd, "10.1.2.3"), Some(9));
+}
+
+#[test]
+fn captures_name_each_block_once_and_tell_what_is_protected_as_a_whole() {
+    let mut spd = Spd::default();
+    let mut part = policy(prefix("10.3.0.0", 16), PROTECT, 10, 3);
+    part.selector.protocol = 6;
+    spd.set_standing(vec![
+        policy(prefix("10.1.0.0", 16), PROTECT, 10, 1),
+        policy(prefix("10.2.0.0", 16), PROTECT, 10, 2),
+        policy(prefix("10.2.2.2", 32), TrafficAction::Permit, 5, 2),
+        part,
+    ]);
+    let captures: Vec<(String, bool)> =
+        spd.captures().into_iter().map(|capture| (capture.remote.to_string(), capture.all)).collect();
+    let expected = [("10.1.0.0/16", true), ("10.2.0.0/16", false), ("10.3.0.0/16", false)];
+    assert_eq!(captures, expected.map(|(remote, all)| (remote.to_owned(), all)));
+}

@@ -2,9 +2,10 @@
 use super::{names, proposal};
 use ikecore::event::{Context, MessageEvent};
 use ikecore::wire::{
-    Cert, CertReq, Chain, Delete, ExchangeType, Flags, Fragment, Header, Id, NatOa, Notify, NotifyType, Padding,
-    PayloadType, ProtocolId, RawPayload, Sa, Vendor, WireError, dump, parse,
+    Cert, CertReq, Chain, Delete, ExchangeType, Flags, Fragment, Header, Id, IdType, NatOa, Notify, NotifyType,
+    Padding, PayloadType, ProtocolId, RawPayload, Sa, Vendor, WireError, dump, parse,
 };
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The lines of one event.
 pub(super) fn lines(context: &Context, event: &MessageEvent, out: &mut Vec<String>) {
@@ -169,14 +170,30 @@ fn processing(exchange: ExchangeType, raw: &RawPayload<'_>, out: &mut Vec<String
     Ok(())
 }
 
-/// `  ID_IPV4_ADDR (1), protocol 17, port 500: 10.0.0.1`.
 fn identity(id: &Id<'_>, out: &mut Vec<String>) {
     let data = match id.data.len() {
         0..=64 => names::hex(id.data),
         length => format!("{length} octets"),
     };
     out.push(format!("  ID Type {}, protocol {}, port {}", id.id_type, id.protocol, id.port));
-    out.push(format!("  ID {data}"));
+    out.push(format!("  ID {data}{}", readable(id).map(|text| format!(" ({text})")).unwrap_or_default()));
+}
+
+/// Addresses and names as people write them.
+fn readable(id: &Id<'_>) -> Option<String> {
+    let v4 = || id.data.as_chunks::<4>().0.iter().map(|octets| Ipv4Addr::from(*octets).to_string()).collect::<Vec<_>>();
+    let v6 =
+        || id.data.as_chunks::<16>().0.iter().map(|octets| Ipv6Addr::from(*octets).to_string()).collect::<Vec<_>>();
+    match id.id_type {
+        IdType::IPV4_ADDR => Some(v4().join("")),
+        IdType::IPV6_ADDR => Some(v6().join("")),
+        IdType::IPV4_ADDR_SUBNET => Some(v4().join("/")),
+        IdType::IPV6_ADDR_SUBNET => Some(v6().join("/")),
+        IdType::IPV4_ADDR_RANGE => Some(v4().join("-")),
+        IdType::IPV6_ADDR_RANGE => Some(v6().join("-")),
+        IdType::FQDN | IdType::USER_FQDN => Some(String::from_utf8_lossy(id.data.get(..64).unwrap_or(id.data)).into()),
+        _ => None,
+    }
 }
 
 fn notify(notify: &Notify<'_>, out: &mut Vec<String>) {

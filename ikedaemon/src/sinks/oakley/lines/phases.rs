@@ -1,6 +1,7 @@
 //! The steps of main mode and quick mode, and what becomes of the SAs.
 use super::names;
 use crate::sinks::audit_id;
+use ikecore::crypto::group::Group;
 use ikecore::event::negotiation::Role;
 use ikecore::event::{Context, IkeSaEvent, IpsecSaEvent, QuickModeEvent, Status};
 use ikecore::proposal::mismatch::Mismatch;
@@ -124,7 +125,7 @@ pub(super) fn quick_mode(context: &Context, event: &QuickModeEvent, out: &mut Ve
             for (index, offer) in offers.iter().enumerate() {
                 let Lifetime { seconds, kilobytes } = offer.lifetime;
                 out.push(format!("QMOffer[{index}] LifetimeKBytes {kilobytes} LifetimeSec {seconds}"));
-                let group = offer.pfs.map_or(0, |group| group.id());
+                let group = offer.pfs.map_or(0, Group::id);
                 out.push(format!("QMOffer[{index}] dwFlags 0 dwPFSGroup {group}"));
                 out.push(names::operation(offer.suite));
             }
@@ -138,7 +139,7 @@ pub(super) fn quick_mode(context: &Context, event: &QuickModeEvent, out: &mut Ve
         QuickModeEvent::ProposalAccepted { proposal, transform, suite, mode, lifetime, pfs } => {
             out.push(format!("Phase 2 SA accepted: proposal={proposal} transform={transform}"));
             out.push(names::operation(*suite));
-            let group = pfs.map_or(0, |group| group.id());
+            let group = pfs.map_or(0, Group::id);
             out.push(format!("  {mode} mode, Lifetime: {lifetime}, PFSGroup {group}"));
         }
         QuickModeEvent::ResponderLifetime(lifetime) => out.push(format!("RESPONDER-LIFETIME: {lifetime}")),

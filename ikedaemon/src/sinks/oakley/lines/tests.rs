@@ -147,7 +147,7 @@ fn a_packet_that_was_decrypted_has_its_payloads_apart() {
     let expected = "\
 processing payload ID
   ID Type ID_IPV4_ADDR (1), protocol 17, port 500
-  ID c0000201
+  ID c0000201 (192.0.2.1)
 processing payload HASH
   20 octets
 processing payload NOTIFY
@@ -193,10 +193,11 @@ processing payload NONCE
   32 octets
 processing payload ID
   ID Type ID_IPV4_ADDR_SUBNET (4), protocol 6, port 80
-  ID 0a000000ff000000
+  ID 0a000000ff000000 (10.0.0.0/255.0.0.0)
 processing payload ID
   ID Type ID_IPV6_ADDR_RANGE (8), protocol 0, port 0
-  ID 2020202020202020202020202020202020202020202020202020202020202020";
+  ID 2020202020202020202020202020202020202020202020202020202020202020 \
+(2020:2020:2020:2020:2020:2020:2020:2020-2020:2020:2020:2020:2020:2020:2020:2020)";
     assert_eq!(shown, expected);
 }
 

@@ -1,0 +1,101 @@
+//! The parts that every negotiation goes through: parsing a message, choosing among proposals, looking up policy.
+#![allow(missing_docs, reason = "criterion's macros make a function without any")]
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ikecore::exchange::Path;
+use ikecore::exchange::message::Incoming;
+use ikecore::fuzzing::{fuzz_select, seeds, select_seeds};
+use ikecore::policy::db::PolicyDb;
+use ikecore::policy::selector::{Flow, Prefix, Selector};
+use ikecore::proposal::select::select_main_mode;
+use ikecore::testing::policy::{FAST, TestPolicy};
+use ikecore::wire::{AuthenticationMethod, Header, Padding, Sa, parse};
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+fn address(number: u32) -> IpAddr {
+    Ipv4Addr::from_bits(0x0a00_0000 + number).into()
+}
+
+fn messages(criterion: &mut Criterion) {
+    let mut benchmarks = criterion.benchmark_group("parse a message");
+    let path = Path { local: SocketAddr::new(OWN, 500), remote: SocketAddr::new(address(1), 500) };
+    for seed in seeds().iter().filter(|seed| ["main-1", "main-3", "quick-1"].contains(&seed.name)) {
+        benchmarks.throughput(Throughput::Bytes(seed.datagram.len() as u64));
+        benchmarks.bench_function(seed.name, |bencher| {
+            bencher.iter(|| {
+                let octets = black_box(seed.datagram.as_slice());
+                let message = Incoming::decode(octets, path).expect("a seed decodes");
+                let body = octets.get(Header::LEN..).unwrap_or_default();
+                let chain = parse(message.header.next_payload, body, Padding::Allowed).expect("a seed parses");
+                black_box(chain.payloads.len())
+            });
+        });
+    }
+}
+
+fn selection(criterion: &mut Criterion) {
+    let mut benchmarks = criterion.benchmark_group("choose a proposal");
+    let [(_, main_mode), (_, quick_mode)] = select_seeds();
+    let policy = TestPolicy::new(OWN, address(1));
+    benchmarks.bench_function("main mode, a peer that offers all", |bencher| {
+        bencher.iter(|| {
+            let sa = Sa::decode(black_box(&main_mode)).expect("a seed decodes");
+            // All are refused but one at most: each mismatch is explained.
+            select_main_mode(&sa, &[FAST], &[AuthenticationMethod::PRE_SHARED_KEY], policy.ike_lifetime).is_ok()
+        });
+    });
+    benchmarks.bench_function("both modes, every check of a choice and its reply", |bencher| {
+        bencher.iter(|| fuzz_select(black_box(&quick_mode)));
+    });
+}
+
+/// A tunnel rule for each of `count` peers.
+fn policy_of(count: u32) -> PolicyDb {
+    let rules = (1..=count).map(|number| {
+        let mut policy = TestPolicy::new(OWN, address(number));
+        policy.tunnel = true;
+        let inside = Prefix::new(Ipv4Addr::from_bits(0xac10_0000 + number * 16).into(), 28).expect("a prefix");
+        let local = Prefix::new(Ipv4Addr::new(203, 0, 113, 0).into(), 24).expect("a prefix");
+        policy.filters = vec![Selector::between(local, inside)];
+        let mut rule = (*policy.database().rules[0]).clone();
+        rule.name = format!("rule {number}");
+        rule.reqid = number;
+        Arc::new(rule)
+    });
+    PolicyDb::new(1, rules.collect(), vec![Prefix::host(OWN)]).expect("the policy is right")
+}
+
+fn policy(criterion: &mut Criterion) {
+    let mut benchmarks = criterion.benchmark_group("look up policy");
+    for count in [10, 1_000] {
+        let policy = policy_of(count);
+        let flow = Flow {
+            local: Ipv4Addr::new(203, 0, 113, 9).into(),
+            remote: Ipv4Addr::from_bits(0xac10_0000 + count * 16 + 3).into(),
+            protocol: 6,
+            local_port: 1024,
+            remote_port: 80,
+        };
+        assert!(policy.lookup_flow(&flow).is_some());
+        benchmarks.bench_function(BenchmarkId::new("a packet, last of rules", count), |bencher| {
+            bencher.iter(|| policy.lookup_flow(black_box(&flow)).is_some());
+        });
+        let peer = address(count);
+        assert_eq!(policy.main_mode_rules(OWN, peer).len(), 1);
+        benchmarks.bench_function(BenchmarkId::new("main mode of a peer, last of rules", count), |bencher| {
+            bencher.iter(|| policy.main_mode_rules(OWN, black_box(peer)).len());
+        });
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2)).sample_size(20);
+    targets = messages, selection, policy
+}
+criterion_main!(benches);

@@ -1,0 +1,355 @@
+//! The built program: its commands, its messages, its exit status; the service with the driver `memory` on loopback.
+use serde_json::Value;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_policyagent");
+
+/// A policy with a rule towards an address where nobody answers.
+const POLICY: &str = r#"[[policy]]
+name = "lab"
+assigned = true
+
+[policy.main_mode]
+offers = ["aes256-sha256-modp2048"]
+
+[[policy.rule]]
+name = "to b"
+filter_list = "b"
+filter_action = "require"
+authentication = [{ preshared_key = "open sesame" }]
+
+[[filter_list]]
+name = "b"
+filters = [{ source = "127.0.0.1", destination = "127.0.0.9" }]
+
+[[filter_action]]
+name = "require"
+action = "negotiate"
+offers = [{ esp = "aes256-sha256" }]
+"#;
+
+/// A root of its own; a service in it ends with it.
+struct Host {
+    root: PathBuf,
+    service: Option<Child>,
+}
+
+impl Host {
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("policyagent-program-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(root.join("etc/policyagent")).unwrap();
+        let host = Self { root, service: None };
+        host.write_policy(POLICY);
+        host
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.root.join("etc/policyagent/policy.toml")
+    }
+
+    fn write_policy(&self, text: &str) {
+        fs::write(self.policy(), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--root").arg(&self.root).args(arguments).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+        command
+    }
+
+    fn call(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Standard output of a command that must do it.
+    fn done(&self, arguments: &[&str]) -> String {
+        let output = self.call(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Standard error of a command that must fail.
+    fn failed(&self, arguments: &[&str]) -> String {
+        let output = self.call(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        stderr(&output)
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_str(&self.done(&["--format", "json", "status"])).unwrap()
+    }
+
+    fn start(&mut self) {
+        let log = fs::File::create(self.root.join("stderr")).unwrap();
+        let arguments = ["run", "--driver", "memory", "--listen", "127.0.0.1:0", "--oakley-log", "on"];
+        self.service = Some(self.command(&arguments).stderr(log).spawn().unwrap());
+        self.until("the service answers", |host| host.call(&["status"]).status.success());
+    }
+
+    fn until(&mut self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !condition(self) {
+            let log = || fs::read_to_string(self.root.join("stderr")).unwrap_or_default();
+            assert!(Instant::now() < end, "not in time: {what}\n{}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = i32::try_from(self.service.as_ref().unwrap().id()).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+    }
+
+    /// Waits for the service's end and returns its exit status.
+    fn ended(&mut self) -> std::process::ExitStatus {
+        let mut service = self.service.take().unwrap();
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(status) = service.try_wait().unwrap() {
+                return status;
+            }
+            if Instant::now() > end {
+                let _ = service.kill();
+                panic!("the service does not end");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(mut service) = self.service.take() {
+            let _ = service.kill();
+            let _ = service.wait();
+        }
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn help_names_every_command_and_a_wrong_argument_what_is_allowed() {
+    let host = Host::new("help");
+    let help = host.done(&["--help"]);
+    for command in ["run", "status", "stop", "reload", "check", "initiate", "terminate", "rekey", "log"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is not in\n{help}");
+        assert!(host.done(&[command, "--help"]).contains("--format"), "{command}");
+    }
+    assert!(!help.contains("generate"));
+    let output = host.call(&["run", "--driver", "tun"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("auto, xfrm, pfkey, userspace, memory"), "{}", stderr(&output));
+    let output = host.call(&["terminate"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn check_shows_the_policy_or_names_every_fault() {
+    let host = Host::new("check");
+    let text = host.done(&["check"]);
+    assert!(text.contains("Policy \"lab\", assigned") && text.contains("127.0.0.1 <-> 127.0.0.9"), "{text}");
+    assert!(!text.contains("sesame") && !text.contains('\x1b'), "{text}");
+    let report: Value = serde_json::from_str(&host.done(&["--format", "json", "check"])).unwrap();
+    assert_eq!(report["in_force"][0]["selectors"][0], "127.0.0.1 <-> 127.0.0.9");
+
+    host.write_policy(
+        &POLICY.replace("negotiate", "negociate").replace("\"b\"\nfilter_action", "\"c\"\nfilter_action"),
+    );
+    let path = host.policy();
+    let error = host.failed(&["check", "--policy", path.to_str().unwrap()]);
+    assert!(error.contains(&format!("{}:20:10: action of filter action", path.display())), "{error}");
+    let output = host.call(&["--format", "json", "check"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["faults"][0]["line"]), (Some(1), &Value::from(20)));
+    // The dangling reference shows once all objects are right.
+    host.write_policy(&POLICY.replace("\"b\"\nfilter_action", "\"c\"\nfilter_action"));
+    assert!(host.failed(&["check"]).contains(":10:15: rule \"to b\" names the filter list \"c\""));
+}
+
+#[test]
+fn the_service_runs_reloads_and_stops() {
+    let mut host = Host::new("run");
+    host.start();
+    let status = host.status();
+    assert_eq!(status["driver"]["name"], "memory");
+    assert_eq!((&status["policy"]["name"], &status["policy"]["version"]), (&"lab".into(), &1.into()));
+    assert_eq!((&status["policy"]["rules"][0], &status["oakley"]["enabled"]), (&"to b".into(), &true.into()));
+    assert!(host.done(&["status"]).contains("driver        memory: chosen"));
+
+    // A second one on the same root.
+    let error = host.failed(&["run", "--driver", "memory", "--listen", "127.0.0.1:0"]);
+    let pid = host.service.as_ref().unwrap().id();
+    assert!(error.contains(&format!("another policyagent, process {pid}, serves")), "{error}");
+    assert!(host.done(&["status"]).contains("policyagent"), "the first is as it was");
+
+    // A broken policy changes nothing, and status says so.
+    host.write_policy(&POLICY.replace("negotiate", "negociate"));
+    let error = host.failed(&["reload"]);
+    assert!(error.contains(":20:10:") && error.contains("the policy before stays in force"), "{error}");
+    let status = host.status();
+    assert_eq!((&status["policy"]["version"], &status["policy"]["rules"][0]), (&1.into(), &"to b".into()));
+    assert!(status["policy"]["error"].as_str().unwrap().contains(":20:10:"));
+    assert!(host.done(&["status"]).contains("not reloaded"));
+
+    host.write_policy(&POLICY.replace("\"to b\"", "\"to c\""));
+    assert!(host.done(&["reload"]).contains("version 2"));
+    let status = host.status();
+    assert_eq!((&status["policy"]["rules"][0], &status["policy"]["error"]), (&"to c".into(), &Value::Null));
+
+    host.write_policy(&POLICY.replace("\"to b\"", "\"to d\""));
+    host.signal(nix::sys::signal::Signal::SIGHUP);
+    host.until("SIGHUP reloads", |host| host.status()["policy"]["rules"][0] == "to d");
+
+    // Nothing to work on: what there is is named.
+    let error = host.failed(&["initiate", "to e"]);
+    assert!(error.contains("did you mean \"to d\"? allowed: to d"), "{error}");
+    assert!(host.failed(&["terminate", "--peer", "127.0.0.9"]).contains("there is no SA with 127.0.0.9"));
+    assert!(host.failed(&["rekey", "--ike-sa", "7"]).contains("there is no ISAKMP SA 7, allowed: none"));
+    assert!(host.done(&["terminate", "--all"]).contains("0 ISAKMP SAs"));
+
+    // The log, and its switch.
+    assert!(host.done(&["log"]).lines().count() > 0);
+    assert_eq!(host.done(&["log", "-n", "1"]).lines().count(), 1);
+    assert!(host.done(&["--format", "json", "log", "-n", "1"]).starts_with("{\"line\":"));
+    assert!(host.done(&["log", "--switch", "off"]).contains("off"));
+    assert_eq!(host.status()["oakley"]["enabled"], false);
+
+    let began = Instant::now();
+    assert_eq!(host.done(&["stop"]), "stopped\n");
+    assert!(host.ended().success());
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(!host.root.join("run/policyagent/control.sock").exists());
+    assert!(host.failed(&["status"]).contains("no policyagent is running"));
+}
+
+#[test]
+fn a_negotiation_that_fails_is_told_with_its_reason() {
+    let mut host = Host::new("initiate");
+    let settings = "[ike]\nretransmit_first_milliseconds = 100\ntransmissions = 2\n";
+    fs::write(host.root.join("etc/policyagent/policyagent.toml"), settings).unwrap();
+    host.start();
+    let error = host.failed(&["initiate", "to b", "--wait", "20"]);
+    assert!(error.contains("rule \"to b\": no answer from 127.0.0.9:500 to main mode message 1 after 2"), "{error}");
+    assert!(error.contains("13805 TIMED_OUT"), "{error}");
+    let output = host.call(&["--format", "json", "initiate", "to b"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["succeeded"], &report["status"]["code"]), (&false.into(), &13805.into()));
+    assert_eq!(host.status()["counters"]["main_modes_failed"], 2);
+    let log = host.done(&["log"]);
+    assert!(log.contains("127.0.0.9") && !log.contains("sesame"), "{log}");
+}
+
+#[test]
+fn sigterm_ends_it_cleanly_and_a_crash_leaves_nothing_that_hinders_the_next() {
+    let mut host = Host::new("signals");
+    host.start();
+    host.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(host.ended().success());
+    host.start();
+    host.signal(nix::sys::signal::Signal::SIGKILL);
+    assert!(!host.ended().success());
+    assert!(host.root.join("run/policyagent/control.sock").exists(), "left by the crash");
+    assert!(host.failed(&["status"]).contains("no policyagent is running"));
+    host.start();
+    assert_eq!(host.status()["policy"]["name"], "lab");
+    assert!(host.root.join("var/log/policyagent/Oakley.log.sav").exists(), "the log of the run before is kept");
+}
+
+#[test]
+fn the_service_has_no_more_capabilities_than_it_needs() {
+    let mut host = Host::new("capabilities");
+    host.start();
+    let path = format!("/proc/{}/task", host.service.as_ref().unwrap().id());
+    // CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW.
+    let kept: u64 = 1 << 10 | 1 << 12 | 1 << 13;
+    let mut threads = 0;
+    for task in fs::read_dir(path).unwrap() {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        for set in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
+            let digits = status.lines().find_map(|line| line.strip_prefix(set)).unwrap().trim();
+            let held = u64::from_str_radix(digits, 16).unwrap();
+            assert_eq!(held & !kept, 0, "{set} {digits}");
+        }
+        assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+        threads += 1;
+    }
+    assert!(threads > 1);
+}
+
+#[test]
+fn the_service_manager_is_told() {
+    let mut host = Host::new("notify");
+    let path = host.root.join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let arguments = ["run", "--driver", "memory", "--listen", "127.0.0.1:0"];
+    let mut command = host.command(&arguments);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000").stderr(Stdio::null());
+    host.service = Some(command.spawn().unwrap());
+    let next = || {
+        let mut buffer = [0; 256];
+        let length = socket.recv(&mut buffer).expect("in time");
+        String::from_utf8_lossy(&buffer[..length]).trim().to_owned()
+    };
+    assert_eq!((next(), next(), next()), ("READY=1".into(), "WATCHDOG=1".into(), "WATCHDOG=1".into()));
+    host.signal(nix::sys::signal::Signal::SIGTERM);
+    while next() != "STOPPING=1" {}
+    assert!(host.ended().success());
+}
+
+#[test]
+fn settings_with_faults_and_a_missing_policy_end_the_start() {
+    let host = Host::new("start");
+    let settings = host.root.join("etc/policyagent/policyagent.toml");
+    fs::write(&settings, "drivr = \"memory\"\n").unwrap();
+    let error = host.failed(&["run"]);
+    assert!(error.contains(":1:1: the file has no key \"drivr\"; did you mean \"driver\"?"), "{error}");
+    fs::remove_file(&settings).unwrap();
+    let error = host.failed(&["run", "--driver", "memory", "--policy", "/nonexistent/policy.toml"]);
+    assert!(error.contains("/nonexistent/policy.toml: No such file"), "{error}");
+    let error = host.failed(&["run", "--driver", "memory", "--listen", "192.0.2.77:5000"]);
+    assert!(error.contains("192.0.2.77:5000"), "{error}");
+    let _ = fs::remove_dir_all(host.root.join("run"));
+    fs::write(host.root.join("run"), "").unwrap();
+    assert!(host.failed(&["run", "--driver", "memory"]).contains("run/policyagent:"));
+}
+
+#[test]
+fn man_pages_and_completions_are_written() {
+    let host = Host::new("generate");
+    let names = |what: &str| {
+        let directory = host.root.join(what);
+        host.done(&["generate", what, directory.to_str().unwrap()]);
+        let entries = fs::read_dir(&directory).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let man = names("man");
+    assert!(man.contains(&"policyagent.1".into()) && man.contains(&"policyagent-initiate.1".into()), "{man:?}");
+    assert!(!man.iter().any(|name| name.contains("generate")), "{man:?}");
+    assert_eq!(names("completions"), ["_policyagent", "policyagent.bash", "policyagent.fish"]);
+}
+
+#[test]
+fn the_control_socket_can_be_used_by_hand() {
+    let mut host = Host::new("socket");
+    host.start();
+    let mut stream = UnixStream::connect(host.root.join("run/policyagent/control.sock")).unwrap();
+    stream.write_all(b"{\"version\":1,\"command\":\"status\"}\n").unwrap();
+    let mut answer = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(&stream), &mut answer).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((&answer["reply"], &answer["driver"]["name"]), (&"status".into(), &"memory".into()));
+    assert!(Path::new(answer["service"]["root"].as_str().unwrap()).ends_with(host.root.file_name().unwrap()));
+}
