@@ -342,9 +342,8 @@ impl Endpoint {
         self.timers.cancel(Timer::QuickMode(ike_sa, message_id));
         self.disown_quick_mode(ike_sa, message_id);
         if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
-            let others =
-                standing.quick_modes.iter().filter(|(of, running)| **of != message_id && running.exchange.is_some());
-            if others.count() == 0 {
+            let is_open = |(of, running): (&MessageId, &Running)| *of != message_id && running.exchange.is_some();
+            if !standing.deleted.is_empty() && !standing.quick_modes.iter().any(is_open) {
                 standing.deleted.clear();
             }
         }
