@@ -1,5 +1,5 @@
 //! The committed corpora: replayed, and as the codec builds them.
-use ikecore::fuzzing::{fuzz_message, fuzz_select, seeds, select_seeds};
+use ikecore::fuzzing::{endpoint_seeds, fuzz_endpoint, fuzz_message, fuzz_select, seeds, select_seeds};
 use std::path::PathBuf;
 
 fn corpus(target: &str) -> PathBuf {
@@ -33,4 +33,9 @@ fn the_corpus_of_messages_holds_the_seeds_and_is_survived() {
 #[test]
 fn the_corpus_of_proposals_holds_the_seeds_and_is_survived() {
     replay("select", &select_seeds(), fuzz_select);
+}
+
+#[test]
+fn the_corpus_of_endpoints_holds_the_seeds_and_is_survived() {
+    replay("endpoint", &endpoint_seeds(), fuzz_endpoint);
 }

@@ -119,10 +119,14 @@ impl Endpoint {
                     return Err(message.unexpected("finished"));
                 };
                 let reply = reply.clone();
+                let reply = self.follow(ike_sa, message.path, reply);
                 self.quick_mode_verdict(ike_sa, message_id, Verdict::Repeat(reply));
             }
             Some(exchange) => {
-                let verdict = exchange.receive(message, &mut self.shared.cx())?;
+                let mut verdict = exchange.receive(message, &mut self.shared.cx())?;
+                if let Verdict::Repeat(reply) = &mut verdict {
+                    *reply = self.follow(ike_sa, message.path, reply.take());
+                }
                 self.quick_mode_verdict(ike_sa, message_id, verdict);
             }
         }
@@ -134,8 +138,9 @@ impl Endpoint {
         let message_id = message.header.message_id;
         let id = IpsecSaId(self.handle_number());
         let Some(sa) = self.ike_sas.get(&ike_sa) else { return Ok(()) };
-        let path = sa.path;
         let Some(standing) = sa.standing() else { return Ok(()) };
+        // A NAT may have given the peer a new mapping: if the message is authentic, its addresses count.
+        let path = if standing.is_behind_nat() { message.path } else { sa.path };
         check_unused(standing, message_id, message)?;
         let keys = Arc::clone(&standing.sa.keys);
         let peer = responder::Peer { keys: &keys, path, encapsulation: standing.sa.revision, id };

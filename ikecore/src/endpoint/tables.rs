@@ -143,6 +143,13 @@ pub(super) struct Negotiation {
     pub(super) ike_sa: Option<IkeSaId>,
 }
 
+impl Standing {
+    /// True if the peer is behind a NAT, and its port what the NAT makes it.
+    pub(super) const fn is_behind_nat(&self) -> bool {
+        self.sa.revision.is_some() && self.sa.nat.remote
+    }
+}
+
 impl IkeSa {
     /// The standing SA.
     pub(super) fn standing(&self) -> Option<&Standing> {
