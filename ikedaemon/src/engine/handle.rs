@@ -12,6 +12,7 @@ use ikecore::sa::driver::{DriverError, Usage};
 use ikecore::time::Time;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// What opens a driver, on the engine's thread.
@@ -28,7 +29,11 @@ pub enum ReplaceError {
     Prepare(#[from] BindError),
 }
 
-/// A request to the engine. Those with a reply are answered when all that followed from them at once is done.
+/// How long [`EngineHandle::set_policy`] waits for the driver.
+const POLICY_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A request to the engine. Those with a reply are answered when all that followed from them at once is done, and a policy
+/// when the driver has answered.
 pub(super) enum Control {
     Command(Command, Option<oneshot::Sender<()>>),
     Policy(Arc<PolicyDb>, oneshot::Sender<()>),
@@ -84,9 +89,11 @@ impl EngineHandle {
         self.ask(|reply| Control::Command(command, Some(reply))).await
     }
 
-    /// Puts a policy in force.
+    /// Puts a policy in force; returns when the driver has it, too, or was lost, or refused it, which the events tell. A
+    /// driver that hangs is waited for no longer than three seconds.
     pub async fn set_policy(&self, policy: Arc<PolicyDb>) -> Result<(), EngineGone> {
-        self.ask(|reply| Control::Policy(policy, reply)).await
+        let set = self.ask(|reply| Control::Policy(policy, reply));
+        tokio::time::timeout(POLICY_PATIENCE, set).await.unwrap_or(Ok(()))
     }
 
     /// What stands at the moment.

@@ -49,6 +49,10 @@ pub(super) struct Engine {
     deadline: Option<Time>,
     sleep: Pin<Box<Sleep>>,
     usages: BTreeMap<AskId, oneshot::Sender<Result<Usage, DriverError>>>,
+    /// The policies last given to the driver, until it answers.
+    policies: Option<AskId>,
+    /// Who waits for that answer.
+    in_force: Vec<oneshot::Sender<()>>,
     next_ask: u64,
     drivers_lost: u64,
     stopping: Option<Stopping>,
@@ -86,6 +90,8 @@ impl Engine {
             deadline: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             usages: BTreeMap::new(),
+            policies: None,
+            in_force: Vec::new(),
             next_ask: OWN_ASK,
             drivers_lost: 0,
             stopping: None,
@@ -114,7 +120,12 @@ impl Engine {
                 }
                 Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, work),
                 Output::Ask(ask, Ask::Sa(operation)) => match &mut self.driver {
-                    Some(driver) => driver.submit(ask, operation),
+                    Some(driver) => {
+                        if matches!(operation, SaOp::SetPolicies(_)) {
+                            self.policies = Some(ask);
+                        }
+                        driver.submit(ask, operation);
+                    }
                     None => self.answers.push_back((ask, Answer::Sa(no_driver(&operation)))),
                 },
                 Output::Cancel(ask) => self.workers.cancel(ask),
@@ -227,7 +238,12 @@ impl Engine {
                 (Some(_), answer) => {
                     tracing::error!(target: "policyagent::engine", "the SA driver answered a query with {answer:?}");
                 }
-                (None, answer) => self.handle(Input::Answer(ask, Answer::Sa(answer))),
+                (None, answer) => {
+                    self.handle(Input::Answer(ask, Answer::Sa(answer)));
+                    if self.policies == Some(ask) {
+                        self.policies_answered();
+                    }
+                }
             },
             DriverMessage::Acquire(acquire) => self.handle(Input::Acquire(acquire)),
             DriverMessage::Expire(expire) => self.handle(Input::Expire(expire)),
@@ -241,6 +257,15 @@ impl Engine {
         }
     }
 
+    /// The policies are in force, or the endpoint has told why not.
+    fn policies_answered(&mut self) {
+        self.policies = None;
+        for reply in self.in_force.drain(..) {
+            // Who asked may have gone.
+            let _ = reply.send(());
+        }
+    }
+
     /// The driver is no more: what waits for it is answered.
     fn lose_driver(&mut self, reason: String) {
         self.lost = self.driver.take();
@@ -248,6 +273,7 @@ impl Engine {
         for (_, reply) in std::mem::take(&mut self.usages) {
             let _ = reply.send(Err(lost("query")));
         }
+        self.policies_answered();
         self.handle(Input::DriverLost(reason));
     }
 
@@ -260,7 +286,10 @@ impl Engine {
             }
             Control::Policy(policy, reply) => {
                 self.handle(Input::Policy(policy));
-                let _ = reply.send(());
+                self.in_force.push(reply);
+                if self.policies.is_none() {
+                    self.policies_answered();
+                }
             }
             Control::Snapshot(reply) => {
                 let _ = reply.send(self.endpoint.snapshot());

@@ -151,6 +151,32 @@ async fn two_engines_negotiate_use_and_delete() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_is_in_force_when_the_driver_has_it_or_is_lost() {
+    for lost in [false, true] {
+        let (engine, driver) = engine(A, ports());
+        driver.set_on_demand(true);
+        let handle = engine.clone();
+        let setting = tokio::spawn(async move { handle.set_policy(policy(A, B, b"a shared key")).await });
+        let begin = Instant::now();
+        while driver.waiting() == 0 {
+            assert!(begin.elapsed() < PATIENCE, "the driver is asked");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(engine.snapshot().await.is_ok(), "others are served meanwhile");
+        assert!(!setting.is_finished());
+        if lost {
+            driver.lose("gone");
+        } else {
+            assert!(driver.answer());
+        }
+        let outcome = tokio::time::timeout(PATIENCE, setting).await.expect("an answer").expect("no panic");
+        assert_eq!(outcome, Ok(()));
+        driver.set_on_demand(false);
+        engine.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn different_keys_fail_and_the_trace_tells_it_without_secrets() {
     let directory = std::env::temp_dir().join(format!("policyagent-engine-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
