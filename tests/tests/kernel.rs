@@ -53,6 +53,12 @@ fn protection(cases: &mut Vec<Case>) {
                 cases.push(Case::new(name, run));
             }
         }
+        for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+            for mode in modes {
+                let name = format!("{}_in_udp_{}_{end}", driver.name(), mode.name());
+                cases.push(Case::new(name, move || shapes::in_udp(driver, mode, role)));
+            }
+        }
         for driver in [Driver::Xfrm, Driver::Userspace] {
             for (shape, own, other, mode) in [
                 ("ipv6_tunnel", A.ipv6(), B.ipv6(), Mode::Tunnel),

@@ -151,6 +151,33 @@ async fn two_engines_negotiate_use_and_delete() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_is_in_force_when_the_driver_has_it_or_is_lost() {
+    for lost in [false, true] {
+        let (engine, driver) = engine(A, ports());
+        driver.set_on_demand(true);
+        let handle = engine.clone();
+        let setting = tokio::spawn(async move { handle.set_policy(policy(A, B, b"a shared key")).await });
+        let begin = Instant::now();
+        while driver.waiting() == 0 {
+            assert!(begin.elapsed() < PATIENCE, "the driver is asked");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(engine.snapshot().await.is_ok(), "others are served meanwhile");
+        assert!(!setting.is_finished());
+        if lost {
+            driver.lose("gone");
+        } else {
+            assert!(driver.answer());
+        }
+        let outcome = tokio::time::timeout(PATIENCE, setting).await.expect("an answer").expect("no panic");
+        let set = outcome.expect("the engine runs");
+        assert_eq!(set.is_err(), lost, "{set:?}");
+        driver.set_on_demand(false);
+        engine.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn different_keys_fail_and_the_trace_tells_it_without_secrets() {
     let directory = std::env::temp_dir().join(format!("policyagent-engine-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
@@ -251,17 +278,8 @@ async fn a_flood_of_datagrams_does_not_keep_requests_waiting() {
 }
 
 #[tokio::test]
-async fn a_policy_is_set_when_the_driver_holds_to_it() {
+async fn a_policy_that_the_driver_refuses_is_told() {
     let (engine, driver) = engine(A, ports());
-    driver.set_on_demand(true);
-    let setting = engine.set_policy(policy(A, B, b"key"));
-    tokio::pin!(setting);
-    let early = tokio::time::timeout(Duration::from_millis(200), &mut setting).await;
-    assert!(early.is_err(), "the driver has not answered: {early:?}");
-    assert!(driver.answer());
-    let set = tokio::time::timeout(PATIENCE, setting).await.expect("the driver has answered");
-    assert_eq!(set.expect("the engine runs"), Ok(()));
-    driver.set_on_demand(false);
     driver.fail(crate::driver::memory::Kind::SetPolicies, 1, "no room");
     let refused = engine.set_policy(policy(A, B, b"key")).await.expect("the engine runs");
     assert!(refused.is_err_and(|error| error.to_string().contains("no room")));
@@ -335,6 +353,9 @@ async fn shutdown_is_bounded_when_the_driver_hangs() {
         async move { engine.set_policy(policy(A, B, b"key")).await }
     });
     engine.set_detail(Detail::Trace);
+    while driver.waiting() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let begin = Instant::now();
     let (one, two) = tokio::join!(engine.shutdown(), engine.shutdown());
     assert_eq!((one, two), (false, false), "not everything was done");

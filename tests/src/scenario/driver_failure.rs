@@ -64,8 +64,10 @@ pub fn the_kernel_refuses(driver: Driver, role: Role) {
         }
     }
     setting.daemon.wait_oakley("the reason", PATIENCE, |trace| trace.contains(&refusal));
-    // charon has no SAs of a quick mode that its peer could not end, and knows why.
-    setting.charon.wait_sas("no IPsec SAs", PATIENCE, |sas| sas.iter().all(|sa| sa.children.is_empty()));
+    // charon has no SAs of a quick mode that its peer could not end, and knows why. Its threads may take the delete before
+    // the third message of quick mode, though it came after it: then it says so, and keeps what nobody answers.
+    let overtaken = || setting.charon.log().contains("CHILD_SA not found, ignored");
+    setting.charon.wait_sas("no IPsec SAs", PATIENCE, |sas| sas.iter().all(|sa| sa.children.is_empty()) || overtaken());
     let told = |log: &str| log.contains("received DELETE for ESP") || log.contains("received NO_PROPOSAL_CHOSEN");
     assert!(wait_until(PATIENCE, || told(&setting.charon.log())), "{}", setting.charon.log());
     assert_eq!(setting.daemon.ipsec_sas(), 0);

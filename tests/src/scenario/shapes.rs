@@ -1,4 +1,4 @@
-//! What can be protected, and how: AH, IPv6, one protocol and port, several pairs of nets.
+//! What can be protected, and how: AH, IPv6, ESP in UDP, one protocol and port, several pairs of nets.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -45,6 +45,17 @@ pub fn addresses(driver: Driver, own: Addresses, other: Addresses, mode: Mode, r
         let protected = packets.iter().filter(|packet| packet.kind == Kind::Esp);
         let outer: Vec<String> = protected.map(|packet| packet.source.to_string()).collect();
         assert!(outer.iter().all(|source| [own.wire, other.wire].contains(&source.as_str())), "{outer:?}");
+    });
+}
+
+/// ESP in UDP, which the peer wants as if there were a NAT.
+pub fn in_udp(driver: Driver, mode: Mode, role: Role) {
+    let world = World::new();
+    let (policy, connection) = suiting(driver, mode);
+    let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection.encapsulated());
+    negotiate_and_delete(&setting, role, |setting| {
+        assert!(setting.charon.installed()[0].encapsulated);
+        assert_eq!(setting.capture.count(Kind::Esp), 0, "ESP outside UDP");
     });
 }
 
