@@ -20,6 +20,8 @@ pub enum Driver {
     PfKey,
     /// The daemon's own ESP over a TUN device.
     Userspace,
+    /// None: SAs are only remembered.
+    Memory,
 }
 
 impl Driver {
@@ -29,6 +31,7 @@ impl Driver {
             Self::Xfrm => "xfrm",
             Self::PfKey => "pfkey",
             Self::Userspace => "userspace",
+            Self::Memory => "memory",
         }
     }
 }
@@ -57,11 +60,18 @@ impl<'a> Daemon<'a> {
     /// Starts the daemon in `namespace` with `policy`, the text of a policy file, and waits until it serves.
     #[track_caller]
     pub fn start(namespace: &'a Namespace, driver: Driver, policy: &str) -> Self {
+        Self::start_tracing(namespace, driver, policy, true)
+    }
+
+    /// The same, with or without the trace in Oakley.log.
+    #[track_caller]
+    pub fn start_tracing(namespace: &'a Namespace, driver: Driver, policy: &str, trace: bool) -> Self {
+        let trace = if trace { "on" } else { "off" };
         let root = Scratch::new("root");
         let file = root.write("policy.toml", policy).display().to_string();
         let directory = root.path().display().to_string();
         let arguments =
-            ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", "on"];
+            ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", trace];
         let program = program().display().to_string();
         let process = Process::start(namespace, &root, "policyagent", &program, &arguments);
         let mut daemon = Self { namespace, process, root };

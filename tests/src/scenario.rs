@@ -81,7 +81,7 @@ impl Suite {
         match driver {
             Driver::PfKey => self.for_pf_key(),
             Driver::Userspace => self.for_userspace(),
-            Driver::Xfrm => self,
+            Driver::Xfrm | Driver::Memory => self,
         }
     }
 
