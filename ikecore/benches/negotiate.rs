@@ -1,6 +1,10 @@
 //! Whole negotiations between two endpoints in memory: main mode and quick mode, both ends together and the responder
 //! alone, and the responder alone with many peers that it already has SAs with.
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark reads the clock; ikecore does not")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark reads the clock; ikecore does not"
+)]
 #![allow(missing_docs, reason = "criterion's macros make a function without any")]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

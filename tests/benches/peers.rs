@@ -40,9 +40,8 @@ fn world() -> World {
 /// `count` main modes, by all clients together.
 fn measure(world: &World, responder: &Process, group: Group, count: u32) -> Measured {
     let peer = B.wire_ip();
-    let mut clients: Vec<Client> = addresses()
-        .map(|address| Client::new(&world.a, IpAddr::V4(address), peer, group, Extent::MainMode))
-        .collect();
+    let mut clients: Vec<Client> =
+        addresses().map(|address| Client::new(&world.a, IpAddr::V4(address), peer, group, Extent::MainMode)).collect();
     // The first of each are not counted: caches fill, threads start.
     for client in &mut clients {
         client.negotiate(PATIENCE).expect("the responder negotiates");

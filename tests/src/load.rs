@@ -81,9 +81,11 @@ impl Client {
     fn is_done(&self) -> bool {
         match self.extent {
             Extent::QuickMode => !self.host.driver.pairs.is_empty(),
-            Extent::MainMode => {
-                self.host.events.iter().any(|event| matches!(event.kind, EventKind::IkeSa(IkeSaEvent::Established { .. })))
-            }
+            Extent::MainMode => self
+                .host
+                .events
+                .iter()
+                .any(|event| matches!(event.kind, EventKind::IkeSa(IkeSaEvent::Established { .. }))),
         }
     }
 
