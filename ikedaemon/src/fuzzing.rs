@@ -17,7 +17,7 @@ pub fn esp_seeds() -> Vec<(&'static str, Vec<u8>)> {
     let with = |how: u8, next_header: u8, payload: Vec<u8>| [vec![how, next_header], payload].concat();
     vec![
         ("tunnel", with(0b101, 4, packet([192, 0, 2, 9]))),
-        ("tunnel-congestion", with(0b1111_0101, 4, packet([192, 0, 2, 9]))),
+        ("tunnel-congestion", with(0b1_1101, 4, packet([192, 0, 2, 9]))),
         ("tunnel-other-source", with(0b101, 4, packet([10, 1, 1, 2]))),
         ("tunnel-in-udp", with(0b111, 4, packet([192, 0, 2, 9]))),
         ("transport", with(0b100, 17, vec![0x30, 0x39, 0, 53, 0, 12, 0, 0, 1, 2, 3, 4])),

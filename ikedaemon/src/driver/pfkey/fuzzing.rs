@@ -49,3 +49,6 @@ pub fn pfkey_seeds() -> Vec<(&'static str, Vec<u8>)> {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,12 @@ const NOW: Time = Time::from_secs(1);
 /// # Panics
 /// If it is not so.
 pub fn fuzz_esp(octets: &[u8]) {
-    let Some((how, octets)) = octets.split_first() else { return };
+    arrive(octets);
+}
+
+/// The number of packets that were given to the host.
+fn arrive(octets: &[u8]) -> usize {
+    let Some((how, octets)) = octets.split_first() else { return 0 };
     let tunnel = how & 1 != 0;
     let in_udp = how & 2 != 0;
     let sealed = how & 4 != 0;
@@ -39,7 +44,7 @@ pub fn fuzz_esp(octets: &[u8]) {
     let arrival = if in_udp {
         Arrival::in_udp(SocketAddr::new(PEER, 4500), SocketAddr::new(OWN, 4500))
     } else {
-        Arrival::raw(PEER, OWN, *how, 64)
+        Arrival::raw(PEER, OWN, how >> 3, 64)
     };
     let packet = match octets.split_first() {
         Some((next_header, payload)) if sealed => {
@@ -49,8 +54,10 @@ pub fn fuzz_esp(octets: &[u8]) {
         _ => octets.to_vec(),
     };
     plane.esp_packet(NOW, &arrival, &packet);
+    let mut accepted = 0;
     while let Some(effect) = plane.next_effect() {
         let Effect::Host(inner) = effect else { continue };
+        accepted += 1;
         assert!(sealed, "a forged packet was accepted");
         let inner = Packet::parse(&inner).expect("the host gets packets only");
         assert!(selector.matches(&inner.inbound_flow()), "a packet that the SA is not for");
@@ -60,6 +67,7 @@ pub fn fuzz_esp(octets: &[u8]) {
     assert!(!matches!(plane.next_effect(), Some(Effect::Host(_))), "a replay was accepted");
     plane.host_packet(NOW, octets);
     plane.tick(NOW + core::time::Duration::from_secs(3600));
+    accepted
 }
 
 fn key(spi: Spi) -> Vec<u8> {
@@ -106,3 +114,6 @@ fn pair(mode: Mode, in_udp: bool) -> SaPair {
     let policy = TrafficPolicy { selector, action, priority: 1, reqid: 1 };
     SaPair { id: IpsecSaId(1), inbound: spec(Direction::Inbound), outbound: spec(Direction::Outbound), policy }
 }
+
+#[cfg(test)]
+mod tests;
