@@ -72,7 +72,7 @@ fn ours(group: Group, name: &str, count: u32) -> Measured {
     let world = world();
     let mut policy = Policy::between(B, A).transport().proposals(name, "aes256-sha256");
     policy.remote = "10.9.0.0/24".to_owned();
-    let mut daemon = Daemon::start_tracing(&world.b, Driver::Memory, &policy.text(), false);
+    let mut daemon = Daemon::start_quiet(&world.b, Driver::Memory, &policy.text());
     measure(&world, daemon.process(), group, count)
 }
 

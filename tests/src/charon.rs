@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::netns::{Addresses, Namespace};
+use crate::policy_text::Protocol;
 use crate::process::{Process, wait_until};
 use crate::scratch::Scratch;
 use crate::vici::{Section, Vici};
@@ -70,12 +73,16 @@ pub struct Connection {
     pub ike: Vec<String>,
     /// Proposals of quick mode; with a group there is PFS.
     pub esp: Vec<String>,
+    /// Whether the proposals of quick mode are for ESP or for AH.
+    pub protocol: Protocol,
     /// Mode of the IPsec SAs.
     pub mode: Mode,
     /// Own traffic selectors, e.g. `10.10.2.0/24`; none means the address on the wire.
     pub local_ts: Vec<String>,
     /// The peer's traffic selectors.
     pub remote_ts: Vec<String>,
+    /// More pairs of nets, own first: a child each, with the names `c2`, `c3`, ...
+    pub also: Vec<(String, String)>,
     /// Force UDP encapsulation.
     pub encap: bool,
     /// Lifetime of the IKE SA, seconds: charon begins anew at 90 %.
@@ -97,7 +104,9 @@ impl Connection {
             psk: "correct horse battery".to_owned(),
             ike: vec!["aes256-sha256-modp2048".to_owned()],
             esp: vec!["aes256-sha256-modp2048".to_owned()],
+            protocol: Protocol::Esp,
             mode: Mode::Tunnel,
+            also: Vec::new(),
             local_ts: vec![own.net.to_owned()],
             remote_ts: vec![other.net.to_owned()],
             encap: false,
@@ -114,6 +123,15 @@ impl Connection {
         self.local_ts.clear();
         self.remote_ts.clear();
         self
+    }
+
+    /// The same in `mode`.
+    #[must_use]
+    pub fn mode(self, mode: Mode) -> Self {
+        match mode {
+            Mode::Tunnel => self,
+            Mode::Transport => self.transport(),
+        }
     }
 
     /// The same with these proposals of main mode and quick mode.
@@ -141,18 +159,21 @@ impl Connection {
     fn section(&self) -> Section {
         let peer = |id: &str| Section::new().text("auth", "psk").text("id", id);
         let seconds = |share: u32, whole: u32| format!("{}s", u64::from(whole) * u64::from(share) / 100);
-        let mut child = Section::new()
-            .text("mode", self.mode.name())
-            .list("esp_proposals", &self.esp)
-            .text("rekey_time", seconds(90, self.esp_lifetime))
-            .text("life_time", seconds(100, self.esp_lifetime))
-            .text("rand_time", "0s")
-            .text("start_action", self.start_action);
-        if !self.local_ts.is_empty() {
-            child = child.list("local_ts", &self.local_ts);
-        }
-        if !self.remote_ts.is_empty() {
-            child = child.list("remote_ts", &self.remote_ts);
+        let child = |local: &[String], remote: &[String]| {
+            let child = Section::new()
+                .text("mode", self.mode.name())
+                .list(&format!("{}_proposals", self.protocol.name()), &self.esp)
+                .text("rekey_time", seconds(90, self.esp_lifetime))
+                .text("life_time", seconds(100, self.esp_lifetime))
+                .text("rand_time", "0s")
+                .text("start_action", self.start_action);
+            let child = if local.is_empty() { child } else { child.list("local_ts", local) };
+            if remote.is_empty() { child } else { child.list("remote_ts", remote) }
+        };
+        let mut children = Section::new().section(CHILD, child(&self.local_ts, &self.remote_ts));
+        for (number, (local, remote)) in (2..).zip(&self.also) {
+            let child = child(std::slice::from_ref(local), std::slice::from_ref(remote));
+            children = children.section(&format!("{CHILD}{number}"), child);
         }
         let connection = Section::new()
             .text("version", "1")
@@ -165,7 +186,7 @@ impl Connection {
             .text("rand_time", "0s")
             .section("local-1", peer(&self.local_id))
             .section("remote-1", peer(&self.remote_id))
-            .section("children", Section::new().section(CHILD, child));
+            .section("children", children);
         Section::new().section(CONNECTION, connection)
     }
 }
@@ -267,8 +288,13 @@ impl Charon {
 
     /// Negotiates the IPsec SAs and waits for the outcome; the error is charon's reason and its log of it.
     pub fn initiate(&self) -> Result<(), String> {
+        self.initiate_child(CHILD)
+    }
+
+    /// The same for the child `name`.
+    pub fn initiate_child(&self, name: &str) -> Result<(), String> {
         let message = Section::new()
-            .text("child", CHILD)
+            .text("child", name)
             .text("ike", CONNECTION)
             .text("timeout", ANSWER.as_millis().to_string())
             .text("loglevel", "1");
@@ -360,6 +386,17 @@ impl Charon {
     /// Ends charon: it sends its peer deletes, as at any regular end.
     pub fn stop(&mut self) {
         self.process.stop();
+    }
+
+    /// Kills charon: its peer learns nothing, and what it has in the kernel stays there.
+    pub fn kill(&mut self) {
+        self.process.signal(Signal::SIGKILL);
+        assert!(self.process.wait_end(START).is_some(), "SIGKILL ends every process");
+    }
+
+    /// Sends charon a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     fn vici(&self) -> Vici {

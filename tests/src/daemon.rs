@@ -1,8 +1,11 @@
 //! The daemon under test: `policyagent` in a namespace, with a root directory of its own.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use crate::netns::Namespace;
 use crate::process::{Process, wait_until};
@@ -42,6 +45,8 @@ pub struct Daemon<'a> {
     namespace: &'a Namespace,
     process: Process,
     root: Scratch,
+    driver: Driver,
+    trace: bool,
 }
 
 /// The program: `POLICYAGENT_BIN`, or the one that cargo built beside this test.
@@ -56,31 +61,61 @@ pub fn program() -> PathBuf {
     path
 }
 
+/// Starts the program with the files below `root`.
+fn launch(namespace: &Namespace, root: &Scratch, driver: Driver, trace: bool) -> Process {
+    let trace = if trace { "on" } else { "off" };
+    let file = root.join("policy.toml").display().to_string();
+    let directory = root.path().display().to_string();
+    let arguments = ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", trace];
+    Process::start(namespace, root, "policyagent", &program().display().to_string(), &arguments)
+}
+
 impl<'a> Daemon<'a> {
     /// Starts the daemon in `namespace` with `policy`, the text of a policy file, and waits until it serves.
     #[track_caller]
     pub fn start(namespace: &'a Namespace, driver: Driver, policy: &str) -> Self {
-        Self::start_tracing(namespace, driver, policy, true)
+        Self::launched(namespace, driver, policy, "", true)
     }
 
-    /// The same, with or without the trace in Oakley.log.
+    /// The same without the trace in Oakley.log: as the daemon runs by default.
     #[track_caller]
-    pub fn start_tracing(namespace: &'a Namespace, driver: Driver, policy: &str, trace: bool) -> Self {
-        let trace = if trace { "on" } else { "off" };
+    pub fn start_quiet(namespace: &'a Namespace, driver: Driver, policy: &str) -> Self {
+        Self::launched(namespace, driver, policy, "", false)
+    }
+
+    /// The same with `settings`, the text of the settings file.
+    #[track_caller]
+    pub fn start_with_settings(namespace: &'a Namespace, driver: Driver, policy: &str, settings: &str) -> Self {
+        Self::launched(namespace, driver, policy, settings, true)
+    }
+
+    #[track_caller]
+    fn launched(namespace: &'a Namespace, driver: Driver, policy: &str, settings: &str, trace: bool) -> Self {
         let root = Scratch::new("root");
-        let file = root.write("policy.toml", policy).display().to_string();
-        let directory = root.path().display().to_string();
-        let arguments =
-            ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", trace];
-        let program = program().display().to_string();
-        let process = Process::start(namespace, &root, "policyagent", &program, &arguments);
-        let mut daemon = Self { namespace, process, root };
-        // The socket first: asking by a process each time would be dear.
-        let socket = daemon.root.join("run/policyagent/control.sock");
-        daemon.process.wait_until("the control socket", START, || socket.exists());
-        let status = daemon.command(&["status"]);
-        assert!(status.status.success(), "status: {status:?}; the daemon:\n{}", daemon.output());
+        root.write("policy.toml", policy);
+        root.write("etc/policyagent/policyagent.toml", settings);
+        let process = launch(namespace, &root, driver, trace);
+        let mut daemon = Self { namespace, process, root, driver, trace };
+        daemon.wait_serves();
         daemon
+    }
+
+    /// Kills the daemon, which can clean up nothing, and starts it again with the same files.
+    #[track_caller]
+    pub fn kill_and_restart(&mut self) {
+        self.process.signal(Signal::SIGKILL);
+        assert!(self.process.wait_end(START).is_some(), "SIGKILL ends every process");
+        self.process = launch(self.namespace, &self.root, self.driver, self.trace);
+        self.wait_serves();
+    }
+
+    #[track_caller]
+    fn wait_serves(&mut self) {
+        // The socket first: asking by a process each time would be dear.
+        let socket = self.path("run/policyagent/control.sock");
+        self.process.wait_until("the control socket", START, || UnixStream::connect(&socket).is_ok());
+        let status = self.command(&["status"]);
+        assert!(status.status.success(), "status: {status:?}; the daemon:\n{}", self.output());
     }
 
     /// Runs `policyagent` with `arguments` for this daemon.

@@ -197,6 +197,18 @@ pub const B: Addresses = Addresses {
 };
 
 impl Addresses {
+    /// The same host with IPv6 in the places of IPv4.
+    #[must_use]
+    pub fn ipv6(self) -> Self {
+        Self { wire: self.wire6, inside: self.inside6, net: self.net6, ..self }
+    }
+
+    /// The same host with IPv6 on the wire and IPv4 in the net behind it.
+    #[must_use]
+    pub fn ipv4_inside_ipv6(self) -> Self {
+        Self { wire: self.wire6, ..self }
+    }
+
     /// The IPv4 address on the wire, parsed.
     pub fn wire_ip(&self) -> IpAddr {
         self.wire.parse().expect("a constant address")

@@ -3,7 +3,29 @@
 use crate::charon::Mode;
 use crate::netns::Addresses;
 
-/// The policy of one host towards the other: one rule that negotiates.
+/// What protects the traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Encapsulating security payload.
+    Esp,
+    /// Authentication header.
+    Ah,
+}
+
+impl Protocol {
+    /// As policy files spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Esp => "esp",
+            Self::Ah => "ah",
+        }
+    }
+}
+
+/// The name of the rule that every [`Policy`] has.
+pub const RULE: &str = "to the peer";
+
+/// The policy of one host towards the other: a rule that negotiates, or several.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// This host.
@@ -12,10 +34,16 @@ pub struct Policy {
     pub other: Addresses,
     /// Mode of the IPsec SAs.
     pub mode: Mode,
+    /// What protects the traffic.
+    pub protocol: Protocol,
+    /// Only TCP to this port of the peer; otherwise all traffic.
+    pub tcp_port: Option<u16>,
     /// The net on this side; transport mode has the wire's addresses instead.
     pub local: String,
     /// The net on the peer's side.
     pub remote: String,
+    /// More pairs of nets, this side's first: a rule each.
+    pub also: Vec<(String, String)>,
     /// Pre-shared key.
     pub psk: String,
     /// Main-mode offers in order, as strongSwan writes them: `aes256-sha256-modp2048`.
@@ -26,6 +54,8 @@ pub struct Policy {
     pub main_mode_seconds: u32,
     /// Lifetime of IPsec SAs, seconds.
     pub quick_mode_seconds: u32,
+    /// Lifetime of IPsec SAs, kilobytes.
+    pub quick_mode_kilobytes: u32,
 }
 
 impl Policy {
@@ -36,6 +66,9 @@ impl Policy {
             own,
             other,
             mode: Mode::Tunnel,
+            protocol: Protocol::Esp,
+            tcp_port: None,
+            also: Vec::new(),
             local: own.net.to_owned(),
             remote: other.net.to_owned(),
             psk: "correct horse battery".to_owned(),
@@ -43,6 +76,7 @@ impl Policy {
             quick_mode: vec!["aes256-sha256-modp2048".to_owned()],
             main_mode_seconds: 14_400,
             quick_mode_seconds: 3_600,
+            quick_mode_kilobytes: 100_000,
         }
     }
 
@@ -53,6 +87,15 @@ impl Policy {
         self.local = self.own.wire.to_owned();
         self.remote = self.other.wire.to_owned();
         self
+    }
+
+    /// The same in `mode`.
+    #[must_use]
+    pub fn mode(self, mode: Mode) -> Self {
+        match mode {
+            Mode::Tunnel => self,
+            Mode::Transport => self.transport(),
+        }
     }
 
     /// The same with these offers of main mode and quick mode.
@@ -86,10 +129,43 @@ impl Policy {
                 let without_group = group(offer).map_or(offer.as_str(), |group| {
                     offer.strip_suffix(group).and_then(|rest| rest.strip_suffix('-')).unwrap_or(offer)
                 });
-                format!("{{ esp = \"{without_group}\", lifetime = {} }}", self.quick_mode_seconds)
+                let (seconds, kilobytes) = (self.quick_mode_seconds, self.quick_mode_kilobytes);
+                format!(
+                    "{{ {} = \"{without_group}\", lifetime = {{ seconds = {seconds}, kilobytes = {kilobytes} }} }}",
+                    self.protocol.name()
+                )
             })
             .collect();
         let main_mode: Vec<String> = self.main_mode.iter().map(|offer| format!("\"{offer}\"")).collect();
+        let upper = self.tcp_port.map(|port| format!(", protocol = \"tcp\", destination_port = {port}"));
+        let upper = upper.unwrap_or_default();
+        let rule = |name: &str, list: &str| {
+            format!(
+                r#"
+[[policy.rule]]
+name = "{name}"
+filter_list = "{list}"
+filter_action = "protect"
+authentication = [{{ preshared_key = "{psk}" }}]
+{tunnel}"#,
+                psk = self.psk
+            )
+        };
+        let list = |name: &str, local: &str, remote: &str| {
+            format!(
+                r#"
+[[filter_list]]
+name = "{name}"
+filters = [{{ source = "{local}", destination = "{remote}"{upper} }}]
+"#
+            )
+        };
+        let mut rules = rule(RULE, "traffic");
+        let mut lists = list("traffic", &self.local, &self.remote);
+        for (number, (local, remote)) in (2..).zip(&self.also) {
+            rules += &rule(&format!("{RULE} {number}"), &format!("traffic {number}"));
+            lists += &list(&format!("traffic {number}"), local, remote);
+        }
         format!(
             r#"[[policy]]
 name = "test"
@@ -98,17 +174,7 @@ assigned = true
 [policy.main_mode]
 offers = [{main_mode}]
 lifetime = {main_mode_seconds}
-
-[[policy.rule]]
-name = "to the peer"
-filter_list = "traffic"
-filter_action = "protect"
-authentication = [{{ preshared_key = "{psk}" }}]
-{tunnel}
-[[filter_list]]
-name = "traffic"
-filters = [{{ source = "{local}", destination = "{remote}" }}]
-
+{rules}{lists}
 [[filter_action]]
 name = "protect"
 action = "negotiate"
@@ -118,9 +184,6 @@ pfs = {pfs}
             main_mode = main_mode.join(", "),
             main_mode_seconds = self.main_mode_seconds,
             quick_mode = quick_mode.join(", "),
-            local = self.local,
-            remote = self.remote,
-            psk = self.psk,
             pfs = pfs.map_or_else(|| "false".to_owned(), |group| format!("\"{group}\"")),
         )
     }

@@ -1,5 +1,5 @@
 //! The committed corpora: replayed, and as the codec builds them.
-use ikecore::fuzzing::{fuzz_message, fuzz_select, seeds, select_seeds};
+use ikecore::fuzzing::{endpoint_seeds, fuzz_endpoint, fuzz_message, fuzz_select, seeds, select_seeds};
 use ikedaemon::fuzzing::{esp_seeds, fuzz_esp, fuzz_pfkey, pfkey_seeds};
 use std::path::PathBuf;
 
@@ -44,4 +44,9 @@ fn the_corpus_of_esp_holds_the_seeds_and_is_survived() {
 #[test]
 fn the_corpus_of_pf_key_holds_the_seeds_and_is_survived() {
     replay("pfkey", &pfkey_seeds(), fuzz_pfkey);
+}
+
+#[test]
+fn the_corpus_of_endpoints_holds_the_seeds_and_is_survived() {
+    replay("endpoint", &endpoint_seeds(), fuzz_endpoint);
 }

@@ -6,7 +6,7 @@ use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
-use tests::scenario::{Mismatch, Role, SUITES, refuses, rekeys_and_deletes, whole_life};
+use tests::scenario::{Mismatch, Role, SUITES, driver_failure, recovery, refuses, rekeys_and_deletes, whole_life};
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
 #[test]
@@ -51,7 +51,7 @@ macro_rules! whole_lives {
         $(
             #[test]
             fn $name() {
-                whole_life(Driver::Userspace, SUITES[$suite].for_userspace(), Mode::Tunnel, Role::$role);
+                whole_life(Driver::Userspace, Kernel::Libipsec, SUITES[$suite], Mode::Tunnel, Role::$role);
             }
         )*
     };
@@ -70,7 +70,7 @@ whole_lives! {
 
 #[test]
 fn the_daemon_rekeys_and_deletes() {
-    rekeys_and_deletes(Driver::Userspace, Mode::Tunnel);
+    rekeys_and_deletes(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
 }
 
 macro_rules! refusals {
@@ -78,7 +78,7 @@ macro_rules! refusals {
         $(
             #[test]
             fn $name() {
-                refuses(Driver::Userspace, Mismatch::$mismatch, Role::$role);
+                refuses(Driver::Userspace, Kernel::Libipsec, Mismatch::$mismatch, Role::$role);
             }
         )*
     };
@@ -93,4 +93,14 @@ refusals! {
     no_common_quick_mode_proposal_responder: QuickMode, Responder;
     mismatched_selectors_initiator: Selectors, Initiator;
     mismatched_selectors_responder: Selectors, Responder;
+}
+
+#[test]
+fn the_daemon_is_killed() {
+    recovery::the_daemon_is_killed(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
+}
+
+#[test]
+fn the_device_vanishes() {
+    driver_failure::the_device_vanishes(Kernel::Libipsec);
 }

@@ -7,7 +7,7 @@ use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
-use tests::scenario::{Role, SUITES, rekeys_and_deletes, whole_life};
+use tests::scenario::{GCM, Role, SUITES, control, driver_failure, recovery, rekeys_and_deletes, shapes, whole_life};
 use tests::uml::{self, Case};
 
 fn main() -> ExitCode {
@@ -17,20 +17,80 @@ fn main() -> ExitCode {
         let name = format!("harness_two_charons_{}", mode.name());
         cases.push(Case::new(name, move || harness_two_charons(mode == Mode::Transport)));
     }
-    for driver in [Driver::Xfrm, Driver::PfKey] {
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         for mode in modes {
-            for suite in SUITES {
+            let gcm = (driver != Driver::PfKey).then_some(GCM);
+            for suite in SUITES.into_iter().chain(gcm) {
                 for role in Role::ALL {
-                    let suite_name = suite.main_mode.replace('-', "_");
+                    let suite_name = suite.quick_mode.replace('-', "_");
                     let name = format!("{}_{}_{suite_name}_{}", driver.name(), mode.name(), role.name());
-                    cases.push(Case::new(name, move || whole_life(driver, suite.for_driver(driver), mode, role)));
+                    let suite = suite.for_driver(driver);
+                    cases.push(Case::new(name, move || whole_life(driver, Kernel::Netlink, suite, mode, role)));
                 }
             }
             let name = format!("{}_{}_the_daemon_rekeys_and_deletes", driver.name(), mode.name());
-            cases.push(Case::new(name, move || rekeys_and_deletes(driver, mode)));
+            cases.push(Case::new(name, move || rekeys_and_deletes(driver, Kernel::Netlink, mode)));
         }
     }
+    protection(&mut cases);
+    conduct(&mut cases);
     uml::main(cases)
+}
+
+/// What can be protected, and how.
+fn protection(cases: &mut Vec<Case>) {
+    let modes = [Mode::Tunnel, Mode::Transport];
+    for role in Role::ALL {
+        let end = role.name();
+        for (driver, hash, listed) in [
+            (Driver::Xfrm, "sha1", "HMAC_SHA1_96"),
+            (Driver::Xfrm, "sha256", "HMAC_SHA2_256_128"),
+            (Driver::PfKey, "sha1", "HMAC_SHA1_96"),
+        ] {
+            for mode in modes {
+                let name = format!("{}_ah_{hash}_{}_{end}", driver.name(), mode.name());
+                let run = move || shapes::authentication_header(driver, hash, listed, mode, role);
+                cases.push(Case::new(name, run));
+            }
+        }
+        for driver in [Driver::Xfrm, Driver::Userspace] {
+            for (shape, own, other, mode) in [
+                ("ipv6_tunnel", A.ipv6(), B.ipv6(), Mode::Tunnel),
+                ("ipv6_transport", A.ipv6(), B.ipv6(), Mode::Transport),
+                ("ipv4_in_ipv6_tunnel", A.ipv4_inside_ipv6(), B.ipv4_inside_ipv6(), Mode::Tunnel),
+            ] {
+                let name = format!("{}_{shape}_{end}", driver.name());
+                cases.push(Case::new(name, move || shapes::addresses(driver, own, other, mode, role)));
+            }
+            cases.push(Case::new(format!("{}_one_port_{end}", driver.name()), move || shapes::one_port(driver, role)));
+            let name = format!("{}_two_rules_{end}", driver.name());
+            cases.push(Case::new(name, move || shapes::two_rules(driver, role)));
+        }
+    }
+}
+
+/// What administrators, accidents and the kernel do to the SAs.
+fn conduct(cases: &mut Vec<Case>) {
+    let name = |driver: Driver, what: &str| format!("{}_{what}", driver.name());
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+        cases.push(Case::new(name(driver, "commands_initiate_and_rekey"), move || {
+            control::initiates_and_rekeys(driver);
+        }));
+        cases.push(Case::new(name(driver, "commands_terminate"), move || control::terminates(driver)));
+        cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
+        let run = move || recovery::the_daemon_is_killed(driver, Kernel::Netlink, Mode::Transport);
+        cases.push(Case::new(name(driver, "the_daemon_is_killed"), run));
+        cases.push(Case::new(name(driver, "life_in_kilobytes"), move || shapes::life_in_kilobytes(driver)));
+    }
+    let driver = Driver::Xfrm;
+    cases
+        .push(Case::new(name(driver, "initiate_tells_the_reason"), move || control::initiate_tells_the_reason(driver)));
+    for role in Role::ALL {
+        for driver in [Driver::Xfrm, Driver::PfKey] {
+            let name = format!("{}_the_kernel_refuses_{}", driver.name(), role.name());
+            cases.push(Case::new(name, move || driver_failure::the_kernel_refuses(driver, role)));
+        }
+    }
 }
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.

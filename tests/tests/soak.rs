@@ -89,7 +89,7 @@ fn a_flood_of_first_messages_costs_little_and_true_peers_get_through() {
     let mut policy = Policy::between(B, A).transport().proposals("aes256-sha256-ecp256", "aes256-sha256");
     policy.remote = "10.0.0.0/8".to_owned();
     // Without the trace, as it runs by default: a trace of every forged message costs more than the message.
-    let mut responder = Daemon::start_tracing(&world.b, Driver::Memory, &policy.text(), false);
+    let mut responder = Daemon::start_quiet(&world.b, Driver::Memory, &policy.text());
     let peer = B.wire_ip();
     let client = |last| {
         let address = Ipv4Addr::new(10, 9, 0, last);

@@ -55,6 +55,11 @@ impl Asks {
         Some((owner, kind))
     }
 
+    /// True if there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -1,7 +1,7 @@
 //! The informational exchange: what peers notify and delete, and what this host tells them.
 use super::Endpoint;
 use super::quick_mode::check_unused;
-use super::tables::IkeSa;
+use super::tables::{DELETED_LIMIT, IkeSa, Standing};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
@@ -10,7 +10,11 @@ use crate::exchange::message::{Incoming, Outgoing};
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
 use crate::sa::driver::SaName;
 use crate::wire::{NotifyType, ProtocolId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// So many SPIs fit into a message that no network fragments.
+const SPIS_OF_DELETE: usize = 128;
 
 impl Endpoint {
     /// A message in clear proves nothing. During main mode it may explain why nothing better comes.
@@ -136,16 +140,20 @@ impl Endpoint {
             // RFC 2408 §3.15: the sender names SPIs of its own choice, those that this host sends to.
             let name = SaName { protocol, destination: sa.path.remote.ip(), spi: *spi };
             let identity = standing.sa.peer.identity();
-            let installing = standing.quick_modes.iter().find_map(|(message_id, running)| {
-                let exchange = running.exchange.as_ref()?;
-                (exchange.state()?.outbound() == Some(name)).then(|| (*message_id, exchange.cleanup()))
-            });
             let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(|pair| pair.identity == *identity);
             let pair = self.index.outbound.of(&name).find(is_peers);
             if let Some(pair) = pair {
                 self.remove_pair(pair, Failure::DeletedByPeer("IPsec"), false);
-            } else if let Some((message_id, cleanup)) = installing {
-                self.fail_quick_mode(id, message_id, Failure::DeletedByPeer("IPsec"), cleanup, false);
+                continue;
+            }
+            // It may have overtaken the message, or the driver's answer, that makes the pair.
+            let standing = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut);
+            let busy = |standing: &&mut Standing| {
+                standing.deleted.len() < DELETED_LIMIT
+                    && standing.quick_modes.values().any(|running| running.exchange.is_some())
+            };
+            if let Some(standing) = standing.filter(busy) {
+                standing.deleted.insert(name);
             }
         }
     }
@@ -161,11 +169,19 @@ impl Endpoint {
         }
     }
 
+    /// Where the reply to a duplicate goes: a NAT may have given the peer another port, and then the one that hears it is
+    /// where the duplicate came from.
+    pub(super) fn follow(&self, id: IkeSaId, path: Path, reply: Option<Outgoing>) -> Option<Outgoing> {
+        let sa = self.ike_sas.get(&id).filter(|sa| sa.path.remote.ip() == path.remote.ip());
+        let follows = sa.and_then(IkeSa::standing).is_some_and(Standing::is_behind_nat);
+        reply.map(|reply| if follows && reply.encrypted { Outgoing { path, ..reply } } else { reply })
+    }
+
     /// An authentic message came under an ISAKMP SA.
     pub(super) fn confirm(&mut self, id: IkeSaId, path: Path) {
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let (cookie, role, peer) = (sa.cookies.initiator, sa.role, sa.path.remote.ip());
-        let behind_nat = sa.standing().is_some_and(|standing| standing.sa.revision.is_some() && standing.sa.nat.remote);
+        let behind_nat = sa.standing().is_some_and(Standing::is_behind_nat);
         if behind_nat && sa.path != path {
             // A NAT gave the peer a new mapping (RFC 3947 §4).
             self.move_ike_sa(id, path);
@@ -193,10 +209,10 @@ impl Endpoint {
         Some(message)
     }
 
-    /// Tells the peer that a pair is gone, under any ISAKMP SA with it.
-    pub(super) fn tell_peer_pair_deleted(&mut self, id: IpsecSaId) {
-        let Some(pair) = self.pairs.get(&id) else { return };
-        let (path, inbound) = (pair.sa.path, pair.sa.inbound);
+    /// The ISAKMP SA under which the peer can be told of a pair.
+    pub(super) fn ike_sa_of_pair(&self, id: IpsecSaId) -> Option<IkeSaId> {
+        let pair = self.pairs.get(&id)?;
+        let path = pair.sa.path;
         let fits = |id: &IkeSaId| {
             let ike = self.ike_sas.get(id).filter(|ike| ike.path.local.ip() == path.local.ip())?;
             ike.standing().filter(|standing| *standing.sa.peer.identity() == pair.identity)
@@ -204,9 +220,27 @@ impl Endpoint {
         // The newest; but one that is about to end may be gone before the message comes.
         let peer = path.remote.ip();
         let standing = self.index.ike_sas.of(&peer).rev().filter_map(|id| Some((id, fits(&id)?)));
-        let ike_sa = standing.min_by_key(|(_, standing)| standing.retired).map(|(id, _)| id);
-        if let Some(ike_sa) = ike_sa {
-            self.tell_peer_deleted(ike_sa, inbound);
+        standing.min_by_key(|(_, standing)| standing.retired).map(|(id, _)| id)
+    }
+
+    /// Tells the peers that pairs are gone, many in one message.
+    pub(super) fn tell_peers_deleted(&mut self, pairs: &[IpsecSaId]) {
+        let mut groups: BTreeMap<(IkeSaId, u8), Vec<Spi>> = BTreeMap::new();
+        for id in pairs {
+            if let (Some(ike_sa), Some(pair)) = (self.ike_sa_of_pair(*id), self.pairs.get(id)) {
+                let SaName { protocol, spi, .. } = pair.sa.inbound;
+                groups.entry((ike_sa, protocol.0)).or_default().push(spi);
+            }
+        }
+        for ((ike_sa, protocol), spis) in groups {
+            self.focus(ike_sa);
+            for spis in spis.chunks(SPIS_OF_DELETE) {
+                for spi in spis {
+                    self.shared.trace.step(|| EventKind::IpsecSa(IpsecSaEvent::DeleteSent(*spi)));
+                }
+                let information = Information::DeleteIpsec { protocol: ProtocolId(protocol), spis: spis.to_vec() };
+                self.inform(ike_sa, &information);
+            }
         }
     }
 

@@ -261,7 +261,7 @@ impl Endpoint {
     /// Removes a pair; `tell_peer`: with a delete.
     pub(super) fn remove_pair(&mut self, id: IpsecSaId, reason: Failure, tell_peer: bool) {
         if tell_peer {
-            self.tell_peer_pair_deleted(id);
+            self.tell_peers_deleted(&[id]);
         }
         let Some(pair) = self.take_pair(id) else { return };
         for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id)] {
@@ -343,8 +343,9 @@ impl Endpoint {
         let concerns = |path: &Path| peer.is_none_or(|peer| path.remote.ip() == peer);
         let pairs: Vec<IpsecSaId> =
             self.pairs.iter().filter(|(_, pair)| concerns(&pair.sa.path)).map(|(id, _)| *id).collect();
+        self.tell_peers_deleted(&pairs);
         for id in pairs {
-            self.remove_pair(id, Failure::Ended(by), true);
+            self.remove_pair(id, Failure::Ended(by), false);
         }
         let sas: Vec<IkeSaId> = self.ike_sas.iter().filter(|(_, sa)| concerns(&sa.path)).map(|(id, _)| *id).collect();
         for id in sas {
@@ -393,8 +394,9 @@ impl Endpoint {
             self.fail_negotiation(id, Failure::DriverLost(reason.clone()));
         }
         let pairs: Vec<IpsecSaId> = self.pairs.keys().copied().collect();
+        self.tell_peers_deleted(&pairs);
         for id in pairs {
-            self.remove_pair(id, Failure::DriverLost(reason.clone()), true);
+            self.remove_pair(id, Failure::DriverLost(reason.clone()), false);
         }
     }
 }

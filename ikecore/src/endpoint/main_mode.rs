@@ -160,12 +160,8 @@ impl Endpoint {
                 let Some((_, reply)) = standing.past.iter().find(|(past, _)| *past == digest) else {
                     return Err(message.unexpected("established"));
                 };
-                let mut reply = reply.clone();
-                // A NAT may have given the peer another port: the one that hears this is where the message came from.
-                let follows = standing.sa.revision.is_some() && sa.path.remote.ip() == message.path.remote.ip();
-                if let Some(reply) = reply.as_mut().filter(|reply| follows && reply.encrypted) {
-                    reply.path = message.path;
-                }
+                let reply = reply.clone();
+                let reply = self.follow(id, message.path, reply);
                 self.main_mode_verdict(id, Verdict::Repeat(reply));
                 Ok(())
             }
@@ -314,6 +310,7 @@ impl Endpoint {
             past: Vec::new(),
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
+            deleted: BTreeSet::new(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
         let mut waiting = Vec::new();

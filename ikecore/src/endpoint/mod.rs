@@ -4,6 +4,7 @@ mod asks;
 mod begin;
 pub mod config;
 mod demux;
+mod forge;
 mod index;
 mod informational;
 pub mod io;
@@ -191,6 +192,7 @@ impl Endpoint {
     fn focus(&mut self, id: IkeSaId) {
         let context = &mut self.shared.trace.context;
         context.ike_sa = Some(id);
+        context.ipsec_sa = None;
         if let Some(sa) = self.ike_sas.get(&id) {
             context.negotiation = Some(sa.negotiation);
             context.local = Some(sa.path.local);

@@ -29,8 +29,9 @@ impl Endpoint {
             })
             .map(|(id, _)| *id)
             .collect();
+        self.tell_peers_deleted(&pairs);
         for id in pairs {
-            self.remove_pair(id, Failure::PolicyChange, true);
+            self.remove_pair(id, Failure::PolicyChange, false);
         }
         self.end_forbidden_negotiations(&policy);
         let sas: Vec<IkeSaId> = self

@@ -119,10 +119,14 @@ impl Endpoint {
                     return Err(message.unexpected("finished"));
                 };
                 let reply = reply.clone();
+                let reply = self.follow(ike_sa, message.path, reply);
                 self.quick_mode_verdict(ike_sa, message_id, Verdict::Repeat(reply));
             }
             Some(exchange) => {
-                let verdict = exchange.receive(message, &mut self.shared.cx())?;
+                let mut verdict = exchange.receive(message, &mut self.shared.cx())?;
+                if let Verdict::Repeat(reply) = &mut verdict {
+                    *reply = self.follow(ike_sa, message.path, reply.take());
+                }
                 self.quick_mode_verdict(ike_sa, message_id, verdict);
             }
         }
@@ -134,8 +138,9 @@ impl Endpoint {
         let message_id = message.header.message_id;
         let id = IpsecSaId(self.handle_number());
         let Some(sa) = self.ike_sas.get(&ike_sa) else { return Ok(()) };
-        let path = sa.path;
         let Some(standing) = sa.standing() else { return Ok(()) };
+        // A NAT may have given the peer a new mapping: if the message is authentic, its addresses count.
+        let path = if standing.is_behind_nat() { message.path } else { sa.path };
         check_unused(standing, message_id, message)?;
         let keys = Arc::clone(&standing.sa.keys);
         let peer = responder::Peer { keys: &keys, path, encapsulation: standing.sa.revision, id };
@@ -336,6 +341,13 @@ impl Endpoint {
     fn retire_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
         self.timers.cancel(Timer::QuickMode(ike_sa, message_id));
         self.disown_quick_mode(ike_sa, message_id);
+        if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
+            let others =
+                standing.quick_modes.iter().filter(|(of, running)| **of != message_id && running.exchange.is_some());
+            if others.count() == 0 {
+                standing.deleted.clear();
+            }
+        }
         if let Some(running) = self.running(ike_sa, message_id) {
             running.past = running.exchange.take().map(Exchange::into_past).unwrap_or_default();
         }
@@ -353,6 +365,11 @@ impl Endpoint {
         self.focus_quick_mode(ike_sa, message_id);
         let Some(negotiation) = self.running(ike_sa, message_id).map(|running| running.negotiation) else { return };
         let role = self.negotiations.get(&negotiation).map_or(Role::Responder, |negotiation| negotiation.role);
+        let standing = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut);
+        if standing.is_some_and(|standing| standing.deleted.remove(&sa.outbound)) {
+            let failure = Failure::DeletedByPeer("IPsec");
+            return self.fail_quick_mode(ike_sa, message_id, failure, vec![sa.removal()], false);
+        }
         self.retire_quick_mode(ike_sa, message_id);
         if let Some(ike) = self.ike_sas.get_mut(&ike_sa) {
             ike.quick_modes = ike.quick_modes.saturating_add(1);

@@ -12,6 +12,7 @@ use crate::identity::Identity;
 use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
+use crate::sa::driver::SaName;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -73,6 +74,8 @@ pub(super) struct Standing {
     pub(super) quick_modes: BTreeMap<MessageId, Running>,
     /// Message IDs of the peer: none may be used twice, or a recorded message could be replayed.
     pub(super) used: BTreeSet<MessageId>,
+    /// SAs that the peer deleted before this host had them, while a quick mode is under way.
+    pub(super) deleted: BTreeSet<SaName>,
 }
 
 /// A quick mode, under way or just finished.
@@ -90,6 +93,9 @@ pub(super) const USED_LIMIT: usize = 16_384;
 
 /// With those that this host chose: more than [`USED_LIMIT`], so that deletes can still be sent.
 pub(super) const OWN_LIMIT: usize = USED_LIMIT + 1_024;
+
+/// The most SAs that are remembered as deleted before they were there.
+pub(super) const DELETED_LIMIT: usize = 64;
 
 /// A pair of IPsec SAs.
 pub(super) struct Pair {
@@ -135,6 +141,13 @@ pub(super) struct Negotiation {
     /// Its quick mode is under way.
     pub(super) in_quick_mode: bool,
     pub(super) ike_sa: Option<IkeSaId>,
+}
+
+impl Standing {
+    /// True if the peer is behind a NAT, and its port what the NAT makes it.
+    pub(super) const fn is_behind_nat(&self) -> bool {
+        self.sa.revision.is_some() && self.sa.nat.remote
+    }
 }
 
 impl IkeSa {

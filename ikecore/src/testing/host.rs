@@ -1,5 +1,5 @@
 //! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
-use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, Output, Transmit};
+use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, KeyExchange, Output, Transmit};
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
@@ -87,6 +87,10 @@ pub struct Host {
     pub sent: VecDeque<Transmit>,
     /// Asks that were never answered, because the driver is mute.
     pub unanswered: Vec<AskId>,
+    /// Keeps computations back in `held` instead of doing them.
+    pub hold: bool,
+    /// Computations that are kept back.
+    pub held: Vec<(AskId, KeyExchange)>,
     /// When it wants to be woken.
     pub wake: Option<Time>,
 }
@@ -102,6 +106,8 @@ impl Host {
             events: Vec::new(),
             sent: VecDeque::new(),
             unanswered: Vec::new(),
+            hold: false,
+            held: Vec::new(),
             wake: None,
         };
         host.feed(Time::ZERO, Input::Policy(Arc::new(policy)));
@@ -116,7 +122,11 @@ impl Host {
             match self.endpoint.poll() {
                 Output::Transmit(transmit) => self.sent.push_back(transmit),
                 Output::Event(event) => self.events.push(event),
-                Output::Cancel(id) => answers.retain(|(of, _)| *of != id),
+                Output::Cancel(id) => {
+                    answers.retain(|(of, _)| *of != id);
+                    self.held.retain(|(of, _)| *of != id);
+                }
+                Output::Ask(id, Ask::KeyExchange(work)) if self.hold => self.held.push((id, work)),
                 Output::Ask(id, Ask::KeyExchange(work)) => answers.push_back((id, Answer::KeyExchange(work.run()))),
                 Output::Ask(id, Ask::Sa(_)) if self.driver.mute => self.unanswered.push(id),
                 Output::Ask(id, Ask::Sa(operation)) => {
@@ -128,6 +138,14 @@ impl Host {
                     self.endpoint.handle(now, Input::Answer(id, answer));
                 }
             }
+        }
+    }
+
+    /// Does the computations that were kept back.
+    pub fn release(&mut self, now: Time) {
+        self.hold = false;
+        for (id, work) in core::mem::take(&mut self.held) {
+            self.feed(now, Input::Answer(id, Answer::KeyExchange(work.run())));
         }
     }
 

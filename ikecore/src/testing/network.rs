@@ -5,6 +5,7 @@ use crate::rng::SecureRandom;
 use crate::testing::SeededRandom;
 use crate::time::{Duration, Time};
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What the network does to datagrams, in percent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,17 +18,32 @@ pub struct Weather {
     pub reordered: u32,
 }
 
+/// A NAT before the first host, which hides its address and ports.
+#[derive(Clone, Copy, Debug)]
+pub struct Translation {
+    /// The address that the other host sees.
+    pub public: IpAddr,
+    /// What is added to the first host's ports; change it, and the NAT has forgotten its mapping.
+    pub offset: u16,
+}
+
 /// Two hosts and the network between them.
 pub struct Network {
     /// The hosts.
     pub hosts: [Host; 2],
     /// The time.
     pub now: Time,
+    /// A NAT before the first host.
+    pub nat: Option<Translation>,
+    /// Changes datagrams on their way.
+    pub meddle: Option<fn(&mut [u8])>,
     weather: Weather,
     random: SeededRandom,
     /// Datagrams under way by arrival; the number keeps their order.
     under_way: BTreeMap<(Time, u64), (usize, Transmit)>,
     sequence: u64,
+    /// The first host's address behind its NAT.
+    pub inside: IpAddr,
     /// Every datagram that was sent, with the index of its sender.
     pub log: Vec<(usize, Transmit)>,
 }
@@ -38,10 +54,13 @@ impl Network {
         Self {
             hosts,
             now: Time::from_secs(1),
+            nat: None,
+            meddle: None,
             weather,
             random: SeededRandom::new(seed),
             under_way: BTreeMap::new(),
             sequence: 0,
+            inside: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
             log: Vec::new(),
         }
     }
@@ -63,6 +82,7 @@ impl Network {
         for host in 0..2 {
             while let Some(transmit) = self.hosts[host].sent.pop_front() {
                 self.log.push((host, transmit.clone()));
+                let Some(transmit) = self.pass(host, transmit) else { continue };
                 let copies = if self.draw(100) < self.weather.duplicates { 2 } else { 1 };
                 for _ in 0..copies {
                     if self.draw(100) < self.weather.loss {
@@ -78,6 +98,25 @@ impl Network {
                 }
             }
         }
+    }
+
+    /// What becomes of a datagram at the NAT, and on its way.
+    fn pass(&self, from: usize, mut transmit: Transmit) -> Option<Transmit> {
+        if let Some(Translation { public, offset }) = self.nat {
+            if from == 0 {
+                transmit.local = SocketAddr::new(public, transmit.local.port() + offset);
+            } else {
+                // What is for a port without a mapping goes nowhere.
+                let inside = transmit.remote.port().checked_sub(offset).filter(|port| matches!(port, 500 | 4500))?;
+                transmit.remote = SocketAddr::new(self.inside, inside);
+            }
+        }
+        if let Some(meddle) = self.meddle {
+            let mut octets = transmit.octets.to_vec();
+            meddle(&mut octets);
+            transmit.octets = octets.into();
+        }
+        Some(transmit)
     }
 
     /// The next thing that happens; false if nothing ever will before `until`.

@@ -2,6 +2,7 @@
 use crate::crypto::cipher::CipherAlg;
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
+use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
 use crate::policy::selector::{Prefix, Selector};
@@ -34,6 +35,8 @@ pub struct TestPolicy {
     pub quick_mode_limit: u32,
     /// The number of the database.
     pub version: u64,
+    /// The identity that the peer must prove.
+    pub remote_id: Option<Identity>,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -59,6 +62,7 @@ impl TestPolicy {
             tunnel: false,
             quick_mode_limit: 0,
             version: 1,
+            remote_id: None,
         }
     }
 
@@ -85,7 +89,7 @@ impl TestPolicy {
             authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))],
             tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
             local_id: None,
-            remote_id: None,
+            remote_id: self.remote_id.clone(),
             reqid: 1,
         };
         PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])

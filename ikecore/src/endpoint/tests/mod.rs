@@ -1,6 +1,12 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod failures;
 mod injection;
+mod lifecycle;
+mod nat;
 mod negotiate;
+mod suspended;
+mod transcript;
+mod transitions;
 mod weather;
 
 use super::*;
@@ -60,7 +66,10 @@ pub(super) fn assert_agree(network: &Network) {
             assert_eq!(ours.encryption_key.expose().len(), ours.suite.encryption_key_len());
         }
         assert_eq!(pair.inbound.selector.local, twin.inbound.selector.remote);
-        assert_ne!(pair.inbound.encryption_key.expose(), pair.outbound.encryption_key.expose());
+        let keys = |spec: &crate::sa::driver::SaSpec| {
+            [spec.encryption_key.expose().as_slice(), spec.integrity_key.expose()].concat()
+        };
+        assert_ne!(keys(&pair.inbound), keys(&pair.outbound));
     }
     for host in &network.hosts {
         assert!(host.driver.larval.is_empty(), "SPIs left behind: {:?}", host.driver.larval);
@@ -158,4 +167,18 @@ pub(super) fn acquire(host: usize) -> Input<'static> {
     let (local, remote) = if host == 0 { (A, B) } else { (B, A) };
     let flow = crate::policy::selector::Flow { local, remote, protocol: 1, local_port: 0, remote_port: 0 };
     Input::Acquire(crate::sa::driver::Acquire { flow, reqid: 1 })
+}
+
+/// Compares with a file beside the tests; with `UPDATE=1` in the environment writes it.
+#[expect(clippy::disallowed_methods, reason = "a test that writes what it is compared with")]
+pub(super) fn compare(name: &str, expected: &str, actual: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        let path = format!("{}/src/endpoint/tests/expected/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+        std::fs::write(&path, actual).expect("the file written");
+        return;
+    }
+    for (number, (expected, actual)) in expected.lines().zip(actual.lines()).enumerate() {
+        assert_eq!(expected, actual, "{name}, line {}; UPDATE=1 accepts the change", number + 1);
+    }
+    assert_eq!(expected.lines().count(), actual.lines().count(), "{name}; UPDATE=1 accepts the change");
 }

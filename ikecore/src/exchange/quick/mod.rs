@@ -166,24 +166,6 @@ impl QuickMode {
             _ => None,
         }
     }
-
-    /// The SA for packets that leave, while the driver installs it.
-    pub const fn outbound(&self) -> Option<SaName> {
-        match self {
-            Self::Initiator(initiator::State::Installing(sa)) | Self::Responder(responder::State::Installing(sa)) => {
-                Some(sa.outbound)
-            }
-            _ => None,
-        }
-    }
-
-    /// True while an answer of this host itself is awaited, not one of the peer.
-    pub const fn is_suspended(&self) -> bool {
-        !matches!(
-            self,
-            Self::Initiator(initiator::State::SentOffer(_)) | Self::Responder(responder::State::SentReply(_))
-        )
-    }
 }
 
 /// The answer to an installation.
