@@ -15,8 +15,7 @@ test: ## all tests: style, lints, unit tests, peers in namespaces, a real kernel
 	@scripts/test
 
 bench: ## benchmarks, those against peers in the same run
-	@scripts/setup --test
-	cargo bench --locked --workspace
+	@scripts/bench
 
 fuzz: ## fuzz each target, SECONDS=n in all
 	@scripts/fuzz $(SECONDS)

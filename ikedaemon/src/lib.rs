@@ -3,6 +3,7 @@ pub mod asks;
 pub mod clock;
 pub mod driver;
 pub mod engine;
+pub mod fuzzing;
 pub mod listener;
 pub mod random;
 pub mod sinks;

@@ -20,6 +20,9 @@ const START: Duration = Duration::from_secs(20);
 /// How long an answer of charon may take: it covers a negotiation that ends in time-outs of retransmissions.
 const ANSWER: Duration = Duration::from_secs(60);
 
+/// What a test wants to read when it fails.
+const LOG: &str = "default = 1\n      ike = 2\n      cfg = 2";
+
 /// The name of the connection, and of its one child, in charon.
 const CONNECTION: &str = "p";
 const CHILD: &str = "c";
@@ -243,9 +246,15 @@ pub struct Charon {
 impl Charon {
     /// Starts charon in `namespace` and loads `connection`.
     pub fn start(namespace: &Namespace, kernel: Kernel, connection: &Connection) -> Self {
+        Self::start_logging(namespace, kernel, connection, LOG)
+    }
+
+    /// The same, with a log of `levels` in the words of strongswan.conf.
+    pub fn start_logging(namespace: &Namespace, kernel: Kernel, connection: &Connection, levels: &str) -> Self {
         let scratch = Scratch::new("charon");
         let socket = scratch.join("vici");
-        let configuration = scratch.write("strongswan.conf", &configuration(kernel, &socket.display().to_string()));
+        let configuration =
+            scratch.write("strongswan.conf", &configuration(kernel, &socket.display().to_string(), levels));
         // A copy, because where AppArmor is active its profile is bound to the path and would deny our directory.
         let program = scratch.join("charon");
         std::fs::copy(PROGRAM, &program)
@@ -358,6 +367,11 @@ impl Charon {
         assert!(held, "charon: {what}: not within {patience:?}: {last:#?}\n{}", self.log());
     }
 
+    /// Its process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// What charon has logged.
     pub fn log(&self) -> String {
         self.process.log()
@@ -404,7 +418,7 @@ impl Charon {
 }
 
 /// strongswan.conf. The plugins are named because loading all of them costs seconds in the guest.
-fn configuration(kernel: Kernel, socket: &str) -> String {
+fn configuration(kernel: Kernel, socket: &str, levels: &str) -> String {
     let libipsec = match kernel {
         Kernel::Libipsec => "kernel-libipsec ",
         Kernel::Netlink => "",
@@ -423,9 +437,7 @@ fn configuration(kernel: Kernel, socket: &str) -> String {
   }}
   filelog {{
     stderr {{
-      default = 1
-      ike = 2
-      cfg = 2
+      {levels}
       flush_line = yes
     }}
   }}

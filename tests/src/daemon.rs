@@ -23,6 +23,8 @@ pub enum Driver {
     PfKey,
     /// The daemon's own ESP over a TUN device.
     Userspace,
+    /// None: SAs are only remembered.
+    Memory,
 }
 
 impl Driver {
@@ -32,6 +34,7 @@ impl Driver {
             Self::Xfrm => "xfrm",
             Self::PfKey => "pfkey",
             Self::Userspace => "userspace",
+            Self::Memory => "memory",
         }
     }
 }
@@ -43,6 +46,7 @@ pub struct Daemon<'a> {
     process: Process,
     root: Scratch,
     driver: Driver,
+    trace: bool,
 }
 
 /// The program: `POLICYAGENT_BIN`, or the one that cargo built beside this test.
@@ -58,10 +62,11 @@ pub fn program() -> PathBuf {
 }
 
 /// Starts the program with the files below `root`.
-fn launch(namespace: &Namespace, root: &Scratch, driver: Driver) -> Process {
+fn launch(namespace: &Namespace, root: &Scratch, driver: Driver, trace: bool) -> Process {
+    let trace = if trace { "on" } else { "off" };
     let file = root.join("policy.toml").display().to_string();
     let directory = root.path().display().to_string();
-    let arguments = ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", "on"];
+    let arguments = ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", trace];
     Process::start(namespace, root, "policyagent", &program().display().to_string(), &arguments)
 }
 
@@ -69,17 +74,28 @@ impl<'a> Daemon<'a> {
     /// Starts the daemon in `namespace` with `policy`, the text of a policy file, and waits until it serves.
     #[track_caller]
     pub fn start(namespace: &'a Namespace, driver: Driver, policy: &str) -> Self {
-        Self::start_with_settings(namespace, driver, policy, "")
+        Self::launched(namespace, driver, policy, "", true)
+    }
+
+    /// The same without the trace in Oakley.log: as the daemon runs by default.
+    #[track_caller]
+    pub fn start_quiet(namespace: &'a Namespace, driver: Driver, policy: &str) -> Self {
+        Self::launched(namespace, driver, policy, "", false)
     }
 
     /// The same with `settings`, the text of the settings file.
     #[track_caller]
     pub fn start_with_settings(namespace: &'a Namespace, driver: Driver, policy: &str, settings: &str) -> Self {
+        Self::launched(namespace, driver, policy, settings, true)
+    }
+
+    #[track_caller]
+    fn launched(namespace: &'a Namespace, driver: Driver, policy: &str, settings: &str, trace: bool) -> Self {
         let root = Scratch::new("root");
         root.write("policy.toml", policy);
         root.write("etc/policyagent/policyagent.toml", settings);
-        let process = launch(namespace, &root, driver);
-        let mut daemon = Self { namespace, process, root, driver };
+        let process = launch(namespace, &root, driver, trace);
+        let mut daemon = Self { namespace, process, root, driver, trace };
         daemon.wait_serves();
         daemon
     }
@@ -89,7 +105,7 @@ impl<'a> Daemon<'a> {
     pub fn kill_and_restart(&mut self) {
         self.process.signal(Signal::SIGKILL);
         assert!(self.process.wait_end(START).is_some(), "SIGKILL ends every process");
-        self.process = launch(self.namespace, &self.root, self.driver);
+        self.process = launch(self.namespace, &self.root, self.driver, self.trace);
         self.wait_serves();
     }
 

@@ -86,7 +86,7 @@ impl Suite {
     pub fn for_driver(self, driver: Driver) -> Self {
         match driver {
             Driver::PfKey => self.for_pf_key(),
-            Driver::Userspace | Driver::Xfrm => self,
+            Driver::Userspace | Driver::Xfrm | Driver::Memory => self,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The committed corpora: replayed, and as the codec builds them.
 use ikecore::fuzzing::{endpoint_seeds, fuzz_endpoint, fuzz_message, fuzz_select, seeds, select_seeds};
+use ikedaemon::fuzzing::{esp_seeds, fuzz_esp, fuzz_pfkey, pfkey_seeds};
 use std::path::PathBuf;
 
 fn corpus(target: &str) -> PathBuf {
@@ -33,6 +34,16 @@ fn the_corpus_of_messages_holds_the_seeds_and_is_survived() {
 #[test]
 fn the_corpus_of_proposals_holds_the_seeds_and_is_survived() {
     replay("select", &select_seeds(), fuzz_select);
+}
+
+#[test]
+fn the_corpus_of_esp_holds_the_seeds_and_is_survived() {
+    replay("esp", &esp_seeds(), fuzz_esp);
+}
+
+#[test]
+fn the_corpus_of_pf_key_holds_the_seeds_and_is_survived() {
+    replay("pfkey", &pfkey_seeds(), fuzz_pfkey);
 }
 
 #[test]

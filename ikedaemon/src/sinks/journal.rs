@@ -1,7 +1,9 @@
 //! Outcomes for the console and the journal: one line for each negotiation that succeeded or failed, with its reason,
 //! and for what befalls the service as a whole.
-use ikecore::event::{Context, EndpointEvent, Event, EventKind, NegotiationEvent};
+use ikecore::event::{Context, EndpointEvent, Event, EventKind, Failure, NegotiationEvent};
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -25,12 +27,17 @@ pub(super) fn publish(event: &Event) {
         }
         EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds }) => {
             let status = failure.status();
-            tracing::warn!(
-                target: TARGET,
+            let line = format_args!(
                 "{phase} with {peer} failed ({role}, after {seconds} s): {failure} (status {} {})",
                 status.code(),
                 status.name()
             );
+            // Whoever floods this host with first messages shall not fill its disk too.
+            match matches!(failure, Failure::TooMany { .. }).then(|| CROWD.admit(Instant::now())) {
+                None | Some(Some(0)) => tracing::warn!(target: TARGET, "{line}"),
+                Some(Some(untold)) => tracing::warn!(target: TARGET, "{line}; {untold} more since the last such line"),
+                Some(None) => tracing::debug!(target: TARGET, "{line}"),
+            }
         }
         EventKind::Endpoint(EndpointEvent::PolicyInForce { version, rules }) => {
             tracing::info!(target: TARGET, "policy {version} with {rules} rules is in force");
@@ -42,6 +49,28 @@ pub(super) fn publish(event: &Event) {
             tracing::error!(target: TARGET, "{error}");
         }
         _ => {}
+    }
+}
+
+/// One line in this time says that there are too many.
+const PAUSE: Duration = Duration::from_secs(10);
+
+static CROWD: Crowd = Crowd(Mutex::new(None));
+
+/// When the last line was told, and how many have not been since.
+struct Crowd(Mutex<Option<(Instant, u64)>>);
+
+impl Crowd {
+    /// `Some` if a line may be told now: with how many were not since the last.
+    fn admit(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *state {
+            Some((last, untold)) if now.saturating_duration_since(*last) < PAUSE => {
+                *untold = untold.saturating_add(1);
+                None
+            }
+            state => Some(state.replace((now, 0)).map_or(0, |(_, untold)| untold)),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::modp::{DRAWS, SecretNumber, library};
 use crate::crypto::error::GroupError;
 use crate::rng::{RngError, SecureRandom};
 use crate::secret::Secret;
+use std::sync::OnceLock;
 
 /// An ECP group.
 #[derive(Clone, Copy)]
@@ -23,12 +24,22 @@ impl Ecp {
         self.bits.div_ceil(8)
     }
 
-    fn curve(self) -> Result<EcGroup, ErrorStack> {
-        EcGroup::from_curve_name(match self.bits {
-            256 => Nid::X9_62_PRIME256V1,
-            384 => Nid::SECP384R1,
-            _ => Nid::SECP521R1,
-        })
+    /// The curve. Setting one up costs as much as a multiplication: each is set up once.
+    fn curve(self) -> Result<&'static EcGroup, ErrorStack> {
+        static CURVES: [OnceLock<EcGroup>; 3] = [const { OnceLock::new() }; 3];
+        let [p256, p384, p521] = &CURVES;
+        let (curve, name) = match self.bits {
+            256 => (p256, Nid::X9_62_PRIME256V1),
+            384 => (p384, Nid::SECP384R1),
+            _ => (p521, Nid::SECP521R1),
+        };
+        match curve.get() {
+            Some(curve) => Ok(curve),
+            None => {
+                let new = EcGroup::from_curve_name(name)?;
+                Ok(curve.get_or_init(|| new))
+            }
+        }
     }
 
     fn order(self, group: Group) -> Result<Vec<u8>, GroupError> {
@@ -66,7 +77,7 @@ impl Ecp {
     pub(super) fn check_public(self, group: Group, public: &[u8]) -> Result<(), GroupError> {
         let parse = || -> Result<_, ErrorStack> { Ok((self.curve()?, BigNumContext::new()?)) };
         let (curve, mut context) = parse().map_err(|stack| library(group, &stack))?;
-        point(&curve, public, &mut context).map(drop).map_err(|_| GroupError::NotOnCurve { group })
+        point(curve, public, &mut context).map(drop).map_err(|_| GroupError::NotOnCurve { group })
     }
 
     pub(super) fn public(self, group: Group, private: &[u8]) -> Result<Vec<u8>, GroupError> {
@@ -74,9 +85,9 @@ impl Ecp {
             let curve = self.curve()?;
             let mut context = BigNumContext::new_secure()?;
             let private = SecretNumber(BigNum::from_slice(private)?);
-            let mut public = EcPoint::new(&curve)?;
-            public.mul_generator2(&curve, &private, &mut context)?;
-            let (x, y) = self.coordinates(&curve, &public, &mut context)?;
+            let mut public = EcPoint::new(curve)?;
+            public.mul_generator2(curve, &private, &mut context)?;
+            let (x, y) = self.coordinates(curve, &public, &mut context)?;
             Ok([x.expose().as_slice(), y.expose()].concat())
         };
         multiply().map_err(|stack| library(group, &stack))
@@ -88,10 +99,10 @@ impl Ecp {
             let mut context = BigNumContext::new_secure()?;
             let private = SecretNumber(BigNum::from_slice(private)?);
             // The cofactor of these curves is 1: a point of the curve that is not infinity has the full order.
-            let peer = point(&curve, peer, &mut context)?;
-            let mut shared = EcPoint::new(&curve)?;
-            shared.mul2(&curve, &peer, &private, &mut context)?;
-            let (x, _) = self.coordinates(&curve, &shared, &mut context)?;
+            let peer = point(curve, peer, &mut context)?;
+            let mut shared = EcPoint::new(curve)?;
+            shared.mul2(curve, &peer, &private, &mut context)?;
+            let (x, _) = self.coordinates(curve, &shared, &mut context)?;
             Ok(x)
         };
         multiply().map_err(|stack| library(group, &stack))

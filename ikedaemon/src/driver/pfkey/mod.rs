@@ -18,12 +18,15 @@
 mod algorithms;
 mod codec;
 mod events;
+mod fuzzing;
 mod link;
 mod policies;
 mod reqids;
 mod sa;
 #[cfg(test)]
 mod tests;
+
+pub use fuzzing::{fuzz_pfkey, pfkey_seeds};
 
 use super::policy_table::PolicyTable;
 use super::{Capabilities, DriverMessage, SaDriver, kernel_socket};

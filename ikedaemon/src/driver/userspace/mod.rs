@@ -34,6 +34,7 @@ mod device;
 mod esp;
 mod filter;
 mod fragment;
+mod fuzzing;
 mod hold;
 mod netlink;
 mod packet;
@@ -47,6 +48,8 @@ mod worker;
 
 #[cfg(test)]
 mod vectors_tests;
+
+pub use fuzzing::fuzz_esp;
 
 use super::{Capabilities, DriverMessage, SaDriver};
 use bytes::Bytes;

@@ -1,10 +1,11 @@
-use super::layer;
+use super::{Crowd, layer};
 use crate::sinks::publish;
 use crate::sinks::testing::with_subscriber;
 use ikecore::event::negotiation::{Cause, Role};
 use ikecore::event::{Context, Event, EventKind, Failure, NegotiationEvent, Phase};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -72,4 +73,17 @@ fn the_trace_is_not_for_the_console_and_no_text_breaks_the_line() {
         tracing::info!(target: super::TARGET, "evil\n<0>forged\x1b[2J");
     });
     assert_eq!(text, "info: evil\\n<0>forged\\x1b[2J\n");
+}
+
+#[test]
+fn a_crowd_is_told_of_once_in_a_while_with_the_number_of_those_untold() {
+    let crowd = Crowd(Mutex::new(None));
+    let start = Instant::now();
+    assert_eq!(crowd.admit(start), Some(0));
+    for _ in 0..5 {
+        assert_eq!(crowd.admit(start + Duration::from_secs(9)), None);
+    }
+    assert_eq!(crowd.admit(start + Duration::from_secs(10)), Some(5));
+    assert_eq!(crowd.admit(start + Duration::from_secs(10)), None);
+    assert_eq!(crowd.admit(start + Duration::from_secs(30)), Some(1));
 }
