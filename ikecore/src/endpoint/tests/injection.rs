@@ -400,3 +400,30 @@ fn a_notification_in_clear_ends_nothing() {
         wire.assert_agreed(&format!("notifications before {number}"));
     }
 }
+
+#[test]
+fn changed_and_cut_copies_of_deletes_delete_nothing() {
+    let mut wire = Wire::new(77);
+    wire.run(Duration::from_secs(5), At::Never, &nothing);
+    wire.hosts[0].command(wire.now, Command::DeletePeer(B));
+    let deletes: Vec<Transmit> = wire.hosts[0].sent.drain(..).collect();
+    assert_eq!(deletes.len(), 2, "one for the IPsec SAs, one for the ISAKMP SA");
+    let stands = |host: &Host| (host.driver.pairs.len(), host.endpoint.snapshot().ike_sas.len());
+    let mut expected = (1, 1);
+    for delete in &deletes {
+        let octets = &delete.octets;
+        let all = (0..octets.len()).flat_map(|at| [(at, 0x01), (at, 0x80), (at, 0xff)]);
+        let mut forgeries: Vec<Vec<u8>> = all.map(|change| changed(octets, change)).collect();
+        forgeries.extend((0..octets.len()).map(|len| octets[..len].to_vec()));
+        for forgery in forgeries {
+            for from in [delete.local, "198.51.100.66:500".parse().expect("an address")] {
+                wire.hosts[1].receive(wire.now, delete.remote, from, &forgery);
+                assert_eq!(stands(&wire.hosts[1]), expected, "{forgery:02x?} from {from}");
+            }
+        }
+        // The true one is still taken.
+        wire.hosts[1].receive(wire.now, delete.remote, delete.local, octets);
+        expected = if expected == (1, 1) { (0, 1) } else { (0, 0) };
+        assert_eq!(stands(&wire.hosts[1]), expected);
+    }
+}
