@@ -187,6 +187,9 @@ impl<'a> Setting<'a> {
                 if let Err(error) = self.charon.initiate() {
                     panic!("charon: {error}\nOakley.log:\n{}", self.daemon.oakley());
                 }
+                // charon is done when it has sent the third message; traffic before the daemon has it would have the
+                // daemon begin a quick mode of its own.
+                self.wait_daemon_ipsec_sas(1);
             }
         }
         self.charon.wait_installed();
@@ -197,7 +200,7 @@ impl<'a> Setting<'a> {
     pub fn exchange_traffic(&self) {
         let (from, to) = self.ends;
         let before = self.capture.count(self.protected);
-        // As responder the daemon installs when it has the third message, which may still be under way.
+        // As responder of a rekey the daemon installs when it has the third message, which may still be under way.
         assert!(self.world.a.ping_until_answered(from, to, PATIENCE), "{}", self.daemon.oakley());
         assert_eq!(self.world.a.ping(from, to, 3), 3, "pings through ESP:\n{}", self.daemon.oakley());
         assert!(self.capture.wait_count(self.protected, before + 8, PATIENCE), "4 pings and 4 replies protected");
