@@ -597,6 +597,8 @@ fn udp_encapsulation() {
     let (to_a, _) = pairs.install(&plan);
     let capture = Capture::start(&pairs.world);
     assert_eq!(pairs.world.a.ping(A.wire, B.wire, 2), 2);
+    // The capture is a thread of its own: it may be a packet behind.
+    assert!(capture.wait_count(Kind::EspInUdp, 4, Duration::from_secs(5)));
     assert_eq!(capture.count(Kind::EspInUdp), 4);
     assert_eq!(capture.count(Kind::Esp) + capture.count(Kind::Echo), 0);
     // The sockets are exempt: what looks like IKE passes in clear, and reaches its socket.
@@ -604,6 +606,7 @@ fn udp_encapsulation() {
     let mut buffer = [0; 100];
     let (len, _) = socket_b.recv_from(&mut buffer).expect("the datagram arrives");
     assert_eq!(&buffer[..len], [0, 0, 0, 0, 1, 2, 3, 4]);
+    assert!(capture.wait_count(Kind::Ike, 1, Duration::from_secs(5)));
     assert_eq!(capture.count(Kind::Ike), 1);
 
     // b's packets come from port 4600 from now on.
