@@ -6,7 +6,9 @@ use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
-use tests::scenario::{Mismatch, Role, SUITES, driver_failure, recovery, refuses, rekeys_and_deletes, whole_life};
+use tests::scenario::{
+    Mismatch, Role, SUITES, driver_failure, recovery, refuses, rekeys, rekeys_and_deletes, whole_life,
+};
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
 #[test]
@@ -71,6 +73,11 @@ whole_lives! {
 #[test]
 fn the_daemon_rekeys_and_deletes() {
     rekeys_and_deletes(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
+}
+
+#[test]
+fn rekeys_lose_no_packet() {
+    rekeys::lose_no_packet(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
 }
 
 macro_rules! refusals {

@@ -37,6 +37,8 @@ pub struct Network {
     pub nat: Option<Translation>,
     /// Changes datagrams on their way.
     pub meddle: Option<fn(&mut [u8])>,
+    /// Datagrams, by their place in the log, that are lost whatever the weather.
+    pub lost: Vec<usize>,
     weather: Weather,
     random: SeededRandom,
     /// Datagrams under way by arrival; the number keeps their order.
@@ -56,6 +58,7 @@ impl Network {
             now: Time::from_secs(1),
             nat: None,
             meddle: None,
+            lost: Vec::new(),
             weather,
             random: SeededRandom::new(seed),
             under_way: BTreeMap::new(),
@@ -81,7 +84,11 @@ impl Network {
     fn collect(&mut self) {
         for host in 0..2 {
             while let Some(transmit) = self.hosts[host].sent.pop_front() {
+                let number = self.log.len();
                 self.log.push((host, transmit.clone()));
+                if self.lost.contains(&number) {
+                    continue;
+                }
                 let Some(transmit) = self.pass(host, transmit) else { continue };
                 let copies = if self.draw(100) < self.weather.duplicates { 2 } else { 1 };
                 for _ in 0..copies {
