@@ -381,8 +381,12 @@ fn wrong_operations_are_refused_with_their_object() {
         SaAnswer::Usage(Err(error)) => error.to_string(),
         other => panic!("{other:?}"),
     };
-    let [inbound, outbound] = link.pair(2).steps();
-    assert!(reason(inbound).contains("there is an SA of this name"));
+    for step in link.pair(2).steps() {
+        assert!(reason(step).contains("there is an SA of this name"));
+    }
+    let mut other = link.pair(2);
+    other.outbound.spi = ikecore::ids::Spi(0x1234_5678);
+    let [_, outbound] = other.steps();
     assert!(reason(outbound).contains("does not wait for it"));
     assert!(reason(SaOp::Query(ikecore::ids::IpsecSaId(7))).contains("no such pair"));
     let mut ah = link.pair(3);
