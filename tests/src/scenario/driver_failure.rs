@@ -81,7 +81,9 @@ pub fn the_kernel_refuses_the_policy(driver: Driver, role: Role) {
     let world = World::new();
     // The policy of the rule is wider than that of a pair.
     let policy = Policy { remote: "10.9.0.0/24".to_owned(), ..Policy::between(A, B).transport() };
-    let connection = Connection::between(B, A).transport();
+    let offers = ("aes128-sha1-modp1024", "aes128-sha1-modp1024");
+    let policy = policy.proposals(offers.0, offers.1);
+    let connection = Connection::between(B, A).transport().proposals(offers.0, offers.1);
     let setting = Setting::start_with_settings(&world, driver, Kernel::Netlink, &policy, &connection, IMPATIENT);
     world.a.ip(&[&format!("xfrm policy add src {}/32 dst {}/32 dir in priority 2000000000", B.wire, A.wire)]);
     let refusal = format!("driver {}: add inbound policy {} <-> {}", driver.name(), A.wire, B.wire);
