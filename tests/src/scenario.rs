@@ -103,6 +103,27 @@ impl Suite {
 /// HMAC-SHA-256 cut to 96 bits. charon lists what was negotiated, which says nothing of it.
 pub const CUT: Suite = Suite { quick_mode: "aes256-sha256_96-modp2048", ..SUITES[1] };
 
+/// A suite of which quick mode alone is of interest.
+const fn quick_mode(quick_mode: &'static str, quick_mode_listed: &'static str) -> Suite {
+    Suite { quick_mode, quick_mode_listed, ..GCM }
+}
+
+/// The less common suites of ESP that PF_KEY has, too.
+pub const RARE: [Suite; 5] = [
+    quick_mode("des-md5", "DES_CBC HMAC_MD5_96"),
+    quick_mode("null-sha256_96", "NULL HMAC_SHA2_256_128"),
+    quick_mode("aes128ctr-sha1", "AES_CTR 128 HMAC_SHA1_96"),
+    quick_mode("aes256ctr-sha384", "AES_CTR 256 HMAC_SHA2_384_192"),
+    quick_mode("aes192-aesxcbc", "AES_CBC 192 AES_XCBC_96"),
+];
+
+/// AES-GCM with short integrity check values.
+pub const GCM_CUT: [Suite; 3] = [
+    quick_mode("aes128gcm8", "AES_GCM_8 128"),
+    quick_mode("aes192gcm12", "AES_GCM_12 192"),
+    quick_mode("aes256gcm12-ecp256", "AES_GCM_12 256 ECP_256"),
+];
+
 /// AES-GCM, which the driver of PF_KEY has not.
 pub const GCM: Suite = Suite {
     main_mode: "aes128-sha256-ecp256",

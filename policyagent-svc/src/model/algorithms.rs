@@ -41,25 +41,36 @@ const GROUPS: [(&str, Group); 11] = [
 ];
 
 /// The ciphers of ESP.
-const ESP_CIPHERS: [(&str, EspCipher); 8] = [
+const ESP_CIPHERS: [(&str, EspCipher); 18] = [
     ("aes256", EspCipher::Aes256Cbc),
     ("aes192", EspCipher::Aes192Cbc),
     ("aes128", EspCipher::Aes128Cbc),
     ("3des", EspCipher::TripleDesCbc),
+    ("des", EspCipher::DesCbc),
     ("null", EspCipher::Null),
+    ("aes256ctr", EspCipher::Aes256Ctr),
+    ("aes192ctr", EspCipher::Aes192Ctr),
+    ("aes128ctr", EspCipher::Aes128Ctr),
     ("aes256gcm16", EspCipher::Aes256Gcm16),
     ("aes192gcm16", EspCipher::Aes192Gcm16),
     ("aes128gcm16", EspCipher::Aes128Gcm16),
+    ("aes256gcm12", EspCipher::Aes256Gcm12),
+    ("aes192gcm12", EspCipher::Aes192Gcm12),
+    ("aes128gcm12", EspCipher::Aes128Gcm12),
+    ("aes256gcm8", EspCipher::Aes256Gcm8),
+    ("aes192gcm8", EspCipher::Aes192Gcm8),
+    ("aes128gcm8", EspCipher::Aes128Gcm8),
 ];
 
 /// The integrity algorithms of ESP and AH.
-const INTEGRITIES: [(&str, Integrity); 6] = [
+const INTEGRITIES: [(&str, Integrity); 7] = [
     ("sha512", Integrity::HmacSha512_256),
     ("sha384", Integrity::HmacSha384_192),
     ("sha256", Integrity::HmacSha256_128),
     ("sha256_96", Integrity::HmacSha256_96),
     ("sha1", Integrity::HmacSha1_96),
     ("md5", Integrity::HmacMd5_96),
+    ("aesxcbc", Integrity::AesXcbc96),
 ];
 
 /// What `names` says for `word`, which is a part of `value`; a fault that names all of them if it says nothing.
@@ -147,7 +158,7 @@ pub(super) fn ah(value: &Value<'_>) -> Option<IpsecSuite> {
 
 fn available(value: &Value<'_>, suite: IpsecSuite, integrity: Option<Integrity>) -> Option<IpsecSuite> {
     match integrity {
-        Some(integrity) if !integrity.hash().is_available() => {
+        Some(integrity) if !integrity.is_available() => {
             value.fault(format!("{}: this host's libcrypto does not offer {}", value.what(), integrity.name()));
             None
         }

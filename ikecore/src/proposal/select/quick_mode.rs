@@ -1,16 +1,16 @@
 //! Quick mode: the IPsec SAs (RFC 2409 §5.5, RFC 2407 §4.5).
 use super::super::attributes::{ABSENT, Attributes, Fault, Space};
-use super::super::codes::{IpsecCodes, transform_name};
+use super::super::codes::{IpsecCodes, esp_transform, transform_name};
 use super::super::encode::body;
 use super::super::mismatch::Mismatch;
 use super::super::offer::QuickModeOffer;
-use super::super::suite::{IpsecSuite, Lifetime};
+use super::super::suite::{EspCipher, IpsecSuite, Lifetime};
 use super::reply::offered_transform;
 use super::{Closest, Refused, alternatives, alternatives_of, closest, mismatch, with_key_length};
 use crate::crypto::group::Group;
 use crate::ids::Spi;
 use crate::wire::codes::{
-    AuthenticationAlgorithm, EncapsulationMode, EspTransform, ExtendedSequenceNumber, IpsecAttribute, ProtocolId,
+    AuthenticationAlgorithm, EncapsulationMode, ExtendedSequenceNumber, IpsecAttribute, ProtocolId,
 };
 use crate::wire::payload::{Proposal, Sa, Transform};
 
@@ -316,8 +316,8 @@ const NO_GROUP: &str = "none";
 
 /// The name of a Transform-ID with its key length.
 fn transform_with_key(protocol: ProtocolId, id: u8, bits: Option<&str>) -> String {
-    let esp = protocol == ProtocolId::ESP;
-    let variable = esp && matches!(EspTransform(id), EspTransform::AES_CBC | EspTransform::AES_GCM_16);
+    let own = EspCipher::ALL.into_iter().filter(|cipher| cipher.key_length_attribute().is_some());
+    let variable = protocol == ProtocolId::ESP && own.map(esp_transform).any(|transform| transform.0 == id);
     with_key_length(&transform_name(protocol, id), bits, variable)
 }
 

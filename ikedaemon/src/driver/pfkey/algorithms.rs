@@ -1,7 +1,8 @@
 //! The numbers of algorithms in PF_KEY, and which the kernel has.
 use super::codec::{ExtensionType, Message};
-use ikecore::crypto::esp::Integrity;
-use ikecore::proposal::suite::{EspCipher, IpsecSuite};
+use ikecore::crypto::cipher::CipherAlg;
+use ikecore::crypto::esp::{GcmIcvLen, Integrity};
+use ikecore::proposal::suite::{EspAlgorithm, EspCipher, IpsecSuite};
 use ikecore::wire::codes::ProtocolId;
 use std::collections::BTreeSet;
 
@@ -90,11 +91,15 @@ impl Supported {
 
 /// SADB_EALG_*: those of the IPsec DOI (RFC 2407 §4.4.4).
 const fn encryption_number(cipher: EspCipher) -> u8 {
-    match cipher {
-        EspCipher::TripleDesCbc => 3,
-        EspCipher::Null => 11,
-        EspCipher::Aes128Cbc | EspCipher::Aes192Cbc | EspCipher::Aes256Cbc => 12,
-        EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => 20,
+    match cipher.algorithm() {
+        EspAlgorithm::Cbc(CipherAlg::Des) => 2,
+        EspAlgorithm::Cbc(CipherAlg::TripleDes) => 3,
+        EspAlgorithm::Null => 11,
+        EspAlgorithm::Cbc(CipherAlg::Aes128 | CipherAlg::Aes192 | CipherAlg::Aes256) => 12,
+        EspAlgorithm::AesCtr => 13,
+        EspAlgorithm::AesGcm(GcmIcvLen::Eight) => 18,
+        EspAlgorithm::AesGcm(GcmIcvLen::Twelve) => 19,
+        EspAlgorithm::AesGcm(GcmIcvLen::Sixteen) => 20,
     }
 }
 
@@ -106,5 +111,6 @@ const fn integrity_number(integrity: Integrity) -> u8 {
         Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => 5,
         Integrity::HmacSha384_192 => 6,
         Integrity::HmacSha512_256 => 7,
+        Integrity::AesXcbc96 => 9,
     }
 }

@@ -1,9 +1,9 @@
 //! ESP itself (RFC 4303): from a payload to the octets behind the IP header, and back.
-use ikecore::crypto::cipher::{CipherAlg, CipherKey};
+use ikecore::crypto::cipher::CipherKey;
 use ikecore::crypto::error::CryptoError;
-use ikecore::crypto::esp::{AesGcm16, IcvKey, Integrity};
+use ikecore::crypto::esp::{AesCtr, AesGcm, GcmIcvLen, IcvKey, Integrity};
 use ikecore::ids::Spi;
-use ikecore::proposal::suite::{EspCipher, IpsecSuite};
+use ikecore::proposal::suite::{EspAlgorithm, EspCipher, IpsecSuite};
 use zeroize::Zeroize as _;
 
 #[cfg(test)]
@@ -21,18 +21,68 @@ const GCM_SALT: usize = 4;
 pub(super) enum Transform {
     /// A cipher, or none, and an integrity algorithm.
     Combined {
-        /// `None`: NULL (RFC 2410).
-        cipher: Option<CipherKey>,
+        /// The cipher's key.
+        cipher: Cipher,
         /// The integrity algorithm's key.
         integrity: IcvKey,
     },
     /// AES-GCM (RFC 4106).
     Gcm {
         /// The key.
-        key: AesGcm16,
+        key: AesGcm,
         /// The first octets of every nonce.
         salt: [u8; GCM_SALT],
     },
+}
+
+/// A cipher that does not authenticate, with its key.
+#[derive(Debug)]
+pub(super) enum Cipher {
+    /// NULL (RFC 2410).
+    Null,
+    /// A block cipher in CBC mode.
+    Cbc(CipherKey),
+    /// AES in counter mode (RFC 3686).
+    Ctr {
+        /// The key.
+        key: AesCtr,
+        /// The first octets of every counter block.
+        nonce: [u8; AesCtr::NONCE_LEN],
+    },
+}
+
+impl Cipher {
+    const fn iv_len(&self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::Cbc(key) => key.alg().block_len(),
+            Self::Ctr { .. } => AesCtr::IV_LEN,
+        }
+    }
+
+    fn encrypt(&self, iv: &[u8], text: &mut [u8]) -> Result<(), CryptoError> {
+        match self {
+            Self::Null => Ok(()),
+            Self::Cbc(key) => key.encrypt(iv, text),
+            Self::Ctr { key, nonce } => key.apply(nonce, iv, text),
+        }
+    }
+
+    fn decrypt(&self, iv: &[u8], text: &mut [u8]) -> Result<(), CryptoError> {
+        match self {
+            Self::Null => Ok(()),
+            Self::Cbc(key) => key.decrypt(iv, text),
+            Self::Ctr { key, nonce } => key.apply(nonce, iv, text),
+        }
+    }
+}
+
+impl Drop for Cipher {
+    fn drop(&mut self) {
+        if let Self::Ctr { nonce, .. } = self {
+            nonce.zeroize();
+        }
+    }
 }
 
 /// Why a packet was not opened.
@@ -74,31 +124,29 @@ impl Transform {
         let IpsecSuite::Esp { cipher, integrity } = suite else {
             return Err("AH is not implemented by this driver, which runs ESP only".to_owned());
         };
-        let cbc = match cipher {
-            EspCipher::Null => None,
-            EspCipher::TripleDesCbc => Some(CipherAlg::TripleDes),
-            EspCipher::Aes128Cbc => Some(CipherAlg::Aes128),
-            EspCipher::Aes192Cbc => Some(CipherAlg::Aes192),
-            EspCipher::Aes256Cbc => Some(CipherAlg::Aes256),
-            EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => {
-                return Self::gcm(cipher, integrity, encryption_key, integrity_key);
-            }
-        };
+        if let EspAlgorithm::AesGcm(icv) = cipher.algorithm() {
+            return Self::gcm(cipher, icv, integrity, encryption_key, integrity_key);
+        }
         let Some(integrity) = integrity else {
             // RFC 4303 §1: confidentiality without integrity is not offered.
             return Err(format!("{} without an integrity algorithm is not allowed", cipher.name()));
         };
-        let cipher = match cbc {
-            Some(alg) => Some(CipherKey::new(alg, encryption_key).map_err(|error| error.to_string())?),
-            None if encryption_key.is_empty() => None,
-            None => return Err(format!("NULL takes no key, not one of {} octets", encryption_key.len())),
+        let said = |error: CryptoError| error.to_string();
+        let cipher = match cipher.algorithm() {
+            EspAlgorithm::Cbc(alg) => Cipher::Cbc(CipherKey::new(alg, encryption_key).map_err(said)?),
+            EspAlgorithm::AesCtr => {
+                let (key, nonce) = split_material(cipher, "nonce", encryption_key)?;
+                Cipher::Ctr { key: AesCtr::new(key).map_err(said)?, nonce }
+            }
+            _ if encryption_key.is_empty() => Cipher::Null,
+            _ => return Err(format!("NULL takes no key, not one of {} octets", encryption_key.len())),
         };
-        let integrity = IcvKey::new(integrity, integrity_key).map_err(|error| error.to_string())?;
-        Ok(Self::Combined { cipher, integrity })
+        Ok(Self::Combined { cipher, integrity: IcvKey::new(integrity, integrity_key).map_err(said)? })
     }
 
     fn gcm(
         cipher: EspCipher,
+        icv: GcmIcvLen,
         integrity: Option<Integrity>,
         material: &[u8],
         integrity_key: &[u8],
@@ -106,42 +154,35 @@ impl Transform {
         if integrity.is_some() || !integrity_key.is_empty() {
             return Err(format!("{} takes no integrity algorithm and no key for one", cipher.name()));
         }
-        if material.len() != cipher.key_len() {
-            let (name, allowed) = (cipher.name(), cipher.key_len());
-            return Err(format!("{name} takes {allowed} octets of key and salt, not {}", material.len()));
-        }
-        let Some((key, salt)) = material.split_last_chunk::<GCM_SALT>() else {
-            return Err("no salt".to_owned());
-        };
-        Ok(Self::Gcm { key: AesGcm16::new(key).map_err(|error| error.to_string())?, salt: *salt })
+        let (key, salt) = split_material(cipher, "salt", material)?;
+        Ok(Self::Gcm { key: AesGcm::new(key, icv).map_err(|error| error.to_string())?, salt })
     }
 
     /// Octets of the IV in each packet.
     pub(super) const fn iv_len(&self) -> usize {
         match self {
-            Self::Combined { cipher: Some(cipher), .. } => cipher.alg().block_len(),
-            Self::Combined { cipher: None, .. } => 0,
+            Self::Combined { cipher, .. } => cipher.iv_len(),
             Self::Gcm { .. } => GCM_IV,
         }
     }
 
     /// True if an IV must be unpredictable (CBC; RFC 3602 §3), false if a counter does.
     pub(super) const fn wants_random_iv(&self) -> bool {
-        matches!(self, Self::Combined { cipher: Some(_), .. })
+        matches!(self, Self::Combined { cipher: Cipher::Cbc(_), .. })
     }
 
     /// The encrypted part is a multiple of this many octets (RFC 4303 §2.4).
     const fn alignment(&self) -> usize {
         match self {
-            Self::Combined { cipher: Some(cipher), .. } => cipher.alg().block_len(),
-            Self::Combined { cipher: None, .. } | Self::Gcm { .. } => 4,
+            Self::Combined { cipher: Cipher::Cbc(key), .. } => key.alg().block_len(),
+            Self::Combined { .. } | Self::Gcm { .. } => 4,
         }
     }
 
     const fn icv_len(&self) -> usize {
         match self {
             Self::Combined { integrity, .. } => integrity.alg().icv_len(),
-            Self::Gcm { .. } => AesGcm16::ICV_LEN,
+            Self::Gcm { key, .. } => key.icv_len(),
         }
     }
 
@@ -169,9 +210,7 @@ impl Transform {
         let (clear, text) = packet.split_at_mut(HEADER + iv.len());
         match self {
             Self::Combined { cipher, integrity } => {
-                if let Some(cipher) = cipher {
-                    cipher.encrypt(iv, text)?;
-                }
+                cipher.encrypt(iv, text)?;
                 let icv = integrity.sign(&[&packet]);
                 packet.extend_from_slice(icv.as_ref());
             }
@@ -180,7 +219,7 @@ impl Transform {
                 // RFC 4106 §5: SPI and sequence number are authenticated with the text.
                 let (aad, _) = clear.split_at(HEADER.min(clear.len()));
                 let icv = key.seal(&nonce, aad, text)?;
-                packet.extend_from_slice(&icv);
+                packet.extend_from_slice(icv.as_ref());
             }
         }
         Ok(packet)
@@ -202,9 +241,7 @@ impl Transform {
                 if !integrity.verify(&[signed], icv) {
                     return Err(OpenError::Integrity);
                 }
-                if let Some(cipher) = cipher {
-                    cipher.decrypt(iv, &mut payload).map_err(OpenError::Crypto)?;
-                }
+                cipher.decrypt(iv, &mut payload).map_err(OpenError::Crypto)?;
             }
             Self::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, iv).map_err(OpenError::Crypto)?;
@@ -235,7 +272,19 @@ impl Drop for Transform {
     }
 }
 
-fn gcm_nonce(salt: &[u8; GCM_SALT], iv: &[u8]) -> Result<[u8; AesGcm16::NONCE_LEN], CryptoError> {
-    let wrong = CryptoError::IvLength { algorithm: "AES-GCM-16", got: iv.len(), allowed: GCM_IV };
+/// The key of a counter mode and the octets behind it, its `extra`.
+fn split_material<'m, const N: usize>(
+    cipher: EspCipher,
+    extra: &str,
+    material: &'m [u8],
+) -> Result<(&'m [u8], [u8; N]), String> {
+    let fits = material.len() == cipher.key_len();
+    material.split_last_chunk().filter(|_| fits).map(|(key, extra)| (key, *extra)).ok_or_else(|| {
+        format!("{} takes {} octets of key and {extra}, not {}", cipher.name(), cipher.key_len(), material.len())
+    })
+}
+
+fn gcm_nonce(salt: &[u8; GCM_SALT], iv: &[u8]) -> Result<[u8; AesGcm::NONCE_LEN], CryptoError> {
+    let wrong = CryptoError::IvLength { algorithm: "AES-GCM", got: iv.len(), allowed: GCM_IV };
     [salt.as_slice(), iv].concat().try_into().map_err(|_| wrong)
 }

@@ -176,7 +176,7 @@ impl Plane {
                 return;
             }
         } else {
-            // RFC 4106 §3.1: the counter is the sequence number, which never repeats.
+            // RFC 3686 §3.1, RFC 4106 §3.1: the counter is the sequence number, which never repeats.
             iv.iter_mut().zip(u64::from(sequence).to_be_bytes()).for_each(|(to, from)| *to = from);
         }
         let Ok(sealed) = sa.transform.seal(sa.name.spi, sequence, iv, next_header, payload) else { return };

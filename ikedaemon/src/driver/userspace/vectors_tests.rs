@@ -69,6 +69,31 @@ fn aes_cbc_of_rfc_3602() {
     assert_eq!(cases.len(), 4);
 }
 
+/// RFC 3686 §6 gives the clear text as it is encrypted; of the packet around it only the IV.
+#[test]
+fn aes_ctr_of_rfc_3686() {
+    let Some(vectors) = load("symmetric") else { return };
+    let cases = vectors["cipher"].as_array().expect("cases").iter().filter(|case| case["cipher"] == "aes-ctr");
+    let mut tried = 0;
+    for case in cases {
+        let cipher = match hex(case, "key").len() {
+            16 => EspCipher::Aes128Ctr,
+            24 => EspCipher::Aes192Ctr,
+            _ => EspCipher::Aes256Ctr,
+        };
+        let material = [hex(case, "key"), hex(case, "nonce")].concat();
+        let suite = IpsecSuite::Esp { cipher, integrity: Some(Integrity::HmacSha1_96) };
+        let transform = Transform::new(suite, &material, &[7; 20]).expect("keys fit");
+        let clear = hex(case, "plaintext");
+        let sealed = transform.seal(Spi(0x1234), 1, &hex(case, "iv"), 4, &clear).expect("it is sealed");
+        assert_eq!(sealed[8..16], hex(case, "iv"));
+        assert_eq!(sealed[16..16 + clear.len()], hex(case, "ciphertext"), "{}", case["id"]);
+        assert_eq!(transform.open(&sealed).expect("it is opened").payload, clear);
+        tried += 1;
+    }
+    assert_eq!(tried, 9);
+}
+
 #[test]
 fn aes_gcm() {
     let Some(vectors) = load("symmetric") else { return };

@@ -1,9 +1,10 @@
 //! The kernel's structures from those of the contract, and back.
 use super::mark;
 use crate::driver::policy_table::PolicyDirection;
+use ikecore::crypto::cipher::CipherAlg;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::Selector;
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
+use ikecore::proposal::suite::{EspAlgorithm, EspCipher, GcmIcvLen, Integrity, IpsecSuite, Lifetime, Mode};
 use ikecore::sa::driver::{Direction, SaName, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::wire::codes::ProtocolId;
 use netlink_packet_xfrm as kernel;
@@ -212,37 +213,44 @@ fn encrypt(cipher: EspCipher, key: &[u8]) -> XfrmAttrs {
     let plain = |alg| {
         XfrmAttrs::EncryptionAlg(kernel::Alg { alg_name: name(alg), alg_key_len: bits(key), alg_key: key.to_vec() })
     };
-    match cipher {
-        EspCipher::Null => plain("ecb(cipher_null)"),
-        EspCipher::TripleDesCbc => plain("cbc(des3_ede)"),
-        EspCipher::Aes128Cbc | EspCipher::Aes192Cbc | EspCipher::Aes256Cbc => plain("cbc(aes)"),
-        EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => {
-            XfrmAttrs::EncryptionAlgAead(kernel::AlgAead {
-                alg_name: name("rfc4106(gcm(aes))"),
-                alg_key_len: bits(key),
-                alg_icv_len: 128,
-                alg_key: key.to_vec(),
-            })
-        }
+    let aead = |icv_len: GcmIcvLen| {
+        XfrmAttrs::EncryptionAlgAead(kernel::AlgAead {
+            alg_name: name("rfc4106(gcm(aes))"),
+            alg_key_len: bits(key),
+            alg_icv_len: icv_bits(icv_len.octets()),
+            alg_key: key.to_vec(),
+        })
+    };
+    match cipher.algorithm() {
+        EspAlgorithm::Null => plain("ecb(cipher_null)"),
+        EspAlgorithm::Cbc(CipherAlg::Des) => plain("cbc(des)"),
+        EspAlgorithm::Cbc(CipherAlg::TripleDes) => plain("cbc(des3_ede)"),
+        EspAlgorithm::Cbc(CipherAlg::Aes128 | CipherAlg::Aes192 | CipherAlg::Aes256) => plain("cbc(aes)"),
+        EspAlgorithm::AesCtr => plain("rfc3686(ctr(aes))"),
+        EspAlgorithm::AesGcm(icv_len) => aead(icv_len),
     }
 }
 
 fn authentication(integrity: Integrity, key: &[u8]) -> XfrmAttrs {
-    let hash = match integrity {
+    let algorithm = match integrity {
         Integrity::HmacMd5_96 => "hmac(md5)",
         Integrity::HmacSha1_96 => "hmac(sha1)",
         Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => "hmac(sha256)",
         Integrity::HmacSha384_192 => "hmac(sha384)",
         Integrity::HmacSha512_256 => "hmac(sha512)",
+        Integrity::AesXcbc96 => "xcbc(aes)",
     };
     // The kernel's own default for SHA-256 is 96 bits, which no RFC has: the length is always named.
-    let truncation = u32::try_from(integrity.icv_len() * 8).unwrap_or(u32::MAX);
     XfrmAttrs::AuthenticationAlgTrunc(kernel::AlgAuth {
-        alg_name: name(hash),
+        alg_name: name(algorithm),
         alg_key_len: bits(key),
-        alg_trunc_len: truncation,
+        alg_trunc_len: icv_bits(integrity.icv_len()),
         alg_key: key.to_vec(),
     })
+}
+
+fn icv_bits(octets: usize) -> u32 {
+    u32::try_from(octets * 8).unwrap_or(u32::MAX)
 }
 
 fn bits(key: &[u8]) -> u32 {

@@ -1,22 +1,11 @@
 use super::*;
 use proptest::prelude::*;
 
-const CIPHERS: [EspCipher; 8] = [
-    EspCipher::Null,
-    EspCipher::TripleDesCbc,
-    EspCipher::Aes128Cbc,
-    EspCipher::Aes192Cbc,
-    EspCipher::Aes256Cbc,
-    EspCipher::Aes128Gcm16,
-    EspCipher::Aes192Gcm16,
-    EspCipher::Aes256Gcm16,
-];
-
 fn suites() -> Vec<IpsecSuite> {
     let of = |cipher: EspCipher| -> Vec<Option<Integrity>> {
         if cipher.is_aead() { vec![None] } else { Integrity::ALL.map(Some).to_vec() }
     };
-    CIPHERS
+    EspCipher::ALL
         .into_iter()
         .flat_map(|cipher| of(cipher).into_iter().map(move |integrity| IpsecSuite::Esp { cipher, integrity }))
         .collect()
@@ -89,7 +78,9 @@ fn keys_that_do_not_fit_are_refused() {
     assert!(refused(EspCipher::Aes128Cbc, sha1, 16, 16).contains("not of 16"));
     assert!(refused(EspCipher::Aes128Cbc, None, 16, 0).contains("without an integrity algorithm"));
     assert!(refused(EspCipher::Null, sha1, 1, 20).contains("NULL takes no key"));
-    assert!(refused(EspCipher::Aes128Gcm16, None, 16, 0).contains("20 octets"));
+    assert!(refused(EspCipher::Aes128Gcm16, None, 16, 0).contains("20 octets of key and salt"));
+    assert!(refused(EspCipher::Aes256Ctr, sha1, 32, 20).contains("36 octets of key and nonce, not 32"));
+    assert!(refused(EspCipher::Aes256Ctr, None, 36, 0).contains("without an integrity algorithm"));
     assert!(refused(EspCipher::Aes128Gcm16, sha1, 20, 20).contains("takes no integrity algorithm"));
     let ah = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 };
     assert!(Transform::new(ah, &[], &[1; 20]).expect_err("AH").contains("ESP only"));

@@ -118,16 +118,27 @@ fn algorithms_have_the_kernels_names_and_lengths() {
     use {EspCipher as C, Integrity as I};
     for (cipher, expected) in [
         (C::Null, row("crypt", "ecb(cipher_null)", 0, 0)),
+        (C::DesCbc, row("crypt", "cbc(des)", 64, 0)),
         (C::TripleDesCbc, row("crypt", "cbc(des3_ede)", 192, 0)),
         (C::Aes128Cbc, row("crypt", "cbc(aes)", 128, 0)),
         (C::Aes192Cbc, row("crypt", "cbc(aes)", 192, 0)),
         (C::Aes256Cbc, row("crypt", "cbc(aes)", 256, 0)),
+        // The nonce counts as key.
+        (C::Aes128Ctr, row("crypt", "rfc3686(ctr(aes))", 160, 0)),
+        (C::Aes192Ctr, row("crypt", "rfc3686(ctr(aes))", 224, 0)),
+        (C::Aes256Ctr, row("crypt", "rfc3686(ctr(aes))", 288, 0)),
     ] {
         assert_eq!(of(esp(cipher, Some(I::HmacMd5_96))), [expected, row("auth", "hmac(md5)", 128, 96)]);
     }
-    for (cipher, bits) in [(C::Aes128Gcm16, 160), (C::Aes192Gcm16, 224), (C::Aes256Gcm16, 288)] {
-        // The salt counts as key.
-        assert_eq!(of(esp(cipher, None)), [row("aead", "rfc4106(gcm(aes))", bits, 128)]);
+    for (ciphers, icv) in [
+        ([C::Aes128Gcm8, C::Aes192Gcm8, C::Aes256Gcm8], 64),
+        ([C::Aes128Gcm12, C::Aes192Gcm12, C::Aes256Gcm12], 96),
+        ([C::Aes128Gcm16, C::Aes192Gcm16, C::Aes256Gcm16], 128),
+    ] {
+        for (cipher, bits) in ciphers.into_iter().zip([160, 224, 288]) {
+            // The salt counts as key.
+            assert_eq!(of(esp(cipher, None)), [row("aead", "rfc4106(gcm(aes))", bits, icv)]);
+        }
     }
     for (integrity, expected) in [
         (I::HmacMd5_96, row("auth", "hmac(md5)", 128, 96)),
@@ -136,6 +147,7 @@ fn algorithms_have_the_kernels_names_and_lengths() {
         (I::HmacSha256_96, row("auth", "hmac(sha256)", 256, 96)),
         (I::HmacSha384_192, row("auth", "hmac(sha384)", 384, 192)),
         (I::HmacSha512_256, row("auth", "hmac(sha512)", 512, 256)),
+        (I::AesXcbc96, row("auth", "xcbc(aes)", 128, 96)),
     ] {
         assert_eq!(of(IpsecSuite::Ah { integrity }), [expected]);
     }
