@@ -117,6 +117,22 @@ pub const RARE: [Suite; 5] = [
     quick_mode("aes192-aesxcbc", "AES_CBC 192 AES_XCBC_96"),
 ];
 
+/// The groups of RFC 5114, in both phases.
+pub const SUBGROUPS: [Suite; 2] = [
+    Suite {
+        main_mode: "aes128-sha1-modp1024s160",
+        quick_mode: "aes128-sha1-modp2048s224",
+        main_mode_listed: "AES_CBC 128 PRF_HMAC_SHA1 MODP_1024_160",
+        quick_mode_listed: "AES_CBC 128 HMAC_SHA1_96 MODP_2048_224",
+    },
+    Suite {
+        main_mode: "aes256-sha256-modp2048s256",
+        quick_mode: "aes256-sha256-modp2048s256",
+        main_mode_listed: "AES_CBC 256 PRF_HMAC_SHA2_256 MODP_2048_256",
+        quick_mode_listed: "AES_CBC 256 HMAC_SHA2_256_128 MODP_2048_256",
+    },
+];
+
 /// AES-GCM with short integrity check values.
 pub const GCM_CUT: [Suite; 3] = [
     quick_mode("aes128gcm8", "AES_GCM_8 128"),

@@ -8,7 +8,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, GCM, GCM_CUT, RARE, Role, SUITES, control, driver_failure, recovery, rekeys_and_deletes, shapes, whole_life,
+    CUT, GCM, GCM_CUT, RARE, Role, SUBGROUPS, SUITES, control, driver_failure, recovery, rekeys_and_deletes, shapes,
+    whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -45,7 +46,11 @@ fn main() -> ExitCode {
 fn rare_suites(cases: &mut Vec<Case>) {
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         let gcm = GCM_CUT.into_iter().filter(|_| driver != Driver::PfKey);
-        for (suite, mode) in RARE.into_iter().chain(gcm).zip([Mode::Tunnel, Mode::Transport].into_iter().cycle()) {
+        // The groups are the core's affair, whatever the driver.
+        let groups = SUBGROUPS.into_iter().filter(|_| driver == Driver::Xfrm);
+        for (suite, mode) in
+            RARE.into_iter().chain(gcm).chain(groups).zip([Mode::Tunnel, Mode::Transport].into_iter().cycle())
+        {
             for role in Role::ALL {
                 let suite_name = suite.quick_mode.replace('-', "_");
                 let name = format!("{}_rare_{suite_name}_{}", driver.name(), role.name());

@@ -26,7 +26,7 @@ const HASHES: [(&str, HashAlg); 5] = [
 ];
 
 /// The Diffie-Hellman groups.
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 14] = [
     ("modp768", Group::Modp768),
     ("modp1024", Group::Modp1024),
     ("modp1536", Group::Modp1536),
@@ -38,6 +38,9 @@ const GROUPS: [(&str, Group); 11] = [
     ("ecp256", Group::Ecp256),
     ("ecp384", Group::Ecp384),
     ("ecp521", Group::Ecp521),
+    ("modp1024s160", Group::Modp1024Order160),
+    ("modp2048s224", Group::Modp2048Order224),
+    ("modp2048s256", Group::Modp2048Order256),
 ];
 
 /// The ciphers of ESP.

@@ -36,7 +36,10 @@ fn the_parameters_are_the_published_ones() {
         match group.kind() {
             Kind::Modp(modp) => {
                 assert_eq!(modp.prime(), octets(&case, "p"), "{group}");
-                assert_eq!(octets(&case, "g"), [2], "{group}");
+                assert_eq!(modp.generator(), octets(&case, "g"), "{group}");
+                if let modp::Field::Subgroup(parameters) = modp.field {
+                    assert_eq!(parameters.order(), octets(&case, "q"), "{group}");
+                }
                 assert_eq!((group.public_len(), group.shared_len()), (bits / 8, bits / 8));
             }
             Kind::Ecp(_) => {
@@ -90,7 +93,7 @@ fn the_primes_are_made_of_pi() {
     pi.rshift(&(&five - &other), GUARD).unwrap();
     // The second half of a prime is the digits plus k - 1, between 64 one bits on either side.
     for group in modp_groups() {
-        let modp::Modp { bits, k, .. } = modp(group);
+        let modp::Modp { bits, field: modp::Field::Safe { k }, .. } = modp(group) else { continue };
         let mut middle = BigNum::new().unwrap();
         middle.rshift(&pi, i32::try_from(8192 - bits).unwrap()).unwrap();
         middle.add_word(u32::try_from(k).unwrap()).unwrap();
@@ -190,7 +193,8 @@ fn a_shared_secret_that_begins_with_zero_keeps_its_length() {
 #[test]
 fn public_values_of_other_lengths_are_refused() {
     for group in Group::ALL {
-        let ours = pair(group, &if group >= Group::Ecp256 { vec![1; group.shared_len()] } else { vec![7] });
+        let ecp = matches!(group.kind(), Kind::Ecp(_));
+        let ours = pair(group, &if ecp { vec![1; group.shared_len()] } else { vec![7] });
         let allowed = group.public_len();
         for got in [0, 1, allowed / 2, allowed - 1, allowed + 1, 4 * allowed] {
             let error = GroupError::PublicLength { group, got, allowed };
@@ -218,8 +222,29 @@ fn degenerate_public_values_are_refused() {
         }
         for public in [number(2), number(3), below_prime(2)] {
             assert_eq!(group.check_public(&public), Ok(()), "{group}");
-            assert!(ours.agree(&public).is_ok(), "{group}");
+            assert_eq!(ours.agree(&public).is_ok(), !group.only_by_name(), "{group}");
         }
+    }
+}
+
+/// A value outside of the subgroup has a factor of small order, and the shared secret with it tells the private value
+/// modulo that order.
+#[test]
+fn values_outside_of_the_subgroup_are_refused() {
+    let mut context = BigNumContext::new().unwrap();
+    for group in modp_groups() {
+        let modp::Field::Subgroup(parameters) = modp(group).field else { continue };
+        let [prime, order] =
+            [parameters.prime(), parameters.order()].map(|number| BigNum::from_slice(&number).unwrap());
+        assert!(prime.is_prime(4, &mut context).unwrap() && order.is_prime(4, &mut context).unwrap(), "{group}");
+        let ours = pair(group, &[7; 12]);
+        let member = ours.public().to_vec();
+        assert!(ours.agree(&member).is_ok());
+        // The negative of a member has twice the order.
+        let negative = &prime - &BigNum::from_slice(&member).unwrap();
+        let negative = negative.to_vec_padded(i32::try_from(group.public_len()).unwrap()).unwrap();
+        assert_eq!(group.check_public(&negative), Ok(()), "cheap checks see nothing");
+        assert_eq!(ours.agree(&negative).map(drop), Err(GroupError::OutsideSubgroup { group }));
     }
 }
 
@@ -258,6 +283,10 @@ fn private_values_out_of_range_are_refused() {
         for octets in [vec![], vec![0; 32], vec![1; group.public_len() + 1]] {
             assert_eq!(PrivateKey::from_octets(group, &octets).map(drop), refused, "{group}");
         }
+        if let modp::Field::Subgroup(parameters) = modp(group).field {
+            assert_eq!(PrivateKey::from_octets(group, &parameters.order()).map(drop), refused, "{group}");
+            continue;
+        }
         // (p-1)/2 is in range, but its public value is 1.
         let prime = BigNum::from_slice(&modp(group).prime()).unwrap();
         let mut half = BigNum::new().unwrap();
@@ -275,7 +304,9 @@ fn exponents_are_as_long_as_the_group_is_strong() {
     for group in Group::ALL {
         let private = PrivateKey::random(group, &mut random).unwrap();
         let bits = private.octets.expose().len() * 8;
-        assert!(bits >= 256 && bits >= 2 * usize::try_from(group.strength()).unwrap(), "{group}: {bits} bits");
+        // RFC 5114: the private values of its groups are below the order of the subgroup.
+        let least = if group.only_by_name() { 160 } else { 256 };
+        assert!(bits >= least && bits >= 2 * usize::try_from(group.strength()).unwrap(), "{group}: {bits} bits");
         assert!(bits <= 528, "{group}: {bits} bits");
         assert_eq!(private.group(), group);
     }
@@ -312,7 +343,7 @@ fn numbers_map_to_groups_and_back() {
         assert_eq!(Group::try_from(group.id()), Ok(group));
         assert!(group.name().ends_with(&format!("({})", group.id())), "{group}");
     }
-    for got in [0, 3, 4, 6, 13, 22, 23, 24, 25, 31, 0x8001, u16::MAX] {
+    for got in [0, 3, 4, 6, 13, 25, 31, 0x8001, u16::MAX] {
         assert_eq!(Group::try_from(got), Err(GroupError::Unknown { got }));
     }
 }

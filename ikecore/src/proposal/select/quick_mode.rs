@@ -66,8 +66,8 @@ const NEGOTIATED: [IpsecAttribute; 5] = [
 /// The responder's choice: the first of the peer's transforms that one of `offers` accepts in one of `modes`.
 ///
 /// `ke_len` is the length of the peer's Key Exchange payload in octets, `None` without one; it must fit the group of the
-/// chosen transform. Offers without PFS accept a peer that asks for it, with any group that this host runs: it costs
-/// this host a computation and makes nothing weaker. Offers with PFS accept their own group only.
+/// chosen transform. Offers without PFS accept a peer that asks for it, with any group that this host runs but those
+/// that are [`Group::only_by_name`]: it costs this host a computation and makes nothing weaker. Offers with PFS accept their own group only.
 ///
 /// A transform without Encapsulation Mode, which RFC 2407 §4.5 leaves to the host, is for transport mode.
 ///
@@ -256,7 +256,10 @@ impl<'a> Received<'a> {
             modes.contains(&self.mode()),
             match offer.pfs {
                 Some(group) => has(IpsecAttribute::GROUP_DESCRIPTION, Some(group.id())),
-                None => has(IpsecAttribute::GROUP_DESCRIPTION, None) || self.group().is_some(),
+                None => {
+                    has(IpsecAttribute::GROUP_DESCRIPTION, None)
+                        || self.group().is_some_and(|group| !group.only_by_name())
+                }
             },
         ]
     }
@@ -298,7 +301,7 @@ impl<'a> Received<'a> {
             _ => {
                 let name = |offer: &QuickModeOffer| match offer.pfs {
                     Some(group) => group.to_string(),
-                    None => format!("{NO_GROUP} or any group that this host runs"),
+                    None => format!("{NO_GROUP} or any group that this host runs but 22 to 24"),
                 };
                 let received = match get(IpsecAttribute::GROUP_DESCRIPTION) {
                     None => NO_GROUP.to_owned(),

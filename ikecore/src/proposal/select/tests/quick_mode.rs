@@ -140,8 +140,10 @@ fn perfect_forward_secrecy_is_told_with_both_values() {
     let named = "Group Description";
     assert_eq!(why(changed(&[], &[]), wanted, None), said(named, "none", "MODP-2048 (14)"));
     assert_eq!(why(group(2), wanted, Some(128)), said(named, "MODP-1024 (2)", "MODP-2048 (14)"));
-    let any = "none or any group that this host runs";
-    assert_eq!(why(group(24), None, Some(256)), said(named, "modp2048s256 (24)", any));
+    let any = "none or any group that this host runs but 22 to 24";
+    assert_eq!(why(group(24), None, Some(256)), said(named, "MODP-2048-256 (24)", any));
+    let by_name = Some(Group::Modp2048Order256);
+    assert_eq!(select(group(24), by_name, Some(256)).expect("accepted").pfs, by_name);
     // A peer may ask for more than this host's policy does.
     assert_eq!(select(group(14), None, Some(256)).expect("accepted").pfs, wanted);
     assert_eq!(select(group(14), wanted, Some(256)).expect("accepted").pfs, wanted);
