@@ -133,6 +133,13 @@ pub const SUBGROUPS: [Suite; 2] = [
     },
 ];
 
+/// Extended sequence numbers, which PF_KEY has not.
+pub const EXTENDED: [Suite; 3] = [
+    quick_mode("aes256-sha256-modp2048-esn", "AES_CBC 256 HMAC_SHA2_256_128 MODP_2048 esn"),
+    quick_mode("aes256-sha1-esn-noesn", "AES_CBC 256 HMAC_SHA1_96 esn"),
+    quick_mode("aes128gcm16-esn", "AES_GCM_16 128 esn"),
+];
+
 /// AES-GCM with short integrity check values.
 pub const GCM_CUT: [Suite; 3] = [
     quick_mode("aes128gcm8", "AES_GCM_8 128"),

@@ -8,8 +8,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, GCM, GCM_CUT, RARE, Role, SUBGROUPS, SUITES, control, driver_failure, recovery, rekeys_and_deletes, shapes,
-    whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, RARE, Role, SUBGROUPS, SUITES, control, driver_failure, recovery, rekeys_and_deletes,
+    shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -45,11 +45,11 @@ fn main() -> ExitCode {
 /// Suites that are met now and then, each once with every driver that has it and in both roles.
 fn rare_suites(cases: &mut Vec<Case>) {
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
-        let gcm = GCM_CUT.into_iter().filter(|_| driver != Driver::PfKey);
+        let more = GCM_CUT.into_iter().chain(EXTENDED).filter(|_| driver != Driver::PfKey);
         // The groups are the core's affair, whatever the driver.
         let groups = SUBGROUPS.into_iter().filter(|_| driver == Driver::Xfrm);
         for (suite, mode) in
-            RARE.into_iter().chain(gcm).chain(groups).zip([Mode::Tunnel, Mode::Transport].into_iter().cycle())
+            RARE.into_iter().chain(more).chain(groups).zip([Mode::Tunnel, Mode::Transport].into_iter().cycle())
         {
             for role in Role::ALL {
                 let suite_name = suite.quick_mode.replace('-', "_");

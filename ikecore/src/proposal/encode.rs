@@ -5,8 +5,8 @@ use super::suite::Lifetime;
 use crate::ids::Spi;
 use crate::wire::attribute::AttributeWriter;
 use crate::wire::codes::{
-    AuthenticationMethod, Doi, EncapsulationMode, IkeAttribute, IkeTransform, IpsecAttribute, LifeType, ProtocolId,
-    Situation,
+    AuthenticationMethod, Doi, EncapsulationMode, ExtendedSequenceNumber, IkeAttribute, IkeTransform, IpsecAttribute,
+    LifeType, ProtocolId, Situation,
 };
 use crate::wire::payload::sa::MAX_TRANSFORMS;
 use crate::wire::payload::{Proposal, Sa, Transform};
@@ -78,6 +78,10 @@ fn quick_mode_attributes(offer: &QuickModeOffer, mode: EncapsulationMode) -> Att
     }
     if let Some(group) = offer.pfs {
         list.number(IpsecAttribute::GROUP_DESCRIPTION, group.id().into());
+    }
+    // RFC 4304 §2: without the attribute, sequence numbers have 32 bits.
+    if offer.extended_sequence_numbers {
+        list.number(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, ExtendedSequenceNumber::EXTENDED.0.into());
     }
     list
 }

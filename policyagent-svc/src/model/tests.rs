@@ -234,7 +234,7 @@ fn what_does_not_go_together_is_a_fault() {
 
 /// `AES-128-GCM-8` is `aes128gcm8`; CBC has no name of its own.
 #[test]
-fn every_suite_has_a_name() {
+fn every_suite_has_a_name_and_either_kind_of_sequence_numbers() {
     let suite = |offer: &str| {
         let file = parse(&GOOD.replace("esp = \"aes256-sha256\"", offer)).unwrap_or_else(|e| panic!("{offer}: {e:?}"));
         match &file.filter_actions[0].action {
@@ -242,6 +242,17 @@ fn every_suite_has_a_name() {
             other => panic!("{other:?}"),
         }
     };
+    let extended = |text: &str| {
+        let file = parse(&GOOD.replace("\"aes256-sha256\" }", text)).unwrap();
+        match &file.filter_actions[0].action {
+            Action::Negotiate { offers, .. } => {
+                offers.iter().map(|offer| offer.extended_sequence_numbers).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let both = "\"aes256-sha256\", extended_sequence_numbers = true }, { esp = \"aes256-sha256\" }";
+    assert_eq!(extended(both), [true, false]);
     for cipher in EspCipher::ALL {
         let name = cipher.name().to_lowercase().replace('-', "").replace("cbc", "");
         let integrity = (!cipher.is_aead()).then_some(Integrity::HmacSha1_96);

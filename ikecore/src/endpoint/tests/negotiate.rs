@@ -3,7 +3,7 @@ use super::*;
 use crate::crypto::cipher::CipherAlg;
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
-use crate::proposal::offer::MainModeOffer;
+use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::time::Duration;
 
 #[test]
@@ -54,5 +54,27 @@ fn every_group_negotiates_with_and_without_pfs() {
             assert_eq!(network.hosts[1].driver.pairs.len(), 1, "{group:?} {pfs:?} {:?}", network.hosts[0].failures());
             assert_agree(&network);
         }
+    }
+}
+
+#[test]
+fn the_kind_of_sequence_numbers_that_both_have_is_negotiated() {
+    for (kinds, agreed) in [
+        ([&[true][..], &[true]], Some(true)),
+        ([&[true, false], &[false]], Some(false)),
+        ([&[false], &[true, false]], Some(false)),
+        ([&[false], &[true]], None),
+    ] {
+        let mut network = pair(4, Weather::default(), |index, policy| {
+            let offer = policy.quick_mode[0];
+            let offers = kinds[index].iter().map(|kind| QuickModeOffer { extended_sequence_numbers: *kind, ..offer });
+            policy.quick_mode = offers.collect();
+        });
+        initiate(&mut network);
+        network.run(Duration::from_secs(5));
+        let installed =
+            network.hosts[0].driver.pairs.values().next().map(|pair| pair.inbound.extended_sequence_numbers);
+        assert_eq!(installed, agreed, "{kinds:?}");
+        assert_agree(&network);
     }
 }

@@ -27,6 +27,8 @@ pub struct ChosenQuickMode {
     pub lifetime: Lifetime,
     /// The group of the second Diffie-Hellman exchange; `None` is no perfect forward secrecy.
     pub pfs: Option<Group>,
+    /// Sequence numbers have 64 bits.
+    pub extended_sequence_numbers: bool,
     /// How packets are wrapped, as the transform says it.
     pub mode: EncapsulationMode,
     /// The peer's SPI: that of packets that leave.
@@ -54,7 +56,7 @@ impl ChosenQuickMode {
 }
 
 /// The attributes that are negotiated. Others, such as Key Rounds, must not be there, since this host would not do what
-/// they say; of [`IpsecAttribute::EXTENDED_SEQUENCE_NUMBER`] see [`accept`].
+/// they say.
 const NEGOTIATED: [IpsecAttribute; 5] = [
     IpsecAttribute::GROUP_DESCRIPTION,
     IpsecAttribute::ENCAPSULATION_MODE,
@@ -101,6 +103,7 @@ pub fn select_quick_mode(
                         suite: offer.suite,
                         lifetime,
                         pfs,
+                        extended_sequence_numbers: offer.extended_sequence_numbers,
                         mode,
                         peer_spi,
                         notify_lifetime: (lifetime != received.effective()).then_some(lifetime),
@@ -137,6 +140,7 @@ pub fn verify_quick_mode_reply(
         suite,
         lifetime,
         pfs: received.group(),
+        extended_sequence_numbers: received.has_extended_sequence_numbers(),
         mode: received.mode(),
         peer_spi,
         notify_lifetime: None,
@@ -180,13 +184,6 @@ fn accept(
     };
     let attributes = &received.attributes;
     attributes.check(Space::Ipsec, &NEGOTIATED)?;
-    // RFC 4304 §2: without the attribute, sequence numbers have 32 bits. This host's SAs have no others.
-    let kind = IpsecAttribute::EXTENDED_SEQUENCE_NUMBER;
-    if !attributes.has(kind, None) && !attributes.has(kind, Some(ExtendedSequenceNumber::SHORT.0)) {
-        let allowed = format!("{ABSENT}, {}", ExtendedSequenceNumber::SHORT);
-        let received = Space::Ipsec.value(attributes.get(kind));
-        return Err(Fault { attribute: "Extended (64-bit) Sequence Number", received, allowed });
-    }
     let pfs = received.group();
     check_key_exchange(pfs, ke_len)?;
     Ok(Accepted { offer, received: attributes.lifetime, pfs, mode: received.mode() })
@@ -244,8 +241,12 @@ impl<'a> Received<'a> {
         }
     }
 
+    fn has_extended_sequence_numbers(&self) -> bool {
+        self.attributes.has(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, Some(ExtendedSequenceNumber::EXTENDED.0))
+    }
+
     /// In which respects the transform agrees with an offer, in the order in which differences are told.
-    fn agreement(&self, offer: &QuickModeOffer, modes: &[EncapsulationMode]) -> [bool; 5] {
+    fn agreement(&self, offer: &QuickModeOffer, modes: &[EncapsulationMode]) -> [bool; 6] {
         let wanted = IpsecCodes::of(offer.suite);
         let has = |kind, code| self.attributes.has(kind, code);
         let protocol = self.protocol == wanted.protocol;
@@ -260,6 +261,13 @@ impl<'a> Received<'a> {
                     has(IpsecAttribute::GROUP_DESCRIPTION, None)
                         || self.group().is_some_and(|group| !group.only_by_name())
                 }
+            },
+            if offer.extended_sequence_numbers {
+                self.has_extended_sequence_numbers()
+            } else {
+                // RFC 4304 §2: without the attribute, sequence numbers have 32 bits.
+                has(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, None)
+                    || has(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, Some(ExtendedSequenceNumber::SHORT.0))
             },
         ]
     }
@@ -298,7 +306,7 @@ impl<'a> Received<'a> {
                 };
                 ("Encapsulation Mode", received, alternatives(modes.iter().map(EncapsulationMode::to_string)))
             }
-            _ => {
+            4 => {
                 let name = |offer: &QuickModeOffer| match offer.pfs {
                     Some(group) => group.to_string(),
                     None => format!("{NO_GROUP} or any group that this host runs but 22 to 24"),
@@ -308,6 +316,17 @@ impl<'a> Received<'a> {
                     Some(group) => Space::Ipsec.value(Some(group)),
                 };
                 ("Group Description", received, alternatives(near.iter().map(name)))
+            }
+            _ => {
+                let name = |offer: &QuickModeOffer| {
+                    if offer.extended_sequence_numbers {
+                        ExtendedSequenceNumber::EXTENDED.to_string()
+                    } else {
+                        format!("{ABSENT}, {}", ExtendedSequenceNumber::SHORT)
+                    }
+                };
+                let kind = IpsecAttribute::EXTENDED_SEQUENCE_NUMBER;
+                ("Extended (64-bit) Sequence Number", value(kind), alternatives(near.iter().map(name)))
             }
         };
         Fault { attribute, received, allowed }

@@ -38,6 +38,9 @@ pub(super) enum AlgorithmError {
         cut = Integrity::HmacSha256_96.name()
     )]
     Truncation(&'static str),
+    /// PF_KEY has no way to say it.
+    #[error("PF_KEY has no extended sequence numbers, allowed: those of 32 bits")]
+    ExtendedSequenceNumbers,
     /// The kernel has no AH.
     #[error("this kernel offers no AH over PF_KEY")]
     NoAh,

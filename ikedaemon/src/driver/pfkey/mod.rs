@@ -31,7 +31,7 @@ pub use fuzzing::{fuzz_pfkey, pfkey_seeds};
 use super::policy_table::PolicyTable;
 use super::{Capabilities, DriverMessage, SaDriver, kernel_socket};
 use crate::sys::set_socket_option;
-use algorithms::Supported;
+use algorithms::{AlgorithmError, Supported};
 use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
 use events::{Events, Word};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
@@ -193,6 +193,9 @@ impl PfkeyDriver {
     fn add_sa(&mut self, spec: &SaSpec, direction: &str, reqid: u32, reserved: bool) -> Result<(), DriverError> {
         let name = sa::name(spec);
         let failed = |error: &dyn Display| failed(format_args!("add {direction} SA {name} ({})", spec.suite))(error);
+        if spec.extended_sequence_numbers {
+            return Err(failed(&AlgorithmError::ExtendedSequenceNumbers));
+        }
         let numbers = self.supported.numbers(spec.suite).map_err(|error| failed(&error))?;
         let sa_type = sa::sa_type(name.protocol);
         let mut add = |kind| self.link.ask(kind, sa_type, sa::whole(spec, numbers, reqid)).map(drop);

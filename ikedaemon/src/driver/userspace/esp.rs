@@ -16,6 +16,36 @@ const GCM_IV: usize = 8;
 /// Octets of the salt, the end of AES-GCM's keying material (RFC 4106 §8.1).
 const GCM_SALT: usize = 4;
 
+/// The number of a packet (RFC 4303 §2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sequence {
+    /// All of it is in the packet.
+    Short(u32),
+    /// The packet has the lower half; the upper one is authenticated with it.
+    Extended(u64),
+}
+
+impl Sequence {
+    /// What the packet has.
+    const fn lower(self) -> [u8; 4] {
+        match self {
+            Self::Short(number) => number.to_be_bytes(),
+            Self::Extended(number) => {
+                let [_, _, _, _, lower @ ..] = number.to_be_bytes();
+                lower
+            }
+        }
+    }
+
+    /// What is authenticated besides.
+    fn upper(self) -> Vec<u8> {
+        match self {
+            Self::Short(_) => Vec::new(),
+            Self::Extended(number) => number.to_be_bytes().into_iter().take(4).collect(),
+        }
+    }
+}
+
 /// The algorithms of one SA with their keys.
 #[derive(Debug)]
 pub(super) enum Transform {
@@ -191,14 +221,14 @@ impl Transform {
     pub(super) fn seal(
         &self,
         spi: Spi,
-        sequence: u32,
+        sequence: Sequence,
         iv: &[u8],
         next_header: u8,
         payload: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
         let mut packet = Vec::with_capacity(HEADER + iv.len() + payload.len() + 2 * 16 + self.icv_len());
         packet.extend_from_slice(&spi.0.to_be_bytes());
-        packet.extend_from_slice(&sequence.to_be_bytes());
+        packet.extend_from_slice(&sequence.lower());
         packet.extend_from_slice(iv);
         packet.extend_from_slice(payload);
         let alignment = self.alignment();
@@ -211,22 +241,22 @@ impl Transform {
         match self {
             Self::Combined { cipher, integrity } => {
                 cipher.encrypt(iv, text)?;
-                let icv = integrity.sign(&[&packet]);
+                // RFC 4303 §2.2.1: the upper half follows the packet.
+                let icv = integrity.sign(&[&packet, &sequence.upper()]);
                 packet.extend_from_slice(icv.as_ref());
             }
             Self::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, iv)?;
-                // RFC 4106 §5: SPI and sequence number are authenticated with the text.
-                let (aad, _) = clear.split_at(HEADER.min(clear.len()));
-                let icv = key.seal(&nonce, aad, text)?;
+                let icv = key.seal(&nonce, &gcm_aad(clear, sequence), text)?;
                 packet.extend_from_slice(icv.as_ref());
             }
         }
         Ok(packet)
     }
 
-    /// Verifies and decrypts a packet from its SPI on. Nothing is decrypted before the ICV was verified.
-    pub(super) fn open(&self, packet: &[u8]) -> Result<Opened, OpenError> {
+    /// Verifies and decrypts a packet from its SPI on, whose number is `sequence`. Nothing is decrypted before the ICV was
+    /// verified.
+    pub(super) fn open(&self, packet: &[u8], sequence: Sequence) -> Result<Opened, OpenError> {
         let length = || OpenError::Length(packet.len());
         let (signed, icv) =
             packet.len().checked_sub(self.icv_len()).map(|at| packet.split_at(at)).ok_or_else(length)?;
@@ -238,14 +268,14 @@ impl Transform {
         let mut payload = text.to_vec();
         match self {
             Self::Combined { cipher, integrity } => {
-                if !integrity.verify(&[signed], icv) {
+                if !integrity.verify(&[signed, &sequence.upper()], icv) {
                     return Err(OpenError::Integrity);
                 }
                 cipher.decrypt(iv, &mut payload).map_err(OpenError::Crypto)?;
             }
             Self::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, iv).map_err(OpenError::Crypto)?;
-                key.open(&nonce, head, &mut payload, icv).map_err(|error| match error {
+                key.open(&nonce, &gcm_aad(head, sequence), &mut payload, icv).map_err(|error| match error {
                     CryptoError::Integrity { .. } => OpenError::Integrity,
                     other => OpenError::Crypto(other),
                 })?;
@@ -282,6 +312,12 @@ fn split_material<'m, const N: usize>(
     material.split_last_chunk().filter(|_| fits).map(|(key, extra)| (key, *extra)).ok_or_else(|| {
         format!("{} takes {} octets of key and {extra}, not {}", cipher.name(), cipher.key_len(), material.len())
     })
+}
+
+/// SPI and sequence number, which are authenticated with the text (RFC 4106 §5). `head` begins with the SPI.
+fn gcm_aad(head: &[u8], sequence: Sequence) -> Vec<u8> {
+    let spi = head.get(..4).unwrap_or_default();
+    [spi, &sequence.upper(), &sequence.lower()].concat()
 }
 
 fn gcm_nonce(salt: &[u8; GCM_SALT], iv: &[u8]) -> Result<[u8; AesGcm::NONCE_LEN], CryptoError> {

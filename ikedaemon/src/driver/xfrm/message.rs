@@ -19,6 +19,8 @@ mod tests;
 
 /// SPIs that the kernel may choose. The high ones leave room below for SAs that people install by hand.
 const SPIS: (u32, u32) = (0xc000_0000, 0xcfff_ffff);
+/// The narrowest one with extended sequence numbers: RFC 4303 §3.4.3 has no narrower.
+const NARROWEST_WINDOW: u32 = 32;
 /// The widest anti-replay window of the kernel, in packets (`XFRMA_REPLAY_ESN_MAX` words).
 const WIDEST_WINDOW: u32 = 4096 * 32;
 
@@ -149,13 +151,20 @@ pub(super) fn state(spec: &SaSpec) -> Result<Keyed, String> {
     }
     let mut keyed = Keyed(StateMessage { user_sa_info: info, nlas: algorithms(spec)? });
     let StateMessage { user_sa_info: info, nlas } = &mut keyed.0;
-    // The sender keeps no window: it only counts.
-    if spec.direction == Direction::Inbound {
-        match spec.replay_window {
-            0..=32 => info.replay_window = u8::try_from(spec.replay_window).unwrap_or(32),
-            window @ 33..=WIDEST_WINDOW => nlas.push(XfrmAttrs::ReplayStateEsn(wide_window(window))),
-            window => return Err(format!("anti-replay window {window} is too wide, allowed: 0 to {WIDEST_WINDOW}")),
+    let extended = spec.extended_sequence_numbers;
+    if extended {
+        info.flags |= kernel::XFRM_STATE_ESN;
+    }
+    match spec.replay_window {
+        window if window > WIDEST_WINDOW => {
+            return Err(format!("anti-replay window {window} is too wide, allowed: 0 to {WIDEST_WINDOW}"));
         }
+        // The kernel keeps the upper half of a number beside a window, and wants one in both directions.
+        window if extended => nlas.push(XfrmAttrs::ReplayStateEsn(wide_window(window.max(NARROWEST_WINDOW)))),
+        // The sender keeps no window: it only counts.
+        _ if spec.direction == Direction::Outbound => {}
+        window @ 0..=32 => info.replay_window = u8::try_from(window).unwrap_or(32),
+        window => nlas.push(XfrmAttrs::ReplayStateEsn(wide_window(window))),
     }
     if let Some(encapsulation) = spec.encapsulation {
         if protocol == kernel::IPPROTO_AH {
@@ -176,7 +185,7 @@ const fn encapsulation_template(encapsulation: UdpEncapsulation) -> kernel::Enca
     }
 }
 
-/// A window of more than 32 packets; without the flag for extended sequence numbers it is for ordinary ones.
+/// A window of any width, and a number of 64 bits; without the flag for extended sequence numbers it is for ordinary ones.
 fn wide_window(window: u32) -> kernel::ReplayEsn {
     let words = window.div_ceil(32);
     kernel::ReplayEsn {

@@ -8,7 +8,7 @@ use ikecore::secret::Secret;
 use ikecore::wire::codes::ProtocolId;
 use netlink_packet_core::Emitable;
 use netlink_packet_xfrm::state::ModifyMessage;
-use netlink_packet_xfrm::{Address, UserTemplate, XFRM_INF, XfrmAttrs};
+use netlink_packet_xfrm::{Address, UserTemplate, XFRM_INF, XFRM_STATE_ESN, XfrmAttrs};
 use std::net::IpAddr;
 
 const SUITE: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
@@ -51,6 +51,7 @@ fn spec(direction: Direction, suite: IpsecSuite) -> SaSpec {
         integrity_key: Secret::new(vec![0xa1; suite.integrity_key_len()]),
         reqid: 9,
         replay_window: 32,
+        extended_sequence_numbers: false,
         soft: Lifetime { seconds: 3000, kilobytes: 90 },
         hard: Lifetime { seconds: 3600, kilobytes: 0 },
     }
@@ -199,6 +200,25 @@ fn replay_windows_beyond_32_have_an_attribute() {
     assert_eq!(of(33, Direction::Inbound), (0, Some((33, 2, 2))));
     assert_eq!(of(1024, Direction::Inbound), (0, Some((1024, 32, 32))));
     assert_eq!(of(1024, Direction::Outbound), (0, None));
+}
+
+#[test]
+fn extended_sequence_numbers_have_a_window_in_both_directions() {
+    for direction in [Direction::Inbound, Direction::Outbound] {
+        for (replay_window, expected) in [(0, (32, 1)), (32, (32, 1)), (64, (64, 2))] {
+            let spec = SaSpec { replay_window, extended_sequence_numbers: true, ..spec(direction, SUITE) };
+            let message = state(&spec).expect("a good SA").take();
+            assert_eq!(message.user_sa_info.flags & XFRM_STATE_ESN, XFRM_STATE_ESN);
+            assert_eq!(message.user_sa_info.replay_window, 0);
+            let window = message.nlas.iter().find_map(|attribute| match attribute {
+                XfrmAttrs::ReplayStateEsn(window) => Some((window.replay_window, window.bmp_len)),
+                _ => None,
+            });
+            assert_eq!(window, Some(expected), "{direction:?}");
+        }
+        let short = state(&spec(direction, SUITE)).expect("a good SA").take();
+        assert_eq!(short.user_sa_info.flags & XFRM_STATE_ESN, 0);
+    }
 }
 
 #[test]
