@@ -117,8 +117,8 @@ pub const RARE: [Suite; 5] = [
     quick_mode("aes192-aesxcbc", "AES_CBC 192 AES_XCBC_96"),
 ];
 
-/// The groups of RFC 5114, in both phases.
-pub const SUBGROUPS: [Suite; 2] = [
+/// The less common groups, in both phases.
+pub const GROUPS: [Suite; 5] = [
     Suite {
         main_mode: "aes128-sha1-modp1024s160",
         quick_mode: "aes128-sha1-modp2048s224",
@@ -130,6 +130,24 @@ pub const SUBGROUPS: [Suite; 2] = [
         quick_mode: "aes256-sha256-modp2048s256",
         main_mode_listed: "AES_CBC 256 PRF_HMAC_SHA2_256 MODP_2048_256",
         quick_mode_listed: "AES_CBC 256 HMAC_SHA2_256_128 MODP_2048_256",
+    },
+    Suite {
+        main_mode: "aes128-sha1-ecp192",
+        quick_mode: "aes128-sha1-ecp224",
+        main_mode_listed: "AES_CBC 128 PRF_HMAC_SHA1 ECP_192",
+        quick_mode_listed: "AES_CBC 128 HMAC_SHA1_96 ECP_224",
+    },
+    Suite {
+        main_mode: "aes128-sha256-ecp224bp",
+        quick_mode: "aes128-sha256-ecp256bp",
+        main_mode_listed: "AES_CBC 128 PRF_HMAC_SHA2_256 ECP_224_BP",
+        quick_mode_listed: "AES_CBC 128 HMAC_SHA2_256_128 ECP_256_BP",
+    },
+    Suite {
+        main_mode: "aes256-sha384-ecp384bp",
+        quick_mode: "aes256-sha512-ecp512bp",
+        main_mode_listed: "AES_CBC 256 PRF_HMAC_SHA2_384 ECP_384_BP",
+        quick_mode_listed: "AES_CBC 256 HMAC_SHA2_512_256 ECP_512_BP",
     },
 ];
 

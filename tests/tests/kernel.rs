@@ -8,7 +8,7 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, RARE, Role, SUBGROUPS, SUITES, control, driver_failure, recovery, rekeys_and_deletes,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, recovery, rekeys_and_deletes,
     shapes, whole_life,
 };
 use tests::uml::{self, Case};
@@ -47,7 +47,7 @@ fn rare_suites(cases: &mut Vec<Case>) {
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         let more = GCM_CUT.into_iter().chain(EXTENDED).filter(|_| driver != Driver::PfKey);
         // The groups are the core's affair, whatever the driver.
-        let groups = SUBGROUPS.into_iter().filter(|_| driver == Driver::Xfrm);
+        let groups = GROUPS.into_iter().filter(|_| driver == Driver::Xfrm);
         for (suite, mode) in
             RARE.into_iter().chain(more).chain(groups).zip([Mode::Tunnel, Mode::Transport].into_iter().cycle())
         {

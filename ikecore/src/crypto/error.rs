@@ -74,8 +74,8 @@ impl CryptoError {
 /// A Diffie-Hellman computation was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GroupError {
-    /// No group of that number is implemented.
-    #[error("Diffie-Hellman group {got} is not one of 1, 2, 5, 14 to 24")]
+    /// No group of that number is implemented, or libcrypto does not offer its curve.
+    #[error("Diffie-Hellman group {got} is not one of 1, 2, 5, 14 to 30 that this host offers")]
     Unknown {
         /// The IANA group number given.
         got: u16,

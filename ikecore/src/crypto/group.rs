@@ -1,4 +1,4 @@
-//! The Diffie-Hellman groups and the key exchange in them (RFC 2409 §6, RFC 3526, RFC 5114, RFC 5903).
+//! The Diffie-Hellman groups and the key exchange in them (RFC 2409 §6, RFC 3526, RFC 5114, RFC 5903, RFC 6932).
 use core::fmt;
 
 use super::error::GroupError;
@@ -43,6 +43,18 @@ pub enum Group {
     Modp2048Order224,
     /// Group 24, MODP with 2048 bits and a subgroup of 256 bits (RFC 5114 §2.3).
     Modp2048Order256,
+    /// Group 25, ECP with 192 bits, P-192 (RFC 5114 §2.4).
+    Ecp192,
+    /// Group 26, ECP with 224 bits, P-224 (RFC 5114 §2.5).
+    Ecp224,
+    /// Group 27, ECP with 224 bits, brainpoolP224r1 (RFC 6932 §2.1).
+    Brainpool224,
+    /// Group 28, ECP with 256 bits, brainpoolP256r1 (RFC 6932 §2.2).
+    Brainpool256,
+    /// Group 29, ECP with 384 bits, brainpoolP384r1 (RFC 6932 §2.3).
+    Brainpool384,
+    /// Group 30, ECP with 512 bits, brainpoolP512r1 (RFC 6932 §2.4).
+    Brainpool512,
 }
 
 /// How a group computes.
@@ -54,7 +66,7 @@ enum Kind {
 
 impl Group {
     /// Every group, by number.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::Modp768,
         Self::Modp1024,
         Self::Modp1536,
@@ -69,6 +81,12 @@ impl Group {
         Self::Modp1024Order160,
         Self::Modp2048Order224,
         Self::Modp2048Order256,
+        Self::Ecp192,
+        Self::Ecp224,
+        Self::Brainpool224,
+        Self::Brainpool256,
+        Self::Brainpool384,
+        Self::Brainpool512,
     ];
 
     /// The group's number in the IANA registry, the value of the attribute Group Description.
@@ -88,6 +106,12 @@ impl Group {
             Self::Modp1024Order160 => 22,
             Self::Modp2048Order224 => 23,
             Self::Modp2048Order256 => 24,
+            Self::Ecp192 => 25,
+            Self::Ecp224 => 26,
+            Self::Brainpool224 => 27,
+            Self::Brainpool256 => 28,
+            Self::Brainpool384 => 29,
+            Self::Brainpool512 => 30,
         }
     }
 
@@ -108,25 +132,31 @@ impl Group {
             Self::Modp1024Order160 => "MODP-1024-160 (22)",
             Self::Modp2048Order224 => "MODP-2048-224 (23)",
             Self::Modp2048Order256 => "MODP-2048-256 (24)",
+            Self::Ecp192 => "ECP-192 (25)",
+            Self::Ecp224 => "ECP-224 (26)",
+            Self::Brainpool224 => "Brainpool-224 (27)",
+            Self::Brainpool256 => "Brainpool-256 (28)",
+            Self::Brainpool384 => "Brainpool-384 (29)",
+            Self::Brainpool512 => "Brainpool-512 (30)",
         }
     }
 
     /// The security strength in bits, an estimate: RFC 3526 §8 (the lower one) for groups 5 and 14 to 18, RFC 5114 §4
-    /// for groups 2 and 19 to 24. Group 1, which none of them rates, is within reach of anybody.
+    /// for groups 2 and 19 to 26, RFC 6932 §4 for groups 27 to 30. Group 1, which none of them rates, is within reach of anybody.
     pub const fn strength(self) -> u32 {
         match self {
             Self::Modp768 => 64,
-            Self::Modp1024 | Self::Modp1024Order160 => 80,
+            Self::Modp1024 | Self::Modp1024Order160 | Self::Ecp192 => 80,
             Self::Modp1536 => 90,
             Self::Modp2048 => 110,
             Self::Modp3072 => 130,
             Self::Modp4096 => 150,
             Self::Modp6144 => 170,
             Self::Modp8192 => 190,
-            Self::Ecp256 => 128,
-            Self::Ecp384 => 192,
-            Self::Ecp521 => 256,
-            Self::Modp2048Order224 | Self::Modp2048Order256 => 112,
+            Self::Ecp256 | Self::Brainpool256 => 128,
+            Self::Ecp384 | Self::Brainpool384 => 192,
+            Self::Ecp521 | Self::Brainpool512 => 256,
+            Self::Modp2048Order224 | Self::Modp2048Order256 | Self::Ecp224 | Self::Brainpool224 => 112,
         }
     }
 
@@ -134,6 +164,14 @@ impl Group {
     /// made, and they are not safe primes (RFC 8247 §2.4: SHOULD NOT, group 22 MUST NOT).
     pub const fn only_by_name(self) -> bool {
         matches!(self, Self::Modp1024Order160 | Self::Modp2048Order224 | Self::Modp2048Order256)
+    }
+
+    /// True if this host's libcrypto has the group: distributions leave curves out.
+    pub fn is_available(self) -> bool {
+        match self.kind() {
+            Kind::Modp(_) => true,
+            Kind::Ecp(ecp) => ecp.is_available(),
+        }
     }
 
     /// The length of a public value, the body of a key exchange payload, in octets.
@@ -177,12 +215,18 @@ impl Group {
             Self::Modp4096 => safe(4096, 240_904, 304),
             Self::Modp6144 => safe(6144, 929_484, 352),
             Self::Modp8192 => safe(8192, 4_743_158, 400),
-            Self::Ecp256 => Kind::Ecp(ecp::Ecp { bits: 256 }),
-            Self::Ecp384 => Kind::Ecp(ecp::Ecp { bits: 384 }),
-            Self::Ecp521 => Kind::Ecp(ecp::Ecp { bits: 521 }),
+            Self::Ecp256 => Kind::Ecp(ecp::P256),
+            Self::Ecp384 => Kind::Ecp(ecp::P384),
+            Self::Ecp521 => Kind::Ecp(ecp::P521),
             Self::Modp1024Order160 => subgroup(1024, 160, subgroups::MODP_1024_160),
             Self::Modp2048Order224 => subgroup(2048, 224, subgroups::MODP_2048_224),
             Self::Modp2048Order256 => subgroup(2048, 256, subgroups::MODP_2048_256),
+            Self::Ecp192 => Kind::Ecp(ecp::P192),
+            Self::Ecp224 => Kind::Ecp(ecp::P224),
+            Self::Brainpool224 => Kind::Ecp(ecp::BRAINPOOL_224),
+            Self::Brainpool256 => Kind::Ecp(ecp::BRAINPOOL_256),
+            Self::Brainpool384 => Kind::Ecp(ecp::BRAINPOOL_384),
+            Self::Brainpool512 => Kind::Ecp(ecp::BRAINPOOL_512),
         }
     }
 }
@@ -200,8 +244,12 @@ const fn subgroup(bits: usize, order_bits: usize, parameters: subgroups::Paramet
 impl TryFrom<u16> for Group {
     type Error = GroupError;
 
+    /// The group of that number, if this host has it.
     fn try_from(id: u16) -> Result<Self, GroupError> {
-        Self::ALL.into_iter().find(|group| group.id() == id).ok_or(GroupError::Unknown { got: id })
+        Self::ALL
+            .into_iter()
+            .find(|group| group.id() == id && group.is_available())
+            .ok_or(GroupError::Unknown { got: id })
     }
 }
 

@@ -26,7 +26,7 @@ const HASHES: [(&str, HashAlg); 5] = [
 ];
 
 /// The Diffie-Hellman groups.
-const GROUPS: [(&str, Group); 14] = [
+const GROUPS: [(&str, Group); 20] = [
     ("modp768", Group::Modp768),
     ("modp1024", Group::Modp1024),
     ("modp1536", Group::Modp1536),
@@ -41,6 +41,12 @@ const GROUPS: [(&str, Group); 14] = [
     ("modp1024s160", Group::Modp1024Order160),
     ("modp2048s224", Group::Modp2048Order224),
     ("modp2048s256", Group::Modp2048Order256),
+    ("ecp192", Group::Ecp192),
+    ("ecp224", Group::Ecp224),
+    ("ecp224bp", Group::Brainpool224),
+    ("ecp256bp", Group::Brainpool256),
+    ("ecp384bp", Group::Brainpool384),
+    ("ecp512bp", Group::Brainpool512),
 ];
 
 /// The ciphers of ESP.
@@ -111,12 +117,20 @@ pub(super) fn main_mode_offer(value: &Value<'_>) -> Option<MainModeOffer> {
         value.fault(format!("{}: this host's libcrypto does not offer {}", value.what(), offer.hash.name()));
         return None;
     }
-    Some(offer)
+    available_group(value, offer.group).map(|_| offer)
+}
+
+fn available_group(value: &Value<'_>, group: Group) -> Option<Group> {
+    if !group.is_available() {
+        value.fault(format!("{}: this host's libcrypto does not offer {group}", value.what()));
+        return None;
+    }
+    Some(group)
 }
 
 /// A group by its name.
 pub(super) fn group(value: &Value<'_>) -> Option<Group> {
-    value.one_of(&GROUPS)
+    value.one_of(&GROUPS).and_then(|group| available_group(value, group))
 }
 
 /// The algorithms of ESP: `aes256-sha256`, `aes256gcm16`.
