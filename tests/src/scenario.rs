@@ -118,12 +118,18 @@ const fn quick_mode(quick_mode: &'static str, quick_mode_listed: &'static str) -
 }
 
 /// The less common suites of ESP that PF_KEY has, too.
-pub const RARE: [Suite; 5] = [
+pub const RARE: [Suite; 6] = [
     quick_mode("des-md5", "DES_CBC HMAC_MD5_96"),
     quick_mode("null-sha256_96", "NULL HMAC_SHA2_256_128"),
     quick_mode("aes128ctr-sha1", "AES_CTR 128 HMAC_SHA1_96"),
     quick_mode("aes256ctr-sha384", "AES_CTR 256 HMAC_SHA2_384_192"),
     quick_mode("aes192-aesxcbc", "AES_CBC 192 AES_XCBC_96"),
+    Suite {
+        main_mode: "camellia128-sha1-modp2048",
+        quick_mode: "camellia256-sha512",
+        main_mode_listed: "CAMELLIA_CBC 128 PRF_HMAC_SHA1 MODP_2048",
+        quick_mode_listed: "CAMELLIA_CBC 256 HMAC_SHA2_512_256",
+    },
 ];
 
 /// The less common groups, in both phases.

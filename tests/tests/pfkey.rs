@@ -290,6 +290,7 @@ fn suites(mode: Mode) {
         esp(EspCipher::Aes256Cbc, Some(Integrity::HmacSha256_96)),
         esp(EspCipher::DesCbc, Some(Integrity::AesXcbc96)),
         esp(EspCipher::Aes192Ctr, Some(Integrity::HmacSha1_96)),
+        esp(EspCipher::Camellia128Cbc, Some(Integrity::HmacSha1_96)),
         esp(EspCipher::Aes128Cbc, None),
         IpsecSuite::Ah { integrity: Integrity::HmacMd5_96 },
         IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 },

@@ -18,6 +18,10 @@ pub(super) const fn encryption(cipher: CipherAlg) -> (EncryptionAlgorithm, Optio
         CipherAlg::Aes128 => (EncryptionAlgorithm::AES_CBC, Some(128)),
         CipherAlg::Aes192 => (EncryptionAlgorithm::AES_CBC, Some(192)),
         CipherAlg::Aes256 => (EncryptionAlgorithm::AES_CBC, Some(256)),
+        // RFC 4312 §3: likewise.
+        CipherAlg::Camellia128 => (EncryptionAlgorithm::CAMELLIA_CBC, Some(128)),
+        CipherAlg::Camellia192 => (EncryptionAlgorithm::CAMELLIA_CBC, Some(192)),
+        CipherAlg::Camellia256 => (EncryptionAlgorithm::CAMELLIA_CBC, Some(256)),
     }
 }
 
@@ -76,13 +80,16 @@ impl IpsecCodes {
     }
 }
 
-/// ESP's Transform-ID (RFC 2407 §4.4.4, RFC 3602, RFC 3686, RFC 4106).
+/// ESP's Transform-ID (RFC 2407 §4.4.4, RFC 3602, RFC 3686, RFC 4106, RFC 4312).
 pub(super) const fn esp_transform(cipher: EspCipher) -> EspTransform {
     match cipher.algorithm() {
         EspAlgorithm::Null => EspTransform::NULL,
         EspAlgorithm::Cbc(CipherAlg::Des) => EspTransform::DES,
         EspAlgorithm::Cbc(CipherAlg::TripleDes) => EspTransform::TRIPLE_DES,
         EspAlgorithm::Cbc(CipherAlg::Aes128 | CipherAlg::Aes192 | CipherAlg::Aes256) => EspTransform::AES_CBC,
+        EspAlgorithm::Cbc(CipherAlg::Camellia128 | CipherAlg::Camellia192 | CipherAlg::Camellia256) => {
+            EspTransform::CAMELLIA
+        }
         EspAlgorithm::AesCtr => EspTransform::AES_CTR,
         EspAlgorithm::AesGcm(GcmIcvLen::Eight) => EspTransform::AES_GCM_8,
         EspAlgorithm::AesGcm(GcmIcvLen::Twelve) => EspTransform::AES_GCM_12,

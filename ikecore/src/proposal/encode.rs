@@ -22,7 +22,7 @@ pub fn encode_main_mode(
 ) -> Vec<u8> {
     let lists = offers
         .iter()
-        .filter(|offer| offer.hash.is_available() && offer.group.is_available())
+        .filter(|offer| offer.cipher.is_available() && offer.hash.is_available() && offer.group.is_available())
         .flat_map(|offer| authentication.iter().map(|method| main_mode_attributes(offer, *method, lifetime)));
     let lists: Vec<AttributeWriter> = lists.take(MAX_TRANSFORMS).collect();
     let transforms = numbered(lists.iter().map(|list| (IkeTransform::KEY_IKE.0, list)));

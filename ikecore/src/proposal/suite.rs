@@ -34,6 +34,12 @@ pub enum EspCipher {
     Aes192Cbc,
     /// AES in CBC mode with a 256-bit key.
     Aes256Cbc,
+    /// Camellia in CBC mode (RFC 4312) with a 128-bit key.
+    Camellia128Cbc,
+    /// Camellia in CBC mode with a 192-bit key.
+    Camellia192Cbc,
+    /// Camellia in CBC mode with a 256-bit key.
+    Camellia256Cbc,
     /// AES in counter mode (RFC 3686) with a 128-bit key.
     Aes128Ctr,
     /// AES in counter mode with a 192-bit key.
@@ -75,13 +81,16 @@ pub enum EspAlgorithm {
 
 impl EspCipher {
     /// Every cipher.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Null,
         Self::DesCbc,
         Self::TripleDesCbc,
         Self::Aes128Cbc,
         Self::Aes192Cbc,
         Self::Aes256Cbc,
+        Self::Camellia128Cbc,
+        Self::Camellia192Cbc,
+        Self::Camellia256Cbc,
         Self::Aes128Ctr,
         Self::Aes192Ctr,
         Self::Aes256Ctr,
@@ -105,10 +114,21 @@ impl EspCipher {
             Self::Aes128Cbc => EspAlgorithm::Cbc(CipherAlg::Aes128),
             Self::Aes192Cbc => EspAlgorithm::Cbc(CipherAlg::Aes192),
             Self::Aes256Cbc => EspAlgorithm::Cbc(CipherAlg::Aes256),
+            Self::Camellia128Cbc => EspAlgorithm::Cbc(CipherAlg::Camellia128),
+            Self::Camellia192Cbc => EspAlgorithm::Cbc(CipherAlg::Camellia192),
+            Self::Camellia256Cbc => EspAlgorithm::Cbc(CipherAlg::Camellia256),
             Self::Aes128Ctr | Self::Aes192Ctr | Self::Aes256Ctr => EspAlgorithm::AesCtr,
             Self::Aes128Gcm8 | Self::Aes192Gcm8 | Self::Aes256Gcm8 => EspAlgorithm::AesGcm(GcmIcvLen::Eight),
             Self::Aes128Gcm12 | Self::Aes192Gcm12 | Self::Aes256Gcm12 => EspAlgorithm::AesGcm(GcmIcvLen::Twelve),
             Self::Aes128Gcm16 | Self::Aes192Gcm16 | Self::Aes256Gcm16 => EspAlgorithm::AesGcm(GcmIcvLen::Sixteen),
+        }
+    }
+
+    /// True if this host's libcrypto offers the cipher, see [`CipherAlg::is_available`].
+    pub fn is_available(self) -> bool {
+        match self.algorithm() {
+            EspAlgorithm::Cbc(alg) => alg.is_available(),
+            EspAlgorithm::Null | EspAlgorithm::AesCtr | EspAlgorithm::AesGcm(_) => true,
         }
     }
 
@@ -118,9 +138,9 @@ impl EspCipher {
         match self {
             Self::Null => 0,
             Self::DesCbc => 8,
-            Self::TripleDesCbc | Self::Aes192Cbc => 24,
-            Self::Aes128Cbc => 16,
-            Self::Aes256Cbc => 32,
+            Self::TripleDesCbc | Self::Aes192Cbc | Self::Camellia192Cbc => 24,
+            Self::Aes128Cbc | Self::Camellia128Cbc => 16,
+            Self::Aes256Cbc | Self::Camellia256Cbc => 32,
             Self::Aes128Ctr | Self::Aes128Gcm8 | Self::Aes128Gcm12 | Self::Aes128Gcm16 => 20,
             Self::Aes192Ctr | Self::Aes192Gcm8 | Self::Aes192Gcm12 | Self::Aes192Gcm16 => 28,
             Self::Aes256Ctr | Self::Aes256Gcm8 | Self::Aes256Gcm12 | Self::Aes256Gcm16 => 36,
@@ -136,9 +156,24 @@ impl EspCipher {
     pub const fn key_length_attribute(self) -> Option<u16> {
         match self {
             Self::Null | Self::DesCbc | Self::TripleDesCbc => None,
-            Self::Aes128Cbc | Self::Aes128Ctr | Self::Aes128Gcm8 | Self::Aes128Gcm12 | Self::Aes128Gcm16 => Some(128),
-            Self::Aes192Cbc | Self::Aes192Ctr | Self::Aes192Gcm8 | Self::Aes192Gcm12 | Self::Aes192Gcm16 => Some(192),
-            Self::Aes256Cbc | Self::Aes256Ctr | Self::Aes256Gcm8 | Self::Aes256Gcm12 | Self::Aes256Gcm16 => Some(256),
+            Self::Camellia128Cbc
+            | Self::Aes128Cbc
+            | Self::Aes128Ctr
+            | Self::Aes128Gcm8
+            | Self::Aes128Gcm12
+            | Self::Aes128Gcm16 => Some(128),
+            Self::Camellia192Cbc
+            | Self::Aes192Cbc
+            | Self::Aes192Ctr
+            | Self::Aes192Gcm8
+            | Self::Aes192Gcm12
+            | Self::Aes192Gcm16 => Some(192),
+            Self::Camellia256Cbc
+            | Self::Aes256Cbc
+            | Self::Aes256Ctr
+            | Self::Aes256Gcm8
+            | Self::Aes256Gcm12
+            | Self::Aes256Gcm16 => Some(256),
         }
     }
 
@@ -151,6 +186,9 @@ impl EspCipher {
             Self::Aes128Cbc => "AES-128-CBC",
             Self::Aes192Cbc => "AES-192-CBC",
             Self::Aes256Cbc => "AES-256-CBC",
+            Self::Camellia128Cbc => "Camellia-128-CBC",
+            Self::Camellia192Cbc => "Camellia-192-CBC",
+            Self::Camellia256Cbc => "Camellia-256-CBC",
             Self::Aes128Ctr => "AES-128-CTR",
             Self::Aes192Ctr => "AES-192-CTR",
             Self::Aes256Ctr => "AES-256-CTR",

@@ -8,10 +8,13 @@ use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
 use crate::document::{Value, allowed, suggestion};
 
 /// The ciphers of main mode.
-const CIPHERS: [(&str, CipherAlg); 5] = [
+const CIPHERS: [(&str, CipherAlg); 8] = [
     ("aes256", CipherAlg::Aes256),
     ("aes192", CipherAlg::Aes192),
     ("aes128", CipherAlg::Aes128),
+    ("camellia256", CipherAlg::Camellia256),
+    ("camellia192", CipherAlg::Camellia192),
+    ("camellia128", CipherAlg::Camellia128),
     ("3des", CipherAlg::TripleDes),
     ("des", CipherAlg::Des),
 ];
@@ -50,10 +53,13 @@ const GROUPS: [(&str, Group); 20] = [
 ];
 
 /// The ciphers of ESP.
-const ESP_CIPHERS: [(&str, EspCipher); 18] = [
+const ESP_CIPHERS: [(&str, EspCipher); 21] = [
     ("aes256", EspCipher::Aes256Cbc),
     ("aes192", EspCipher::Aes192Cbc),
     ("aes128", EspCipher::Aes128Cbc),
+    ("camellia256", EspCipher::Camellia256Cbc),
+    ("camellia192", EspCipher::Camellia192Cbc),
+    ("camellia128", EspCipher::Camellia128Cbc),
     ("3des", EspCipher::TripleDesCbc),
     ("des", EspCipher::DesCbc),
     ("null", EspCipher::Null),
@@ -113,24 +119,31 @@ pub(super) fn main_mode_offer(value: &Value<'_>) -> Option<MainModeOffer> {
     let hash = find(value, "the hash", &hash, &HASHES);
     let group = find(value, "the group", &group, &GROUPS);
     let offer = MainModeOffer { cipher: cipher?, hash: hash?, group: group? };
-    if !offer.hash.is_available() {
-        value.fault(format!("{}: this host's libcrypto does not offer {}", value.what(), offer.hash.name()));
-        return None;
+    for (name, is_available) in [
+        (offer.cipher.name(), offer.cipher.is_available()),
+        (offer.hash.name(), offer.hash.is_available()),
+        (offer.group.name(), offer.group.is_available()),
+    ] {
+        if !is_available {
+            missing(value, name);
+            return None;
+        }
     }
-    available_group(value, offer.group).map(|_| offer)
+    Some(offer)
 }
 
-fn available_group(value: &Value<'_>, group: Group) -> Option<Group> {
-    if !group.is_available() {
-        value.fault(format!("{}: this host's libcrypto does not offer {group}", value.what()));
-        return None;
-    }
-    Some(group)
+fn missing(value: &Value<'_>, name: &str) {
+    value.fault(format!("{}: this host's libcrypto does not offer {name}", value.what()));
 }
 
 /// A group by its name.
 pub(super) fn group(value: &Value<'_>) -> Option<Group> {
-    value.one_of(&GROUPS).and_then(|group| available_group(value, group))
+    let group = value.one_of(&GROUPS)?;
+    if !group.is_available() {
+        missing(value, group.name());
+        return None;
+    }
+    Some(group)
 }
 
 /// The algorithms of ESP: `aes256-sha256`, `aes256gcm16`.
@@ -163,22 +176,26 @@ pub(super) fn esp(value: &Value<'_>) -> Option<IpsecSuite> {
             ));
             None
         }
-        _ => available(value, IpsecSuite::Esp { cipher, integrity }, integrity),
+        _ => available(value, IpsecSuite::Esp { cipher, integrity }),
     }
 }
 
 /// The algorithm of AH: `sha256`.
 pub(super) fn ah(value: &Value<'_>) -> Option<IpsecSuite> {
     let integrity = find(value, "the integrity algorithm", &value.text()?.to_ascii_lowercase(), &INTEGRITIES)?;
-    available(value, IpsecSuite::Ah { integrity }, Some(integrity))
+    available(value, IpsecSuite::Ah { integrity })
 }
 
-fn available(value: &Value<'_>, suite: IpsecSuite, integrity: Option<Integrity>) -> Option<IpsecSuite> {
-    match integrity {
-        Some(integrity) if !integrity.is_available() => {
-            value.fault(format!("{}: this host's libcrypto does not offer {}", value.what(), integrity.name()));
-            None
-        }
-        _ => Some(suite),
+fn available(value: &Value<'_>, suite: IpsecSuite) -> Option<IpsecSuite> {
+    let (cipher, integrity) = match suite {
+        IpsecSuite::Esp { cipher, integrity } => (Some(cipher), integrity),
+        IpsecSuite::Ah { integrity } => (None, Some(integrity)),
+    };
+    let cipher = cipher.filter(|cipher| !cipher.is_available()).map(EspCipher::name);
+    let integrity = integrity.filter(|integrity| !integrity.is_available()).map(Integrity::name);
+    if let Some(name) = cipher.or(integrity) {
+        missing(value, name);
+        return None;
     }
+    Some(suite)
 }

@@ -25,7 +25,7 @@ fn a_command_leads_to_sas_with_equal_keys() {
 
 #[test]
 fn every_suite_of_main_mode_negotiates() {
-    for cipher in [CipherAlg::TripleDes, CipherAlg::Aes128, CipherAlg::Aes192, CipherAlg::Aes256] {
+    for cipher in CipherAlg::ALL {
         for hash in HashAlg::ALL {
             let mut network = pair(2, Weather::default(), |_, policy| {
                 policy.main_mode = vec![MainModeOffer { cipher, hash, group: Group::Ecp256 }];

@@ -103,6 +103,7 @@ const fn encryption_number(cipher: EspCipher) -> u8 {
         EspAlgorithm::AesGcm(GcmIcvLen::Eight) => 18,
         EspAlgorithm::AesGcm(GcmIcvLen::Twelve) => 19,
         EspAlgorithm::AesGcm(GcmIcvLen::Sixteen) => 20,
+        EspAlgorithm::Cbc(CipherAlg::Camellia128 | CipherAlg::Camellia192 | CipherAlg::Camellia256) => 22,
     }
 }
 

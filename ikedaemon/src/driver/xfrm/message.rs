@@ -235,6 +235,9 @@ fn encrypt(cipher: EspCipher, key: &[u8]) -> XfrmAttrs {
         EspAlgorithm::Cbc(CipherAlg::Des) => plain("cbc(des)"),
         EspAlgorithm::Cbc(CipherAlg::TripleDes) => plain("cbc(des3_ede)"),
         EspAlgorithm::Cbc(CipherAlg::Aes128 | CipherAlg::Aes192 | CipherAlg::Aes256) => plain("cbc(aes)"),
+        EspAlgorithm::Cbc(CipherAlg::Camellia128 | CipherAlg::Camellia192 | CipherAlg::Camellia256) => {
+            plain("cbc(camellia)")
+        }
         EspAlgorithm::AesCtr => plain("rfc3686(ctr(aes))"),
         EspAlgorithm::AesGcm(icv_len) => aead(icv_len),
     }

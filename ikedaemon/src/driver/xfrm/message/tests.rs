@@ -124,6 +124,9 @@ fn algorithms_have_the_kernels_names_and_lengths() {
         (C::Aes128Cbc, row("crypt", "cbc(aes)", 128, 0)),
         (C::Aes192Cbc, row("crypt", "cbc(aes)", 192, 0)),
         (C::Aes256Cbc, row("crypt", "cbc(aes)", 256, 0)),
+        (C::Camellia128Cbc, row("crypt", "cbc(camellia)", 128, 0)),
+        (C::Camellia192Cbc, row("crypt", "cbc(camellia)", 192, 0)),
+        (C::Camellia256Cbc, row("crypt", "cbc(camellia)", 256, 0)),
         // The nonce counts as key.
         (C::Aes128Ctr, row("crypt", "rfc3686(ctr(aes))", 160, 0)),
         (C::Aes192Ctr, row("crypt", "rfc3686(ctr(aes))", 224, 0)),

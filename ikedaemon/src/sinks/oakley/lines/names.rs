@@ -71,6 +71,9 @@ pub(super) const fn cipher(cipher: CipherAlg) -> &'static str {
         CipherAlg::Aes128 => "AES CBC 128",
         CipherAlg::Aes192 => "AES CBC 192",
         CipherAlg::Aes256 => "AES CBC 256",
+        CipherAlg::Camellia128 => "Camellia CBC 128",
+        CipherAlg::Camellia192 => "Camellia CBC 192",
+        CipherAlg::Camellia256 => "Camellia CBC 256",
     }
 }
 
@@ -104,6 +107,9 @@ const fn esp(cipher: EspCipher) -> &'static str {
         EspCipher::Aes128Cbc => "AES CBC 128",
         EspCipher::Aes192Cbc => "AES CBC 192",
         EspCipher::Aes256Cbc => "AES CBC 256",
+        EspCipher::Camellia128Cbc => "Camellia CBC 128",
+        EspCipher::Camellia192Cbc => "Camellia CBC 192",
+        EspCipher::Camellia256Cbc => "Camellia CBC 256",
         EspCipher::Aes128Ctr => "AES CTR 128",
         EspCipher::Aes192Ctr => "AES CTR 192",
         EspCipher::Aes256Ctr => "AES CTR 256",
