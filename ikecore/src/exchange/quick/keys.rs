@@ -73,6 +73,7 @@ pub(super) fn make(
         lifetime,
         rule: plan.rule.clone(),
         encapsulated: plan.encapsulation.is_some(),
+        extended_sequence_numbers: chosen.extended_sequence_numbers,
         replaces: plan.replaces,
     };
     Ok((pair, record))

@@ -4,8 +4,8 @@
 //! Linux answers a request before its system call returns, so that operations are done while they are submitted.
 //!
 //! PF_KEY on Linux is narrower than XFRM over netlink; what that means here:
-//! - AES-GCM cannot be had, and HMAC-SHA-256 is cut to 96 bits, so that both are refused (see [`algorithms`]);
-//! - the anti-replay window is 32 packets at most;
+//! - AES-GCM cannot be had, and HMAC-SHA-256 is cut to 96 bits: what is to have 128 is refused (see [`algorithms`]);
+//! - sequence numbers have 32 bits, and the anti-replay window is 32 packets at most;
 //! - an SA's addresses cannot be changed, only its UDP ports: [`SaOp::Update`] to another address is refused;
 //! - drops by replay or by integrity are not counted: [`Usage`] says 0;
 //! - an ACQUIRE does not say which packet asked: protocol and ports, and in tunnel mode the addresses, are those of the
