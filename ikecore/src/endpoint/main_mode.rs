@@ -1,10 +1,12 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
+use super::dpd::Look;
 use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
+use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{Established, MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::retransmit::Retransmission;
@@ -311,6 +313,8 @@ impl Endpoint {
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            liveliness: Liveliness::new(now),
+            look: Look::default(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
         let mut waiting = Vec::new();
@@ -333,6 +337,7 @@ impl Endpoint {
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
+        self.watch(id);
         if initial_contact {
             self.forget_peer(path.remote.ip(), &peer, id, began);
         }

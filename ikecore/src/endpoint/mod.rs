@@ -4,6 +4,7 @@ mod asks;
 mod begin;
 pub mod config;
 mod demux;
+mod dpd;
 mod forge;
 mod index;
 mod informational;
@@ -85,6 +86,8 @@ pub struct Endpoint {
     index: Index,
     unproven: admission::Unproven,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
+    /// Pairs that were lost with a dead peer, by their old handle.
+    restarts: BTreeMap<IpsecSaId, dpd::Restart>,
     driver_lost: Option<String>,
     stopping: bool,
 }
@@ -115,6 +118,7 @@ impl Endpoint {
             index: Index::default(),
             unproven: admission::Unproven::default(),
             negotiations: BTreeMap::new(),
+            restarts: BTreeMap::new(),
             driver_lost: None,
             stopping: false,
         }

@@ -21,12 +21,16 @@ pub(super) enum Timer {
     IkeHard(IkeSaId),
     /// An ISAKMP SA with a successor ends.
     IkeReplaced(IkeSaId),
+    /// Look whether the peer of an ISAKMP SA lives.
+    DeadPeer(IkeSaId),
     /// A pair of IPsec SAs needs a successor.
     IpsecSoft(IpsecSaId),
     /// A pair of IPsec SAs ends.
     IpsecHard(IpsecSaId),
     /// A pair of IPsec SAs with a successor ends.
     IpsecReplaced(IpsecSaId),
+    /// Negotiate anew what was lost with a dead peer.
+    Restart(IpsecSaId),
 }
 
 /// All timers.

@@ -54,6 +54,7 @@ pub(crate) fn rule(name: &str, reqid: u32) -> Rule {
         tunnel: None,
         local_id: None,
         remote_id: None,
+        dpd: None,
         reqid,
     }
 }

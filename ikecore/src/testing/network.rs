@@ -37,7 +37,8 @@ pub struct Network {
     pub nat: Option<Translation>,
     /// Changes datagrams on their way.
     pub meddle: Option<fn(&mut [u8])>,
-    weather: Weather,
+    /// What it does to datagrams.
+    pub weather: Weather,
     random: SeededRandom,
     /// Datagrams under way by arrival; the number keeps their order.
     under_way: BTreeMap<(Time, u64), (usize, Transmit)>,

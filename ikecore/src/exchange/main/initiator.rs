@@ -4,6 +4,7 @@ use super::super::info;
 use super::super::message::{Incoming, Outgoing};
 use super::super::natt::Revision;
 use super::super::step::{Role as ExchangeRole, Step};
+use super::super::vendor::{self, Announced};
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::Established;
@@ -38,6 +39,7 @@ struct Choice {
     cookies: Cookies,
     chosen: ChosenMainMode,
     revision: Option<Revision>,
+    announced: Announced,
 }
 
 /// What the peer's message 4 added.
@@ -99,8 +101,8 @@ pub fn begin(
     let policy = &rule.main_mode;
     let sa = encode_main_mode(&policy.offers, &[AuthenticationMethod::PRE_SHARED_KEY], policy.lifetime);
     let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-    let vendor_ids: &[&[u8]] = if cx.settings.nat_traversal { &Revision::VENDOR_IDS } else { &[] };
-    let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, vendor_ids);
+    let vendor_ids = vendor::own(Revision::VENDOR_IDS, cx.settings);
+    let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, &vendor_ids);
     let opening = Opening { path, rule: Arc::clone(rule), psk, sa, initial_contact };
     Ok(Step::send(State::SentSa(Arc::new(opening)), message))
 }
@@ -186,7 +188,7 @@ fn receive_sa(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -
     });
     let private =
         PrivateKey::random(chosen.suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
-    let choice = Choice { cookies: message.header.cookies(), chosen, revision };
+    let choice = Choice { cookies: message.header.cookies(), chosen, revision, announced: Announced::read(&chain) };
     let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
     Ok(Step::ask(State::Deriving(Arc::clone(opening), Box::new(MakingPair(choice))), vec![ask]))
 }
@@ -290,6 +292,7 @@ fn receive_id(
             nat: agreement.peer.nat,
             revision: choice.revision.filter(|_| agreement.peer.nat.between()),
             initial_contact: peer.initial_contact,
+            announced: choice.announced,
         },
         None,
     ))

@@ -16,6 +16,7 @@ use super::auth::PeerVerified;
 use super::message::Incoming;
 use super::natt::{Nat, Revision};
 use super::step::{Role as ExchangeRole, Step};
+use super::vendor::Announced;
 use super::work::Answer;
 use super::{Cx, Path};
 use crate::crypto::cipher::CipherKey;
@@ -80,6 +81,8 @@ pub struct Established {
     pub revision: Option<Revision>,
     /// The peer says that it has no earlier SA with this host.
     pub initial_contact: bool,
+    /// What the peer's vendor IDs announce.
+    pub announced: Announced,
 }
 
 /// Main mode in either role.

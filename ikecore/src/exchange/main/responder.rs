@@ -3,6 +3,7 @@ use super::super::auth::psk;
 use super::super::message::Incoming;
 use super::super::natt::{Nat, Revision};
 use super::super::step::{Role as ExchangeRole, Step};
+use super::super::vendor::{self, Announced};
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::Established;
@@ -16,7 +17,7 @@ use crate::policy::rule::Rule;
 use crate::proposal::select::{ChosenMainMode, select_main_mode};
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
-use crate::wire::{AuthenticationMethod, ExchangeType, PayloadType, Sa};
+use crate::wire::{AuthenticationMethod, Chain, ExchangeType, PayloadType, Sa};
 use std::sync::Arc;
 
 /// What messages 1 and 2 settled.
@@ -29,6 +30,7 @@ pub struct Opening {
     sa: Vec<u8>,
     chosen: ChosenMainMode,
     revision: Option<Revision>,
+    announced: Announced,
 }
 
 /// The responder's states.
@@ -72,7 +74,7 @@ pub fn begin(
         trace_policy(rule, psk.expose().len(), cx);
         match select_main_mode(&offered, &policy.offers, &[AuthenticationMethod::PRE_SHARED_KEY], policy.lifetime) {
             Ok(chosen) => {
-                return Ok(choose(message, rule, psk, raw.body, chosen, cookie, Revision::announced(&chain), cx));
+                return Ok(choose(message, &chain, rule, psk, raw.body, chosen, cookie, cx));
             }
             Err(refused) => {
                 for mismatch in &refused {
@@ -96,12 +98,12 @@ fn trace_policy(rule: &Arc<Rule>, key_len: usize, cx: &mut Cx<'_>) {
 #[expect(clippy::too_many_arguments, reason = "each is one thing that message 1 settles; they live on in Opening")]
 fn choose(
     message: &Incoming<'_>,
+    chain: &Chain<'_>,
     rule: &Arc<Rule>,
     psk: Arc<Secret<Vec<u8>>>,
     sa: &[u8],
     chosen: ChosenMainMode,
     cookie: Cookie,
-    revision: Option<Revision>,
     cx: &mut Cx<'_>,
 ) -> Step<State> {
     cx.trace.step(|| {
@@ -112,17 +114,20 @@ fn choose(
         })
     });
     let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
-    let revision = revision.filter(|_| cx.settings.nat_traversal);
-    // RFC 3947 §3.1: the responder announces only what the initiator announced too.
-    let vendor_ids: &[&[u8]] = match revision {
-        Some(Revision::Rfc) => &Revision::VENDOR_IDS[..1],
-        Some(Revision::Draft) => &Revision::VENDOR_IDS[1..],
-        None => &[],
-    };
+    let revision = Revision::announced(chain).filter(|_| cx.settings.nat_traversal);
+    let vendor_ids = vendor::own(vendor::answered(revision), cx.settings);
     let envelope = msgs::envelope("main mode message 2", message.path, cookies);
-    let reply = msgs::sa(&envelope, &chosen.body, vendor_ids);
-    let opening =
-        Opening { path: message.path, cookies, rule: Arc::clone(rule), psk, sa: sa.to_vec(), chosen, revision };
+    let reply = msgs::sa(&envelope, &chosen.body, &vendor_ids);
+    let opening = Opening {
+        path: message.path,
+        cookies,
+        rule: Arc::clone(rule),
+        psk,
+        sa: sa.to_vec(),
+        chosen,
+        revision,
+        announced: Announced::read(chain),
+    };
     Step::send(State::SentSa(Arc::new(opening)), reply)
 }
 
@@ -261,6 +266,7 @@ fn receive_id(
         nat,
         revision: opening.revision.filter(|_| nat.between()),
         initial_contact: peer.initial_contact,
+        announced: opening.announced,
     };
     Ok(Step::done(established, Some(reply)))
 }
