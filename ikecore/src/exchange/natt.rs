@@ -18,8 +18,7 @@ pub enum Revision {
 
 impl Revision {
     /// What this host announces in messages 1 and 2, the preferred first.
-    pub const VENDOR_IDS: &'static [&'static [u8]] =
-        &[&RFC_3947, &NAT_T_DRAFT_03, &NAT_T_DRAFT_02_NEWLINE, &NAT_T_DRAFT_02];
+    pub const VENDOR_IDS: [&'static [u8]; 4] = [&RFC_3947, &NAT_T_DRAFT_03, &NAT_T_DRAFT_02_NEWLINE, &NAT_T_DRAFT_02];
 
     /// The best revision that a peer announces.
     pub fn announced(chain: &Chain<'_>) -> Option<Self> {

@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::{PATIENCE, Role, Setting, suiting};
 use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
+use crate::interop::Row;
 use crate::netns::World;
 use crate::policy_text::Policy;
 use crate::process::wait_until;
 
 /// charon asks; the daemon answers each time, and charon keeps its SAs.
 pub fn the_peer_asks(driver: Driver, peer: Kernel) {
+    let _row = Row::charon("Dead peer detection: the peer asks", peer, driver, Role::Initiator.alone());
     let world = World::new();
     let (policy, connection) = suiting(driver, Mode::Tunnel);
     let connection = Connection { dpd_delay: 1, ..connection };
@@ -27,6 +29,7 @@ pub fn the_peer_asks(driver: Driver, peer: Kernel) {
 
 /// The daemon asks again and again, and charon answers each time: nothing ends.
 pub fn the_peer_answers(driver: Driver, peer: Kernel) {
+    let _row = Row::charon("Dead peer detection: the daemon asks", peer, driver, Role::Responder.alone());
     let world = World::new();
     let (policy, connection) = suiting(driver, Mode::Tunnel);
     let policy = Policy { dpd: Some("{ delay = 1, timeout = 5, periodic = true }"), ..policy };
@@ -51,6 +54,7 @@ pub fn the_peer_answers(driver: Driver, peer: Kernel) {
 /// charon is killed, and traffic goes on: the daemon finds out by its driver's counters, ends the SAs, and negotiates
 /// anew once charon is there again, without a packet that asks for it.
 pub fn the_peer_dies(driver: Driver, peer: Kernel) {
+    let _row = Row::charon("Dead peer detection: the peer dies", peer, driver, Role::Initiator.alone());
     let world = World::new();
     let (policy, connection) = suiting(driver, Mode::Tunnel);
     let policy = Policy { dpd: Some("{ delay = 2, timeout = 5, action = \"restart\" }"), ..policy };
