@@ -299,6 +299,7 @@ impl Endpoint {
         let (suite, lifetime, role, path) = (outcome.keys.suite, outcome.lifetime, outcome.role, outcome.path);
         let identity = outcome.peer.identity().clone();
         let initial_contact = outcome.initial_contact;
+        let behind_nat = outcome.nat.local && outcome.revision.is_some();
         let began = sa.began;
         sa.cookies = cookies;
         sa.rule = Arc::clone(&outcome.rule);
@@ -338,6 +339,9 @@ impl Endpoint {
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
         self.watch(id);
+        if behind_nat {
+            self.keep_alive(path);
+        }
         if initial_contact {
             self.forget_peer(path.remote.ip(), &peer, id, began);
         }

@@ -9,6 +9,7 @@ mod forge;
 mod index;
 mod informational;
 pub mod io;
+mod keepalive;
 mod lifecycle;
 mod main_mode;
 mod negotiation;

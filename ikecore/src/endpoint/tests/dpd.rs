@@ -217,7 +217,7 @@ fn a_driver_that_does_not_answer_or_goes_ends_no_watch() {
 
 /// Whether the first host still waits for an answer.
 fn waits(network: &Network) -> bool {
-    let standing = network.hosts[0].endpoint.ike_sas.values().next().and_then(tables::IkeSa::standing);
+    let standing = network.hosts[0].endpoint.ike_sas.values().next().and_then(IkeSa::standing);
     standing.expect("an SA").liveliness.probing().is_some()
 }
 
