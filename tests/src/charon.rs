@@ -85,6 +85,8 @@ pub struct Connection {
     pub also: Vec<(String, String)>,
     /// Force UDP encapsulation.
     pub encap: bool,
+    /// Seconds of silence after which charon asks whether the peer lives; 0 is never.
+    pub dpd_delay: u32,
     /// Lifetime of the IKE SA, seconds: charon begins anew at 90 %.
     pub ike_lifetime: u32,
     /// Lifetime of the IPsec SAs, seconds: charon rekeys at 90 %.
@@ -110,6 +112,7 @@ impl Connection {
             local_ts: vec![own.net.to_owned()],
             remote_ts: vec![other.net.to_owned()],
             encap: false,
+            dpd_delay: 0,
             ike_lifetime: 14_400,
             esp_lifetime: 3_600,
             start_action: "none",
@@ -188,6 +191,8 @@ impl Connection {
             .text("reauth_time", seconds(90, self.ike_lifetime))
             .text("over_time", seconds(10, self.ike_lifetime))
             .text("rand_time", "0s")
+            .text("dpd_delay", format!("{}s", self.dpd_delay))
+            .text("dpd_timeout", "10s")
             .section("local-1", peer(&self.local_id))
             .section("remote-1", peer(&self.remote_id))
             .section("children", children);

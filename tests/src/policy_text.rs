@@ -56,6 +56,8 @@ pub struct Policy {
     pub quick_mode_seconds: u32,
     /// Lifetime of IPsec SAs, kilobytes.
     pub quick_mode_kilobytes: u32,
+    /// The table `dpd` of the rules.
+    pub dpd: Option<&'static str>,
 }
 
 impl Policy {
@@ -77,6 +79,7 @@ impl Policy {
             main_mode_seconds: 14_400,
             quick_mode_seconds: 3_600,
             quick_mode_kilobytes: 100_000,
+            dpd: None,
         }
     }
 
@@ -141,6 +144,7 @@ impl Policy {
         let main_mode: Vec<String> = self.main_mode.iter().map(|offer| format!("\"{offer}\"")).collect();
         let upper = self.tcp_port.map(|port| format!(", protocol = \"tcp\", destination_port = {port}"));
         let upper = upper.unwrap_or_default();
+        let dpd = self.dpd.map(|dpd| format!("dpd = {dpd}\n")).unwrap_or_default();
         let rule = |name: &str, list: &str| {
             format!(
                 r#"
@@ -149,7 +153,7 @@ name = "{name}"
 filter_list = "{list}"
 filter_action = "protect"
 authentication = [{{ preshared_key = "{psk}" }}]
-{tunnel}"#,
+{tunnel}{dpd}"#,
                 psk = self.psk
             )
         };

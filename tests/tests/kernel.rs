@@ -8,8 +8,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, recovery, rekeys_and_deletes,
-    shapes, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, liveliness, recovery,
+    rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -109,6 +109,8 @@ fn conduct(cases: &mut Vec<Case>) {
         }));
         cases.push(Case::new(name(driver, "commands_terminate"), move || control::terminates(driver)));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
+        cases
+            .push(Case::new(name(driver, "the_peer_dies"), move || liveliness::the_peer_dies(driver, Kernel::Netlink)));
         let run = move || recovery::the_daemon_is_killed(driver, Kernel::Netlink, Mode::Transport);
         cases.push(Case::new(name(driver, "the_daemon_is_killed"), run));
         cases.push(Case::new(name(driver, "life_in_kilobytes"), move || shapes::life_in_kilobytes(driver)));

@@ -44,6 +44,9 @@ impl Endpoint {
         for id in sas {
             self.end_ike_sa(id, Failure::PolicyChange, true);
         }
+        for id in self.ike_sas.keys().copied().collect::<Vec<_>>() {
+            self.watch(id);
+        }
         self.tell_driver(SaOp::SetPolicies(policy.traffic_policies()));
     }
 
@@ -79,7 +82,7 @@ fn allows_pair(now: &Rule, sa: &IpsecSa) -> bool {
     offers.iter().any(fits) && allows_traffic(now, &sa.rule, &sa.selector)
 }
 
-fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bool {
+pub(super) fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bool {
     now.quick_mode().is_some()
         && now.reqid == then.reqid
         && now.tunnel == then.tunnel

@@ -55,6 +55,7 @@ pub(crate) fn rule(name: &str, reqid: u32) -> Rule {
         tunnel: None,
         local_id: None,
         remote_id: None,
+        dpd: None,
         reqid,
     }
 }

@@ -110,6 +110,7 @@ impl<'a> Compiler<'a> {
             tunnel,
             local_id: rule.local_id.clone(),
             remote_id: rule.remote_id.clone(),
+            dpd: rule.dpd,
             reqid,
         })
     }

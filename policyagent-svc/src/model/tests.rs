@@ -224,6 +224,17 @@ fn what_does_not_go_together_is_a_fault() {
         ("sha256-modp2048\"]", "sha256-modp2048\"]\nmaster_pfs = true\nquick_mode_limit = 5", "quick_mode_limit is 5"),
         ("horse\" }]", "horse\" }]\ntunnel = { local = \"10.0.0.1\", remote = \"10.0.0.1\" }", "to itself"),
         ("horse\" }]", "horse\" }]\ntunnel = { remote = \"ff02::1\" }", "allowed: the address of a host"),
+        (
+            "horse\" }]",
+            "horse\" }]\ndpd = { action = \"restrat\" }",
+            "/x/policy.toml:13:18: action of dpd of rule \"to b\" is \"restrat\"; did you mean \"restart\"? allowed: hold, \
+             clear, restart",
+        ),
+        (
+            "horse\" }]",
+            "horse\" }]\ndpd = { delay = 0 }",
+            "dpd of rule \"to b\" is 0, allowed: an integer from 1 to 86400",
+        ),
         ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, \"fqdn:\" and a domain name"),
     ];
     for (from, to, expected) in cases {
@@ -289,6 +300,21 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     assert_eq!(offers[0].suite.to_string(), "AH HMAC-SHA-1-96");
     assert_eq!(*pfs, Pfs::Group(Group::Ecp384));
     assert!(faults("\"10.9.0.2\"", "\"10.9.0.0/255.0.255.0\"").contains("allowed: \"me\""), "a mask with holes");
+}
+
+#[test]
+fn dead_peer_detection_with_its_defaults_and_in_full() {
+    use ikecore::policy::rule::{DeadPeerAction, DeadPeerDetection};
+    let dpd = |text: &str| {
+        let file = parse(&GOOD.replace("horse\" }]", &format!("horse\" }}]\n{text}"))).unwrap();
+        file.policies[0].rules[0].dpd
+    };
+    assert_eq!(dpd(""), None);
+    let expected = DeadPeerDetection { delay: 30, timeout: 120, action: DeadPeerAction::Hold, periodic: false };
+    assert_eq!(dpd("dpd = {}"), Some(expected));
+    assert_eq!(dpd("dpd = { action = \"clear\" }"), Some(expected));
+    let expected = DeadPeerDetection { delay: 5, timeout: 20, action: DeadPeerAction::Restart, periodic: true };
+    assert_eq!(dpd("dpd = { delay = 5, timeout = 20, action = \"restart\", periodic = true }"), Some(expected));
 }
 
 #[test]

@@ -11,11 +11,12 @@ mod msgs;
 pub mod responder;
 
 use super::message::Incoming;
-use super::natt::Revision;
+use super::natt::{OriginalAddresses, Revision};
 use super::phase1::IkeKeys;
 use super::step::{Role as ExchangeRole, Step};
 use super::work::Answer;
 use super::{Cx, Path};
+use crate::event::negotiation::Role;
 use crate::event::{Failure, Reject};
 use crate::ids::{IpsecSaId, MessageId};
 use crate::policy::rule::Rule;
@@ -59,6 +60,17 @@ impl Plan {
             (None, Mode::Transport) => EncapsulationMode::TRANSPORT,
             (None, Mode::Tunnel) => EncapsulationMode::TUNNEL,
         }
+    }
+
+    /// What the NAT-OA payloads say: RFC 3947 §5.2 has both ends send them in transport mode, and neither in tunnel mode.
+    fn original(&self, role: Role) -> Option<(Revision, OriginalAddresses)> {
+        let revision = self.encapsulation.filter(|_| self.mode() == Mode::Transport)?;
+        let (local, remote) = (self.path.local.ip(), self.path.remote.ip());
+        let (initiator, responder) = match role {
+            Role::Initiator => (local, remote),
+            Role::Responder => (remote, local),
+        };
+        Some((revision, OriginalAddresses { initiator, responder }))
     }
 
     /// The UDP ports of packets in one direction.
