@@ -123,6 +123,7 @@ impl Endpoint {
         if matches!(sa.phase, Phase::Established(_)) {
             self.shared.peers.remove(peer);
         }
+        self.end_keep_alive(sa.path);
         Some(sa)
     }
 
@@ -130,9 +131,9 @@ impl Endpoint {
     pub(super) fn move_ike_sa(&mut self, id: IkeSaId, path: Path) {
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
         let (old, new) = (sa.path.remote.ip(), path.remote.ip());
-        sa.path = path;
+        let before = core::mem::replace(&mut sa.path, path);
         if old == new {
-            return;
+            return self.keep_other_alive(before, path);
         }
         let established = matches!(sa.phase, Phase::Established(_));
         self.index.ike_sas.remove(&old, id);
@@ -145,6 +146,7 @@ impl Endpoint {
             self.shared.peers.remove(old);
             self.shared.peers.add(new);
         }
+        self.keep_other_alive(before, path);
     }
 
     /// Puts a pair into the tables.
@@ -169,6 +171,7 @@ impl Endpoint {
         self.index.outbound.remove(&pair.sa.outbound, id);
         self.index.traffic.remove(&pair.sa.selector, id);
         self.shared.peers.remove(peer);
+        self.end_keep_alive(pair.sa.path);
         Some(pair)
     }
 
@@ -176,11 +179,12 @@ impl Endpoint {
     pub(super) fn move_pair(&mut self, id: IpsecSaId, path: Path) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
         let (old, new) = (pair.sa.path.remote.ip(), path.remote.ip());
-        pair.sa.path = path;
+        let before = core::mem::replace(&mut pair.sa.path, path);
         self.index.pairs.remove(&old, id);
         self.index.pairs.insert(new, id);
         self.shared.peers.remove(old);
         self.shared.peers.add(new);
+        self.keep_other_alive(before, path);
     }
 
     /// The pair that an SA belongs to, by either direction.

@@ -1,10 +1,12 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
+use super::dpd::Look;
 use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
+use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::phase1::Established;
@@ -297,6 +299,7 @@ impl Endpoint {
         let (suite, lifetime, role, path) = (outcome.keys.suite, outcome.lifetime, outcome.role, outcome.path);
         let identity = outcome.peer.identity().clone();
         let initial_contact = outcome.initial_contact;
+        let behind_nat = outcome.nat.local && outcome.revision.is_some();
         let began = sa.began;
         sa.cookies = cookies;
         sa.rule = Arc::clone(&outcome.rule);
@@ -311,6 +314,8 @@ impl Endpoint {
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            liveliness: Liveliness::new(now),
+            look: Look::default(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
         let mut waiting = Vec::new();
@@ -333,6 +338,10 @@ impl Endpoint {
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
+        self.watch(id);
+        if behind_nat {
+            self.keep_alive(path);
+        }
         if initial_contact {
             self.forget_peer(path.remote.ip(), &peer, id, began);
         }

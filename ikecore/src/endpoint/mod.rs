@@ -4,10 +4,12 @@ mod asks;
 mod begin;
 pub mod config;
 mod demux;
+mod dpd;
 mod forge;
 mod index;
 mod informational;
 pub mod io;
+mod keepalive;
 mod lifecycle;
 mod main_mode;
 mod negotiation;
@@ -86,6 +88,8 @@ pub struct Endpoint {
     index: Index,
     unproven: admission::Unproven,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
+    /// Pairs that were lost with a dead peer, by their old handle.
+    restarts: BTreeMap<IpsecSaId, dpd::Restart>,
     driver_lost: Option<String>,
     stopping: bool,
 }
@@ -116,6 +120,7 @@ impl Endpoint {
             index: Index::default(),
             unproven: admission::Unproven::default(),
             negotiations: BTreeMap::new(),
+            restarts: BTreeMap::new(),
             driver_lost: None,
             stopping: false,
         }

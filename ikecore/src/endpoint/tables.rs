@@ -1,8 +1,10 @@
 //! The tables of the endpoint: ISAKMP SAs with their exchanges, pairs of IPsec SAs, negotiations.
+use super::dpd::Look;
 use crate::crypto::hash::Digest;
 use crate::event::Failure;
 use crate::event::negotiation::Role;
 use crate::exchange::Path;
+use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::MainMode;
 use crate::exchange::message::{Incoming, Outgoing};
 use crate::exchange::phase1::Established;
@@ -13,7 +15,7 @@ use crate::identity::Identity;
 use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
-use crate::sa::driver::{Acquire, SaName, SaOp};
+use crate::sa::driver::{Acquire, SaName, SaOp, Usage};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -77,6 +79,9 @@ pub(super) struct Standing {
     pub(super) used: BTreeSet<MessageId>,
     /// SAs that the peer deleted before this host had them, while a quick mode is under way.
     pub(super) deleted: BTreeSet<SaName>,
+    /// What is known of the peer's liveliness.
+    pub(super) liveliness: Liveliness,
+    pub(super) look: Look,
 }
 
 /// A quick mode, under way or just finished.
@@ -127,6 +132,8 @@ pub(super) struct Pair {
     pub(super) rekeying: bool,
     /// A successor has taken over.
     pub(super) replaced: bool,
+    /// The traffic through it at the last look.
+    pub(super) usage: Usage,
 }
 
 /// What a negotiation is for.

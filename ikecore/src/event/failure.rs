@@ -165,6 +165,16 @@ pub enum Failure {
     /// The peer has restarted.
     #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
     InitialContact,
+    /// The peer does not answer R-U-THERE.
+    #[error("the peer {peer} is dead: no answer to {probes} R-U-THERE in {seconds} s")]
+    DeadPeer {
+        /// The peer.
+        peer: SocketAddr,
+        /// How often it was asked.
+        probes: u32,
+        /// For how long.
+        seconds: u64,
+    },
     /// Too much at once.
     #[error("{what}: {count} at once, allowed: {limit}")]
     TooMany {
@@ -185,7 +195,7 @@ impl Failure {
     /// The status code.
     pub const fn status(&self) -> Status {
         match self {
-            Self::TimedOut { .. } => Status::TimedOut,
+            Self::TimedOut { .. } | Self::DeadPeer { .. } => Status::TimedOut,
             Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
             Self::NoPolicyForPeer { .. }

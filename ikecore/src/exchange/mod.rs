@@ -2,6 +2,7 @@
 //!
 //! A state borrows itself to judge a message ([`step::Role::receive`] takes `&self`), so what it refuses leaves no mark.
 pub mod auth;
+pub mod dpd;
 pub mod info;
 pub mod main;
 pub mod message;
@@ -11,6 +12,7 @@ pub mod quick;
 pub mod retransmit;
 pub mod runner;
 pub mod step;
+pub mod vendor;
 pub mod work;
 
 use crate::event::Trace;

@@ -72,7 +72,12 @@ impl Plane {
         }
         self.reserved.remove(&key);
         self.arrivals.insert(key, id);
-        let window = ReplayWindow::new(spec.replay_window);
+        let mut width = spec.replay_window;
+        if spec.extended_sequence_numbers {
+            // Without a window nothing tells the upper half; one packet is raised to the narrowest.
+            width = width.max(1);
+        }
+        let window = ReplayWindow::new(width);
         let installed = Pair {
             inbound,
             outbound: None,
