@@ -39,6 +39,8 @@ pub struct Network {
     pub forwarded: Option<(IpAddr, IpAddr)>,
     /// Changes datagrams on their way.
     pub meddle: Option<fn(&mut [u8])>,
+    /// Datagrams of more octets than this get lost.
+    pub longest: Option<usize>,
     /// What it does to datagrams.
     pub weather: Weather,
     random: SeededRandom,
@@ -60,6 +62,7 @@ impl Network {
             nat: None,
             forwarded: None,
             meddle: None,
+            longest: None,
             weather,
             random: SeededRandom::new(seed),
             under_way: BTreeMap::new(),
@@ -86,6 +89,9 @@ impl Network {
         for host in 0..2 {
             while let Some(transmit) = self.hosts[host].sent.pop_front() {
                 self.log.push((host, transmit.clone()));
+                if self.longest.is_some_and(|longest| transmit.octets.len() > longest) {
+                    continue;
+                }
                 let Some(transmit) = self.pass(host, transmit) else { continue };
                 let copies = if self.draw(100) < self.weather.duplicates { 2 } else { 1 };
                 for _ in 0..copies {
