@@ -239,7 +239,7 @@ pub struct ChildSa {
     pub packets_in: u64,
     /// Packets sent.
     pub packets_out: u64,
-    /// Negotiated algorithms: encryption, key bits, integrity, group.
+    /// Negotiated algorithms: encryption, key bits, integrity, group, and `esn` with extended sequence numbers.
     pub suite: String,
     /// Own traffic selectors.
     pub local_ts: Vec<String>,
@@ -484,7 +484,8 @@ fn child_sa(child: &Section) -> ChildSa {
         spi_out: spi("spi-out"),
         packets_in: number(child, "packets-in"),
         packets_out: number(child, "packets-out"),
-        suite: words(child, &["encr-alg", "encr-keysize", "integ-alg", "dh-group"]),
+        suite: words(child, &["encr-alg", "encr-keysize", "integ-alg", "dh-group"])
+            + if child.get("esn") == "1" { " esn" } else { "" },
         local_ts: child.get_list("local-ts").to_vec(),
         remote_ts: child.get_list("remote-ts").to_vec(),
     }

@@ -130,9 +130,12 @@ impl Endpoint {
             let offers = &rule.quick_mode()?.offers;
             let list: Vec<String> = offers
                 .iter()
-                .map(|offer| match offer.pfs {
-                    Some(group) => format!("{} with PFS {}", offer.suite, group.name()),
-                    None => format!("{} without PFS", offer.suite),
+                .map(|offer| {
+                    let numbers = if offer.extended_sequence_numbers { " and extended sequence numbers" } else { "" };
+                    match offer.pfs {
+                        Some(group) => format!("{} with PFS {}{numbers}", offer.suite, group.name()),
+                        None => format!("{} without PFS{numbers}", offer.suite),
+                    }
                 })
                 .collect();
             let filters: Vec<String> = rule.filters.iter().map(ToString::to_string).collect();

@@ -2,12 +2,13 @@
 use super::Endpoint;
 use super::tables::{Goal, IkeSa, Running};
 use crate::event::{EndpointEvent, EventKind, Failure};
+use crate::exchange::quick::IpsecSa;
 use crate::exchange::runner::Exchange;
 use crate::ids::{IkeSaId, IpsecSaId};
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{AuthMethod, Rule};
 use crate::policy::selector::Selector;
-use crate::proposal::suite::IpsecSuite;
+use crate::proposal::offer::QuickModeOffer;
 use crate::sa::driver::SaOp;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ impl Endpoint {
             .iter()
             .filter(|(_, pair)| {
                 let sa = &pair.sa;
-                !policy.rule(&sa.rule.name).is_some_and(|now| allows_pair(now, &sa.rule, &sa.selector, sa.suite))
+                !policy.rule(&sa.rule.name).is_some_and(|now| allows_pair(now, sa))
             })
             .map(|(id, _)| *id)
             .collect();
@@ -73,9 +74,12 @@ impl Endpoint {
     }
 }
 
-fn allows_pair(now: &Rule, then: &Rule, selector: &Selector, suite: IpsecSuite) -> bool {
-    let offered = now.quick_mode().is_some_and(|policy| policy.offers.iter().any(|offer| offer.suite == suite));
-    offered && allows_traffic(now, then, selector)
+fn allows_pair(now: &Rule, sa: &IpsecSa) -> bool {
+    let offers = now.quick_mode().map_or(&[][..], |policy| &policy.offers);
+    let fits = |offer: &QuickModeOffer| {
+        offer.suite == sa.suite && offer.extended_sequence_numbers == sa.extended_sequence_numbers
+    };
+    offers.iter().any(fits) && allows_traffic(now, &sa.rule, &sa.selector)
 }
 
 pub(super) fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bool {

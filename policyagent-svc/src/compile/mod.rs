@@ -180,7 +180,12 @@ impl<'a> Compiler<'a> {
                 first
             }
         };
-        let offer = |offer: &model::Offer| QuickModeOffer { suite: offer.suite, lifetime: offer.lifetime, pfs: group };
+        let offer = |offer: &model::Offer| QuickModeOffer {
+            suite: offer.suite,
+            lifetime: offer.lifetime,
+            pfs: group,
+            extended_sequence_numbers: offer.extended_sequence_numbers,
+        };
         let policy = Arc::new(QuickModePolicy {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),

@@ -3,6 +3,7 @@ use ikecore::crypto::group::Group;
 use ikecore::identity::Identity;
 use ikecore::policy::rule::AuthMethod;
 use ikecore::policy::selector::Prefix;
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
 use std::os::unix::fs::PermissionsExt as _;
 
 /// A small file without a fault; the tests change it.
@@ -136,7 +137,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "aes256-sha256\" }",
             "aes256\" }",
             "/x/policy.toml:21:19: esp of offer 1 in offers of filter action \"require\" is \"aes256\" without an \
-             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha256_96, sha1, md5",
+             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha256_96, sha1, md5, aesxcbc",
         ),
         (
             "aes256-sha256\" }",
@@ -239,6 +240,39 @@ fn what_does_not_go_together_is_a_fault() {
     for (from, to, expected) in cases {
         let found = faults(from, to);
         assert!(found.contains(expected), "{to}: {found}");
+    }
+}
+
+/// `AES-128-GCM-8` is `aes128gcm8`; CBC has no name of its own.
+#[test]
+fn every_suite_has_a_name_and_either_kind_of_sequence_numbers() {
+    let suite = |offer: &str| {
+        let file = parse(&GOOD.replace("esp = \"aes256-sha256\"", offer)).unwrap_or_else(|e| panic!("{offer}: {e:?}"));
+        match &file.filter_actions[0].action {
+            Action::Negotiate { offers, .. } => offers[0].suite,
+            other => panic!("{other:?}"),
+        }
+    };
+    let extended = |text: &str| {
+        let file = parse(&GOOD.replace("\"aes256-sha256\" }", text)).unwrap();
+        match &file.filter_actions[0].action {
+            Action::Negotiate { offers, .. } => {
+                offers.iter().map(|offer| offer.extended_sequence_numbers).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let both = "\"aes256-sha256\", extended_sequence_numbers = true }, { esp = \"aes256-sha256\" }";
+    assert_eq!(extended(both), [true, false]);
+    for cipher in EspCipher::ALL {
+        let name = cipher.name().to_lowercase().replace('-', "").replace("cbc", "");
+        let integrity = (!cipher.is_aead()).then_some(Integrity::HmacSha1_96);
+        let suffix = if cipher.is_aead() { "" } else { "-sha1" };
+        assert_eq!(suite(&format!("esp = \"{name}{suffix}\"")), IpsecSuite::Esp { cipher, integrity });
+    }
+    let names = ["md5", "sha1", "sha256", "sha256_96", "sha384", "sha512", "aesxcbc"];
+    for (name, integrity) in names.into_iter().zip(Integrity::ALL) {
+        assert_eq!(suite(&format!("ah = \"{name}\"")), IpsecSuite::Ah { integrity });
     }
 }
 

@@ -106,6 +106,8 @@ pub struct IpsecSa {
     pub rule: Arc<Rule>,
     /// ESP goes in UDP.
     pub encapsulated: bool,
+    /// Sequence numbers have 64 bits.
+    pub extended_sequence_numbers: bool,
     /// The pair that it takes over from.
     pub replaces: Option<IpsecSaId>,
 }
