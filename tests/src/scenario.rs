@@ -3,6 +3,7 @@
 // The cases that are tried once: by what they are about.
 pub mod control;
 pub mod driver_failure;
+pub mod fragments;
 pub mod liveliness;
 pub mod recovery;
 pub mod rekeys;

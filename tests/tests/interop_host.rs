@@ -7,8 +7,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    GCM_CUT, Mismatch, Role, SUITES, driver_failure, liveliness, recovery, refuses, rekeys, rekeys_and_deletes,
-    whole_life,
+    GCM_CUT, Mismatch, Role, SUITES, driver_failure, fragments, liveliness, recovery, refuses, rekeys,
+    rekeys_and_deletes, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -110,6 +110,16 @@ refusals! {
 #[test]
 fn the_daemon_is_killed() {
     recovery::the_daemon_is_killed(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
+}
+
+#[test]
+fn ike_messages_in_fragments_initiator() {
+    fragments::in_fragments(Driver::Userspace, Kernel::Libipsec, Role::Initiator);
+}
+
+#[test]
+fn ike_messages_in_fragments_responder() {
+    fragments::in_fragments(Driver::Userspace, Kernel::Libipsec, Role::Responder);
 }
 
 #[test]

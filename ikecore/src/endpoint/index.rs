@@ -124,6 +124,7 @@ impl Endpoint {
             self.shared.peers.remove(peer);
         }
         self.end_keep_alive(sa.path);
+        self.drop_fragments(id);
         Some(sa)
     }
 

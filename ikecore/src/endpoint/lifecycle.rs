@@ -59,6 +59,7 @@ impl Endpoint {
             Timer::IpsecReplaced(id) => self.remove_pair(id, Failure::Replaced, true),
             Timer::DeadPeer(id) => self.dead_peer_timer(id),
             Timer::Restart(id) => self.restart_timer(id),
+            Timer::Fragments => self.fragments_timer(),
             Timer::KeepAlive(local, remote) => self.keep_alive_timer(Path { local, remote }),
         }
     }

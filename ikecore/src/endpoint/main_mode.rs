@@ -10,7 +10,7 @@ use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::phase1::Established;
-use crate::exchange::retransmit::Retransmission;
+use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
 use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
@@ -147,7 +147,9 @@ impl Endpoint {
         let rule = Arc::clone(rule);
         let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
         let began = self.shared.now;
-        let sa = IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes: 0 };
+        let (quick_modes, fragmenting) = (0, false);
+        let sa =
+            IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes, fragmenting };
         self.add_ike_sa(id, sa);
         self.focus(id);
         self.tell(EventKind::IkeSa(IkeSaEvent::Created { role, cookies }));
@@ -242,6 +244,7 @@ impl Endpoint {
         let Some(reply) = reply else { return };
         self.counters.replies_repeated += 1;
         self.tell(EventKind::Message(MessageEvent::ReplyRepeated { message: reply.name }));
+        self.fragment_what_is_repeated(reply);
         self.transmit(reply);
     }
 
@@ -276,6 +279,9 @@ impl Endpoint {
         let suspicion = negotiating.suspicion.as_ref().filter(|failure| last && failure.is_authentication());
         let warning = suspicion.and_then(Failure::notify).map(|notify| (sa_cookies, notify));
         self.timers.set(Timer::MainMode(id), now + self.plan.interval(count + 1));
+        if count > WHOLE {
+            self.fragment_from_now(id);
+        }
         for message in &messages {
             // Message 2 goes to an address that has proven nothing: repeating it would serve those who forge addresses.
             if message.name == "main mode message 2" {

@@ -6,6 +6,7 @@ pub mod config;
 mod demux;
 mod dpd;
 mod forge;
+mod fragments;
 mod index;
 mod informational;
 pub mod io;
@@ -87,6 +88,7 @@ pub struct Endpoint {
     pairs: BTreeMap<IpsecSaId, Pair>,
     index: Index,
     unproven: admission::Unproven,
+    fragments: fragments::Fragments,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     /// Pairs that were lost with a dead peer, by their old handle.
     restarts: BTreeMap<IpsecSaId, dpd::Restart>,
@@ -100,6 +102,7 @@ impl Endpoint {
         let settings = Settings {
             nat_t_port: config.nat_t_port,
             nat_traversal: config.nat_traversal,
+            fragmentation: config.fragmentation,
             replay_window: config.replay_window,
         };
         let trace = Trace::new(config.detail, Context::default());
@@ -119,6 +122,7 @@ impl Endpoint {
             pairs: BTreeMap::new(),
             index: Index::default(),
             unproven: admission::Unproven::default(),
+            fragments: fragments::Fragments::default(),
             negotiations: BTreeMap::new(),
             restarts: BTreeMap::new(),
             driver_lost: None,
@@ -185,7 +189,9 @@ impl Endpoint {
         self.flush();
         let Path { local, remote } = message.path;
         let marker = local.port() == self.config.nat_t_port;
-        self.outputs.push_back(Output::Transmit(Transmit { local, remote, octets: message.octets.clone(), marker }));
+        for octets in self.cut(message, marker).unwrap_or_else(|| vec![message.octets.clone()]) {
+            self.outputs.push_back(Output::Transmit(Transmit { local, remote, octets, marker }));
+        }
     }
 
     fn handle_number(&mut self) -> u64 {

@@ -9,7 +9,7 @@ use crate::event::{EventKind, Failure, IpsecSaEvent, MessageEvent, Phase, QuickM
 use crate::exchange::info::Information;
 use crate::exchange::message::Incoming;
 use crate::exchange::quick::{self, IpsecSa, Plan, QuickMode, responder};
-use crate::exchange::retransmit::Retransmission;
+use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BranchNumber, Exchange, Verdict};
 use crate::exchange::step::{Next, Role as ExchangeRole, Step};
 use crate::exchange::work::{Answer, Ask};
@@ -307,6 +307,9 @@ impl Endpoint {
         running.retransmission.sent += 1;
         let count = running.retransmission.sent - 1;
         self.timers.set(Timer::QuickMode(ike_sa, message_id), now + plan.interval(count + 1));
+        if count > WHOLE {
+            self.fragment_from_now(ike_sa);
+        }
         for message in &messages {
             self.counters.retransmitted += 1;
             self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));

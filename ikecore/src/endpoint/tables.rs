@@ -46,6 +46,8 @@ pub(super) struct IkeSa {
     pub(super) first_message: Option<FirstMessage>,
     pub(super) phase: Phase,
     pub(super) quick_modes: u32,
+    /// Its long messages go out in fragments, if the peer announced that it takes them.
+    pub(super) fragmenting: bool,
 }
 
 /// How far an ISAKMP SA is.

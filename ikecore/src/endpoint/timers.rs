@@ -36,6 +36,8 @@ pub(super) enum Timer {
     IpsecReplaced(IpsecSaId),
     /// A NAT before this host is to keep its mapping of this way: from here, to there.
     KeepAlive(SocketAddr, SocketAddr),
+    /// Fragments whose message has not become whole go.
+    Fragments,
     /// Negotiate anew what was lost with a dead peer.
     Restart(IpsecSaId),
 }

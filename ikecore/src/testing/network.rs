@@ -41,6 +41,8 @@ pub struct Network {
     pub meddle: Option<fn(&mut [u8])>,
     /// Datagrams, by their place in the log, that are lost whatever the weather.
     pub lost: Vec<usize>,
+    /// Datagrams of more octets than this get lost.
+    pub longest: Option<usize>,
     /// What it does to datagrams.
     pub weather: Weather,
     random: SeededRandom,
@@ -63,6 +65,7 @@ impl Network {
             forwarded: None,
             meddle: None,
             lost: Vec::new(),
+            longest: None,
             weather,
             random: SeededRandom::new(seed),
             under_way: BTreeMap::new(),
@@ -90,7 +93,8 @@ impl Network {
             while let Some(transmit) = self.hosts[host].sent.pop_front() {
                 let number = self.log.len();
                 self.log.push((host, transmit.clone()));
-                if self.lost.contains(&number) {
+                let too_long = self.longest.is_some_and(|longest| transmit.octets.len() > longest);
+                if too_long || self.lost.contains(&number) {
                     continue;
                 }
                 let Some(transmit) = self.pass(host, transmit) else { continue };

@@ -1,6 +1,7 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
 mod dpd;
 mod failures;
+mod fragments;
 mod injection;
 mod lifecycle;
 mod nat;

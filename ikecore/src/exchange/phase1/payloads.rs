@@ -45,7 +45,7 @@ pub fn announced(peer: Option<Option<Revision>>, cx: &Cx<'_>) -> Vec<&'static [u
         Some(Some(Revision::Draft)) => &Revision::VENDOR_IDS[1..],
         Some(None) => &[],
     };
-    [natt, vendor::own()].concat()
+    [natt, vendor::own(cx.settings)].concat()
 }
 
 /// Tells which vendor IDs a message has.
