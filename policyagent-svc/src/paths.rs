@@ -38,6 +38,11 @@ impl Paths {
         self.log().join("Oakley.log")
     }
 
+    /// The directory of the key log, if the settings name no other.
+    pub(crate) fn key_log(&self) -> PathBuf {
+        self.log().join("keylog")
+    }
+
     /// The directory of the control socket and of the lock.
     pub(crate) fn run(&self) -> PathBuf {
         self.root.join("run/policyagent")

@@ -4,6 +4,7 @@
 pub mod control;
 pub mod driver_failure;
 pub mod fragments;
+pub mod key_log;
 pub mod liveliness;
 pub mod recovery;
 pub mod rekeys;

@@ -99,10 +99,15 @@ impl Skeyid {
     /// The key of the ISAKMP SA's cipher (RFC 2409 Appendix B). A weak or semi-weak DES key is refused: the negotiation
     /// fails and the next one has other keys.
     pub fn cipher_key(&self, cipher: CipherAlg) -> Result<CipherKey, CryptoError> {
-        let key = stretch(self.hash(), self.e.expose(), cipher.key_len());
+        let key = self.cipher_octets(cipher);
         // RFC 2409 Appendix B: the key of DES-CBC is made of non-weak and non-semi-weak octets.
         cipher.check_key(key.expose())?;
         CipherKey::new(cipher, key.expose())
+    }
+
+    /// The octets of that key, whatever they are (RFC 2409 Appendix B).
+    pub fn cipher_octets(&self, cipher: CipherAlg) -> Secret<Vec<u8>> {
+        stretch(self.hash(), self.e.expose(), cipher.key_len())
     }
 
     /// HASH_I = prf(SKEYID, g^xi | g^xr | CKY-I | CKY-R | SAi_b | IDii_b) (RFC 2409 §5).

@@ -81,6 +81,9 @@ impl Endpoint {
         if kind != Kind::KeyExchange && self.driver_lost.is_some() {
             return;
         }
+        if let Ask::Sa(SaOp::InstallInbound { sa, .. } | SaOp::InstallOutbound { sa, .. }) = &ask {
+            self.log_ipsec_key(sa);
+        }
         let id = AskId(self.asks.next);
         self.asks.next += 1;
         self.asks.waiting.insert(id, (owner, kind));

@@ -7,6 +7,8 @@ use crate::time::Duration;
 pub struct Config {
     /// How much is told in events.
     pub detail: Detail,
+    /// Gives away the keys of all that it negotiates, by [`super::Output::Key`].
+    pub key_log: bool,
     /// The UDP port of IKE, this host's and the peers'.
     pub ike_port: u16,
     /// The UDP port of NAT traversal: messages from and to it carry the non-ESP marker (RFC 3948 §2.2).
@@ -35,6 +37,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             detail: Detail::Outcomes,
+            key_log: false,
             ike_port: 500,
             nat_t_port: 4500,
             retransmit_first: Duration::from_secs(1),

@@ -1,4 +1,5 @@
 //! What enters the endpoint and what leaves it.
+use super::key_log::LoggedKey;
 use crate::event::{Detail, Event};
 use crate::exchange::work::{Answer, Ask};
 use crate::ids::{AskId, IkeSaId, IpsecSaId};
@@ -53,6 +54,8 @@ pub enum Output {
     Cancel(AskId),
     /// Something happened.
     Event(Event),
+    /// A key for the key log; none leaves unless [`super::Config::key_log`] is set.
+    Key(LoggedKey),
     /// Nothing more to do before this instant; `None`: before the next input.
     Wait(Option<Time>),
 }

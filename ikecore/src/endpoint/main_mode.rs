@@ -302,6 +302,7 @@ impl Endpoint {
         let now = self.shared.now;
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
         let cookies = outcome.keys.cookies;
+        let keys = Arc::clone(&outcome.keys);
         let (suite, lifetime, role, path) = (outcome.keys.suite, outcome.lifetime, outcome.role, outcome.path);
         let identity = outcome.peer.identity().clone();
         let initial_contact = outcome.initial_contact;
@@ -341,6 +342,7 @@ impl Endpoint {
         self.timers.cancel(Timer::MainMode(id));
         self.counters.main_modes += 1;
         self.focus(id);
+        self.log_phase_1_key(cookies.initiator, || keys.cipher_octets());
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
@@ -381,6 +383,7 @@ impl Endpoint {
             self.send(&message);
         }
         self.counters.main_modes_failed += 1;
+        self.log_key_of_failed(id);
         self.remove_ike_sa(id);
         let reason = failure.clone();
         self.tell(EventKind::IkeSa(IkeSaEvent::Ended { cookies, established: false, reason, quick_modes: 0 }));

@@ -11,6 +11,7 @@ mod index;
 mod informational;
 pub mod io;
 mod keepalive;
+pub mod key_log;
 mod lifecycle;
 mod main_mode;
 mod negotiation;
@@ -26,6 +27,7 @@ mod timers;
 pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
+pub use key_log::LoggedKey;
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
 
 use crate::event::{Context, EndpointEvent, EventKind, MessageEvent, Trace};

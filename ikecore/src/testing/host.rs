@@ -1,5 +1,5 @@
 //! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
-use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, KeyExchange, Output, Transmit};
+use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, KeyExchange, LoggedKey, Output, Transmit};
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
@@ -118,6 +118,8 @@ pub struct Host {
     pub hold: bool,
     /// Computations that are kept back.
     pub held: Vec<(AskId, KeyExchange)>,
+    /// What it gave to the key log.
+    pub keys: Vec<LoggedKey>,
     /// When it wants to be woken.
     pub wake: Option<Time>,
 }
@@ -135,6 +137,7 @@ impl Host {
             unanswered: Vec::new(),
             hold: false,
             held: Vec::new(),
+            keys: Vec::new(),
             wake: None,
         };
         host.feed(Time::ZERO, Input::Policy(Arc::new(policy)));
@@ -149,6 +152,7 @@ impl Host {
             match self.endpoint.poll() {
                 Output::Transmit(transmit) => self.sent.push_back(transmit),
                 Output::Event(event) => self.events.push(event),
+                Output::Key(key) => self.keys.push(key),
                 Output::Cancel(id) => {
                     answers.retain(|(of, _)| *of != id);
                     self.held.retain(|(of, _)| *of != id);

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::driver::SaDriver;
 use crate::listener::{self, BindError, Listener};
 use crate::random::SystemRandom;
+use crate::sinks::keylog::KeyLog;
 use handle::Control;
 use ikecore::endpoint;
 use ikecore::event::Event;
@@ -30,6 +31,8 @@ pub struct Config {
     /// Addresses with ports to listen on; none: every address, with both ports of the endpoint. On the endpoint's NAT-T
     /// port the non-ESP marker is spoken, on any other port plain IKE.
     pub listen: Vec<std::net::SocketAddr>,
+    /// Takes the keys of all that is negotiated; `None`: they leave the endpoint by no way but to the driver.
+    pub key_log: Option<Arc<KeyLog>>,
 }
 
 impl Config {
@@ -65,7 +68,9 @@ pub fn start(config: Config, mut driver: Box<dyn SaDriver>) -> Result<EngineHand
     let driver_name = driver.capabilities().name;
     let clock = Clock::start();
     let rng = Box::new(SystemRandom::new());
-    let engine = task::Engine::new(config.endpoint, rng, driver, listener, requests, events.clone(), clock);
+    let endpoint = endpoint::Config { key_log: config.key_log.is_some(), ..config.endpoint };
+    let mut engine = task::Engine::new(endpoint, rng, driver, listener, requests, events.clone(), clock);
+    engine.key_log = config.key_log;
     crate::sinks::started(&addresses, driver_name);
     tokio::spawn(engine);
     Ok(EngineHandle::new(control, events, addresses, clock))

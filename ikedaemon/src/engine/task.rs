@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::driver::open::Opened;
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use crate::listener::{self, Listener};
+use crate::sinks::keylog::KeyLog;
 use ikecore::endpoint::{self, Answer, Ask, Command, Endpoint, Input, Output};
 use ikecore::event::Event;
 use ikecore::ids::AskId;
@@ -43,6 +44,7 @@ pub(super) struct Engine {
     workers: Workers,
     requests: mpsc::UnboundedReceiver<Control>,
     events: broadcast::Sender<Arc<Event>>,
+    pub(super) key_log: Option<Arc<KeyLog>>,
     /// Answers that came up while the endpoint was being drained.
     answers: VecDeque<(AskId, Answer)>,
     /// When the endpoint wants its [`Input::Timeout`].
@@ -86,6 +88,7 @@ impl Engine {
             workers: Workers::new(),
             requests,
             events,
+            key_log: None,
             answers: VecDeque::new(),
             deadline: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -130,6 +133,11 @@ impl Engine {
                 }
                 Output::Cancel(ask) => self.workers.cancel(ask),
                 Output::Event(event) => self.publish(event),
+                Output::Key(key) => {
+                    if let Some(Err(error)) = self.key_log.as_ref().map(|log| log.write(&key)) {
+                        tracing::error!(target: "policyagent::keylog", "a key is not written: {error}");
+                    }
+                }
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;

@@ -1,6 +1,7 @@
 //! What becomes of events: the trace and the outcomes, both by way of `tracing`.
 pub mod audit_id;
 pub mod journal;
+pub mod keylog;
 pub mod oakley;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -10,6 +10,7 @@ use ikecore::sa::driver::DriverError;
 use ikedaemon::driver::open::open;
 use ikedaemon::driver::select::DriverChoice;
 use ikedaemon::engine::{self, EngineGone, EngineHandle};
+use ikedaemon::sinks::keylog::{KeyLog, KeyLogError};
 use ikedaemon::sinks::{journal, oakley};
 use sd_notify::NotifyState;
 use std::io;
@@ -74,6 +75,9 @@ pub(crate) enum RunError {
     /// A socket of IKE.
     #[error(transparent)]
     Bind(#[from] ikedaemon::listener::BindError),
+    /// The key log.
+    #[error(transparent)]
+    KeyLog(#[from] KeyLogError),
     /// Something of the system.
     #[error("{what}: {error}")]
     System {
@@ -138,7 +142,8 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
     let capabilities = opened.driver.capabilities();
     tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
     let started = Instant::now();
-    let config = engine::Config { endpoint: settings.endpoint.clone(), listen: settings.sockets() };
+    let key_log = open_key_log(&paths, &settings)?;
+    let config = engine::Config { endpoint: settings.endpoint.clone(), listen: settings.sockets(), key_log };
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
     let driver = Mutex::new(DriverReport::new(capabilities, opened.why));
@@ -186,6 +191,16 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
     }
     oakley.flush(FAREWELL);
     result
+}
+
+fn open_key_log(paths: &Paths, settings: &Settings) -> Result<Option<Arc<KeyLog>>, KeyLogError> {
+    if !settings.key_log {
+        return Ok(None);
+    }
+    let log = KeyLog::open(settings.key_log_directory.clone().unwrap_or_else(|| paths.key_log()))?;
+    let directory = log.directory().display();
+    tracing::warn!(target: "policyagent::service", "the key log is on: who reads {directory} reads the protected traffic");
+    Ok(Some(Arc::new(log)))
 }
 
 async fn hang_ups(hangup: &mut tokio::signal::unix::Signal, service: &Service) {

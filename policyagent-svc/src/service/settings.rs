@@ -20,6 +20,10 @@ pub(crate) struct Settings {
     pub(crate) policy: Option<PathBuf>,
     /// Oakley.log is written.
     pub(crate) oakley: bool,
+    /// The keys of all that is negotiated are written, for who wants to look into the traffic.
+    pub(crate) key_log: bool,
+    /// Where, if not at the usual place.
+    pub(crate) key_log_directory: Option<PathBuf>,
     /// Of the endpoint.
     pub(crate) endpoint: endpoint::Config,
 }
@@ -86,6 +90,13 @@ fn settings(table: &Table<'_>) -> Settings {
         }
         oakley.finish();
     }
+    if let Some(key_log) = table.get("key_log").and_then(|value| value.table()) {
+        if let Some(on) = key_log.get("enabled").and_then(|value| flag(&value)) {
+            settings.key_log = on;
+        }
+        settings.key_log_directory = key_log.get("directory").and_then(|value| value.path());
+        key_log.finish();
+    }
     if let Some(ike) = table.get("ike").and_then(|value| value.table()) {
         endpoint(&ike, &mut settings.endpoint);
         ike.finish();
@@ -145,7 +156,7 @@ mod tests {
     fn every_key_has_its_effect() {
         let settings = parse(
             "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\n\
-             [oakley]\nEnableLogging = 1\n\
+             [oakley]\nEnableLogging = 1\n[key_log]\nenabled = true\ndirectory = \"keys\"\n\
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
              nat_keep_alive_seconds = 0\nfragmentation = false\n",
@@ -153,6 +164,8 @@ mod tests {
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
         assert_eq!(settings.policy.as_deref(), Some(Path::new("/e/p.toml")));
+        assert!(settings.key_log);
+        assert_eq!(settings.key_log_directory.as_deref(), Some(Path::new("/e/keys")));
         let sockets: Vec<String> = settings.sockets().iter().map(ToString::to_string).collect();
         assert_eq!(sockets, ["10.0.0.1:500", "10.0.0.1:4501", "[::1]:5000"]);
         let ike = &settings.endpoint;
@@ -171,7 +184,7 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, oakley, ike",
+                 listen, policy, oakley, key_log, ike",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]
@@ -196,6 +209,6 @@ mod tests {
     #[test]
     fn no_file_is_the_default() {
         let settings = Settings::read(Path::new("/nonexistent/policyagent.toml")).unwrap();
-        assert!(!settings.oakley && settings.sockets().is_empty() && settings.policy.is_none());
+        assert!(!settings.oakley && !settings.key_log && settings.sockets().is_empty() && settings.policy.is_none());
     }
 }

@@ -3,6 +3,7 @@ mod dpd;
 mod failures;
 mod fragments;
 mod injection;
+mod key_log;
 mod lifecycle;
 mod nat;
 mod negotiate;

@@ -171,6 +171,15 @@ impl State {
         self.settled().map(|settled| (settled.choice.chosen.suite, settled.cookies)).unzip()
     }
 
+    pub(super) fn keys(&self) -> Option<&Phase1Keys> {
+        match self {
+            Self::SentSa(_) | Self::Deriving(..) | Self::SentKe(..) | Self::Agreeing(..) => None,
+            Self::Proving(_, _, agreed) => Some(&agreed.keys),
+            Self::SentId(_, _, agreed) => Some(&agreed.keys),
+            Self::Confirming(_, _, state) => Some(&state.agreed.keys),
+        }
+    }
+
     pub(super) fn announced(&self) -> Announced {
         self.settled().map(|settled| settled.announced).unwrap_or_default()
     }

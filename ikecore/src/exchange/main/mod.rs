@@ -16,7 +16,7 @@ pub mod responder;
 
 use super::Cx;
 use super::message::Incoming;
-use super::phase1::Established;
+use super::phase1::{Established, Phase1Keys};
 use super::step::{Role as ExchangeRole, Step};
 use super::vendor::Announced;
 use super::work::Answer;
@@ -63,6 +63,14 @@ impl MainMode {
         match self {
             Self::Initiator(_) => false,
             Self::Responder(state) => state.is_unproven(),
+        }
+    }
+
+    /// The keys, once there are any.
+    pub fn keys(&self) -> Option<&Phase1Keys> {
+        match self {
+            Self::Initiator(state) => state.keys(),
+            Self::Responder(state) => state.keys(),
         }
     }
 

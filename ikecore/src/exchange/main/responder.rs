@@ -161,6 +161,15 @@ impl State {
         matches!(self, Self::SentSa(_))
     }
 
+    pub(super) fn keys(&self) -> Option<&Phase1Keys> {
+        match self {
+            Self::SentSa(_) | Self::Agreeing(..) => None,
+            Self::SentKe(_, state) => Some(&state.keys),
+            Self::Confirming(_, state) => Some(&state.closing.keys),
+            Self::Proving(_, state) => Some(&state.closing.keys),
+        }
+    }
+
     pub(super) fn announced(&self) -> Announced {
         self.opening().announced
     }

@@ -6,6 +6,7 @@ use crate::crypto::skeyid::Skeyid;
 use crate::event::Failure;
 use crate::ids::{Cookies, MessageId};
 use crate::proposal::suite::IkeSuite;
+use crate::secret::Secret;
 use std::sync::Arc;
 
 /// The keys of an ISAKMP SA, as phase 2 uses them.
@@ -30,6 +31,11 @@ impl IkeKeys {
     /// SKEYID_a: authenticates phase 2 messages.
     pub fn a(&self) -> &PrfKey {
         &self.skeyid.a
+    }
+
+    /// The octets of the encryption key, for the key log.
+    pub fn cipher_octets(&self) -> Secret<Vec<u8>> {
+        self.skeyid.cipher_octets(self.cipher.alg())
     }
 
     /// The first IV of a phase 2 exchange.
@@ -58,6 +64,11 @@ impl Phase1Keys {
             .map_err(|error| Failure::Crypto { operation: "the encryption key", reason: error.to_string() })?;
         let iv = Iv::phase_1(suite.hash, suite.cipher.block_len(), g_xi, g_xr);
         Ok(Self { skeyid: Arc::new(skeyid), cipher: Arc::new(cipher), iv })
+    }
+
+    /// The octets of the encryption key, for the key log.
+    pub fn cipher_octets(&self) -> Secret<Vec<u8>> {
+        self.skeyid.cipher_octets(self.cipher.alg())
     }
 
     /// The same keys with the IV of the next message.
