@@ -19,7 +19,7 @@ mod tables;
 mod tests;
 mod timers;
 
-pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
+pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer, Sign, VerifyChain};
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
