@@ -29,7 +29,7 @@ pub(super) fn verify(work: &VerifyChain) -> Result<(), CertificateFault> {
     work.run(i64::try_from(now).unwrap_or(i64::MAX), &mut lists)
 }
 
-/// The lists of a file, or of all files of a directory.
+/// The lists of a file, or of the files of a directory that end in `.crl`, `.pem` or `.der`.
 fn lists(path: &Path) -> Result<Vec<RevocationList>, CertificateFault> {
     let fault =
         |path: &Path, reason: String| CertificateFault::RevocationList { name: path.display().to_string(), reason };
@@ -49,7 +49,8 @@ fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
-        if file.is_file() {
+        let extension = file.extension().and_then(std::ffi::OsStr::to_str);
+        if matches!(extension, Some("crl" | "pem" | "der")) && file.is_file() {
             files.push(file);
         }
     }
