@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod charon;
 pub mod conformance;
 pub mod daemon;
+pub mod interop;
 pub mod load;
 pub mod netns;
 pub mod policy_text;
