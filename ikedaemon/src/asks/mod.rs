@@ -55,7 +55,7 @@ impl Work {
 
 impl Kind {
     /// The answer where no worker gave one.
-    const fn without_result(self, error: GroupError) -> Answer {
+    fn without_result(self, error: GroupError) -> Answer {
         match self {
             Self::KeyExchange => Answer::KeyExchange(Err(error)),
             Self::Sign => Answer::Sign(Err(CertificateFault::Aborted("signature"))),
