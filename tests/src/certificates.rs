@@ -1,5 +1,7 @@
 //! Certificates for both hosts: a root, an issuing authority for each, a certificate for each.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -46,8 +48,11 @@ impl Certificates {
         Self { root, issuing, hosts, now, files: Scratch::new("certificates") }
     }
 
+    /// A file that nobody else can read.
     fn write(&self, name: &str, octets: &[u8]) -> PathBuf {
-        self.files.write(name, &String::from_utf8_lossy(octets))
+        let path = self.files.write(name, &String::from_utf8_lossy(octets));
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a file of ours");
+        path
     }
 
     /// The revocation lists of the root and of charon's authority, in PEM; charon's certificate is on it, or not.

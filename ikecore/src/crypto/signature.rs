@@ -1,6 +1,6 @@
 //! The signatures of phase 1: RSA (RFC 2409 §5.1) and ECDSA (RFC 4754), and the keys of certificates.
 use super::error::CryptoError;
-use super::hash::{Digest, HashAlg};
+use super::hash::HashAlg;
 use core::fmt;
 use openssl::bn::BigNum;
 use openssl::ec::EcKey;
@@ -47,13 +47,24 @@ impl SignatureAlg {
         }
     }
 
-    /// Of ECDSA the hash, and the octets of r and of s (RFC 4754 §4, §7).
-    const fn ecdsa(self) -> Option<(HashAlg, usize)> {
+    /// The hash that the algorithm is tied to (RFC 4754 §4): then HASH_I and HASH_R are made with its HMAC, whatever was
+    /// negotiated, and are themselves the digest that is signed (RFC 2409 §5.1).
+    pub const fn hash(self) -> Option<HashAlg> {
         match self {
             Self::Rsa => None,
-            Self::Ecdsa256 => Some((HashAlg::Sha256, 32)),
-            Self::Ecdsa384 => Some((HashAlg::Sha384, 48)),
-            Self::Ecdsa521 => Some((HashAlg::Sha512, 66)),
+            Self::Ecdsa256 => Some(HashAlg::Sha256),
+            Self::Ecdsa384 => Some(HashAlg::Sha384),
+            Self::Ecdsa521 => Some(HashAlg::Sha512),
+        }
+    }
+
+    /// Of ECDSA the octets of r and of s (RFC 4754 §7).
+    const fn ecdsa(self) -> Option<usize> {
+        match self {
+            Self::Rsa => None,
+            Self::Ecdsa256 => Some(32),
+            Self::Ecdsa384 => Some(48),
+            Self::Ecdsa521 => Some(66),
         }
     }
 
@@ -134,7 +145,7 @@ impl PublicKey {
     pub fn verify(&self, hash: &[u8], signature: &[u8]) -> bool {
         match self.algorithm.ecdsa() {
             None => self.verify_rsa(hash, signature).unwrap_or(false),
-            Some((alg, len)) => self.verify_ecdsa(&alg.digest(&[hash]), len, signature).unwrap_or(false),
+            Some(len) => self.verify_ecdsa(hash, len, signature).unwrap_or(false),
         }
     }
 
@@ -150,11 +161,11 @@ impl PublicKey {
         Ok(opened.get(..opened_len).is_some_and(|opened| bool::from(opened.ct_eq(hash))))
     }
 
-    fn verify_ecdsa(&self, digest: &Digest, len: usize, signature: &[u8]) -> Result<bool, ErrorStack> {
+    fn verify_ecdsa(&self, digest: &[u8], len: usize, signature: &[u8]) -> Result<bool, ErrorStack> {
         // RFC 4754 §7: r and s, each as long as the curve, one after the other.
         let Some((r, s)) = signature.split_at_checked(len).filter(|(_, s)| s.len() == len) else { return Ok(false) };
         let signature = EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?;
-        signature.verify(digest.as_ref(), self.key.ec_key()?.as_ref())
+        signature.verify(digest, self.key.ec_key()?.as_ref())
     }
 }
 
@@ -200,9 +211,9 @@ impl SigningKey {
                 signature.truncate(len);
                 Ok(signature)
             }
-            Some((alg, len)) => {
+            Some(len) => {
                 let key: EcKey<Private> = self.key.ec_key()?;
-                let signature = EcdsaSig::sign(alg.digest(&[hash]).as_ref(), &key)?;
+                let signature = EcdsaSig::sign(hash, &key)?;
                 let len = i32::try_from(len).unwrap_or_default();
                 Ok([signature.r().to_vec_padded(len)?, signature.s().to_vec_padded(len)?].concat())
             }

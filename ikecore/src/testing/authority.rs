@@ -183,14 +183,16 @@ impl Authority {
             tlv(0x30, &[tlv(0x02, &serial), time(*at)].concat())
         });
         let entries = entries.collect::<Vec<_>>().concat();
-        // The number of the list, 1.
+        // RFC 5280 §5.2: the key of the authority, and the number of the list, 1.
+        let key = self.x509.subject_key_id().expect("an identifier").as_slice();
+        let key = tlv(0x30, &[vec![6, 3, 0x55, 0x1d, 0x23], tlv(0x04, &tlv(0x30, &tlv(0x80, key)))].concat());
         let number = tlv(0x30, &[vec![6, 3, 0x55, 0x1d, 0x14], tlv(0x04, &[2, 1, 1])].concat());
         let name = self.x509.subject_name().to_der().expect("DER");
         let mut body = [vec![2, 1, 1], algorithm.to_vec(), name, time(issued), time(next)].concat();
         if !entries.is_empty() {
             body.extend(tlv(0x30, &entries));
         }
-        body.extend(tlv(0xa0, &tlv(0x30, &number)));
+        body.extend(tlv(0xa0, &tlv(0x30, &[key, number].concat())));
         let body = tlv(0x30, &body);
         let mut signer = Signer::new(MessageDigest::sha256(), &self.key).expect("a signer");
         let signature = signer.sign_oneshot_to_vec(&body).expect("a signature");

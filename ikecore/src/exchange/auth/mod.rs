@@ -157,7 +157,10 @@ impl Authentication {
     pub fn skeyid(&self, hash: HashAlg, inputs: &Inputs<'_>) -> Skeyid {
         match &self.methods {
             Methods::PreSharedKey(key) => Skeyid::pre_shared_key(hash, key.expose(), inputs),
-            Methods::Signature(_) => Skeyid::signature(hash, inputs),
+            Methods::Signature(methods) => {
+                let tied = methods.first().and_then(|method| method.certificate.key().algorithm().hash());
+                Skeyid::signature(hash, tied.unwrap_or(hash), inputs)
+            }
         }
     }
 
