@@ -101,8 +101,8 @@ pub fn refuses_certificate(driver: Driver, peer: Kernel, fault: Fault, role: Rol
         (Fault::Revoked, _) => &["certificate of C=CH, O=Example, CN=b was revoked on "],
         (Fault::Expired, _) => &["certificate of C=CH, O=Example, CN=b expired on "],
         (Fault::OtherPeer, _) => &["fqdn:b.example", "requires fqdn:c.example"],
-        // charon tells its refusal in an encrypted notification, or not at all.
-        (Fault::OwnExpired, _) => &["AUTHENTICATION-FAILED"],
+        // charon tells its refusal under keys of an ISAKMP SA that does not stand.
+        (Fault::OwnExpired, _) => &["the peer probably refuses our certificate or our identity"],
     };
     let patience = std::time::Duration::from_secs(30);
     setting.daemon.wait_oakley("the cause", patience, |log| named.iter().all(|text| log.contains(text)));
