@@ -100,6 +100,10 @@ pub struct Connection {
     pub also: Vec<(String, String)>,
     /// Force UDP encapsulation.
     pub encap: bool,
+    /// Seconds of silence after which charon asks whether the peer lives; 0 is never.
+    pub dpd_delay: u32,
+    /// charon sends IKE messages in fragments if an IP datagram would have more octets than this; 0 is its default.
+    pub fragment_size: u16,
     /// Lifetime of the IKE SA, seconds: charon begins anew at 90 %.
     pub ike_lifetime: u32,
     /// Lifetime of the IPsec SAs, seconds: charon rekeys at 90 %.
@@ -126,6 +130,8 @@ impl Connection {
             local_ts: vec![own.net.to_owned()],
             remote_ts: vec![other.net.to_owned()],
             encap: false,
+            dpd_delay: 0,
+            fragment_size: 0,
             ike_lifetime: 14_400,
             esp_lifetime: 3_600,
             start_action: "none",
@@ -212,6 +218,8 @@ impl Connection {
             .text("reauth_time", seconds(90, self.ike_lifetime))
             .text("over_time", seconds(10, self.ike_lifetime))
             .text("rand_time", "0s")
+            .text("dpd_delay", format!("{}s", self.dpd_delay))
+            .text("dpd_timeout", "10s")
             .section("local-1", own)
             .section("remote-1", other)
             .section("children", children);
@@ -255,7 +263,7 @@ pub struct ChildSa {
     pub packets_in: u64,
     /// Packets sent.
     pub packets_out: u64,
-    /// Negotiated algorithms: encryption, key bits, integrity, group.
+    /// Negotiated algorithms: encryption, key bits, integrity, group, and `esn` with extended sequence numbers.
     pub suite: String,
     /// Own traffic selectors.
     pub local_ts: Vec<String>,
@@ -281,8 +289,10 @@ impl Charon {
     pub fn start_logging(namespace: &Namespace, kernel: Kernel, connection: &Connection, levels: &str) -> Self {
         let scratch = Scratch::new("charon");
         let socket = scratch.join("vici");
-        let configuration =
-            scratch.write("strongswan.conf", &configuration(kernel, &socket.display().to_string(), levels));
+        let configuration = scratch.write(
+            "strongswan.conf",
+            &configuration(kernel, &socket.display().to_string(), levels, connection.fragment_size),
+        );
         // A copy, because where AppArmor is active its profile is bound to the path and would deny our directory.
         let program = scratch.join("charon");
         std::fs::copy(PROGRAM, &program)
@@ -463,7 +473,7 @@ impl Charon {
 }
 
 /// strongswan.conf. The plugins are named because loading all of them costs seconds in the guest.
-fn configuration(kernel: Kernel, socket: &str, levels: &str) -> String {
+fn configuration(kernel: Kernel, socket: &str, levels: &str, fragment_size: u16) -> String {
     let libipsec = match kernel {
         Kernel::Libipsec => "kernel-libipsec ",
         Kernel::Netlink => "",
@@ -472,6 +482,7 @@ fn configuration(kernel: Kernel, socket: &str, levels: &str) -> String {
         "charon {{
   load = random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown
   install_virtual_ip = no
+  fragment_size = {fragment_size}
   retransmit_timeout = 1.0
   retransmit_base = 1.2
   retransmit_tries = 4
@@ -514,7 +525,8 @@ fn child_sa(child: &Section) -> ChildSa {
         spi_out: spi("spi-out"),
         packets_in: number(child, "packets-in"),
         packets_out: number(child, "packets-out"),
-        suite: words(child, &["encr-alg", "encr-keysize", "integ-alg", "dh-group"]),
+        suite: words(child, &["encr-alg", "encr-keysize", "integ-alg", "dh-group"])
+            + if child.get("esn") == "1" { " esn" } else { "" },
         local_ts: child.get_list("local-ts").to_vec(),
         remote_ts: child.get_list("remote-ts").to_vec(),
     }

@@ -95,6 +95,13 @@ impl Host {
         }
     }
 
+    /// In two steps; if one is refused, what there is goes.
+    fn install(&mut self, runtime: &Runtime, pair: SaPair) -> Result<(), String> {
+        let (id, inbound) = (pair.id, pair.inbound.name());
+        let done = pair.steps().into_iter().try_for_each(|step| self.attempt(runtime, step));
+        done.inspect_err(|_| self.done(runtime, SaOp::Delete { id, inbound }))
+    }
+
     #[track_caller]
     fn done(&mut self, runtime: &Runtime, operation: SaOp) {
         let shown = format!("{operation:?}");
@@ -209,6 +216,7 @@ impl Plan {
             integrity_key: key(self.suite.integrity_key_len(), 0x55),
             reqid: 7,
             replay_window: 64,
+            extended_sequence_numbers: false,
             soft: self.soft,
             hard: self.hard,
         }
@@ -248,8 +256,8 @@ impl Pairs {
     #[track_caller]
     fn install(&mut self, plan: &Plan) -> (Spi, Spi) {
         let (to_a, to_b) = self.spis(plan);
-        self.b.done(&self.runtime, SaOp::Install(Box::new(plan.reversed().pair(to_b, to_a))));
-        self.a.done(&self.runtime, SaOp::Install(Box::new(plan.pair(to_a, to_b))));
+        self.b.install(&self.runtime, plan.reversed().pair(to_b, to_a)).expect("installed");
+        self.a.install(&self.runtime, plan.pair(to_a, to_b)).expect("installed");
         (to_a, to_b)
     }
 
@@ -257,8 +265,8 @@ impl Pairs {
     fn delete(&mut self, plan: &Plan, (to_a, to_b): (Spi, Spi)) {
         let (at_a, at_b) = (plan.name(plan.outer.0, to_a), plan.name(plan.outer.1, to_b));
         let id = IpsecSaId(plan.id);
-        self.a.done(&self.runtime, SaOp::Delete { id, inbound: at_a, outbound: at_b });
-        self.b.done(&self.runtime, SaOp::Delete { id, inbound: at_b, outbound: at_a });
+        self.a.done(&self.runtime, SaOp::Delete { id, inbound: at_a });
+        self.b.done(&self.runtime, SaOp::Delete { id, inbound: at_b });
     }
 
     #[track_caller]
@@ -287,6 +295,9 @@ fn suites(mode: Mode) {
         esp(EspCipher::Aes256Cbc, Some(Integrity::HmacSha512_256)),
         esp(EspCipher::Null, Some(Integrity::HmacSha1_96)),
         esp(EspCipher::Aes256Cbc, Some(Integrity::HmacSha256_96)),
+        esp(EspCipher::DesCbc, Some(Integrity::AesXcbc96)),
+        esp(EspCipher::Aes192Ctr, Some(Integrity::HmacSha1_96)),
+        esp(EspCipher::Camellia128Cbc, Some(Integrity::HmacSha1_96)),
         esp(EspCipher::Aes128Cbc, None),
         IpsecSuite::Ah { integrity: Integrity::HmacMd5_96 },
         IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 },
@@ -475,8 +486,8 @@ fn late_installation() {
     let (to_a, to_b) = pairs.spis(&plan);
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(pairs.world.a.run("ip", &["xfrm", "state"]), "", "the SPIs are forgotten");
-    pairs.b.done(&pairs.runtime, SaOp::Install(Box::new(plan.reversed().pair(to_b, to_a))));
-    pairs.a.done(&pairs.runtime, SaOp::Install(Box::new(plan.pair(to_a, to_b))));
+    pairs.b.install(&pairs.runtime, plan.reversed().pair(to_b, to_a)).expect("installed");
+    pairs.a.install(&pairs.runtime, plan.pair(to_a, to_b)).expect("installed");
     assert_eq!(pairs.world.a.ping(A.wire, B.wire, 1), 1);
     let event = pairs.a.event(&pairs.runtime, Duration::from_millis(300));
     assert!(event.is_none(), "an SPI's end is no one's business: {event:?}");
@@ -495,7 +506,7 @@ fn all_or_nothing() {
     ]);
     let foreign = pairs.world.a.run("ip", &["xfrm", "state"]);
     let (to_a, _) = pairs.spis(&plan);
-    let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(plan.pair(to_a, Spi(0x4242))))).unwrap_err();
+    let error = pairs.a.install(&pairs.runtime, plan.pair(to_a, Spi(0x4242))).unwrap_err();
     assert!(error.starts_with("driver pfkey: add outbound SA ESP"), "{error}");
     assert!(
         error.ends_with("SPI 0x00004242 to 10.9.0.2 (ESP AES-128-CBC HMAC-SHA-1-96): EEXIST: File exists"),
@@ -509,7 +520,7 @@ fn all_or_nothing() {
     pairs.world.a.ip(&["xfrm policy add src 10.10.2.0/24 dst 10.10.1.0/24 dir fwd priority 1"]);
     let policies = pairs.world.a.run("ip", &["xfrm", "policy"]);
     let (to_a, to_b) = pairs.spis(&tunnel);
-    let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(tunnel.pair(to_a, to_b)))).unwrap_err();
+    let error = pairs.a.install(&pairs.runtime, tunnel.pair(to_a, to_b)).unwrap_err();
     assert!(error.contains("add forward policy 10.10.1.0/24 <-> 10.10.2.0/24: EEXIST"), "{error}");
     assert_eq!(pairs.world.a.run("ip", &["xfrm", "state"]), foreign);
     assert_eq!(pairs.world.a.run("ip", &["xfrm", "policy"]), policies);
@@ -544,11 +555,19 @@ fn refusals() {
     ] {
         let plan = Plan { suite, ..Plan::transport() };
         let (to_a, to_b) = pairs.spis(&plan);
-        let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(plan.pair(to_a, to_b)))).unwrap_err();
+        let error = pairs.a.install(&pairs.runtime, plan.pair(to_a, to_b)).unwrap_err();
         assert!(error.contains(reason), "{error}");
         pairs.b.done(&pairs.runtime, SaOp::ReleaseSpi(plan.name(ip(B.wire), to_b)));
         pairs.assert_empty();
     }
+    let plan = Plan::transport();
+    let (to_a, to_b) = pairs.spis(&plan);
+    let mut pair = plan.pair(to_a, to_b);
+    pair.inbound.extended_sequence_numbers = true;
+    let error = pairs.a.install(&pairs.runtime, pair).unwrap_err();
+    assert!(error.contains("PF_KEY has no extended sequence numbers"), "{error}");
+    pairs.b.done(&pairs.runtime, SaOp::ReleaseSpi(plan.name(ip(B.wire), to_b)));
+    pairs.assert_empty();
     let policy = TrafficPolicy { priority: 1 << 31, ..Plan::transport().policy() };
     let error = pairs.a.attempt(&pairs.runtime, SaOp::SetPolicies(vec![policy])).unwrap_err();
     assert!(error.contains("priority 2147483648 is out of range, allowed: 0 to 2147483647"), "{error}");

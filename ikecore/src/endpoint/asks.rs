@@ -3,7 +3,7 @@ use super::Endpoint;
 use super::io::Output;
 use crate::exchange::runner::BranchNumber;
 use crate::exchange::work::{Answer, Ask};
-use crate::ids::{AskId, IkeSaId, MessageId};
+use crate::ids::{AskId, IkeSaId, IpsecSaId, MessageId};
 use crate::sa::driver::{SaAnswer, SaName, SaOp};
 use crate::wire::ProtocolId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,8 @@ pub(super) enum Owner {
     MainMode(IkeSaId, BranchNumber),
     /// A quick mode.
     QuickMode(IkeSaId, MessageId, BranchNumber),
+    /// A look at the traffic of a pair with the peer of an ISAKMP SA.
+    Look(IkeSaId, IpsecSaId),
     /// Nobody waits for it, except that an SPI must be given back.
     Nobody,
 }
@@ -128,6 +130,13 @@ impl Endpoint {
         match owner {
             Owner::MainMode(sa, branch) => self.main_mode_answer(sa, branch, answer),
             Owner::QuickMode(sa, message_id, branch) => self.quick_mode_answer(sa, message_id, branch, answer),
+            Owner::Look(sa, pair) => {
+                let usage = match answer {
+                    Answer::Sa(SaAnswer::Usage(Ok(usage))) => Some(usage),
+                    _ => None,
+                };
+                self.looked(sa, pair, usage);
+            }
             Owner::Nobody => match (answer, kind) {
                 (Answer::Sa(SaAnswer::Spi(Ok(spi))), Kind::AllocSpi(protocol, destination)) => {
                     self.tell_driver(SaOp::ReleaseSpi(SaName { protocol, destination, spi }));

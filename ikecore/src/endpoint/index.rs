@@ -68,6 +68,8 @@ pub(super) struct Index {
     pub(super) traffic: Multimap<Selector, IpsecSaId>,
     /// What this host is negotiating: pairs for the traffic of a rule, by its number.
     pub(super) wanted: BTreeMap<(u32, Selector), NegotiationId>,
+    /// What peers are negotiating with this host, in the same way.
+    pub(super) offered: Multimap<(u32, Selector), NegotiationId>,
 }
 
 impl Index {
@@ -81,6 +83,7 @@ impl Index {
             && self.outbound.len == 0
             && self.traffic.len == 0
             && self.wanted.is_empty()
+            && self.offered.len == 0
     }
 }
 
@@ -120,6 +123,8 @@ impl Endpoint {
         if matches!(sa.phase, Phase::Established(_)) {
             self.shared.peers.remove(peer);
         }
+        self.end_keep_alive(sa.path);
+        self.drop_fragments(id);
         Some(sa)
     }
 
@@ -127,9 +132,9 @@ impl Endpoint {
     pub(super) fn move_ike_sa(&mut self, id: IkeSaId, path: Path) {
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
         let (old, new) = (sa.path.remote.ip(), path.remote.ip());
-        sa.path = path;
+        let before = core::mem::replace(&mut sa.path, path);
         if old == new {
-            return;
+            return self.keep_other_alive(before, path);
         }
         let established = matches!(sa.phase, Phase::Established(_));
         self.index.ike_sas.remove(&old, id);
@@ -142,6 +147,7 @@ impl Endpoint {
             self.shared.peers.remove(old);
             self.shared.peers.add(new);
         }
+        self.keep_other_alive(before, path);
     }
 
     /// Puts a pair into the tables.
@@ -166,6 +172,7 @@ impl Endpoint {
         self.index.outbound.remove(&pair.sa.outbound, id);
         self.index.traffic.remove(&pair.sa.selector, id);
         self.shared.peers.remove(peer);
+        self.end_keep_alive(pair.sa.path);
         Some(pair)
     }
 
@@ -173,11 +180,12 @@ impl Endpoint {
     pub(super) fn move_pair(&mut self, id: IpsecSaId, path: Path) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
         let (old, new) = (pair.sa.path.remote.ip(), path.remote.ip());
-        pair.sa.path = path;
+        let before = core::mem::replace(&mut pair.sa.path, path);
         self.index.pairs.remove(&old, id);
         self.index.pairs.insert(new, id);
         self.shared.peers.remove(old);
         self.shared.peers.add(new);
+        self.keep_other_alive(before, path);
     }
 
     /// The pair that an SA belongs to, by either direction.

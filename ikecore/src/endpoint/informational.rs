@@ -7,6 +7,7 @@ use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, R
 use crate::exchange::Path;
 use crate::exchange::info::{self, Information};
 use crate::exchange::message::{Incoming, Outgoing};
+use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
 use crate::sa::driver::SaName;
 use crate::wire::{NotifyType, ProtocolId};
@@ -73,6 +74,14 @@ impl Endpoint {
         self.confirm(id, message.path);
         for information in all {
             match information {
+                Information::Notify {
+                    notify: notify @ (NotifyType::R_U_THERE | NotifyType::R_U_THERE_ACK),
+                    spi,
+                    data,
+                    ..
+                } => {
+                    self.liveliness_notified(id, notify, &spi, &data, message)?;
+                }
                 Information::Notify { notify, data, .. } => self.notified(id, notify, &data),
                 Information::DeleteIpsec { protocol, spis } => self.peer_deleted_ipsec(id, protocol, &spis),
                 Information::DeleteIke { cookies } => {
@@ -121,9 +130,12 @@ impl Endpoint {
             let offers = &rule.quick_mode()?.offers;
             let list: Vec<String> = offers
                 .iter()
-                .map(|offer| match offer.pfs {
-                    Some(group) => format!("{} with PFS {}", offer.suite, group.name()),
-                    None => format!("{} without PFS", offer.suite),
+                .map(|offer| {
+                    let numbers = if offer.extended_sequence_numbers { " and extended sequence numbers" } else { "" };
+                    match offer.pfs {
+                        Some(group) => format!("{} with PFS {}{numbers}", offer.suite, group.name()),
+                        None => format!("{} without PFS{numbers}", offer.suite),
+                    }
                 })
                 .collect();
             let filters: Vec<String> = rule.filters.iter().map(ToString::to_string).collect();
@@ -164,7 +176,13 @@ impl Endpoint {
         let Some(named) = find(cookies.initiator).or_else(|| find(cookies.responder)) else { return };
         let (Some(by), Some(sa)) = (self.ike_sas.get(&id), self.ike_sas.get(&named)) else { return };
         // Only SAs with the same peer may be deleted under this one.
-        if sa.cookies == cookies && who(sa).is_some() && who(sa) == who(by) {
+        if sa.cookies != cookies || who(sa).is_none() || who(sa) != who(by) {
+            return;
+        }
+        if self.hasten_all(named) {
+            // Of what both ends have agreed on, half is still to be installed; a failure could not be told any more.
+            self.retire_ike_sa(named, Role::Initiator);
+        } else {
             self.end_ike_sa(named, Failure::DeletedByPeer("ISAKMP"), false);
         }
     }
@@ -179,6 +197,7 @@ impl Endpoint {
 
     /// An authentic message came under an ISAKMP SA.
     pub(super) fn confirm(&mut self, id: IkeSaId, path: Path) {
+        self.hear(id);
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let (cookie, role, peer) = (sa.cookies.initiator, sa.role, sa.path.remote.ip());
         let behind_nat = sa.standing().is_some_and(Standing::is_behind_nat);
@@ -212,10 +231,14 @@ impl Endpoint {
     /// The ISAKMP SA under which the peer can be told of a pair.
     pub(super) fn ike_sa_of_pair(&self, id: IpsecSaId) -> Option<IkeSaId> {
         let pair = self.pairs.get(&id)?;
-        let path = pair.sa.path;
+        self.ike_sa_with(pair.sa.path, &pair.identity)
+    }
+
+    /// The ISAKMP SA under which a peer can be told something.
+    pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity) -> Option<IkeSaId> {
         let fits = |id: &IkeSaId| {
             let ike = self.ike_sas.get(id).filter(|ike| ike.path.local.ip() == path.local.ip())?;
-            ike.standing().filter(|standing| *standing.sa.peer.identity() == pair.identity)
+            ike.standing().filter(|standing| standing.sa.peer.identity() == identity)
         };
         // The newest; but one that is about to end may be gone before the message comes.
         let peer = path.remote.ip();

@@ -29,7 +29,7 @@ const AT_ONCE: u64 = 60;
 /// to the longest.
 const RETRY: (u64, u64) = (5, 300);
 
-fn retry_after(attempts: u32) -> Duration {
+pub(super) fn retry_after(attempts: u32) -> Duration {
     let factor = 1_u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX);
     Duration::from_secs(RETRY.0.saturating_mul(factor).min(RETRY.1))
 }
@@ -39,6 +39,8 @@ impl Endpoint {
         match timer {
             Timer::MainMode(id) => self.main_mode_timer(id),
             Timer::QuickMode(id, message_id) => self.quick_mode_timer(id, message_id),
+            Timer::SwitchOver(id, message_id) => self.switch_over(id, message_id),
+            Timer::TellAgain(id, message_id) => self.tell_again(id, message_id),
             Timer::Forget(id, message_id) => self.forget_quick_mode(id, message_id),
             Timer::IkeSoft(id) => self.rekey_ike_sa(id, Cause::Rekey, false),
             Timer::IkeHard(id) => {
@@ -55,6 +57,10 @@ impl Endpoint {
                 self.remove_pair(id, Failure::LifetimeEnded(lifetime), true);
             }
             Timer::IpsecReplaced(id) => self.remove_pair(id, Failure::Replaced, true),
+            Timer::DeadPeer(id) => self.dead_peer_timer(id),
+            Timer::Restart(id) => self.restart_timer(id),
+            Timer::Fragments => self.fragments_timer(),
+            Timer::KeepAlive(local, remote) => self.keep_alive_timer(Path { local, remote }),
         }
     }
 
@@ -161,7 +167,7 @@ impl Endpoint {
         }
     }
 
-    fn retire_ike_sa(&mut self, id: IkeSaId, role: Role) {
+    pub(super) fn retire_ike_sa(&mut self, id: IkeSaId, role: Role) {
         let grace = if role == Role::Initiator { GRACE.0 } else { GRACE.1 };
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.retired = true;
@@ -274,6 +280,7 @@ impl Endpoint {
         context.remote = Some(pair.sa.path.remote);
         let (inbound, outbound) = (pair.sa.inbound.spi, pair.sa.outbound.spi);
         self.tell(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound, outbound, reason }));
+        self.hasten_successor(pair.sa.path.remote.ip(), &pair.sa.selector);
     }
 
     /// Ends an ISAKMP SA, and the quick modes under way with it; its IPsec SAs live on.
@@ -306,13 +313,15 @@ impl Endpoint {
     /// Takes an ISAKMP SA out of all tables.
     pub(super) fn remove_ike_sa(&mut self, id: IkeSaId) {
         let Some(sa) = self.take_ike_sa(id) else { return };
-        for timer in [Timer::MainMode(id), Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id)] {
+        let all = [Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id), Timer::DeadPeer(id)];
+        for timer in all.into_iter().chain([Timer::MainMode(id)]) {
             self.timers.cancel(timer);
         }
         if let Some(standing) = sa.standing() {
             for message_id in standing.quick_modes.keys() {
-                self.timers.cancel(Timer::Forget(id, *message_id));
-                self.timers.cancel(Timer::QuickMode(id, *message_id));
+                for timer in [Timer::QuickMode, Timer::SwitchOver, Timer::TellAgain, Timer::Forget] {
+                    self.timers.cancel(timer(id, *message_id));
+                }
             }
         }
         self.disown_main_mode(id);
@@ -340,6 +349,7 @@ impl Endpoint {
 
     /// Ends all with a peer (`None`: with everybody), and tells them.
     pub(super) fn delete_peer(&mut self, peer: Option<IpAddr>, by: &'static str) {
+        self.give_restarts_up(peer);
         let concerns = |path: &Path| peer.is_none_or(|peer| path.remote.ip() == peer);
         let pairs: Vec<IpsecSaId> =
             self.pairs.iter().filter(|(_, pair)| concerns(&pair.sa.path)).map(|(id, _)| *id).collect();
@@ -378,7 +388,11 @@ impl Endpoint {
     /// Nothing is installed any more, and nothing can be.
     pub(super) fn lose_driver(&mut self, reason: String) {
         self.tell(EventKind::Endpoint(EndpointEvent::DriverLost { reason: reason.clone() }));
-        self.asks.drop_driver();
+        for owner in self.asks.drop_driver() {
+            if let Owner::Look(id, _) = owner {
+                self.give_look_up(id);
+            }
+        }
         self.driver_lost = Some(reason.clone());
         // All of them need it, also those that wait for their peer at the moment.
         let sas = self.ike_sas.iter().filter_map(|(id, sa)| Some((*id, sa.standing()?)));

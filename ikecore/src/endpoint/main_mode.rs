@@ -1,14 +1,16 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
+use super::dpd::Look;
 use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
+use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::phase1::Established;
-use crate::exchange::retransmit::Retransmission;
+use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
 use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
@@ -146,7 +148,9 @@ impl Endpoint {
         let rule = Arc::clone(rule);
         let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
         let began = self.shared.now;
-        let sa = IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes: 0 };
+        let (quick_modes, fragmenting) = (0, false);
+        let sa =
+            IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes, fragmenting };
         self.add_ike_sa(id, sa);
         self.focus(id);
         self.tell(EventKind::IkeSa(IkeSaEvent::Created { role, cookies }));
@@ -246,6 +250,7 @@ impl Endpoint {
         let Some(reply) = reply else { return };
         self.counters.replies_repeated += 1;
         self.tell(EventKind::Message(MessageEvent::ReplyRepeated { message: reply.name }));
+        self.fragment_what_is_repeated(reply);
         self.transmit(reply);
     }
 
@@ -280,6 +285,9 @@ impl Endpoint {
         let suspicion = negotiating.suspicion.as_ref().filter(|failure| last && failure.is_authentication());
         let warning = suspicion.and_then(Failure::notify).map(|notify| (sa_cookies, notify));
         self.timers.set(Timer::MainMode(id), now + self.plan.interval(count + 1));
+        if count > WHOLE {
+            self.fragment_from_now(id);
+        }
         for message in &messages {
             // Message 2 goes to an address that has proven nothing: repeating it would serve those who forge addresses.
             if message.name == "main mode message 2" {
@@ -303,6 +311,7 @@ impl Endpoint {
         let (suite, lifetime, role, path) = (outcome.keys.suite, outcome.lifetime, outcome.role, outcome.path);
         let identity = outcome.peer.identity().clone();
         let initial_contact = outcome.initial_contact;
+        let behind_nat = outcome.nat.local && outcome.revision.is_some();
         let began = sa.began;
         sa.cookies = cookies;
         sa.rule = Arc::clone(&outcome.rule);
@@ -317,6 +326,8 @@ impl Endpoint {
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            liveliness: Liveliness::new(now),
+            look: Look::default(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
         let mut waiting = Vec::new();
@@ -339,6 +350,10 @@ impl Endpoint {
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
+        self.watch(id);
+        if behind_nat {
+            self.keep_alive(path);
+        }
         if initial_contact {
             self.forget_peer(path.remote.ip(), &peer, id, began);
         }

@@ -4,16 +4,20 @@ mod asks;
 mod begin;
 pub mod config;
 mod demux;
+mod dpd;
 mod forge;
+mod fragments;
 mod index;
 mod informational;
 pub mod io;
+mod keepalive;
 mod lifecycle;
 mod main_mode;
 mod negotiation;
 mod policy;
 mod quick_mode;
 pub mod snapshot;
+mod switch_over;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -84,7 +88,10 @@ pub struct Endpoint {
     pairs: BTreeMap<IpsecSaId, Pair>,
     index: Index,
     unproven: admission::Unproven,
+    fragments: fragments::Fragments,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
+    /// Pairs that were lost with a dead peer, by their old handle.
+    restarts: BTreeMap<IpsecSaId, dpd::Restart>,
     driver_lost: Option<String>,
     stopping: bool,
 }
@@ -95,6 +102,7 @@ impl Endpoint {
         let settings = Settings {
             nat_t_port: config.nat_t_port,
             nat_traversal: config.nat_traversal,
+            fragmentation: config.fragmentation,
             replay_window: config.replay_window,
         };
         let trace = Trace::new(config.detail, Context::default());
@@ -114,7 +122,9 @@ impl Endpoint {
             pairs: BTreeMap::new(),
             index: Index::default(),
             unproven: admission::Unproven::default(),
+            fragments: fragments::Fragments::default(),
             negotiations: BTreeMap::new(),
+            restarts: BTreeMap::new(),
             driver_lost: None,
             stopping: false,
         }
@@ -179,7 +189,9 @@ impl Endpoint {
         self.flush();
         let Path { local, remote } = message.path;
         let marker = local.port() == self.config.nat_t_port;
-        self.outputs.push_back(Output::Transmit(Transmit { local, remote, octets: message.octets.clone(), marker }));
+        for octets in self.cut(message, marker).unwrap_or_else(|| vec![message.octets.clone()]) {
+            self.outputs.push_back(Output::Transmit(Transmit { local, remote, octets, marker }));
+        }
     }
 
     fn handle_number(&mut self) -> u64 {

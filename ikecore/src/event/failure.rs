@@ -29,7 +29,7 @@ pub enum Failure {
     /// This host's own driver or worker did not answer.
     #[error("this host waited {seconds} s in vain for {what}: its own driver or worker does not answer")]
     Stalled {
-        /// What it waited for: `an SPI`, `the shared secret`, `the driver`.
+        /// What it waited for: `an SPI`, `the shared secret`, `the inbound SA`.
         what: &'static str,
         /// How long.
         seconds: u64,
@@ -174,6 +174,16 @@ pub enum Failure {
     /// The peer has restarted.
     #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
     InitialContact,
+    /// The peer does not answer R-U-THERE.
+    #[error("the peer {peer} is dead: no answer to {probes} R-U-THERE in {seconds} s")]
+    DeadPeer {
+        /// The peer.
+        peer: SocketAddr,
+        /// How often it was asked.
+        probes: u32,
+        /// For how long.
+        seconds: u64,
+    },
     /// Too much at once.
     #[error("{what}: {count} at once, allowed: {limit}")]
     TooMany {
@@ -194,7 +204,7 @@ impl Failure {
     /// The status code.
     pub const fn status(&self) -> Status {
         match self {
-            Self::TimedOut { .. } => Status::TimedOut,
+            Self::TimedOut { .. } | Self::DeadPeer { .. } => Status::TimedOut,
             Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
             Self::NoPolicyForPeer { .. }

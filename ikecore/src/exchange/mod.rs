@@ -2,6 +2,8 @@
 //!
 //! A state borrows itself to judge a message ([`step::Role::receive`] takes `&self`), so what it refuses leaves no mark.
 pub mod auth;
+pub mod dpd;
+pub mod fragment;
 pub mod info;
 pub mod main;
 pub mod message;
@@ -11,6 +13,7 @@ pub mod quick;
 pub mod retransmit;
 pub mod runner;
 pub mod step;
+pub mod vendor;
 pub mod work;
 
 use crate::event::Trace;
@@ -27,6 +30,8 @@ pub struct Settings {
     pub nat_t_port: u16,
     /// Speaks NAT traversal.
     pub nat_traversal: bool,
+    /// Speaks IKE fragmentation.
+    pub fragmentation: bool,
     /// Packets of the anti-replay window.
     pub replay_window: u32,
 }

@@ -4,7 +4,7 @@ use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, Output, Tra
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
-use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, TrafficPolicy, Usage};
+use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage};
 use crate::testing::SeededRandom;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,22 +18,37 @@ pub const DATE: i64 = 1_767_900_000;
 /// What a driver has been told, and how it misbehaves.
 #[derive(Default, Debug)]
 pub struct TestDriver {
+    /// Inbound SAs of pairs of which the second step is not done.
+    pub halves: BTreeMap<IpsecSaId, SaSpec>,
     /// Installed pairs.
     pub pairs: BTreeMap<IpsecSaId, SaPair>,
     /// SPIs that are allocated and not installed.
     pub larval: BTreeSet<SaName>,
     /// The standing policies.
     pub policies: Vec<TrafficPolicy>,
+    /// What queries are answered.
+    pub usage: BTreeMap<IpsecSaId, Usage>,
     /// Fails this many operations of each kind from now on: SPIs, installations.
     pub fail_spis: usize,
-    /// Fails this many installations.
-    pub fail_installs: usize,
+    /// Fails this many first steps.
+    pub fail_inbound: usize,
+    /// Fails this many second steps.
+    pub fail_outbound: usize,
     /// Answers nothing.
     pub mute: bool,
+    /// Answers nothing after so many operations.
+    pub mute_after: Option<usize>,
     next_spi: u32,
 }
 
 impl TestDriver {
+    /// Whether the next operation stays without an answer.
+    fn is_mute(&mut self) -> bool {
+        self.mute |= self.mute_after == Some(0);
+        self.mute_after = self.mute_after.map(|left| left.saturating_sub(1));
+        self.mute
+    }
+
     fn carry_out(&mut self, operation: SaOp) -> SaAnswer {
         let refuse = |operation: &str| DriverError {
             driver: "test",
@@ -55,23 +70,35 @@ impl TestDriver {
                 self.larval.remove(&name);
                 SaAnswer::Done(Ok(()))
             }
-            SaOp::Install(pair) => {
-                let inbound = &pair.inbound;
-                let protocol = inbound.suite.protocol();
-                self.larval.remove(&SaName { protocol, destination: inbound.destination, spi: inbound.spi });
-                if self.fail_installs > 0 {
-                    self.fail_installs -= 1;
-                    return SaAnswer::Done(Err(refuse("install")));
+            SaOp::InstallInbound { id, sa } => {
+                if self.fail_inbound > 0 {
+                    self.fail_inbound -= 1;
+                    return SaAnswer::Done(Err(refuse("add the inbound SA")));
                 }
-                self.pairs.insert(pair.id, *pair);
+                let name = sa.name();
+                assert!(self.larval.remove(&name), "{name} was not allocated");
+                assert!(self.halves.insert(id, *sa).is_none(), "a second first step of pair {id}");
                 SaAnswer::Done(Ok(()))
             }
-            SaOp::Delete { id, .. } => {
+            SaOp::InstallOutbound { id, sa, policy } => {
+                assert!(self.halves.contains_key(&id), "no first step of pair {id}");
+                if self.fail_outbound > 0 {
+                    self.fail_outbound -= 1;
+                    return SaAnswer::Done(Err(refuse("add the outbound SA")));
+                }
+                if let Some(inbound) = self.halves.remove(&id) {
+                    self.pairs.insert(id, SaPair { id, inbound, outbound: *sa, policy });
+                }
+                SaAnswer::Done(Ok(()))
+            }
+            SaOp::Delete { id, inbound } => {
+                self.larval.remove(&inbound);
+                self.halves.remove(&id);
                 self.pairs.remove(&id);
                 SaAnswer::Done(Ok(()))
             }
             SaOp::Update { .. } => SaAnswer::Done(Ok(())),
-            SaOp::Query(_) => SaAnswer::Usage(Ok(Usage::default())),
+            SaOp::Query(id) => SaAnswer::Usage(Ok(self.usage.get(&id).copied().unwrap_or_default())),
             SaOp::SetPolicies(policies) => {
                 self.policies = policies;
                 SaAnswer::Done(Ok(()))
@@ -137,7 +164,7 @@ impl Host {
                     answers.retain(|(of, _)| *of != id);
                     self.held.retain(|(of, _)| *of != id);
                 }
-                Output::Ask(id, Ask::Sa(_)) if self.driver.mute => self.unanswered.push(id),
+                Output::Ask(id, Ask::Sa(_)) if self.driver.is_mute() => self.unanswered.push(id),
                 Output::Ask(id, ask) if self.hold && !matches!(ask, Ask::Sa(_)) => self.held.push((id, ask)),
                 Output::Ask(id, ask) => answers.push_back((id, self.work(ask))),
                 Output::Wait(wake) => {

@@ -4,7 +4,9 @@ use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
-use crate::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
+use crate::policy::rule::{
+    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints,
+};
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime};
@@ -41,6 +43,8 @@ pub struct TestPolicy {
     pub local_id: Option<Identity>,
     /// The identity that the peer must prove.
     pub remote_id: Option<Identity>,
+    /// How the peer is watched.
+    pub dpd: Option<DeadPeerDetection>,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -61,7 +65,7 @@ impl TestPolicy {
             psk: b"correct horse battery",
             main_mode: vec![FAST],
             ike_lifetime: Lifetime { seconds: 28_800, kilobytes: 0 },
-            quick_mode: vec![QuickModeOffer { suite: ESP, lifetime, pfs: None }],
+            quick_mode: vec![QuickModeOffer { suite: ESP, lifetime, pfs: None, extended_sequence_numbers: false }],
             filters: Vec::new(),
             tunnel: false,
             quick_mode_limit: 0,
@@ -69,6 +73,7 @@ impl TestPolicy {
             methods: Vec::new(),
             local_id: None,
             remote_id: None,
+            dpd: None,
         }
     }
 
@@ -101,6 +106,7 @@ impl TestPolicy {
             tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
             local_id: self.local_id.clone(),
             remote_id: self.remote_id.clone(),
+            dpd: self.dpd,
             reqid: 1,
         };
         PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])

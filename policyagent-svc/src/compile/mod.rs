@@ -110,6 +110,7 @@ impl<'a> Compiler<'a> {
             tunnel,
             local_id: rule.local_id.clone(),
             remote_id: rule.remote_id.clone(),
+            dpd: rule.dpd,
             reqid,
         })
     }
@@ -179,7 +180,12 @@ impl<'a> Compiler<'a> {
                 first
             }
         };
-        let offer = |offer: &model::Offer| QuickModeOffer { suite: offer.suite, lifetime: offer.lifetime, pfs: group };
+        let offer = |offer: &model::Offer| QuickModeOffer {
+            suite: offer.suite,
+            lifetime: offer.lifetime,
+            pfs: group,
+            extended_sequence_numbers: offer.extended_sequence_numbers,
+        };
         let policy = Arc::new(QuickModePolicy {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),

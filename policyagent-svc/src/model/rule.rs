@@ -1,6 +1,6 @@
 //! Policies, their main-mode settings and their rules.
 use ikecore::identity::{Identity, dn};
-use ikecore::policy::rule::{AuthMethod, MainModePolicy, TunnelEndpoints};
+use ikecore::policy::rule::{AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints};
 use ikecore::proposal::suite::Lifetime;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub(crate) struct Rule {
     pub(crate) local_id: Option<Identity>,
     /// Whom the peer must prove to be.
     pub(crate) remote_id: Option<Identity>,
+    /// How the peer is watched.
+    pub(crate) dpd: Option<DeadPeerDetection>,
     /// Where it stands in the file.
     pub(crate) position: Position,
 }
@@ -134,6 +136,7 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         Some(identity)
     });
     let remote_id = table.get("remote_id").map(|value| identity(&value));
+    let dpd = table.get("dpd").map(|value| dead_peer_detection(&value));
     table.finish();
     Some(Rule {
         name: name?,
@@ -146,6 +149,7 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         tunnel: flatten(tunnel)?,
         local_id: flatten(local_id)?,
         remote_id: flatten(remote_id)?,
+        dpd: flatten(dpd)?,
         position: value.position(),
     })
 }
@@ -161,6 +165,19 @@ fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
 
 fn reference(value: &Value<'_>) -> Option<Reference> {
     Some(Reference { name: value.name()?.to_owned(), position: value.position() })
+}
+
+fn dead_peer_detection(value: &Value<'_>) -> Option<DeadPeerDetection> {
+    let table = value.table()?;
+    let seconds = |key, default| table.get(key).map_or(Some(default), |value| value.integer(1..=86_400));
+    let (delay, timeout) = (seconds("delay", 30), seconds("timeout", 120));
+    // A rule's policy stays in force whatever becomes of its SAs: what others tell apart as clear and hold is the same.
+    let actions =
+        [("hold", DeadPeerAction::Hold), ("clear", DeadPeerAction::Hold), ("restart", DeadPeerAction::Restart)];
+    let action = table.get("action").map_or(Some(DeadPeerAction::Hold), |value| value.one_of(&actions));
+    let periodic = table.get("periodic").map_or(Some(false), |value| value.boolean());
+    table.finish();
+    Some(DeadPeerDetection { delay: delay?, timeout: timeout?, action: action?, periodic: periodic? })
 }
 
 fn endpoints(value: &Value<'_>) -> Option<TunnelEndpoints> {

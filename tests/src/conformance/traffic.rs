@@ -6,7 +6,7 @@ use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode}
 use ikecore::sa::driver::SaOp;
 use ikedaemon::driver::DriverMessage;
 
-use super::bench::{Bench, Established, Shape, parse};
+use super::bench::{Bench, Established, Shape, USUAL, parse};
 use super::{Case, Host, Needs};
 
 pub(super) const CASES: &[Case] = &[
@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("every_ah_suite", Needs::Traffic, ah_suites).only(|can| can.ah && can.transport),
     Case::new("tunnels_between_and_for_both_families", Needs::Traffic, families),
     Case::new("a_wide_replay_window", Needs::Traffic, wide_window),
+    Case::new("extended_sequence_numbers", Needs::Traffic, extended_sequence_numbers),
     Case::new("esp_in_udp", Needs::Traffic, encapsulated).only(|can| can.udp_encapsulation),
     Case::new("a_peer_behind_a_nat_moves_to_another_port", Needs::Traffic, other_port)
         .only(|can| can.udp_encapsulation),
@@ -23,6 +24,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("limits_in_octets", Needs::Traffic, octet_limits),
     Case::new("limits_in_seconds", Needs::Traffic, second_limits),
     Case::new("the_newest_pair_carries_the_traffic", Needs::Traffic, rekey),
+    Case::new("half_a_pair_takes_what_arrives_and_diverts_nothing", Needs::Traffic, half),
     Case::new("each_packet_takes_the_sa_of_its_selector", Needs::Traffic, selectors),
     Case::new("an_acquire_is_answered_by_an_installation", Needs::Traffic, acquire),
     Case::new("a_wrong_key_is_counted", Needs::Traffic, wrong_key),
@@ -65,10 +67,8 @@ fn whole_life(bench: &mut Bench<'_>, shape: &Shape) {
 }
 
 fn esp_suites(bench: &mut Bench<'_>, mode: Mode) {
-    let ciphers =
-        [EspCipher::Null, EspCipher::TripleDesCbc, EspCipher::Aes128Cbc, EspCipher::Aes192Cbc, EspCipher::Aes256Cbc];
-    let aead = [EspCipher::Aes128Gcm16, EspCipher::Aes192Gcm16, EspCipher::Aes256Gcm16];
-    let plain = ciphers.into_iter().cycle().zip(Integrity::ALL).map(|(cipher, alg)| (cipher, Some(alg)));
+    let (aead, plain): (Vec<_>, Vec<_>) = EspCipher::ALL.into_iter().partition(|cipher| cipher.is_aead());
+    let plain = plain.into_iter().zip(Integrity::ALL.into_iter().cycle()).map(|(cipher, alg)| (cipher, Some(alg)));
     for (cipher, integrity) in plain.chain(aead.into_iter().map(|cipher| (cipher, None))) {
         for ipv6 in [false, true] {
             if ipv6 && cipher == EspCipher::TripleDesCbc {
@@ -98,6 +98,15 @@ fn families(bench: &mut Bench<'_>) {
 fn wide_window(bench: &mut Bench<'_>) {
     for window in [0, 64, 1000] {
         whole_life(bench, &Shape { window, ..Shape::new(Mode::Tunnel) });
+    }
+}
+
+fn extended_sequence_numbers(bench: &mut Bench<'_>) {
+    let gcm = IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None };
+    for suite in [USUAL, gcm] {
+        for (mode, window) in [(Mode::Tunnel, 64), (Mode::Transport, 0)] {
+            whole_life(bench, &Shape { suite, window, extended: true, ..Shape::new(mode) });
+        }
     }
 }
 
@@ -151,8 +160,8 @@ fn other_port(bench: &mut Bench<'_>) {
 }
 
 fn other_address(bench: &mut Bench<'_>) {
-    for window in [32, 256] {
-        let shape = Shape { encapsulation: Some((4500, 4500)), window, ..Shape::new(Mode::Tunnel) };
+    for (window, extended) in [(32, false), (256, false), (64, true)] {
+        let shape = Shape { encapsulation: Some((4500, 4500)), window, extended, ..Shape::new(Mode::Tunnel) };
         let shape = Shape { ipv6_inside: true, ..shape };
         let pair = if window == 32 {
             // The other address of B is that of its inner network.
@@ -275,6 +284,44 @@ fn rekey(bench: &mut Bench<'_>) {
     });
 }
 
+fn half(bench: &mut Bench<'_>) {
+    let modes = if bench.capabilities().transport { &[Mode::Tunnel, Mode::Transport][..] } else { &[Mode::Tunnel] };
+    for mode in modes {
+        let shape = Shape::new(*mode);
+        for host in Host::BOTH {
+            bench.must(host, SaOp::SetPolicies(vec![shape.policy(host)]));
+        }
+        let old = bench.establish(&shape);
+        travels(bench, &shape, old);
+        bench.told_within(Host::A, Duration::from_millis(1100));
+        let id = bench.id();
+        let spis = Host::BOTH.map(|host| bench.alloc_spi(host, &shape));
+        let [a_in, a_out] = shape.pair(Host::A, id, spis[0], spis[1]).steps();
+        let [b_in, b_out] = shape.pair(Host::B, id, spis[1], spis[0]).steps();
+        bench.must(Host::A, a_in);
+        bench.must(Host::B, b_in);
+        // What leaves goes as before.
+        travels(bench, &shape, old);
+        // B takes the new SA; A, of which only half is there, takes what arrives.
+        bench.must(Host::B, b_out);
+        let from = bench.socket(Host::B, shape.inner(Host::B), 0);
+        let to = bench.socket(Host::A, shape.inner(Host::A), 7777);
+        assert!(bench.arrives(&from, &to, 100), "{shape:?}: to half a pair");
+        assert!(bench.arrives(&to, &from, 100), "{shape:?}: from half a pair");
+        let (a, b) = (bench.usage(Host::A, id), bench.usage(Host::B, id));
+        assert_eq!((a.inbound_packets, a.outbound_packets, b.inbound_packets, b.outbound_packets), (1, 0, 0, 1));
+        drop((from, to));
+        bench.must(Host::A, a_out);
+        let new = Established { id, spis };
+        travels(bench, &shape, new);
+        for host in Host::BOTH {
+            bench.delete(host, &shape, old);
+            bench.delete(host, &shape, new);
+            bench.must(host, SaOp::SetPolicies(vec![]));
+        }
+    }
+}
+
 fn selectors(bench: &mut Bench<'_>) {
     let wide = Shape::new(Mode::Tunnel);
     let shapes = [7777, 7778].map(|port| Shape { port, ..wide });
@@ -324,10 +371,10 @@ fn wrong_key(bench: &mut Bench<'_>) {
     let shape = Shape::new(Mode::Tunnel);
     let id = bench.id();
     let [a, b] = Host::BOTH.map(|host| bench.alloc_spi(host, &shape));
-    bench.must(Host::B, SaOp::Install(Box::new(shape.pair(Host::B, id, b, a))));
+    bench.must_install(Host::B, shape.pair(Host::B, id, b, a));
     let mut pair = shape.pair(Host::A, id, a, b);
     pair.outbound.integrity_key = ikecore::secret::Secret::new(vec![0; shape.suite.integrity_key_len()]);
-    bench.must(Host::A, SaOp::Install(Box::new(pair)));
+    bench.must_install(Host::A, pair);
     let from = bench.socket(Host::A, shape.inner(Host::A), 0);
     let to = bench.socket(Host::B, shape.inner(Host::B), 7777);
     assert!(bench.is_lost(&from, &to, 100), "with a wrong key");
@@ -348,7 +395,7 @@ fn end(bench: &mut Bench<'_>) {
     drop((from, to));
     // The SPIs are free again.
     let Established { id, spis } = pair;
-    bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, spis[0], spis[1]))));
-    bench.must(Host::B, SaOp::Install(Box::new(shape.pair(Host::B, id, spis[1], spis[0]))));
+    bench.must_install(Host::A, shape.pair(Host::A, id, spis[0], spis[1]));
+    bench.must_install(Host::B, shape.pair(Host::B, id, spis[1], spis[0]));
     travels(bench, &shape, pair);
 }

@@ -123,6 +123,7 @@ impl Link {
             integrity_key: Secret::new(vec![low ^ 0x55; suite.integrity_key_len()]),
             reqid: self.reqid,
             replay_window: 64,
+            extended_sequence_numbers: false,
             soft: self.soft,
             hard: self.hard,
         }
@@ -246,6 +247,15 @@ impl<'a> Host<'a> {
     pub(crate) fn operate(&self, operation: SaOp) -> SaAnswer {
         self.push(Job::Operate(operation));
         self.until(Duration::from_secs(5), |shared| shared.answers.pop())
+    }
+
+    /// Installs a pair; the answer is that of the last step that was taken.
+    pub(crate) fn install(&self, pair: SaPair) -> SaAnswer {
+        let [inbound, outbound] = pair.steps();
+        match self.operate(inbound) {
+            SaAnswer::Done(Ok(())) => self.operate(outbound),
+            refused => refused,
+        }
     }
 
     pub(crate) fn set_policies(&self, policies: &[TrafficPolicy]) {

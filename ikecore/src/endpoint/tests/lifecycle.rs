@@ -80,7 +80,8 @@ fn the_driver_asks_for_a_successor_or_ends_a_pair() {
         for hard in [false, false] {
             network.feed(host, Input::Expire(Expire { sa, hard }));
         }
-        network.run(Duration::from_secs(1));
+        // What leaves takes the new pair two seconds after message 3; the old one has its grace from then on.
+        network.run(Duration::from_secs(3));
         assert_eq!(pairs(&network), [2, 2]);
         let marked = network.hosts[host].endpoint.snapshot().ipsec_sas.iter().filter(|sa| sa.replaced).count();
         assert_eq!(marked, 1);
@@ -317,6 +318,26 @@ fn a_new_policy_ends_what_it_forbids_and_nothing_else() {
     assert_eq!(ike_sas(&network), [0, 0]);
     network.run(Duration::from_secs(200));
     shut_down(&mut network);
+}
+
+#[test]
+fn a_new_policy_for_other_sequence_numbers_ends_the_pair() {
+    for (before, after) in [(false, true), (true, false)] {
+        let mut network = negotiated(10, |_, policy| policy.quick_mode[0].extended_sequence_numbers = before);
+        let told = network.hosts[0].endpoint.snapshot().ipsec_sas[0].extended_sequence_numbers;
+        assert_eq!(told, before);
+        let mut policy = TestPolicy::new(A, B);
+        policy.version = 2;
+        policy.quick_mode[0].extended_sequence_numbers = before;
+        network.feed(0, Input::Policy(Arc::new(policy.database())));
+        network.run(Duration::from_secs(1));
+        assert_eq!(pairs(&network), [1, 1]);
+        policy.quick_mode[0].extended_sequence_numbers = after;
+        network.feed(0, Input::Policy(Arc::new(policy.database())));
+        network.run(Duration::from_secs(1));
+        assert_eq!((pairs(&network), ike_sas(&network)), ([0, 0], [1, 1]));
+        shut_down(&mut network);
+    }
 }
 
 #[test]

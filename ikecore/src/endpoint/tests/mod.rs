@@ -1,10 +1,13 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
 mod certificates;
+mod dpd;
 mod failures;
+mod fragments;
 mod injection;
 mod lifecycle;
 mod nat;
 mod negotiate;
+mod steps;
 mod suspended;
 mod transcript;
 mod transitions;
@@ -61,6 +64,7 @@ pub(super) fn assert_agree(network: &Network) {
         for (ours, theirs) in [(&pair.outbound, &twin.inbound), (&pair.inbound, &twin.outbound)] {
             assert_eq!(ours.suite, theirs.suite);
             assert_eq!(ours.mode, theirs.mode);
+            assert_eq!(ours.extended_sequence_numbers, theirs.extended_sequence_numbers);
             assert_eq!((ours.source, ours.destination), (theirs.source, theirs.destination));
             assert_eq!(ours.encryption_key.expose(), theirs.encryption_key.expose());
             assert_eq!(ours.integrity_key.expose(), theirs.integrity_key.expose());
@@ -104,8 +108,10 @@ pub(super) fn assert_settled(host: &Host) {
     let endpoint = &host.endpoint;
     outcomes(host);
     assert!(endpoint.negotiations.is_empty() && endpoint.index.wanted.is_empty());
+    assert_eq!(endpoint.index.offered.len(), 0);
     assert_eq!(endpoint.asks.len(), 0, "asks without an answer");
     assert!(host.driver.larval.is_empty(), "SPIs left behind: {:?}", host.driver.larval);
+    assert!(host.driver.halves.is_empty(), "half-installed pairs: {:?}", host.driver.halves);
     assert_eq!(endpoint.index.half_open.len(), 0);
     assert!(endpoint.refused.is_empty());
     for sa in endpoint.ike_sas.values() {

@@ -5,6 +5,7 @@ use super::super::message::Incoming;
 use super::super::natt::Revision;
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
+use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::msgs::{self, PeerId};
@@ -36,6 +37,7 @@ pub struct Settled {
     cookies: Cookies,
     choice: Choice,
     revision: Option<Revision>,
+    announced: Announced,
 }
 
 /// The initiator's states.
@@ -95,7 +97,7 @@ pub fn begin(
 ) -> Result<Step<State>, Failure> {
     let sa = phase1::offer(rule, path.remote.ip())?;
     let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-    let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, phase1::announced(None, cx));
+    let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, &phase1::announced(None, cx));
     let opening = Opening { path, rule: Arc::clone(rule), sa, initial_contact };
     Ok(Step::send(State::SentSa(Arc::new(opening)), message))
 }
@@ -151,7 +153,8 @@ impl ExchangeRole for State {
 }
 
 impl State {
-    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+    /// What message 2 settled.
+    const fn settled(&self) -> Option<&Arc<Settled>> {
         let (Self::Deriving(_, settled)
         | Self::SentKe(_, settled, _)
         | Self::Agreeing(_, settled, _)
@@ -159,9 +162,17 @@ impl State {
         | Self::SentId(_, settled, _)
         | Self::Confirming(_, settled, _)) = self
         else {
-            return (None, None);
+            return None;
         };
-        (Some(settled.choice.chosen.suite), Some(settled.cookies))
+        Some(settled)
+    }
+
+    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+        self.settled().map(|settled| (settled.choice.chosen.suite, settled.cookies)).unzip()
+    }
+
+    pub(super) fn announced(&self) -> Announced {
+        self.settled().map(|settled| settled.announced).unwrap_or_default()
     }
 }
 
@@ -188,7 +199,8 @@ fn receive_sa(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -
     choice.trace(cx);
     let private =
         PrivateKey::random(choice.chosen.suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
-    let settled = Settled { cookies: message.header.cookies(), choice, revision };
+    let announced = Announced::read(&chain);
+    let settled = Settled { cookies: message.header.cookies(), choice, revision, announced };
     let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
     Ok(Step::ask(State::Deriving(Arc::clone(opening), Arc::new(settled)), vec![ask]))
 }
@@ -336,6 +348,7 @@ fn finish(
         nat,
         revision: settled.revision.filter(|_| nat.between()),
         initial_contact,
+        announced: settled.announced,
     };
     Step::done(established, None)
 }

@@ -4,6 +4,7 @@ use super::super::message::Incoming;
 use super::super::natt::{Nat, Revision};
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
+use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::msgs::{self, PeerId};
@@ -26,6 +27,7 @@ pub struct Opening {
     sa: Vec<u8>,
     choice: Choice,
     revision: Option<Revision>,
+    announced: Announced,
 }
 
 /// The responder's states.
@@ -96,8 +98,9 @@ pub fn begin(
     let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
     let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
     let envelope = msgs::envelope("main mode message 2", message.path, cookies);
-    let reply = msgs::sa(&envelope, &choice.chosen.body, phase1::announced(Some(revision), cx));
-    let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision };
+    let reply = msgs::sa(&envelope, &choice.chosen.body, &phase1::announced(Some(revision), cx));
+    let announced = Announced::read(&chain);
+    let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision, announced };
     Ok(Step::send(State::SentSa(Arc::new(opening)), reply))
 }
 
@@ -158,6 +161,10 @@ impl State {
     /// True until the peer has shown that messages reach it at its address.
     pub(super) const fn is_unproven(&self) -> bool {
         matches!(self, Self::SentSa(_))
+    }
+
+    pub(super) fn announced(&self) -> Announced {
+        self.opening().announced
     }
 
     pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
@@ -284,6 +291,7 @@ fn finish(opening: &Opening, state: Authenticated, proof: &Proof) -> Result<Step
         nat,
         revision: opening.revision.filter(|_| nat.between()),
         initial_contact,
+        announced: opening.announced,
     };
     Ok(Step::done(established, Some(reply)))
 }

@@ -2,6 +2,7 @@
 use super::super::Cx;
 use super::super::message::Incoming;
 use super::super::natt::{self, Nat, Revision};
+use super::super::vendor;
 use super::super::work::{Answer, KeyExchangeAnswer};
 use crate::crypto::group::KeyPair;
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, Reject};
@@ -34,16 +35,17 @@ pub fn push_vendors(chain: &mut ChainWriter, vendor_ids: &[&[u8]]) {
     }
 }
 
-/// What this host announces of NAT traversal: as initiator (`peer` is `None`) all that it speaks, as responder only what
-/// the initiator announced too (RFC 3947 §3.1).
-pub fn announced(peer: Option<Option<Revision>>, cx: &Cx<'_>) -> &'static [&'static [u8]] {
-    match peer {
+/// The vendor IDs of this host. Of NAT traversal it announces as initiator (`peer` is `None`) all that it speaks, as
+/// responder only what the initiator announced too (RFC 3947 §3.1).
+pub fn announced(peer: Option<Option<Revision>>, cx: &Cx<'_>) -> Vec<&'static [u8]> {
+    let natt: &[&[u8]] = match peer {
         _ if !cx.settings.nat_traversal => &[],
         None => &Revision::VENDOR_IDS,
         Some(Some(Revision::Rfc)) => &Revision::VENDOR_IDS[..1],
         Some(Some(Revision::Draft)) => &Revision::VENDOR_IDS[1..],
         Some(None) => &[],
-    }
+    };
+    [natt, vendor::own(cx.settings)].concat()
 }
 
 /// Tells which vendor IDs a message has.

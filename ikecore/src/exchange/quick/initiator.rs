@@ -1,6 +1,7 @@
 //! Quick mode, initiator.
 use super::super::Cx;
 use super::super::message::{Incoming, Outgoing};
+use super::super::natt::OriginalAddresses;
 use super::super::step::{Next, Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::keys::{self, Seed};
@@ -9,13 +10,15 @@ use super::{IpsecSa, Plan, installed};
 use crate::crypto::group::{Group, KeyPair, PrivateKey};
 use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_1, hash_3, verify_hash_2};
+use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
 use crate::ids::Spi;
+use crate::policy::selector::Selector;
 use crate::proposal::encode::encode_quick_mode;
 use crate::proposal::select::{ChosenQuickMode, verify_quick_mode_reply};
 use crate::sa::driver::{SaName, SaOp};
 use crate::secret::Secret;
-use crate::wire::{ChainWriter, PayloadType, ProtocolId, Sa};
+use crate::wire::{Chain, ChainWriter, PayloadType, ProtocolId, Sa};
 use std::sync::Arc;
 
 /// The initiator's states.
@@ -26,7 +29,9 @@ pub enum State {
     SentOffer(Arc<SentOffer>),
     /// The second shared secret is being computed.
     Agreeing(Arc<SentOffer>, Box<Reply>),
-    /// Message 3 is out, the SAs are being installed.
+    /// The inbound SA is being installed; message 3 waits for it.
+    Preparing(Box<Prepared>),
+    /// Message 3 is out, the outbound SA is being installed.
     Installing(IpsecSa),
 }
 
@@ -55,6 +60,13 @@ pub struct Reply {
     nonce: Vec<u8>,
     lifetime: crate::proposal::suite::Lifetime,
     iv: Iv,
+}
+
+/// What goes out once the inbound SA is installed.
+pub struct Prepared {
+    sa: IpsecSa,
+    message: Outgoing,
+    outbound: SaOp,
 }
 
 /// Begins by asking the driver for SPIs.
@@ -100,6 +112,7 @@ impl Gathering {
             nonce: &nonce,
             public: pair.as_ref().map(|pair| pair.public()),
             ids: Some((&local, &remote)),
+            original: plan.original(Role::Initiator),
             lifetime: None,
         };
         let envelope = msgs::envelope("quick mode message 1", &plan);
@@ -144,7 +157,8 @@ impl ExchangeRole for State {
             Self::Gathering(_) => "an SPI",
             Self::SentOffer(_) => "quick mode message 2",
             Self::Agreeing(..) => "the shared secret",
-            Self::Installing(_) => "the driver",
+            Self::Preparing(_) => "the inbound SA",
+            Self::Installing(_) => "the outbound SA",
         }
     }
 
@@ -169,6 +183,12 @@ impl ExchangeRole for State {
                 Brought::KeyExchange(answer) => sent.finish(*reply, answer.shared.as_ref(), cx),
                 Brought::Spi(_) => Ok(Step::stay(Self::Agreeing(sent, reply))),
             },
+            Self::Preparing(prepared) => {
+                installed(answer)?;
+                let Prepared { sa, message, outbound } = *prepared;
+                let (next, asks) = (Next::Become(Self::Installing(sa)), vec![Ask::Sa(outbound)]);
+                Ok(Step { next, send: Some(message), asks })
+            }
             Self::Installing(sa) => {
                 installed(answer)?;
                 Ok(Step::done(sa, None))
@@ -181,6 +201,7 @@ impl ExchangeRole for State {
         match self {
             Self::Gathering(state) => release(&state.plan, &state.spis),
             Self::SentOffer(sent) | Self::Agreeing(sent, _) => release(&sent.plan, &sent.spis),
+            Self::Preparing(prepared) => vec![prepared.sa.removal()],
             Self::Installing(sa) => vec![sa.removal()],
         }
     }
@@ -209,7 +230,7 @@ impl SentOffer {
             Ok(chosen) => chosen,
             Err(mismatch) => return fail(Failure::ChoiceNotOffered(mismatch)),
         };
-        if let Err(failure) = self.check_ids(msgs::ids(&chain)) {
+        if let Err(failure) = self.check_ids(&chain) {
             return fail(failure);
         }
         let announced = msgs::responder_lifetime(&chain);
@@ -247,17 +268,25 @@ impl SentOffer {
     }
 
     /// The responder must answer with the identities that it was offered (RFC 2409 §5.5).
-    fn check_ids(&self, ids: Option<(&[u8], &[u8])>) -> Result<(), Failure> {
-        let Some((initiator, responder)) = ids else { return Ok(()) };
+    fn check_ids(&self, chain: &Chain<'_>) -> Result<(), Failure> {
+        let Some((initiator, responder)) = msgs::ids(chain) else { return Ok(()) };
         let received = msgs::selector(initiator, responder)?;
-        if received == self.plan.selector {
+        if received == self.plan.selector || self.is_translated(&received, chain) {
             Ok(())
         } else {
             Err(Failure::SelectorsChanged { received, proposed: self.plan.selector })
         }
     }
 
-    /// Message 3, and the SAs go to the driver at the same time: the responder installs its own on message 3.
+    /// Behind a NAT the responder may name the hosts by the addresses that it knows them by.
+    fn is_translated(&self, received: &Selector, chain: &Chain<'_>) -> bool {
+        let revision = self.plan.original(Role::Initiator).map(|(revision, _)| revision);
+        let original = revision.and_then(|revision| OriginalAddresses::read(chain, revision));
+        original.is_some_and(|original| original.fit(received, &self.plan.selector))
+    }
+
+    /// Makes the SAs and message 3. The responder sends with its new SA as soon as it has message 3, so the inbound one is
+    /// installed first; if that fails, message 3 is never sent, and the responder has nothing that nobody serves.
     fn finish(&self, reply: Reply, shared: Option<&Secret<Vec<u8>>>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
         let plan = &self.plan;
         let Reply { chosen, nonce, lifetime, iv } = reply;
@@ -272,10 +301,11 @@ impl SentOffer {
         let envelope = msgs::envelope("quick mode message 3", plan);
         let (message, _): (Outgoing, _) = envelope.sealed(chain, &plan.keys.cipher, &iv)?;
         cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, lifetime)));
-        let mut asks = vec![Ask::Sa(SaOp::Install(Box::new(pair)))];
+        let [inbound, outbound] = pair.steps();
+        let mut asks = vec![Ask::Sa(inbound)];
         let unused: Vec<_> = self.spis.iter().copied().filter(|(other, _)| *other != protocol).collect();
         let released = release(plan, &unused);
         asks.extend(released.into_iter().map(Ask::Sa));
-        Ok(Step { next: Next::Become(State::Installing(sa)), send: Some(message), asks })
+        Ok(Step::ask(State::Preparing(Box::new(Prepared { sa, message, outbound })), asks))
     }
 }

@@ -38,6 +38,9 @@ pub const NAT_T_DRAFT_02: [u8; 16] = *b"\xcd\x60\x46\x43\x35\xdf\x21\xf8\x7c\xfd
 pub const MS_NT5: [u8; 16] = *b"\x1e\x2b\x51\x69\x05\x99\x1c\x7d\x7c\x96\xfc\xbf\xb5\x87\xe4\x61";
 /// IKE fragmentation: MD5 of `FRAGMENTATION`; some add 4 octets.
 pub const FRAGMENTATION: [u8; 16] = *b"\x40\x48\xb7\xd5\x6e\xbc\xe8\x85\x25\xe7\xde\x7f\x00\xd6\xc2\xd3";
+/// [`FRAGMENTATION`] as others than Microsoft write it, for main mode.
+pub const FRAGMENTATION_MAIN_MODE: [u8; 20] =
+    *b"\x40\x48\xb7\xd5\x6e\xbc\xe8\x85\x25\xe7\xde\x7f\x00\xd6\xc2\xd3\x80\x00\x00\x00";
 /// The sender has no SA with the receiver: MD5 of `Vid-Initial-Contact`.
 pub const INITIAL_CONTACT: [u8; 16] = *b"\x26\x24\x4d\x38\xed\xdb\x61\xb3\x17\x2a\x36\xe3\xd0\xcf\xb8\x19";
 /// A member of a cluster: MD5 of `NLBS_PRESENT`.
@@ -46,6 +49,8 @@ pub const NLBS_PRESENT: [u8; 16] = *b"\x72\x87\x2b\x95\xfc\xda\x2e\xb7\x08\xef\x
 pub const GSSAPI: [u8; 16] = *b"\x62\x1b\x04\xbb\x09\x88\x2a\xc1\xe1\x59\x35\xfe\xfa\x24\xae\xee";
 /// Dead peer detection (RFC 3706 §5.1); the version, 1.0, follows in 2 octets.
 pub const DPD: [u8; 14] = *b"\xaf\xca\xd7\x13\x68\xa1\xf1\xc9\x6b\x86\x96\xfc\x77\x57";
+/// [`DPD`] in version 1.0.
+pub const DPD_1_0: [u8; 16] = *b"\xaf\xca\xd7\x13\x68\xa1\xf1\xc9\x6b\x86\x96\xfc\x77\x57\x01\x00";
 /// Extended authentication (draft-beaulieu-ike-xauth-02 §4).
 pub const XAUTH: [u8; 8] = *b"\x09\x00\x26\x89\xdf\xd6\xb7\x12";
 /// Cisco's client extensions; the version, 1.0, follows in 2 octets.

@@ -1,5 +1,5 @@
 //! The data path: what happens to each packet, without any I/O. Effects are queued, and taken by the worker.
-use super::esp::{self, OpenError};
+use super::esp::{self, OpenError, Sequence};
 use super::hold::Hold;
 use super::packet::{HOP_LIMIT, NewHeader, Packet, leave_tunnel, protocol, renew_upper_checksum, tunnel_header};
 use super::reassembly::Reassembly;
@@ -148,7 +148,7 @@ impl Plane {
                 // Behind a NAT the peer's address is what it seems to be.
                 && (sa.name.destination == peer || sa.encapsulation.is_some())
         };
-        let fitting = self.pairs.iter().filter(|(_, pair)| fits(&pair.outbound));
+        let fitting = self.pairs.iter().filter(|(_, pair)| pair.outbound.as_ref().is_some_and(fits));
         fitting.max_by_key(|(_, pair)| pair.serial).map(|(id, _)| *id)
     }
 
@@ -161,13 +161,18 @@ impl Plane {
 
     fn protect(&mut self, now: Time, id: IpsecSaId, packet: &Packet<'_>) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        let sa = &mut pair.outbound;
+        let Some(sa) = &mut pair.outbound else { return };
         let (next_header, payload) = match sa.mode {
             Mode::Transport => (packet.protocol, packet.payload()),
             Mode::Tunnel if packet.source.is_ipv4() => (protocol::IPV4, packet.octets),
             Mode::Tunnel => (protocol::IPV6, packet.octets),
         };
         let Some(sequence) = pair.sequence.checked_add(1) else { return };
+        let number = match u32::try_from(sequence) {
+            _ if sa.extended => Sequence::Extended(sequence),
+            Ok(short) => Sequence::Short(short),
+            Err(_) => return,
+        };
         let mut room = [0_u8; 16];
         let Some(iv) = room.get_mut(..sa.transform.iv_len()) else { return };
         if sa.transform.wants_random_iv() {
@@ -176,10 +181,10 @@ impl Plane {
                 return;
             }
         } else {
-            // RFC 4106 §3.1: the counter is the sequence number, which never repeats.
-            iv.iter_mut().zip(u64::from(sequence).to_be_bytes()).for_each(|(to, from)| *to = from);
+            // RFC 3686 §3.1, RFC 4106 §3.1: the counter is the sequence number, which never repeats.
+            iv.iter_mut().zip(sequence.to_be_bytes()).for_each(|(to, from)| *to = from);
         }
-        let Ok(sealed) = sa.transform.seal(sa.name.spi, sequence, iv, next_header, payload) else { return };
+        let Ok(sealed) = sa.transform.seal(sa.name.spi, number, iv, next_header, payload) else { return };
         pair.sequence = sequence;
         let octets = payload.len();
         let effect = match (sa.encapsulation, sa.mode) {
@@ -203,19 +208,21 @@ impl Plane {
 
     /// An ESP packet, from its SPI on, came from the network.
     pub(super) fn esp_packet(&mut self, now: Time, arrival: &Arrival, packet: &[u8]) {
-        let Some((spi, sequence)) = esp::header(packet) else { return };
+        let Some((spi, received)) = esp::header(packet) else { return };
         let Some(&id) = self.arrivals.get(&(arrival.destination.ip(), spi)) else { return };
         let Some(pair) = self.pairs.get_mut(&id) else { return };
         let sa = &mut pair.inbound;
         if sa.ended || sa.encapsulation.is_some() != arrival.in_udp {
             return;
         }
+        let number = if sa.extended { pair.window.infer(received) } else { Some(received.into()) };
         // RFC 4303 §3.4.3: checked before the ICV, moved after it.
-        if !pair.window.is_new(sequence) {
+        let Some(sequence) = number.filter(|number| pair.window.is_new(*number)) else {
             pair.replays += 1;
             return;
-        }
-        let opened = match sa.transform.open(packet) {
+        };
+        let number = if sa.extended { Sequence::Extended(sequence) } else { Sequence::Short(received) };
+        let opened = match sa.transform.open(packet, number) {
             Ok(opened) => opened,
             Err(error) => {
                 if error == OpenError::Integrity {
@@ -270,8 +277,10 @@ impl Plane {
     /// Tells once where the peer's packets come from now, if that is not where this host's go to.
     fn note_mapping(&mut self, id: IpsecSaId, remote: SocketAddr) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        let Some(encapsulation) = pair.outbound.encapsulation else { return };
-        let known = SocketAddr::new(pair.outbound.name.destination, encapsulation.destination_port);
+        // Half a pair cannot move yet; it is told with the first packet afterwards.
+        let Some(outbound) = &pair.outbound else { return };
+        let Some(encapsulation) = outbound.encapsulation else { return };
+        let known = SocketAddr::new(outbound.name.destination, encapsulation.destination_port);
         if remote == known {
             pair.mapping = None;
         } else if pair.mapping != Some(remote) {
@@ -289,7 +298,7 @@ impl Plane {
         for pair in self.pairs.values_mut() {
             let sequence = pair.sequence;
             aged.push((pair.inbound.name, pair.inbound.age(now, 0)));
-            aged.push((pair.outbound.name, pair.outbound.age(now, sequence)));
+            aged.extend(pair.outbound.as_mut().map(|outbound| (outbound.name, outbound.age(now, sequence))));
         }
         for (name, age) in aged {
             self.tell_age(name, age);

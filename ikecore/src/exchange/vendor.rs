@@ -1,0 +1,32 @@
+//! What hosts announce by vendor IDs in messages 1 and 2, beside the revision of NAT traversal.
+use super::Settings;
+use crate::wire::payload::vendor::{DPD, DPD_1_0, FRAGMENTATION, FRAGMENTATION_MAIN_MODE};
+use crate::wire::{Chain, PayloadType};
+
+/// What a peer announces. No hash covers vendor IDs, so nothing that matters for protection may hang on them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Announced {
+    /// It answers R-U-THERE (RFC 3706 §5.1).
+    pub dpd: bool,
+    /// It puts fragments together.
+    pub fragmentation: bool,
+}
+
+impl Announced {
+    /// Reads message 1 or 2.
+    pub fn read(chain: &Chain<'_>) -> Self {
+        let mut announced = Self::default();
+        for payload in chain.all(PayloadType::VENDOR) {
+            // A later minor version speaks this one too.
+            announced.dpd |= payload.body.starts_with(&DPD);
+            announced.fragmentation |= payload.body.starts_with(&FRAGMENTATION);
+        }
+        announced
+    }
+}
+
+/// What this host announces. Asked, it always answers: RFC 3706 §5.1 wants both ends to say so.
+/// Of fragmentation some know only the one form, some only the other.
+pub const fn own(settings: &Settings) -> &'static [&'static [u8]] {
+    if settings.fragmentation { &[&DPD_1_0, &FRAGMENTATION, &FRAGMENTATION_MAIN_MODE] } else { &[&DPD_1_0] }
+}
