@@ -38,10 +38,12 @@ impl Trust {
         let Some((subject, others)) = chain.split_first() else { return Err(CertificateFault::Missing) };
         subject.check_usage()?;
         subject.check_date(now)?;
-        let anchors: Vec<CertificateDer<'_>> =
-            self.authorities.iter().map(|authority| CertificateDer::from(authority.der())).collect();
-        let anchors: Vec<TrustAnchor<'_>> =
-            anchors.iter().filter_map(|authority| anchor_from_trusted_cert(authority).ok()).collect();
+        let authorities: Vec<(&Certificate, CertificateDer<'_>)> =
+            self.authorities.iter().map(|authority| (authority, CertificateDer::from(authority.der()))).collect();
+        let (known, anchors): (Vec<&Certificate>, Vec<TrustAnchor<'_>>) = authorities
+            .iter()
+            .filter_map(|(authority, der)| Some((*authority, anchor_from_trusted_cert(der).ok()?)))
+            .unzip();
         let others_der: Vec<CertificateDer<'_>> =
             others.iter().map(|certificate| CertificateDer::from(certificate.der())).collect();
         let wrong = |error: &Error| self.fault(error, subject, others, lists);
@@ -67,32 +69,30 @@ impl Trust {
         let path = entity
             .verify_for_usage(&algorithms(self.legacy), &anchors, &others_der, time, Purposes, revocation, None)
             .map_err(|error| wrong(&error))?;
-        self.check_path(&path, subject, others, now)
+        let anchor = path.anchor();
+        let of_anchor = known.iter().zip(&anchors).filter(|(_, of)| *of == anchor).map(|(authority, _)| *authority);
+        self.check_path(&path, subject, others, &of_anchor.collect::<Vec<_>>(), now)
     }
 
     /// What the path's certificates must be besides: long enough keys, keys that may certify, an authority in its time.
+    /// `authorities` are the certificates of the one that the path ends at.
     fn check_path(
         &self,
         path: &VerifiedPath<'_>,
         subject: &Certificate,
         others: &[Certificate],
+        authorities: &[&Certificate],
         now: i64,
     ) -> Result<(), CertificateFault> {
-        let anchor = path.anchor();
-        // An anchor has its name without the outer SEQUENCE.
-        let of_anchor = |authority: &&Certificate| authority.subject().ends_with(&anchor.subject);
         let mut path_of: Vec<&Certificate> = Vec::new();
         for issuer in path.intermediate_certificates() {
             path_of.extend(others.iter().find(|other| other.der() == issuer.der().as_ref()));
         }
-        let authorities: Vec<&Certificate> = self.authorities.iter().filter(of_anchor).collect();
         // Of several certificates of one authority, one in its time is enough.
-        if let Some(Err(fault)) =
-            authorities.iter().map(|authority| authority.check_date(now)).reduce(|one, other| one.or(other))
-        {
+        if let Some(Err(fault)) = authorities.iter().map(|authority| authority.check_date(now)).reduce(Result::or) {
             return Err(fault);
         }
-        if let Some(unfit) = path_of.iter().chain(&authorities).find(|certificate| !certificate.0.may_certify) {
+        if let Some(unfit) = path_of.iter().chain(authorities).find(|certificate| !certificate.0.may_certify) {
             return Err(CertificateFault::Chain {
                 subject: subject.to_string(),
                 reason: format!("key usage of the certificate of {unfit} has no keyCertSign"),
@@ -103,7 +103,7 @@ impl Trust {
             certificate.key().algorithm() == SignatureAlg::Rsa && certificate.key().bits() < allowed
         };
         let all = [&subject];
-        match all.into_iter().chain(&path_of).chain(&authorities).find(weak) {
+        match all.into_iter().chain(&path_of).chain(authorities).find(weak) {
             Some(weak) => Err(CertificateFault::Weak { subject: weak.to_string(), bits: weak.key().bits(), allowed }),
             None => Ok(()),
         }

@@ -71,25 +71,28 @@ fn authorities_with_each_kind_of_key_are_followed() {
     }
 }
 
+/// What is changed, how, and what is told.
+type Case = (&'static str, fn(&mut Wish), String);
+
 #[test]
 fn what_is_wrong_with_a_chain_is_told() {
     let mut world = World::new();
     let host = "O=Example, CN=host";
     let ca = "O=Example, CN=root";
-    let cases: [(&str, Box<dyn FnOnce(&mut Wish)>, String); 5] = [
+    let cases: [Case; 5] = [
         (
             "expired",
-            Box::new(|wish| wish.not_after = NOW - 1),
+            |wish| wish.not_after = NOW - 1,
             format!("certificate of {host} expired on 2026-01-08 19:19:59 UTC"),
         ),
         (
             "not yet valid",
-            Box::new(|wish| wish.not_before = NOW + DAY),
+            |wish| wish.not_before = NOW + DAY,
             format!("certificate of {host} is valid from 2026-01-09 19:20:00 UTC on only"),
         ),
         (
             "purpose",
-            Box::new(|wish| wish.purposes = vec!["1.3.6.1.5.5.7.3.4".to_owned()]),
+            |wish| wish.purposes = vec!["1.3.6.1.5.5.7.3.4".to_owned()],
             format!(
                 "certificate of {host} is for 1.3.6.1.5.5.7.3.4 only, allowed are ipsecIKE, iKEIntermediate, \
                  serverAuth, clientAuth, any, or no extended key usage"
@@ -97,12 +100,12 @@ fn what_is_wrong_with_a_chain_is_told() {
         ),
         (
             "key usage",
-            Box::new(|wish| wish.may_sign = false),
+            |wish| wish.may_sign = false,
             format!("key usage of the certificate of {host} has neither digitalSignature nor nonRepudiation"),
         ),
         (
             "short key",
-            Box::new(|wish| wish.key = KeyKind::Rsa(1024)),
+            |wish| wish.key = KeyKind::Rsa(1024),
             format!("certificate of {host} has an RSA key of 1024 bits, allowed are 2048 and more"),
         ),
     ];
@@ -265,7 +268,7 @@ fn files_are_pem_with_any_number_or_der_with_one() {
     let text = [b"a comment\n".to_vec(), leaf.key.clone(), leaf.pem(), pem(&world.middle.certificate())].concat();
     let read = certificates_from_file(&text).expect("two certificates");
     assert_eq!(read, [leaf.certificate.clone(), world.middle.certificate()]);
-    assert_eq!(certificates_from_file(leaf.certificate.der()).expect("one"), [leaf.certificate.clone()]);
+    assert_eq!(certificates_from_file(leaf.certificate.der()).expect("one"), core::slice::from_ref(&leaf.certificate));
     let told = certificates_from_file(&leaf.key).expect_err("a key").to_string();
     assert_eq!(told, "a certificate cannot be read: there is no CERTIFICATE in PEM or DER");
     let der = world.root.revocation_list(&[], NOW, NOW + DAY);

@@ -224,8 +224,11 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     one == other || matches!((comparable(one), comparable(other)), (Some(one), Some(other)) if one == other)
 }
 
-/// What is compared of a name: of each RDN the set of types with their values.
-fn comparable(der: &[u8]) -> Option<Vec<BTreeSet<(String, Vec<u8>)>>> {
+/// What is compared of an RDN: its types with their values.
+type Comparable = BTreeSet<(String, Vec<u8>)>;
+
+/// What is compared of a name.
+fn comparable(der: &[u8]) -> Option<Vec<Comparable>> {
     let attribute = |attribute: &AttributeTypeAndValue<'_>| {
         let value = match value(attribute) {
             Some(text) => text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase().into_bytes(),

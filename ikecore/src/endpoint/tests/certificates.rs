@@ -170,12 +170,12 @@ fn what_is_wrong_with_the_peers_certificate_is_told() {
             let key = if what == "short key" { KeyKind::Rsa(2048) } else { KeyKind::P256 };
             let world = World::with(key, |host, w| {
                 if host == bad {
-                    wish(w)
+                    wish(w);
                 }
             });
             let mut network = world.network(|host, method, _| {
                 if host == bad {
-                    change(&world, method)
+                    change(&world, method);
                 }
             });
             let failures = negotiate(&mut network);
@@ -198,7 +198,7 @@ fn what_is_wrong_with_the_peers_certificate_is_told() {
 fn the_peer_is_told_that_its_certificate_was_refused() {
     let world = World::with(KeyKind::P256, |host, wish| {
         if host == 0 {
-            wish.not_after = DATE - 1
+            wish.not_after = DATE - 1;
         }
     });
     let mut network = world.network(|_, _, _| {});
