@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ikecore::testing::authority::KeyKind;
 use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, liveliness, recovery, rekeys,
-    rekeys_and_deletes, shapes, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, certificates, control, driver_failure, liveliness,
+    recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -39,6 +40,13 @@ fn main() -> ExitCode {
         }
     }
     rare_suites(&mut cases);
+    for (name, key, main_mode, role) in [
+        ("xfrm_certificates_rsa_initiator", KeyKind::Rsa(2048), "aes256-sha256-modp2048", Role::Initiator),
+        ("xfrm_certificates_ecdsa_responder", KeyKind::P384, "aes256-sha256-ecp384", Role::Responder),
+    ] {
+        let run = move || certificates::signatures(Driver::Xfrm, Kernel::Netlink, key, main_mode, role);
+        cases.push(Case::new(name, run));
+    }
     protection(&mut cases);
     conduct(&mut cases);
     uml::main(cases)

@@ -69,6 +69,19 @@ impl Drop for Place {
     }
 }
 
+/// The example of the documentation, beside files as it names them.
+pub(super) fn check_example(text: &str) {
+    let place = Place::new("example");
+    for (directory, file) in [("authorities", "root.pem"), ("lists", "root.crl")] {
+        fs::create_dir_all(place.0.join(directory)).unwrap();
+        fs::copy(place.0.join(file), place.0.join(directory).join(file)).unwrap();
+    }
+    let policy = place.0.join("certificates.toml");
+    fs::write(&policy, text).unwrap();
+    let file = PolicyFile::read(&policy).unwrap_or_else(|error| panic!("{error}"));
+    assert!(file.assigned().is_some() && file.warnings.is_empty(), "{:?}", file.warnings);
+}
+
 #[test]
 fn a_certificate_method_is_read_with_its_defaults_and_without_them() {
     let place = Place::new("read");
