@@ -119,6 +119,10 @@ pub(super) struct Pair {
     pub(super) rekeying: bool,
     /// A successor has taken over.
     pub(super) replaced: bool,
+    /// It ends when it carries nothing for so many seconds; 0: it does not.
+    pub(super) idle: u32,
+    /// Packets in and out when that was last looked at.
+    pub(super) carried: (u64, u64),
     /// The traffic through it at the last look.
     pub(super) usage: Usage,
 }

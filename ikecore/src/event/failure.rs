@@ -165,6 +165,12 @@ pub enum Failure {
     /// The peer has restarted.
     #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
     InitialContact,
+    /// Nothing went through it.
+    #[error("no packet in {seconds} s")]
+    Idle {
+        /// For how long.
+        seconds: u32,
+    },
     /// The peer does not answer R-U-THERE.
     #[error("the peer {peer} is dead: no answer to {probes} R-U-THERE in {seconds} s")]
     DeadPeer {
@@ -210,7 +216,7 @@ impl Failure {
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
-            Self::LifetimeEnded(_) | Self::Replaced => Status::SaReaped,
+            Self::LifetimeEnded(_) | Self::Replaced | Self::Idle { .. } => Status::SaReaped,
             Self::TooMany { .. } | Self::Stalled { .. } => Status::GeneralProcessingError,
         }
     }

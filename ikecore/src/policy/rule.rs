@@ -29,6 +29,8 @@ pub struct QuickModePolicy {
     pub offers: Vec<QuickModeOffer>,
     /// Clear-text packets that arrive and match are accepted (the answer will be protected).
     pub inbound_passthrough: bool,
+    /// SAs that carry nothing for so many seconds end; 0: they live on.
+    pub idle: u32,
 }
 
 /// A way to prove who one is.

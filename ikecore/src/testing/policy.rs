@@ -41,6 +41,8 @@ pub struct TestPolicy {
     pub remote_id: Option<Identity>,
     /// How the peer is watched.
     pub dpd: Option<DeadPeerDetection>,
+    /// Seconds after which SAs without traffic end; 0: they live on.
+    pub idle: u32,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -68,6 +70,7 @@ impl TestPolicy {
             version: 1,
             remote_id: None,
             dpd: None,
+            idle: 0,
         }
     }
 
@@ -78,8 +81,12 @@ impl TestPolicy {
         } else {
             self.filters.clone()
         };
-        let quick_mode =
-            QuickModePolicy { name: "protect".to_owned(), offers: self.quick_mode.clone(), inbound_passthrough: false };
+        let quick_mode = QuickModePolicy {
+            name: "protect".to_owned(),
+            offers: self.quick_mode.clone(),
+            inbound_passthrough: false,
+            idle: self.idle,
+        };
         let main_mode = MainModePolicy {
             name: "main".to_owned(),
             offers: self.main_mode.clone(),

@@ -52,6 +52,7 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
         name: "secure".to_owned(),
         offers: vec![QuickModeOffer { suite, lifetime, pfs: None, extended_sequence_numbers: false }],
         inbound_passthrough: false,
+        idle: 0,
     };
     let main = MainModePolicy {
         name: "main".to_owned(),

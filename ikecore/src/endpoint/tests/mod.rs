@@ -1,7 +1,9 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod deletes;
 mod dpd;
 mod failures;
 mod fragments;
+mod idle;
 mod injection;
 mod lifecycle;
 mod nat;
@@ -9,6 +11,7 @@ mod negotiate;
 mod suspended;
 mod transcript;
 mod transitions;
+mod versions;
 mod weather;
 
 use super::*;
