@@ -343,6 +343,13 @@ impl Endpoint {
         self.focus(id);
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
+        if let Err(failure) = self.unite(id, &peer) {
+            self.end_ike_sa(id, failure.clone(), true);
+            for negotiation in waiting.into_iter().chain([negotiation]) {
+                self.fail_negotiation(negotiation, failure.clone());
+            }
+            return;
+        }
         self.schedule_ike_sa(id, lifetime, role);
         self.watch(id);
         if behind_nat {

@@ -23,6 +23,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unique;
 mod versions;
 
 pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};

@@ -165,6 +165,14 @@ pub enum Failure {
     /// The peer has restarted.
     #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
     InitialContact,
+    /// Another peer has proven this identity, and the rule allows one.
+    #[error("the identity {identity} is in use by the peer at {peer}, and the rule refuses a second")]
+    IdentityInUse {
+        /// The identity.
+        identity: Identity,
+        /// The peer that has it.
+        peer: IpAddr,
+    },
     /// Nothing went through it.
     #[error("no packet in {seconds} s")]
     Idle {
@@ -208,7 +216,9 @@ impl Failure {
             | Self::NoPolicyForFlow(_)
             | Self::NoSuchRule(_)
             | Self::PeerNotNamed { .. } => Status::NoPolicy,
-            Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } => Status::AuthFail,
+            Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } | Self::IdentityInUse { .. } => {
+                Status::AuthFail
+            }
             Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
             Self::Malformed(_) => Status::InvalidPayload,
             Self::InvalidHash { .. } => Status::InvalidHash,

@@ -61,6 +61,7 @@ pub(crate) fn rule(name: &str, reqid: u32) -> Rule {
         local_id: None,
         remote_id: None,
         dpd: None,
+        uniqueness: crate::policy::rule::Uniqueness::Keep,
         reqid,
     }
 }

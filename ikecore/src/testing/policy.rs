@@ -5,7 +5,7 @@ use crate::crypto::hash::HashAlg;
 use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{
-    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints,
+    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness,
 };
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -41,6 +41,8 @@ pub struct TestPolicy {
     pub remote_id: Option<Identity>,
     /// How the peer is watched.
     pub dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub uniqueness: Uniqueness,
     /// Seconds after which SAs without traffic end; 0: they live on.
     pub idle: u32,
 }
@@ -70,6 +72,7 @@ impl TestPolicy {
             version: 1,
             remote_id: None,
             dpd: None,
+            uniqueness: Uniqueness::Keep,
             idle: 0,
         }
     }
@@ -103,6 +106,7 @@ impl TestPolicy {
             local_id: None,
             remote_id: self.remote_id.clone(),
             dpd: self.dpd,
+            uniqueness: self.uniqueness,
             reqid: 1,
         };
         PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])

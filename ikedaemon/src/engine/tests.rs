@@ -70,6 +70,7 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
         local_id: None,
         remote_id: None,
         dpd: None,
+        uniqueness: ikecore::policy::rule::Uniqueness::Keep,
         reqid: 1,
     };
     Arc::new(PolicyDb::new(1, vec![Arc::new(rule)], vec![Prefix::host(me)]).expect("a sound policy"))

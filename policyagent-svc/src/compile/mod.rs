@@ -111,6 +111,7 @@ impl<'a> Compiler<'a> {
             local_id: rule.local_id.clone(),
             remote_id: rule.remote_id.clone(),
             dpd: rule.dpd,
+            uniqueness: rule.uniqueness,
             reqid,
         })
     }

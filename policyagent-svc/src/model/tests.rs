@@ -235,6 +235,7 @@ fn what_does_not_go_together_is_a_fault() {
             "horse\" }]\ndpd = { delay = 0 }",
             "dpd of rule \"to b\" is 0, allowed: an integer from 1 to 86400",
         ),
+        ("horse\" }]", "horse\" }]\nunique = true", "unique of rule \"to b\" is"),
         ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, \"fqdn:\" and a domain name"),
     ];
     for (from, to, expected) in cases {
@@ -301,6 +302,20 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     assert_eq!(offers[0].suite.to_string(), "AH HMAC-SHA-1-96");
     assert_eq!(*pfs, Pfs::Group(Group::Ecp384));
     assert!(faults("\"10.9.0.2\"", "\"10.9.0.0/255.0.255.0\"").contains("allowed: \"me\""), "a mask with holes");
+}
+
+#[test]
+fn a_rule_says_whether_an_identity_may_be_at_several_addresses() {
+    use ikecore::policy::rule::Uniqueness;
+    for (text, expected) in [
+        ("", Uniqueness::Keep),
+        ("unique = \"keep\"", Uniqueness::Keep),
+        ("unique = \"replace\"", Uniqueness::Replace),
+        ("unique = \"refuse\"", Uniqueness::Refuse),
+    ] {
+        let file = parse(&GOOD.replace("horse\" }]", &format!("horse\" }}]\n{text}"))).unwrap();
+        assert_eq!(file.policies[0].rules[0].uniqueness, expected, "{text}");
+    }
 }
 
 #[test]

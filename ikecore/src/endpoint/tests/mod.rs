@@ -11,6 +11,7 @@ mod negotiate;
 mod suspended;
 mod transcript;
 mod transitions;
+mod unique;
 mod versions;
 mod weather;
 
