@@ -6,6 +6,7 @@ pub mod driver_failure;
 pub mod fragments;
 pub mod liveliness;
 pub mod recovery;
+pub mod rekeys;
 pub mod shapes;
 
 use std::cell::Cell;

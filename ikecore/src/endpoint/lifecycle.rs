@@ -39,6 +39,8 @@ impl Endpoint {
         match timer {
             Timer::MainMode(id) => self.main_mode_timer(id),
             Timer::QuickMode(id, message_id) => self.quick_mode_timer(id, message_id),
+            Timer::SwitchOver(id, message_id) => self.switch_over(id, message_id),
+            Timer::TellAgain(id, message_id) => self.tell_again(id, message_id),
             Timer::Forget(id, message_id) => self.forget_quick_mode(id, message_id),
             Timer::IkeSoft(id) => self.rekey_ike_sa(id, Cause::Rekey, false),
             Timer::IkeHard(id) => {
@@ -168,7 +170,7 @@ impl Endpoint {
         }
     }
 
-    fn retire_ike_sa(&mut self, id: IkeSaId, role: Role) {
+    pub(super) fn retire_ike_sa(&mut self, id: IkeSaId, role: Role) {
         let grace = if role == Role::Initiator { GRACE.0 } else { GRACE.1 };
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.retired = true;
@@ -281,6 +283,7 @@ impl Endpoint {
         context.remote = Some(pair.sa.path.remote);
         let (inbound, outbound) = (pair.sa.inbound.spi, pair.sa.outbound.spi);
         self.tell(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound, outbound, reason }));
+        self.hasten_successor(pair.sa.path.remote.ip(), &pair.sa.selector);
     }
 
     /// Ends an ISAKMP SA, and the quick modes under way with it; its IPsec SAs live on.
@@ -319,8 +322,9 @@ impl Endpoint {
         }
         if let Some(standing) = sa.standing() {
             for message_id in standing.quick_modes.keys() {
-                self.timers.cancel(Timer::Forget(id, *message_id));
-                self.timers.cancel(Timer::QuickMode(id, *message_id));
+                for timer in [Timer::QuickMode, Timer::SwitchOver, Timer::TellAgain, Timer::Forget] {
+                    self.timers.cancel(timer(id, *message_id));
+                }
             }
         }
         self.disown_main_mode(id);

@@ -19,6 +19,7 @@ mod negotiation;
 mod policy;
 mod quick_mode;
 pub mod snapshot;
+mod switch_over;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,8 @@ pub struct Network {
     pub forwarded: Option<(IpAddr, IpAddr)>,
     /// Changes datagrams on their way.
     pub meddle: Option<fn(&mut [u8])>,
+    /// Datagrams, by their place in the log, that are lost whatever the weather.
+    pub lost: Vec<usize>,
     /// Datagrams of more octets than this get lost.
     pub longest: Option<usize>,
     /// What it does to datagrams.
@@ -62,6 +64,7 @@ impl Network {
             nat: None,
             forwarded: None,
             meddle: None,
+            lost: Vec::new(),
             longest: None,
             weather,
             random: SeededRandom::new(seed),
@@ -88,8 +91,10 @@ impl Network {
     fn collect(&mut self) {
         for host in 0..2 {
             while let Some(transmit) = self.hosts[host].sent.pop_front() {
+                let number = self.log.len();
                 self.log.push((host, transmit.clone()));
-                if self.longest.is_some_and(|longest| transmit.octets.len() > longest) {
+                let too_long = self.longest.is_some_and(|longest| transmit.octets.len() > longest);
+                if too_long || self.lost.contains(&number) {
                     continue;
                 }
                 let Some(transmit) = self.pass(host, transmit) else { continue };
