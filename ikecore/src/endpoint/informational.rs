@@ -47,6 +47,9 @@ impl Endpoint {
                 negotiating.suspicion = Some(Failure::PeerRefused { what, notify, text });
             }
             self.tell_notification(notify, false, &data);
+            if notify == NotifyType::MS_DOS_COOKIE {
+                self.dos_cookie(id, &data);
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod begin;
 pub mod config;
 mod deletes;
 mod demux;
+mod dos_cookie;
 mod dpd;
 mod forge;
 mod fragments;

@@ -1,5 +1,6 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
 mod deletes;
+mod dos_cookie;
 mod dpd;
 mod failures;
 mod fragments;
