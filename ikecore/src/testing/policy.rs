@@ -5,7 +5,7 @@ use crate::crypto::hash::HashAlg;
 use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{
-    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints,
+    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness,
 };
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -45,6 +45,10 @@ pub struct TestPolicy {
     pub remote_id: Option<Identity>,
     /// How the peer is watched.
     pub dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub uniqueness: Uniqueness,
+    /// Seconds after which SAs without traffic end; 0: they live on.
+    pub idle: u32,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -74,6 +78,8 @@ impl TestPolicy {
             local_id: None,
             remote_id: None,
             dpd: None,
+            uniqueness: Uniqueness::Keep,
+            idle: 0,
         }
     }
 
@@ -89,8 +95,12 @@ impl TestPolicy {
         } else {
             self.filters.clone()
         };
-        let quick_mode =
-            QuickModePolicy { name: "protect".to_owned(), offers: self.quick_mode.clone(), inbound_passthrough: false };
+        let quick_mode = QuickModePolicy {
+            name: "protect".to_owned(),
+            offers: self.quick_mode.clone(),
+            inbound_passthrough: false,
+            idle: self.idle,
+        };
         let main_mode = MainModePolicy {
             name: "main".to_owned(),
             offers: self.main_mode.clone(),
@@ -107,6 +117,7 @@ impl TestPolicy {
             local_id: self.local_id.clone(),
             remote_id: self.remote_id.clone(),
             dpd: self.dpd,
+            uniqueness: self.uniqueness,
             reqid: 1,
         };
         PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])

@@ -1,6 +1,8 @@
 //! Policies, their main-mode settings and their rules.
 use ikecore::identity::{Identity, dn};
-use ikecore::policy::rule::{AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints};
+use ikecore::policy::rule::{
+    AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints, Uniqueness,
+};
 use ikecore::proposal::suite::Lifetime;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,6 +50,8 @@ pub(crate) struct Rule {
     pub(crate) remote_id: Option<Identity>,
     /// How the peer is watched.
     pub(crate) dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub(crate) uniqueness: Uniqueness,
     /// Where it stands in the file.
     pub(crate) position: Position,
 }
@@ -137,6 +141,8 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     });
     let remote_id = table.get("remote_id").map(|value| identity(&value));
     let dpd = table.get("dpd").map(|value| dead_peer_detection(&value));
+    let ways = [("keep", Uniqueness::Keep), ("replace", Uniqueness::Replace), ("refuse", Uniqueness::Refuse)];
+    let uniqueness = table.get("unique").map_or(Some(Uniqueness::Keep), |value| value.one_of(&ways));
     table.finish();
     Some(Rule {
         name: name?,
@@ -150,6 +156,7 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         local_id: flatten(local_id)?,
         remote_id: flatten(remote_id)?,
         dpd: flatten(dpd)?,
+        uniqueness: uniqueness?,
         position: value.position(),
     })
 }

@@ -1,8 +1,11 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
 mod certificates;
+mod deletes;
+mod dos_cookie;
 mod dpd;
 mod failures;
 mod fragments;
+mod idle;
 mod injection;
 mod lifecycle;
 mod nat;
@@ -11,6 +14,8 @@ mod steps;
 mod suspended;
 mod transcript;
 mod transitions;
+mod unique;
+mod versions;
 mod weather;
 
 use super::*;
