@@ -9,7 +9,7 @@ use crate::wire::codes::NotifyType;
 use std::path::PathBuf;
 
 /// An authority, one beneath it, and a certificate of the latter for each host.
-struct World {
+pub(super) struct World {
     root: Authority,
     middle: Authority,
     hosts: [Issued; 2],
@@ -18,7 +18,7 @@ struct World {
 const NAMES: [&str; 2] = ["fqdn:a.example", "fqdn:b.example"];
 
 impl World {
-    fn new(key: KeyKind) -> Self {
+    pub(super) fn new(key: KeyKind) -> Self {
         Self::with(key, |_, _| {})
     }
 
@@ -50,7 +50,7 @@ impl World {
     }
 
     /// Two hosts with these certificates, each's method changed by `change`.
-    fn network(&self, change: impl Fn(usize, &mut CertificateMethod, &mut TestPolicy)) -> Network {
+    pub(super) fn network(&self, change: impl Fn(usize, &mut CertificateMethod, &mut TestPolicy)) -> Network {
         let mut network = pair(1, Weather::default(), |host, policy| {
             let mut method = self.method(host);
             change(host, &mut method, policy);
@@ -359,6 +359,45 @@ fn one_kind_of_key_on_each_side_agrees_on_nothing() {
     });
     let told = negotiate(&mut network)[1].clone().expect("refused");
     assert!(told.contains("RSA signatures") && told.contains("ECDSA with SHA-256 on P-256"), "{told}");
+}
+
+/// What the workers of each host do: the key pair, the shared secret, a signature and a check each.
+const WORK: [usize; 2] = [4, 3];
+
+#[test]
+fn slow_signatures_and_checks_only_take_longer() {
+    let world = World::new(KeyKind::P256);
+    for (host, count) in WORK.into_iter().enumerate() {
+        for nth in 1..=count {
+            let mut network = world.network(|_, _, _| {});
+            initiate(&mut network);
+            super::suspended::until_held(&mut network, host, nth);
+            network.run(Duration::from_secs(20));
+            // What the peer repeats in the meantime is not worked on again.
+            assert_eq!(network.hosts[host].held.len(), 1, "host {host}, work {nth}");
+            let now = network.now;
+            network.hosts[host].release(now);
+            network.run(Duration::from_secs(200));
+            assert_agree(&network);
+            assert_eq!(network.hosts[host].driver.pairs.len(), 1, "host {host}, work {nth}");
+            network.hosts.iter().for_each(assert_settled);
+        }
+    }
+}
+
+#[test]
+fn work_that_nobody_waits_for_any_more_is_cancelled() {
+    let world = World::new(KeyKind::P256);
+    for (host, count) in WORK.into_iter().enumerate() {
+        for nth in 1..=count {
+            let mut network = world.network(|_, _, _| {});
+            initiate(&mut network);
+            super::suspended::until_held(&mut network, host, nth);
+            network.feed(host, Input::Command(Command::Shutdown));
+            assert!(network.hosts[host].held.is_empty(), "host {host}, work {nth}");
+            assert_gone(&network.hosts[host]);
+        }
+    }
 }
 
 #[test]
