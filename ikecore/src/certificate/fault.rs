@@ -2,6 +2,7 @@
 use crate::crypto::signature::{KeyError, SignatureAlg};
 use crate::identity::Identity;
 use core::fmt;
+use std::net::IpAddr;
 use x509_parser::time::ASN1Time;
 
 /// A time, in seconds since 1970, for people.
@@ -61,6 +62,14 @@ pub enum CertificateFault {
         identity: Identity,
         /// What is in the certificate.
         names: Vec<Identity>,
+    },
+    /// The identity is another address than that of the peer.
+    #[error("ID {identity} is not the address of the peer, {peer}; allowed if remote_id says so")]
+    OtherAddress {
+        /// What was claimed.
+        identity: Identity,
+        /// The peer's address.
+        peer: IpAddr,
     },
     /// The identity is another than the subject's name.
     #[error("ID {identity} is not the subject of the certificate, which is {subject}")]

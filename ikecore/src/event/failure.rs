@@ -275,9 +275,9 @@ const fn certificate_notify(fault: &CertificateFault) -> NotifyType {
         CertificateFault::Missing => NotifyType::CERTIFICATE_UNAVAILABLE,
         CertificateFault::NoChain { .. } => NotifyType::INVALID_CERT_AUTHORITY,
         CertificateFault::Signature { .. } => NotifyType::INVALID_SIGNATURE,
-        CertificateFault::OtherNames { .. } | CertificateFault::OtherSubject { .. } => {
-            NotifyType::INVALID_ID_INFORMATION
-        }
+        CertificateFault::OtherNames { .. }
+        | CertificateFault::OtherSubject { .. }
+        | CertificateFault::OtherAddress { .. } => NotifyType::INVALID_ID_INFORMATION,
         // Nothing of the peer's is wrong.
         CertificateFault::PrivateKey { .. } | CertificateFault::Aborted(_) => NotifyType::AUTHENTICATION_FAILED,
         _ => NotifyType::INVALID_CERTIFICATE,

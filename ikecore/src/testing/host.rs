@@ -194,9 +194,14 @@ impl Host {
         }
     }
 
-    /// Does the computations that were kept back.
+    /// Does the computations that were kept back, and from now on all at once.
     pub fn release(&mut self, now: Time) {
         self.hold = false;
+        self.do_held(now);
+    }
+
+    /// Does the computations that were kept back.
+    pub fn do_held(&mut self, now: Time) {
         for (id, ask) in core::mem::take(&mut self.held) {
             let answer = self.work(ask);
             self.feed(now, Input::Answer(id, answer));

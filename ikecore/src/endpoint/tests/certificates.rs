@@ -116,6 +116,30 @@ fn the_configured_identity_is_sent_and_required() {
 }
 
 #[test]
+fn an_address_as_identity_is_that_of_the_peer_unless_the_policy_names_it() {
+    let elsewhere = "198.51.100.7";
+    for named in [false, true] {
+        let world = World::with(KeyKind::P256, |host, wish| {
+            if host == 0 {
+                wish.names.push(elsewhere.to_owned());
+            }
+        });
+        let mut network = world.network(|host, _, policy| {
+            let identity = Some(elsewhere.parse().expect("an identity"));
+            match host {
+                0 => policy.local_id = identity,
+                _ if named => policy.remote_id = identity,
+                _ => {}
+            }
+        });
+        let told = negotiate(&mut network)[1].clone();
+        let expected = "ID 198.51.100.7 is not the address of the peer, 192.0.2.1";
+        assert_eq!(told.is_none(), named, "{told:?}");
+        assert!(told.is_none_or(|told| told.contains(expected)));
+    }
+}
+
+#[test]
 fn another_host_of_the_same_authority_is_not_the_peer() {
     let world = World::new(KeyKind::P256);
     for wrong in 0..2 {
@@ -371,7 +395,7 @@ fn slow_signatures_and_checks_only_take_longer() {
         for nth in 1..=count {
             let mut network = world.network(|_, _, _| {});
             initiate(&mut network);
-            super::suspended::until_held(&mut network, host, nth);
+            suspended::until_held(&mut network, host, nth);
             network.run(Duration::from_secs(20));
             // What the peer repeats in the meantime is not worked on again.
             assert_eq!(network.hosts[host].held.len(), 1, "host {host}, work {nth}");
@@ -392,7 +416,7 @@ fn work_that_nobody_waits_for_any_more_is_cancelled() {
         for nth in 1..=count {
             let mut network = world.network(|_, _, _| {});
             initiate(&mut network);
-            super::suspended::until_held(&mut network, host, nth);
+            suspended::until_held(&mut network, host, nth);
             network.feed(host, Input::Command(Command::Shutdown));
             assert!(network.hosts[host].held.is_empty(), "host {host}, work {nth}");
             assert_gone(&network.hosts[host]);

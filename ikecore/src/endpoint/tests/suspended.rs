@@ -12,7 +12,7 @@ pub(super) fn until_held(network: &mut Network, host: usize, nth: usize) {
         }
         if round < nth {
             let now = network.now;
-            network.hosts[host].release(now);
+            network.hosts[host].do_held(now);
         }
     }
 }

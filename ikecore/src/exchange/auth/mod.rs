@@ -241,9 +241,18 @@ impl Authentication {
         }
     }
 
-    /// Whether the rule wants this peer. The identity is authentic, so a wrong one ends the negotiation.
-    pub fn admit(&self, verified: &PeerVerified) -> Result<(), Failure> {
+    /// Whether the rule wants this peer, which is at the address `peer`, behind a NAT or not. The identity is authentic, so
+    /// a wrong one ends the negotiation.
+    pub fn admit(&self, verified: &PeerVerified, peer: IpAddr, behind_nat: bool) -> Result<(), Failure> {
         match &self.rule.remote_id {
+            // RFC 4945 §3.1.1: by default an address must be the peer's own. Behind a NAT it cannot be.
+            None if !behind_nat
+                && matches!(&self.methods, Methods::Signature(_))
+                && matches!(verified.identity(), Identity::Address(address) if *address != peer) =>
+            {
+                let identity = verified.identity().clone();
+                Err(self.certificate(CertificateFault::OtherAddress { identity, peer }))
+            }
             Some(allowed) if !allowed.matches(verified.identity()) => Err(Failure::IdentityMismatch {
                 received: verified.identity().clone(),
                 allowed: allowed.clone(),

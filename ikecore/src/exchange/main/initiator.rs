@@ -332,7 +332,7 @@ fn finish(
     let Choice { authentication, chosen } = &settled.choice;
     let (path, nat) = (agreed.agreement.path, agreed.agreement.peer.nat);
     let phase_2 = agreed.keys.phase_2(settled.cookies, chosen.suite, last_block);
-    if let Err(failure) = authentication.admit(&peer) {
+    if let Err(failure) = authentication.admit(&peer, path.remote.ip(), nat.remote) {
         // For the responder the ISAKMP SA stands: it must hear that it does not.
         let send = info::delete_ike(path, &phase_2, cx.rng).ok();
         return Step { send, ..Step::fail(failure) };

@@ -261,7 +261,7 @@ fn prove(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
     let authentication = &opening.choice.authentication;
-    if let Err(failure) = authentication.admit(&peer) {
+    if let Err(failure) = authentication.admit(&peer, closing.path.remote.ip(), closing.nat.remote) {
         return Ok(Step::fail(failure));
     }
     cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: peer.identity().clone() }));
