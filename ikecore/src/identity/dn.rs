@@ -2,6 +2,7 @@
 //! same (RFC 5280 §7.1).
 use core::fmt;
 use std::collections::BTreeSet;
+use x509_parser::asn1_rs::Any;
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Name};
 
 /// The attribute types that have a short name (RFC 4514 §3, RFC 4519), in the order in which they are told of.
@@ -78,10 +79,10 @@ fn push_attribute(text: &mut String, attribute: &AttributeTypeAndValue<'_>) -> O
     write!(text, "{}=", short.unwrap_or(&oid)).ok()?;
     match value(attribute) {
         Some(value) => push_escaped(text, &value),
-        // RFC 4514 §2.4: what has no text.
+        // RFC 4514 §2.4: what has no text, in its encoding.
         None => {
             text.push('#');
-            attribute.attr_value().data.iter().try_for_each(|octet| write!(text, "{octet:02x}")).ok()?;
+            raw(attribute)?.iter().try_for_each(|octet| write!(text, "{octet:02x}")).ok()?;
         }
     }
     Some(())
@@ -142,6 +143,11 @@ fn encode_attribute(part: &str) -> Result<Vec<u8>, DnFault> {
     let kind = kind.trim();
     let known = TYPES.iter().find(|(short, _)| short.eq_ignore_ascii_case(kind)).map(|(_, oid)| *oid);
     let oid = oid(known.unwrap_or(kind)).ok_or_else(|| DnFault::Type(kind.to_owned()))?;
+    if let Some(digits) = value.trim().strip_prefix('#') {
+        let value = super::hex(digits).filter(|value| is_element(value));
+        let value = value.ok_or_else(|| DnFault::Value(kind.to_owned()))?;
+        return Ok(tlv(0x30, &[tlv(0x06, &oid), value].concat()));
+    }
     let value = unescape(value).ok_or_else(fault)?;
     let (tag, ascii) = match known {
         // RFC 5280 Appendix A.1.
@@ -153,6 +159,19 @@ fn encode_attribute(part: &str) -> Result<Vec<u8>, DnFault> {
         return Err(DnFault::Value(kind.to_owned()));
     }
     Ok(tlv(0x30, &[tlv(0x06, &oid), tlv(tag, value.as_bytes())].concat()))
+}
+
+/// The encoding of a value.
+fn raw(attribute: &AttributeTypeAndValue<'_>) -> Option<Vec<u8>> {
+    let value = attribute.attr_value();
+    let (number, class) = (u8::try_from(value.tag().0).ok()?, value.class() as u8);
+    // Tags of more than one octet are in no name.
+    (number < 31).then(|| tlv(class << 6 | u8::from(value.header.is_constructed()) << 5 | number, value.data))
+}
+
+/// True for one element of DER.
+fn is_element(octets: &[u8]) -> bool {
+    octets.len() <= MAX_VALUE && matches!(Any::from_der(octets), Ok((rest, _)) if rest.is_empty())
 }
 
 /// A value without its escapes and the spaces around it.

@@ -14,6 +14,8 @@ fn names_go_there_and_back() {
         "CN=\\#1 \\\"x\\\" \\<y\\> \\; \\= \\\\",
         "C=CH, CN=a+serialNumber=1",
         "1.2.3.4=x",
+        "1.2.3.4=#0203010001",
+        "CN=#0302055a",
         "emailAddress=a@b.example",
     ] {
         assert_eq!(round(written), written);
@@ -49,6 +51,9 @@ fn what_is_no_name_says_why() {
     assert!(fault("C=\u{e9}").starts_with("the value of C, allowed"), "{}", fault("C=\u{e9}"));
     assert!(fault("9.9.9=x").starts_with("the type"));
     assert!(fault("CN=a\\").starts_with("the part"));
+    for no_element in ["CN=#", "CN=#02", "CN=#0201", "CN=#020101ff", "CN=#0"] {
+        assert!(fault(no_element).starts_with("the value of CN"), "{no_element}");
+    }
     assert!(fault("").starts_with("the part"));
 }
 
