@@ -8,8 +8,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, liveliness, recovery, rekeys,
-    rekeys_and_deletes, shapes, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, control, driver_failure, liveliness, recovery,
+    rekeys, rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -99,6 +99,10 @@ fn protection(cases: &mut Vec<Case>) {
             let name = format!("{}_two_rules_{end}", driver.name());
             cases.push(Case::new(name, move || shapes::two_rules(driver, role)));
         }
+    }
+    for driver in [Driver::Xfrm, Driver::Userspace] {
+        let name = format!("{}_transport_through_a_nat", driver.name());
+        cases.push(Case::new(name, move || behind_nat::transport_through_a_nat(driver)));
     }
 }
 
