@@ -114,6 +114,7 @@ fn conduct(cases: &mut Vec<Case>) {
             control::initiates_and_rekeys(driver);
         }));
         cases.push(Case::new(name(driver, "commands_terminate"), move || control::terminates(driver)));
+        cases.push(Case::new(name(driver, "idle_sas_end"), move || liveliness::idle_sas_end(driver, Kernel::Netlink)));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
         cases
             .push(Case::new(name(driver, "the_peer_dies"), move || liveliness::the_peer_dies(driver, Kernel::Netlink)));
