@@ -28,7 +28,7 @@ mod timers;
 mod unique;
 mod versions;
 
-pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
+pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer, Sign, VerifyChain};
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};

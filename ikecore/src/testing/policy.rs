@@ -37,6 +37,10 @@ pub struct TestPolicy {
     pub quick_mode_limit: u32,
     /// The number of the database.
     pub version: u64,
+    /// The authentication methods; none: the pre-shared key.
+    pub methods: Vec<AuthMethod>,
+    /// The identity that this host sends.
+    pub local_id: Option<Identity>,
     /// The identity that the peer must prove.
     pub remote_id: Option<Identity>,
     /// How the peer is watched.
@@ -70,6 +74,8 @@ impl TestPolicy {
             tunnel: false,
             quick_mode_limit: 0,
             version: 1,
+            methods: Vec::new(),
+            local_id: None,
             remote_id: None,
             dpd: None,
             uniqueness: Uniqueness::Keep,
@@ -79,6 +85,11 @@ impl TestPolicy {
 
     /// The policy database.
     pub fn database(&self) -> PolicyDb {
+        let authentication = if self.methods.is_empty() {
+            vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))]
+        } else {
+            self.methods.clone()
+        };
         let filters = if self.filters.is_empty() {
             vec![Selector::between(Prefix::host(self.local), Prefix::host(self.remote))]
         } else {
@@ -101,9 +112,9 @@ impl TestPolicy {
             filters,
             action: RuleAction::Negotiate(Arc::new(quick_mode)),
             main_mode: Arc::new(main_mode),
-            authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))],
+            authentication,
             tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
-            local_id: None,
+            local_id: self.local_id.clone(),
             remote_id: self.remote_id.clone(),
             dpd: self.dpd,
             uniqueness: self.uniqueness,

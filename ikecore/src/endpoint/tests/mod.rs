@@ -1,4 +1,5 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod certificates;
 mod deletes;
 mod dos_cookie;
 mod dpd;
