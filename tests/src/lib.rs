@@ -14,6 +14,7 @@ pub mod load;
 pub mod netns;
 pub mod policy_text;
 pub mod process;
+pub mod relay;
 pub mod scenario;
 pub mod scratch;
 pub mod uml;

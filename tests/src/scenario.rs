@@ -1,6 +1,7 @@
 //! What is tried with every driver, suite, mode and role: the daemon on host `a` against charon on host `b`.
 
 // The cases that are tried once: by what they are about.
+pub mod behind_nat;
 pub mod certificates;
 pub mod control;
 pub mod driver_failure;
