@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod interop;
 pub mod load;
 pub mod netns;
+pub mod pluto;
 pub mod policy_text;
 pub mod process;
 pub mod scenario;
