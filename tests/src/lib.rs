@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod interop;
 pub mod load;
 pub mod netns;
+pub mod pluto;
 pub mod policy_text;
 pub mod process;
 pub mod relay;
