@@ -100,6 +100,8 @@ pub struct Connection {
     pub also: Vec<(String, String)>,
     /// Force UDP encapsulation.
     pub encap: bool,
+    /// The version of IKE, 1 or 2.
+    pub version: u8,
     /// Seconds of silence after which charon asks whether the peer lives; 0 is never.
     pub dpd_delay: u32,
     /// charon sends IKE messages in fragments if an IP datagram would have more octets than this; 0 is its default.
@@ -130,6 +132,7 @@ impl Connection {
             local_ts: vec![own.net.to_owned()],
             remote_ts: vec![other.net.to_owned()],
             encap: false,
+            version: 1,
             dpd_delay: 0,
             fragment_size: 0,
             ike_lifetime: 14_400,
@@ -210,7 +213,7 @@ impl Connection {
             children = children.section(&format!("{CHILD}{number}"), child);
         }
         let connection = Section::new()
-            .text("version", "1")
+            .text("version", self.version.to_string())
             .list("local_addrs", [&self.local])
             .list("remote_addrs", [&self.remote])
             .list("proposals", &self.ike)

@@ -60,6 +60,8 @@ pub struct Policy {
     pub quick_mode_seconds: u32,
     /// Lifetime of IPsec SAs, kilobytes.
     pub quick_mode_kilobytes: u32,
+    /// Seconds without traffic after which IPsec SAs end; 0 is never.
+    pub idle: u32,
     /// The table `dpd` of the rules.
     pub dpd: Option<&'static str>,
 }
@@ -85,6 +87,7 @@ impl Policy {
             main_mode_seconds: 14_400,
             quick_mode_seconds: 3_600,
             quick_mode_kilobytes: 100_000,
+            idle: 0,
             dpd: None,
         }
     }
@@ -198,10 +201,12 @@ name = "protect"
 action = "negotiate"
 offers = [{quick_mode}]
 pfs = {pfs}
+idle = {idle}
 "#,
             main_mode = main_mode.join(", "),
             main_mode_seconds = self.main_mode_seconds,
             quick_mode = quick_mode.join(", "),
+            idle = self.idle,
             pfs = pfs.map_or_else(|| "false".to_owned(), |group| format!("\"{group}\"")),
         )
     }

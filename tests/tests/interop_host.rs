@@ -135,6 +135,16 @@ fn the_peer_answers_that_it_lives() {
 }
 
 #[test]
+fn idle_sas_end() {
+    liveliness::idle_sas_end(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn the_peer_speaks_another_version() {
+    liveliness::the_peer_speaks_another_version(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
 fn the_peer_dies() {
     liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec);
 }

@@ -9,8 +9,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, certificates, control, driver_failure, liveliness,
-    recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, certificates, control, driver_failure,
+    liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -108,6 +108,10 @@ fn protection(cases: &mut Vec<Case>) {
             cases.push(Case::new(name, move || shapes::two_rules(driver, role)));
         }
     }
+    for driver in [Driver::Xfrm, Driver::Userspace] {
+        let name = format!("{}_transport_through_a_nat", driver.name());
+        cases.push(Case::new(name, move || behind_nat::transport_through_a_nat(driver)));
+    }
 }
 
 /// What administrators, accidents and the kernel do to the SAs.
@@ -118,6 +122,7 @@ fn conduct(cases: &mut Vec<Case>) {
             control::initiates_and_rekeys(driver);
         }));
         cases.push(Case::new(name(driver, "commands_terminate"), move || control::terminates(driver)));
+        cases.push(Case::new(name(driver, "idle_sas_end"), move || liveliness::idle_sas_end(driver, Kernel::Netlink)));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
         cases
             .push(Case::new(name(driver, "the_peer_dies"), move || liveliness::the_peer_dies(driver, Kernel::Netlink)));
