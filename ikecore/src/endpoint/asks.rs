@@ -18,6 +18,8 @@ pub(super) enum Owner {
     QuickMode(IkeSaId, MessageId, BranchNumber),
     /// A look at the traffic of a pair with the peer of an ISAKMP SA.
     Look(IkeSaId, IpsecSaId),
+    /// A look whether a pair carries anything.
+    Idle(IpsecSaId),
     /// Nobody waits for it, except that an SPI must be given back.
     Nobody,
 }
@@ -25,7 +27,8 @@ pub(super) enum Owner {
 /// What an ask is, as far as it matters when its owner goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    KeyExchange,
+    /// Of a worker.
+    Work,
     AllocSpi(ProtocolId, IpAddr),
     Sa,
 }
@@ -41,13 +44,13 @@ pub(super) struct Asks {
 impl Asks {
     /// True while the driver has something to do.
     pub(super) fn driver_is_busy(&self) -> bool {
-        self.waiting.values().any(|(_, kind)| *kind != Kind::KeyExchange)
+        self.waiting.values().any(|(_, kind)| *kind != Kind::Work)
     }
 
     /// Forgets what the driver will not answer any more; gives the owners.
     pub(super) fn drop_driver(&mut self) -> Vec<Owner> {
         let lost: Vec<AskId> =
-            self.waiting.iter().filter(|(_, (_, kind))| *kind != Kind::KeyExchange).map(|(id, _)| *id).collect();
+            self.waiting.iter().filter(|(_, (_, kind))| *kind != Kind::Work).map(|(id, _)| *id).collect();
         lost.into_iter().filter_map(|id| self.take(id)).map(|(owner, _)| owner).collect()
     }
 
@@ -73,12 +76,12 @@ impl Endpoint {
     /// Sends work out.
     pub(super) fn ask(&mut self, owner: Owner, ask: Ask) {
         let kind = match &ask {
-            Ask::KeyExchange(_) => Kind::KeyExchange,
+            Ask::KeyExchange(_) | Ask::Sign(_) | Ask::VerifyChain(_) => Kind::Work,
             Ask::Sa(SaOp::AllocSpi { protocol, destination, .. }) => Kind::AllocSpi(*protocol, *destination),
             Ask::Sa(_) => Kind::Sa,
         };
         // A driver that is gone answers nothing.
-        if kind != Kind::KeyExchange && self.driver_lost.is_some() {
+        if kind != Kind::Work && self.driver_lost.is_some() {
             return;
         }
         if let Ask::Sa(SaOp::InstallInbound { sa, .. } | SaOp::InstallOutbound { sa, .. }) = &ask {
@@ -106,7 +109,7 @@ impl Endpoint {
         let orphans: Vec<AskId> = self.asks.owned.range(range).map(|(_, id)| *id).collect();
         for id in orphans {
             let Some((_, kind)) = self.asks.take(id) else { continue };
-            if kind == Kind::KeyExchange {
+            if kind == Kind::Work {
                 self.flush();
                 self.outputs.push_back(Output::Cancel(id));
             } else {
@@ -138,6 +141,11 @@ impl Endpoint {
                     _ => None,
                 };
                 self.looked(sa, pair, usage);
+            }
+            Owner::Idle(pair) => {
+                if let Answer::Sa(SaAnswer::Usage(Ok(usage))) = answer {
+                    self.idle_looked(pair, usage);
+                }
             }
             Owner::Nobody => match (answer, kind) {
                 (Answer::Sa(SaAnswer::Spi(Ok(spi))), Kind::AllocSpi(protocol, destination)) => {

@@ -107,7 +107,7 @@ impl Endpoint {
         self.pairs_with(peer, &identity)
     }
 
-    fn pairs_with(&self, peer: IpAddr, identity: &Identity) -> Vec<IpsecSaId> {
+    pub(super) fn pairs_with(&self, peer: IpAddr, identity: &Identity) -> Vec<IpsecSaId> {
         let is_peers = |id: &IpsecSaId| self.pairs.get(id).is_some_and(|pair| pair.identity == *identity);
         self.index.pairs.of(&peer).filter(is_peers).collect()
     }

@@ -2,7 +2,7 @@
 use super::Endpoint;
 use super::asks::Owner;
 use super::negotiation::serves;
-use super::tables::{IkeSa, Phase};
+use super::tables::{IkeSa, Phase, Standing};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EndpointEvent, EventKind, Failure, IkeSaEvent, IpsecSaEvent};
@@ -59,6 +59,9 @@ impl Endpoint {
             Timer::IpsecReplaced(id) => self.remove_pair(id, Failure::Replaced, true),
             Timer::DeadPeer(id) => self.dead_peer_timer(id),
             Timer::Restart(id) => self.restart_timer(id),
+            Timer::Delete(cookies, message_id) => self.delete_timer((cookies, message_id)),
+            Timer::ForgetAcknowledged(cookies, message_id) => self.forget_acknowledged((cookies, message_id)),
+            Timer::Idle(id) => self.idle_timer(id),
             Timer::Fragments => self.fragments_timer(),
             Timer::KeepAlive(local, remote) => self.keep_alive_timer(Path { local, remote }),
         }
@@ -259,8 +262,17 @@ impl Endpoint {
     pub(super) fn mapping(&mut self, mapping: Mapping) {
         let pair = self.index.inbound.get(&mapping.sa).and_then(|id| self.pairs.get(id));
         let Some(pair) = pair.filter(|pair| pair.sa.encapsulated) else { return };
-        let (id, local, remote) = (pair.sa.id, pair.sa.path.local, mapping.remote);
+        let (id, before, remote) = (pair.sa.id, pair.sa.path, mapping.remote);
+        let local = before.local;
         self.move_pair(id, Path { local, remote });
+        // ESP and IKE share the mapping (RFC 3948 §1): what this host has to say goes there too.
+        let shares = |id: &IkeSaId| {
+            let ike_sa = self.ike_sas.get(id).filter(|ike_sa| ike_sa.path == before);
+            ike_sa.and_then(IkeSa::standing).is_some_and(Standing::is_behind_nat)
+        };
+        for ike_sa in self.index.ike_sas.of(&before.remote.ip()).filter(shares).collect::<Vec<_>>() {
+            self.move_ike_sa(ike_sa, Path { local, remote });
+        }
         self.tell_driver(SaOp::Update { id, local, remote });
     }
 
@@ -270,7 +282,7 @@ impl Endpoint {
             self.tell_peers_deleted(&[id]);
         }
         let Some(pair) = self.take_pair(id) else { return };
-        for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id)] {
+        for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id), Timer::Idle(id)] {
             self.timers.cancel(timer);
         }
         self.tell_driver(pair.sa.removal());
@@ -374,6 +386,7 @@ impl Endpoint {
         }
         self.tell_driver(SaOp::SetPolicies(Vec::new()));
         self.stopping = true;
+        self.give_deletes_up();
     }
 
     /// A new driver takes the place of the one that was lost; the standing policies are all that it needs to know.

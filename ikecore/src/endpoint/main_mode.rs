@@ -1,6 +1,7 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
+use super::dos_cookie::Asked;
 use super::dpd::Look;
 use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
 use super::timers::Timer;
@@ -16,6 +17,7 @@ use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
+use crate::wire::AuthenticationMethod;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -143,6 +145,7 @@ impl Endpoint {
             retransmission,
             suspicion: None,
             waiting: Vec::new(),
+            dos_cookie: Asked::default(),
         }));
         let rule = Arc::clone(rule);
         let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
@@ -158,6 +161,7 @@ impl Endpoint {
     pub(super) fn main_mode_message(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
         let Some(sa) = self.ike_sas.get_mut(&id) else { return Ok(()) };
         let rule = Arc::clone(&sa.rule);
+        let method = sa.negotiating().and_then(|negotiating| negotiating.exchange.state()).and_then(authentication);
         match &mut sa.phase {
             Phase::Established(standing) => {
                 let digest = message.digest();
@@ -177,7 +181,7 @@ impl Endpoint {
                         Ok(())
                     }
                     Err(reject) => {
-                        let suspicion = suspect(&reject, message, &rule);
+                        let suspicion = suspect(&reject, message, &rule, method);
                         negotiating.suspicion = suspicion.or_else(|| negotiating.suspicion.take());
                         Err(reject)
                     }
@@ -232,6 +236,10 @@ impl Endpoint {
                 self.fail_main_mode(id, failure);
             }
             Verdict::BranchFailed(failure) => {
+                if failure.is_authentication() {
+                    self.counters.authentication_failures += 1;
+                    self.tell(EventKind::IkeSa(IkeSaEvent::ProofRefused(failure.clone())));
+                }
                 if let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) {
                     negotiating.suspicion = Some(failure);
                 }
@@ -256,6 +264,7 @@ impl Endpoint {
         let (path, remote, sa_cookies) = (sa.path, sa.path.remote, sa.cookies);
         let Some(negotiating) = sa.negotiating_mut() else { return };
         let messages: Vec<_> = negotiating.exchange.unanswered().cloned().collect();
+        let dos_cookie = negotiating.dos_cookie;
         if negotiating.retransmission.sent >= self.plan.transmissions {
             let waits_for = negotiating.exchange.state().map_or("a message", crate::exchange::step::Role::waits_for);
             let seconds = now.since(negotiating.retransmission.since).as_secs();
@@ -267,7 +276,7 @@ impl Endpoint {
                     // Message 2 is never repeated.
                     sent: if message.name == "main mode message 2" { 1 } else { self.plan.transmissions },
                     seconds,
-                    hint: hint(message.name),
+                    hint: hint(message.name, negotiating.exchange.state().and_then(authentication)),
                 },
                 None => Failure::TimedOut { peer: remote, message: waits_for, sent: 0, seconds, hint: None },
             });
@@ -290,6 +299,9 @@ impl Endpoint {
             self.counters.retransmitted += 1;
             self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));
             self.transmit(message);
+            if let Some(message) = dos_cookie.message_1(message) {
+                self.transmit(&message);
+            }
         }
         // Told while the peer still listens: if this host waited to the end, the peer would have given up without a word.
         if let Some((cookies, notify)) = warning {
@@ -345,6 +357,13 @@ impl Endpoint {
         self.log_phase_1_key(cookies.initiator, || keys.cipher_octets());
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
+        if let Err(failure) = self.unite(id, &peer) {
+            self.end_ike_sa(id, failure.clone(), true);
+            for negotiation in waiting.into_iter().chain([negotiation]) {
+                self.fail_negotiation(negotiation, failure.clone());
+            }
+            return;
+        }
         self.schedule_ike_sa(id, lifetime, role);
         self.watch(id);
         if behind_nat {
@@ -399,10 +418,22 @@ impl Endpoint {
     }
 }
 
+/// The method that was chosen.
+fn authentication(main: &MainMode) -> Option<AuthenticationMethod> {
+    main.progress().0.map(|suite| suite.authentication)
+}
+
 /// What a refused message says about why no better one will come.
-fn suspect(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<Failure> {
+fn suspect(
+    reject: &Reject,
+    message: &Incoming<'_>,
+    rule: &Rule,
+    method: Option<AuthenticationMethod>,
+) -> Option<Failure> {
     let detail = match reject {
         Reject::Refused(failure) => return Some(failure.clone()),
+        // With another method the keys come from nothing that the two could have configured differently.
+        _ if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => return None,
         Reject::Undecipherable(_) => "its encrypted message does not decrypt to payloads",
         Reject::Hash(_) => "its hash is wrong",
         _ => return None,
@@ -412,10 +443,13 @@ fn suspect(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<Failu
 }
 
 /// What usually keeps a peer silent at this point.
-fn hint(message: &str) -> Option<&'static str> {
+fn hint(message: &str, method: Option<AuthenticationMethod>) -> Option<&'static str> {
     match message {
         "main mode message 1" => {
             Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us")
+        }
+        "main mode message 5" if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => {
+            Some("the peer probably refuses our certificate or our identity")
         }
         "main mode message 5" => {
             Some("the pre-shared key probably differs from the peer's, or it refuses our identity")

@@ -3,10 +3,13 @@ mod admission;
 mod asks;
 mod begin;
 pub mod config;
+mod deletes;
 mod demux;
+mod dos_cookie;
 mod dpd;
 mod forge;
 mod fragments;
+mod idle;
 mod index;
 mod informational;
 pub mod io;
@@ -23,8 +26,10 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unique;
+mod versions;
 
-pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
+pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer, Sign, VerifyChain};
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use key_log::LoggedKey;
@@ -91,6 +96,11 @@ pub struct Endpoint {
     index: Index,
     unproven: admission::Unproven,
     fragments: fragments::Fragments,
+    versions: versions::Allowance,
+    /// Deletes that wait for their acknowledgement.
+    deletes: BTreeMap<deletes::Key, deletes::Delete>,
+    /// Acknowledgements of the peers' deletes.
+    acknowledged: BTreeMap<deletes::Key, deletes::Acknowledged>,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     /// Pairs that were lost with a dead peer, by their old handle.
     restarts: BTreeMap<IpsecSaId, dpd::Restart>,
@@ -125,6 +135,9 @@ impl Endpoint {
             index: Index::default(),
             unproven: admission::Unproven::default(),
             fragments: fragments::Fragments::default(),
+            versions: versions::Allowance::default(),
+            deletes: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
             negotiations: BTreeMap::new(),
             restarts: BTreeMap::new(),
             driver_lost: None,

@@ -1,5 +1,6 @@
 //! Why things end: one typed reason, one wording, used by trace, audit and command line alike.
 use super::status::Status;
+use crate::certificate::CertificateFault;
 use crate::identity::Identity;
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
@@ -84,6 +85,14 @@ pub enum Failure {
         /// The rule whose key was used.
         rule: String,
     },
+    /// A certificate does not prove who the peer is, or who this host is.
+    #[error("authentication with certificates (rule {rule:?}) failed: {fault}")]
+    Certificate {
+        /// What is wrong.
+        fault: CertificateFault,
+        /// The rule.
+        rule: String,
+    },
     /// The peer is somebody else.
     #[error("the peer's identity is {received}, rule {rule:?} requires {allowed}")]
     IdentityMismatch {
@@ -165,6 +174,20 @@ pub enum Failure {
     /// The peer has restarted.
     #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
     InitialContact,
+    /// Another peer has proven this identity, and the rule allows one.
+    #[error("the identity {identity} is in use by the peer at {peer}, and the rule refuses a second")]
+    IdentityInUse {
+        /// The identity.
+        identity: Identity,
+        /// The peer that has it.
+        peer: IpAddr,
+    },
+    /// Nothing went through it.
+    #[error("no packet in {seconds} s")]
+    Idle {
+        /// For how long.
+        seconds: u32,
+    },
     /// The peer does not answer R-U-THERE.
     #[error("the peer {peer} is dead: no answer to {probes} R-U-THERE in {seconds} s")]
     DeadPeer {
@@ -202,7 +225,10 @@ impl Failure {
             | Self::NoPolicyForFlow(_)
             | Self::NoSuchRule(_)
             | Self::PeerNotNamed { .. } => Status::NoPolicy,
-            Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } => Status::AuthFail,
+            Self::PreSharedKeyMismatch { .. }
+            | Self::IdentityMismatch { .. }
+            | Self::IdentityInUse { .. }
+            | Self::Certificate { .. } => Status::AuthFail,
             Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
             Self::Malformed(_) => Status::InvalidPayload,
             Self::InvalidHash { .. } => Status::InvalidHash,
@@ -210,14 +236,14 @@ impl Failure {
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
-            Self::LifetimeEnded(_) | Self::Replaced => Status::SaReaped,
+            Self::LifetimeEnded(_) | Self::Replaced | Self::Idle { .. } => Status::SaReaped,
             Self::TooMany { .. } | Self::Stalled { .. } => Status::GeneralProcessingError,
         }
     }
 
     /// True if the peer could not prove who it is.
     pub const fn is_authentication(&self) -> bool {
-        matches!(self, Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. })
+        matches!(self, Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } | Self::Certificate { .. })
     }
 
     /// The notification that tells the peer (RFC 2408 §5), if one is due.
@@ -227,6 +253,7 @@ impl Failure {
                 Some(NotifyType::NO_PROPOSAL_CHOSEN)
             }
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
+            Self::Certificate { fault, .. } => Some(certificate_notify(fault)),
             Self::IdentityMismatch { .. }
             | Self::SelectorMismatch { .. }
             | Self::SelectorsChanged { .. }
@@ -239,6 +266,21 @@ impl Failure {
             }
             _ => None,
         }
+    }
+}
+
+/// RFC 2408 §3.14.1.
+const fn certificate_notify(fault: &CertificateFault) -> NotifyType {
+    match fault {
+        CertificateFault::Missing => NotifyType::CERTIFICATE_UNAVAILABLE,
+        CertificateFault::NoChain { .. } => NotifyType::INVALID_CERT_AUTHORITY,
+        CertificateFault::Signature { .. } => NotifyType::INVALID_SIGNATURE,
+        CertificateFault::OtherNames { .. }
+        | CertificateFault::OtherSubject { .. }
+        | CertificateFault::OtherAddress { .. } => NotifyType::INVALID_ID_INFORMATION,
+        // Nothing of the peer's is wrong.
+        CertificateFault::PrivateKey { .. } | CertificateFault::Aborted(_) => NotifyType::AUTHENTICATION_FAILED,
+        _ => NotifyType::INVALID_CERTIFICATE,
     }
 }
 

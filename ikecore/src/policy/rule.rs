@@ -1,10 +1,12 @@
 //! The compiled policy objects: what the engine negotiates with whom.
 use super::selector::{Flow, Prefix, Selector, transport_selector};
+use crate::certificate::{Certificate, Trust};
 use crate::identity::Identity;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{Lifetime, Mode};
 use crate::secret::Secret;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How main mode is negotiated (the ISAKMP policy).
@@ -29,6 +31,8 @@ pub struct QuickModePolicy {
     pub offers: Vec<QuickModeOffer>,
     /// Clear-text packets that arrive and match are accepted (the answer will be protected).
     pub inbound_passthrough: bool,
+    /// SAs that carry nothing for so many seconds end; 0: they live on.
+    pub idle: u32,
 }
 
 /// A way to prove who one is.
@@ -36,6 +40,32 @@ pub struct QuickModePolicy {
 pub enum AuthMethod {
     /// A pre-shared key.
     PreSharedKey(Arc<Secret<Vec<u8>>>),
+    /// Signatures by the keys of certificates.
+    Certificate(Arc<CertificateMethod>),
+}
+
+impl AuthMethod {
+    /// True if both prove the same by the same means.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::PreSharedKey(one), Self::PreSharedKey(other)) => one.ct_eq(other.expose()),
+            (Self::Certificate(one), Self::Certificate(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// How certificates authenticate the two ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateMethod {
+    /// This host's certificate. The kind of its key is the kind of signature that both ends make.
+    pub certificate: Certificate,
+    /// The certificates of its issuers, as far as the peer may not have them.
+    pub issuers: Vec<Certificate>,
+    /// The file with the private key: it is read whenever a signature is made, and never kept.
+    pub private_key: PathBuf,
+    /// Whose certificates the peer may have.
+    pub trust: Trust,
 }
 
 /// What a rule does with the traffic of its filters.
@@ -88,6 +118,18 @@ pub enum DeadPeerAction {
     Restart,
 }
 
+/// What happens to ISAKMP SAs of a rule whose peers prove the same identity from different addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Uniqueness {
+    /// They stand side by side.
+    #[default]
+    Keep,
+    /// The older ends, with its IPsec SAs.
+    Replace,
+    /// The newer ends.
+    Refuse,
+}
+
 /// A rule: filters, what to do with their traffic, and with whom.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -109,6 +151,8 @@ pub struct Rule {
     pub remote_id: Option<Identity>,
     /// How its peers are watched; `None`: not at all.
     pub dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub uniqueness: Uniqueness,
     /// The number that ties the driver's policies to the SAs of this rule; unique in the database, not 0.
     pub reqid: u32,
 }

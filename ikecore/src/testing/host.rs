@@ -1,5 +1,6 @@
 //! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
-use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, KeyExchange, LoggedKey, Output, Transmit};
+use crate::certificate::{CertificateFault, lists_from_file};
+use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, LoggedKey, Output, Transmit};
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
@@ -8,7 +9,11 @@ use crate::testing::SeededRandom;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// The date of hosts that nobody told another: in January 2026.
+pub const DATE: i64 = 1_767_900_000;
 
 /// What a driver has been told, and how it misbehaves.
 #[derive(Default, Debug)]
@@ -117,7 +122,11 @@ pub struct Host {
     /// Keeps computations back in `held` instead of doing them.
     pub hold: bool,
     /// Computations that are kept back.
-    pub held: Vec<(AskId, KeyExchange)>,
+    pub held: Vec<(AskId, Ask)>,
+    /// The files of the host: private keys, revocation lists.
+    pub files: BTreeMap<PathBuf, Vec<u8>>,
+    /// The date, in seconds since 1970.
+    pub date: i64,
     /// What it gave to the key log.
     pub keys: Vec<LoggedKey>,
     /// When it wants to be woken.
@@ -138,6 +147,8 @@ impl Host {
             hold: false,
             held: Vec::new(),
             keys: Vec::new(),
+            files: BTreeMap::new(),
+            date: DATE,
             wake: None,
         };
         host.feed(Time::ZERO, Input::Policy(Arc::new(policy)));
@@ -157,12 +168,9 @@ impl Host {
                     answers.retain(|(of, _)| *of != id);
                     self.held.retain(|(of, _)| *of != id);
                 }
-                Output::Ask(id, Ask::KeyExchange(work)) if self.hold => self.held.push((id, work)),
-                Output::Ask(id, Ask::KeyExchange(work)) => answers.push_back((id, Answer::KeyExchange(work.run()))),
                 Output::Ask(id, Ask::Sa(_)) if self.driver.is_mute() => self.unanswered.push(id),
-                Output::Ask(id, Ask::Sa(operation)) => {
-                    answers.push_back((id, Answer::Sa(self.driver.carry_out(operation))));
-                }
+                Output::Ask(id, ask) if self.hold && !matches!(ask, Ask::Sa(_)) => self.held.push((id, ask)),
+                Output::Ask(id, ask) => answers.push_back((id, self.work(ask))),
                 Output::Wait(wake) => {
                     self.wake = wake;
                     let Some((id, answer)) = answers.pop_front() else { return };
@@ -172,11 +180,35 @@ impl Host {
         }
     }
 
-    /// Does the computations that were kept back.
+    /// What the driver and the workers answer.
+    fn work(&mut self, ask: Ask) -> Answer {
+        match ask {
+            Ask::KeyExchange(work) => Answer::KeyExchange(work.run()),
+            Ask::Sign(work) => Answer::Sign(match self.files.get(&work.method.private_key) {
+                Some(file) => work.run(file),
+                None => Err(work.no_key("no such file".to_owned())),
+            }),
+            Ask::VerifyChain(work) => Answer::VerifyChain(work.run(self.date, &mut |path| {
+                let name = path.display().to_string();
+                let missing =
+                    || CertificateFault::RevocationList { name: name.clone(), reason: "no such file".to_owned() };
+                lists_from_file(&name, self.files.get(path).ok_or_else(missing)?)
+            })),
+            Ask::Sa(operation) => Answer::Sa(self.driver.carry_out(operation)),
+        }
+    }
+
+    /// Does the computations that were kept back, and from now on all at once.
     pub fn release(&mut self, now: Time) {
         self.hold = false;
-        for (id, work) in core::mem::take(&mut self.held) {
-            self.feed(now, Input::Answer(id, Answer::KeyExchange(work.run())));
+        self.do_held(now);
+    }
+
+    /// Does the computations that were kept back.
+    pub fn do_held(&mut self, now: Time) {
+        for (id, ask) in core::mem::take(&mut self.held) {
+            let answer = self.work(ask);
+            self.feed(now, Input::Answer(id, answer));
         }
     }
 

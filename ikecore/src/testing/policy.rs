@@ -5,7 +5,7 @@ use crate::crypto::hash::HashAlg;
 use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{
-    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints,
+    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness,
 };
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -37,10 +37,18 @@ pub struct TestPolicy {
     pub quick_mode_limit: u32,
     /// The number of the database.
     pub version: u64,
+    /// The authentication methods; none: the pre-shared key.
+    pub methods: Vec<AuthMethod>,
+    /// The identity that this host sends.
+    pub local_id: Option<Identity>,
     /// The identity that the peer must prove.
     pub remote_id: Option<Identity>,
     /// How the peer is watched.
     pub dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub uniqueness: Uniqueness,
+    /// Seconds after which SAs without traffic end; 0: they live on.
+    pub idle: u32,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -66,20 +74,33 @@ impl TestPolicy {
             tunnel: false,
             quick_mode_limit: 0,
             version: 1,
+            methods: Vec::new(),
+            local_id: None,
             remote_id: None,
             dpd: None,
+            uniqueness: Uniqueness::Keep,
+            idle: 0,
         }
     }
 
     /// The policy database.
     pub fn database(&self) -> PolicyDb {
+        let authentication = if self.methods.is_empty() {
+            vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))]
+        } else {
+            self.methods.clone()
+        };
         let filters = if self.filters.is_empty() {
             vec![Selector::between(Prefix::host(self.local), Prefix::host(self.remote))]
         } else {
             self.filters.clone()
         };
-        let quick_mode =
-            QuickModePolicy { name: "protect".to_owned(), offers: self.quick_mode.clone(), inbound_passthrough: false };
+        let quick_mode = QuickModePolicy {
+            name: "protect".to_owned(),
+            offers: self.quick_mode.clone(),
+            inbound_passthrough: false,
+            idle: self.idle,
+        };
         let main_mode = MainModePolicy {
             name: "main".to_owned(),
             offers: self.main_mode.clone(),
@@ -91,11 +112,12 @@ impl TestPolicy {
             filters,
             action: RuleAction::Negotiate(Arc::new(quick_mode)),
             main_mode: Arc::new(main_mode),
-            authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))],
+            authentication,
             tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
-            local_id: None,
+            local_id: self.local_id.clone(),
             remote_id: self.remote_id.clone(),
             dpd: self.dpd,
+            uniqueness: self.uniqueness,
             reqid: 1,
         };
         PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])

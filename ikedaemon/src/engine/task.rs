@@ -1,7 +1,7 @@
 //! The engine's task.
 use super::Counters;
 use super::handle::{Control, DriverOpener, PolicyReply, ReplaceError};
-use crate::asks::Workers;
+use crate::asks::{Work, Workers};
 use crate::clock::Clock;
 use crate::driver::open::Opened;
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
@@ -121,7 +121,9 @@ impl Engine {
                         tracing::debug!(target: "policyagent::listener", "{error}");
                     }
                 }
-                Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, work),
+                Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, Work::KeyExchange(work)),
+                Output::Ask(ask, Ask::Sign(work)) => self.workers.submit(ask, Work::Sign(work)),
+                Output::Ask(ask, Ask::VerifyChain(work)) => self.workers.submit(ask, Work::VerifyChain(work)),
                 Output::Ask(ask, Ask::Sa(operation)) => {
                     if matches!(operation, SaOp::SetPolicies(_)) {
                         self.policies.extend(self.policy_setter.take().map(|reply| (ask, reply)));

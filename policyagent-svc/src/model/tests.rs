@@ -1,3 +1,5 @@
+mod certificates;
+
 use super::*;
 use ikecore::crypto::group::Group;
 use ikecore::identity::Identity;
@@ -51,18 +53,18 @@ fn the_good_file_is_read_with_its_defaults() {
     assert_eq!((main_mode.lifetime.seconds, main_mode.lifetime.kilobytes, main_mode.quick_mode_limit), (28800, 0, 0));
     let rule = &policy.rules[0];
     assert!(rule.active && rule.tunnel.is_none() && rule.local_id.is_none() && rule.remote_id.is_none());
-    let AuthMethod::PreSharedKey(key) = &rule.authentication[0];
+    let AuthMethod::PreSharedKey(key) = &rule.authentication[0] else { panic!("a certificate") };
     assert_eq!(key.expose(), b"correct horse");
     let filter = &file.filter_list(&rule.filter_list).unwrap().filters[0];
     assert_eq!((filter.source, filter.protocol, filter.mirrored), (Side::Me, 0, true));
     assert_eq!(filter.destination, Side::Prefix(Prefix::host("10.9.0.2".parse().unwrap())));
-    let Action::Negotiate { offers, pfs, inbound_passthrough } =
+    let Action::Negotiate { offers, pfs, inbound_passthrough, idle } =
         &file.filter_action(&rule.filter_action).unwrap().action
     else {
         panic!("negotiate");
     };
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 100_000));
-    assert_eq!((*pfs, *inbound_passthrough), (Pfs::Off, false));
+    assert_eq!((*pfs, *inbound_passthrough, *idle), (Pfs::Off, false, 0));
 }
 
 #[test]
@@ -235,6 +237,7 @@ fn what_does_not_go_together_is_a_fault() {
             "horse\" }]\ndpd = { delay = 0 }",
             "dpd of rule \"to b\" is 0, allowed: an integer from 1 to 86400",
         ),
+        ("horse\" }]", "horse\" }]\nunique = true", "unique of rule \"to b\" is"),
         ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, \"fqdn:\" and a domain name"),
     ];
     for (from, to, expected) in cases {
@@ -285,7 +288,7 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
              { source = \"2001:db8::/32\", destination = \"me\", protocol = \"icmpv6\", mirrored = false },\n]",
         )
         .replace("horse\" }]", "horse\" }]\nlocal_id = \"user-fqdn:me@host.example\"\nremote_id = \"key-id:00ff\"")
-        .replace("{ esp = \"aes256-sha256\" }]", "{ ah = \"SHA1\", lifetime = { kilobytes = 0 } }]\npfs = \"ecp384\"");
+        .replace("{ esp = \"aes256-sha256\" }]", "{ ah = \"SHA1\", lifetime = { kilobytes = 0 } }]\npfs = \"ecp384\"\nidle = 300");
     let file = parse(&text).unwrap();
     assert_eq!(file.warnings.len(), 1, "host bits: {:?}", file.warnings);
     let filters = &file.filter_lists[0].filters;
@@ -295,11 +298,26 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     let rule = &file.policies[0].rules[0];
     assert_eq!(rule.local_id, Some(Identity::UserFqdn("me@host.example".into())));
     assert_eq!(rule.remote_id, Some(Identity::KeyId(vec![0, 0xff])));
-    let Action::Negotiate { offers, pfs, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
+    let Action::Negotiate { offers, pfs, idle, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
+    assert_eq!(*idle, 300);
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 0));
     assert_eq!(offers[0].suite.to_string(), "AH HMAC-SHA-1-96");
     assert_eq!(*pfs, Pfs::Group(Group::Ecp384));
     assert!(faults("\"10.9.0.2\"", "\"10.9.0.0/255.0.255.0\"").contains("allowed: \"me\""), "a mask with holes");
+}
+
+#[test]
+fn a_rule_says_whether_an_identity_may_be_at_several_addresses() {
+    use ikecore::policy::rule::Uniqueness;
+    for (text, expected) in [
+        ("", Uniqueness::Keep),
+        ("unique = \"keep\"", Uniqueness::Keep),
+        ("unique = \"replace\"", Uniqueness::Replace),
+        ("unique = \"refuse\"", Uniqueness::Refuse),
+    ] {
+        let file = parse(&GOOD.replace("horse\" }]", &format!("horse\" }}]\n{text}"))).unwrap();
+        assert_eq!(file.policies[0].rules[0].uniqueness, expected, "{text}");
+    }
 }
 
 #[test]
@@ -329,7 +347,9 @@ fn a_key_file_is_read_without_its_line_end_and_warned_of_when_others_can_read_it
 
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let file = PolicyFile::read(&policy).unwrap();
-    let AuthMethod::PreSharedKey(octets) = &file.policies[0].rules[0].authentication[0];
+    let AuthMethod::PreSharedKey(octets) = &file.policies[0].rules[0].authentication[0] else {
+        panic!("a certificate")
+    };
     assert_eq!(octets.expose(), b"\x00octets\xff");
     assert_eq!(file.warnings.len(), 1);
     assert!(file.warnings[0].message.contains("which others can read (mode 644)"), "{}", file.warnings[0]);
@@ -354,11 +374,17 @@ fn the_examples_of_the_documentation_have_no_fault() {
         let text = std::fs::read_to_string(&path).unwrap();
         // The key's file is not part of the example.
         let text = text.replace("preshared_key_file = \"berlin-lisbon.psk\"", "preshared_key = \"k\"");
+        // Nor are the files of certificates; theirs is read where they are.
+        if path.ends_with("certificates.toml") {
+            certificates::check_example(&text);
+            found += 1;
+            continue;
+        }
         let file = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(file.assigned().is_some() && file.warnings.is_empty(), "{}: {:?}", path.display(), file.warnings);
         found += 1;
     }
-    assert_eq!(found, 3);
+    assert_eq!(found, 4);
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
     let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     parse(example).unwrap_or_else(|error| panic!("docs/policy.md: {error}"));

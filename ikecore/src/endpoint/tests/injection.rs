@@ -1,9 +1,11 @@
 //! Forged, cut, changed and repeated messages: whatever comes, the true negotiation goes on as if it had not.
+use super::certificates::World;
 use super::*;
 use crate::event::{MessageEvent, Reject};
 use crate::ids::MessageId;
 use crate::rng::SecureRandom;
 use crate::testing::SeededRandom;
+use crate::testing::authority::KeyKind;
 use crate::time::Time;
 use crate::wire::Header;
 use std::net::SocketAddr;
@@ -31,7 +33,11 @@ enum At {
 
 impl Wire {
     pub(super) fn new(seed: u64) -> Self {
-        let Network { hosts, .. } = pair(seed, Weather::default(), |_, _| {});
+        Self::between(pair(seed, Weather::default(), |_, _| {}))
+    }
+
+    fn between(network: Network) -> Self {
+        let Network { hosts, .. } = network;
         let mut wire = Self { hosts, now: Time::from_secs(1), log: Vec::new() };
         wire.hosts[0].command(wire.now, Command::InitiateRule { rule: "rule".to_owned(), peer: None });
         wire
@@ -145,6 +151,32 @@ fn many_changed_copies_of_any_message_change_nothing() {
             let wire = wire.assert_agreed(&format!("{at:?}"));
             let dropped = wire.hosts.iter().map(|host| host.endpoint.counters.dropped).sum::<u64>();
             assert!(dropped > 20, "{at:?}: only {dropped} were dropped");
+        }
+    }
+}
+
+/// Neither HASH_I nor the signature over it covers certificates and requests for them.
+#[test]
+fn changed_and_cut_copies_of_messages_with_certificates_change_nothing() {
+    let world = World::new(KeyKind::P256);
+    let network = || world.network(|_, _, _| {});
+    let mut wire = Wire::between(network());
+    wire.run(ALL_OVER, At::Never, &nothing);
+    let lengths: Vec<usize> = wire.log.iter().map(|(_, message)| message.octets.len()).collect();
+    assert_eq!(lengths.len(), MESSAGES);
+    for (number, len) in lengths.into_iter().enumerate() {
+        for at in [At::Before(number), At::After(number)] {
+            let mut wire = Wire::between(network());
+            wire.run(Duration::from_secs(600), at, &|octets| {
+                let changed = changes(len).into_iter().map(|change| changed(octets, change));
+                let cut = (Header::LEN..len).step_by(16).map(|cut| {
+                    let mut octets = octets[..cut].to_vec();
+                    octets[24..28].copy_from_slice(&u32::try_from(cut).expect("short").to_be_bytes());
+                    octets
+                });
+                changed.chain(cut).map(|octets| Forgery { octets, true_address: true }).collect()
+            });
+            wire.assert_agreed(&format!("{at:?}"));
         }
     }
 }

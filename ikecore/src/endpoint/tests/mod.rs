@@ -1,7 +1,11 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod certificates;
+mod deletes;
+mod dos_cookie;
 mod dpd;
 mod failures;
 mod fragments;
+mod idle;
 mod injection;
 mod key_log;
 mod lifecycle;
@@ -11,6 +15,8 @@ mod steps;
 mod suspended;
 mod transcript;
 mod transitions;
+mod unique;
+mod versions;
 mod weather;
 
 use super::*;
