@@ -4,6 +4,7 @@
 pub mod control;
 pub mod driver_failure;
 pub mod recovery;
+pub mod remote_access;
 pub mod shapes;
 
 use std::cell::Cell;

@@ -6,7 +6,9 @@ use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
-use tests::scenario::{Mismatch, Role, SUITES, driver_failure, recovery, refuses, rekeys_and_deletes, whole_life};
+use tests::scenario::{
+    Mismatch, Role, SUITES, driver_failure, recovery, refuses, rekeys_and_deletes, remote_access, whole_life,
+};
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
 #[test]
@@ -103,4 +105,29 @@ fn the_daemon_is_killed() {
 #[test]
 fn the_device_vanishes() {
     driver_failure::the_device_vanishes(Kernel::Libipsec);
+}
+
+#[test]
+fn gives_an_address_when_asked() {
+    remote_access::gateway(false);
+}
+
+#[test]
+fn gives_an_address_unasked() {
+    remote_access::gateway(true);
+}
+
+#[test]
+fn asks_for_an_address() {
+    remote_access::client(false);
+}
+
+#[test]
+fn takes_an_address_unasked() {
+    remote_access::client(true);
+}
+
+#[test]
+fn wrong_password() {
+    remote_access::wrong_password();
 }

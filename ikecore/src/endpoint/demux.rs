@@ -79,13 +79,16 @@ impl Endpoint {
         match message.header.exchange {
             ExchangeType::MAIN => self.main_mode_message(id, message),
             ExchangeType::INFORMATIONAL if !message.is_encrypted() => self.clear_information(id, message),
-            ExchangeType::QUICK | ExchangeType::INFORMATIONAL if !established => Err(message.unexpected("main mode")),
+            ExchangeType::QUICK | ExchangeType::INFORMATIONAL | ExchangeType::TRANSACTION if !established => {
+                Err(message.unexpected("main mode"))
+            }
             // From here on the keys are those of both cookies.
             _ if message.header.cookies() != known => {
                 let Cookies { initiator, responder } = message.header.cookies();
                 Err(Reject::UnknownCookies { initiator, responder })
             }
             ExchangeType::QUICK => self.quick_mode_message(id, message),
+            ExchangeType::TRANSACTION => self.transaction_message(id, message),
             ExchangeType::INFORMATIONAL => self.protected_information(id, message),
             exchange => Err(Reject::Exchange(exchange)),
         }

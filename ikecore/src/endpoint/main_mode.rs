@@ -1,7 +1,7 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
-use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
+use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Preparation, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
@@ -32,6 +32,9 @@ impl Endpoint {
 
     /// Begins a main mode for a negotiation.
     pub(super) fn begin_main_mode(&mut self, rule: &Arc<Rule>, path: Path, negotiation: NegotiationId) {
+        if rule.peer_begins() {
+            return self.fail_negotiation(negotiation, Failure::PeerBegins { rule: rule.name.clone() });
+        }
         let Some(cookie) = self.new_cookie() else {
             let failure = Failure::Crypto { operation: "making a cookie", reason: crate::rng::RngError.to_string() };
             return self.fail_negotiation(negotiation, failure);
@@ -297,11 +300,9 @@ impl Endpoint {
         let (suite, lifetime, role, path) = (outcome.keys.suite, outcome.lifetime, outcome.role, outcome.path);
         let identity = outcome.peer.identity().clone();
         let initial_contact = outcome.initial_contact;
-        let began = sa.began;
         sa.cookies = cookies;
         sa.rule = Arc::clone(&outcome.rule);
         let rule = Arc::clone(&sa.rule);
-        let peer = identity.clone();
         let standing = Standing {
             sa: outcome,
             since: now,
@@ -311,16 +312,29 @@ impl Endpoint {
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            preparation: Some(Box::new(Preparation {
+                waits_for: "its preparation",
+                identifier: None,
+                configured: false,
+                adding: 0,
+                failure: None,
+                initial_contact,
+                waiting: Vec::new(),
+            })),
+            transactions: BTreeMap::new(),
+            admitted: rule.xauth.is_none(),
+            user: None,
+            questions: 0,
+            leases: Vec::new(),
+            configuration: None,
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
-        let mut waiting = Vec::new();
-        if let Phase::Negotiating(negotiating) = phase {
-            waiting = negotiating.waiting;
-            if let Some(standing) = sa.standing_mut() {
-                standing.past = negotiating.exchange.into_past();
+        if let (Phase::Negotiating(negotiating), Some(standing)) = (phase, sa.standing_mut()) {
+            standing.past = negotiating.exchange.into_past();
+            if let Some(preparation) = &mut standing.preparation {
+                preparation.waiting = negotiating.waiting;
             }
         }
-        let negotiation = sa.negotiation;
         self.close_half_open(id);
         if let Some(sa) = self.ike_sas.get(&id) {
             self.shared.peers.add(sa.path.remote.ip());
@@ -333,19 +347,7 @@ impl Endpoint {
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
-        if initial_contact {
-            self.forget_peer(path.remote.ip(), &peer, id, began);
-        }
-        self.retire_older(id, &rule, path, role);
-        if role == Role::Responder {
-            if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
-                negotiation.rule = Some(rule);
-            }
-            self.succeed_negotiation(negotiation, crate::event::Phase::MainMode);
-        }
-        for negotiation in waiting {
-            self.main_mode_is_there(negotiation, id);
-        }
+        self.prepare(id);
     }
 
     /// Ends a main mode that did not come to an ISAKMP SA.

@@ -3,6 +3,7 @@ mod admission;
 mod asks;
 mod begin;
 pub mod config;
+mod config_mode;
 mod demux;
 mod forge;
 mod index;
@@ -19,7 +20,7 @@ mod tables;
 mod tests;
 mod timers;
 
-pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
+pub use crate::exchange::work::{AddressOp, Answer, Ask, KeyExchange, KeyExchangeAnswer, XauthCheck};
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
@@ -30,12 +31,14 @@ use crate::exchange::retransmit::Plan;
 use crate::exchange::{Cx, Path, Peers, Settings};
 use crate::ids::{Cookie, IkeSaId, IpsecSaId, NegotiationId};
 use crate::policy::db::PolicyDb;
+use crate::policy::lease::Leases;
 use crate::rng::SecureRandom;
 use crate::sa::driver::DriverError;
 use crate::time::Time;
 use asks::Asks;
 use index::Index;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tables::{FirstMessage, IkeSa, Negotiation, Pair};
 use timers::Timers;
@@ -47,6 +50,7 @@ struct Shared {
     policy: Arc<PolicyDb>,
     settings: Settings,
     peers: Peers,
+    leases: Leases,
     trace: Trace,
 }
 
@@ -58,6 +62,7 @@ impl Shared {
             policy: &self.policy,
             settings: &self.settings,
             peers: &self.peers,
+            leases: &self.leases,
             trace: &mut self.trace,
         }
     }
@@ -85,6 +90,8 @@ pub struct Endpoint {
     index: Index,
     unproven: admission::Unproven,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
+    /// Addresses that peers gave to this host.
+    granted: BTreeSet<IpAddr>,
     driver_lost: Option<String>,
     stopping: bool,
 }
@@ -101,7 +108,15 @@ impl Endpoint {
         Self {
             plan: Plan { first: config.retransmit_first, transmissions: config.transmissions },
             config,
-            shared: Shared { now, rng, policy: Arc::default(), settings, peers: Peers::default(), trace },
+            shared: Shared {
+                now,
+                rng,
+                policy: Arc::default(),
+                settings,
+                peers: Peers::default(),
+                leases: Leases::default(),
+                trace,
+            },
             outputs: VecDeque::new(),
             timers: Timers::default(),
             asks: Asks::default(),
@@ -115,6 +130,7 @@ impl Endpoint {
             index: Index::default(),
             unproven: admission::Unproven::default(),
             negotiations: BTreeMap::new(),
+            granted: BTreeSet::new(),
             driver_lost: None,
             stopping: false,
         }

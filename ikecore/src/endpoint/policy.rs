@@ -92,6 +92,7 @@ fn allows_ike_sa(now: &Rule, then: &Rule) -> bool {
             .all(|(AuthMethod::PreSharedKey(now), AuthMethod::PreSharedKey(then))| now.ct_eq(then.expose()));
     now.quick_mode().is_some()
         && same_keys
+        && now.prepares_like(then)
         && now.main_mode == then.main_mode
         && now.local_id == then.local_id
         && now.remote_id == then.remote_id

@@ -2,6 +2,7 @@
 //!
 //! A state borrows itself to judge a message ([`step::Role::receive`] takes `&self`), so what it refuses leaves no mark.
 pub mod auth;
+pub mod config_mode;
 pub mod info;
 pub mod main;
 pub mod message;
@@ -10,10 +11,12 @@ pub mod quick;
 pub mod retransmit;
 pub mod runner;
 pub mod step;
+pub mod vendor;
 pub mod work;
 
 use crate::event::Trace;
 use crate::policy::db::PolicyDb;
+use crate::policy::lease::Leases;
 use crate::rng::SecureRandom;
 use crate::time::Time;
 use std::collections::BTreeMap;
@@ -42,6 +45,8 @@ pub struct Cx<'a> {
     pub settings: &'a Settings,
     /// The peers with which SAs stand.
     pub peers: &'a Peers,
+    /// Who has which address of the pools.
+    pub leases: &'a Leases,
     /// Takes the events.
     pub trace: &'a mut Trace,
 }

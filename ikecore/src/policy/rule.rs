@@ -1,4 +1,5 @@
 //! The compiled policy objects: what the engine negotiates with whom.
+use super::remote_access::{ModeConfig, Xauth};
 use super::selector::{Flow, Prefix, Selector, transport_selector};
 use crate::identity::Identity;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -54,15 +55,16 @@ pub enum RuleAction {
 pub struct TunnelEndpoints {
     /// This host's end; `None`: whatever address the route to `remote` gives.
     pub local: Option<IpAddr>,
-    /// The peer.
-    pub remote: IpAddr,
+    /// The peer; `None`: any that proves who it is. Then this host never begins.
+    pub remote: Option<IpAddr>,
 }
 
 impl TunnelEndpoints {
     /// This host's end: the address that is given, else the first of `local_addresses` that is of the peer's family.
     pub fn source(&self, local_addresses: &[Prefix]) -> Option<IpAddr> {
         let mut addresses = local_addresses.iter().map(|prefix| prefix.address());
-        self.local.or_else(|| addresses.find(|address| address.is_ipv4() == self.remote.is_ipv4()))
+        let fits = |address: &IpAddr| self.remote.is_none_or(|remote| address.is_ipv4() == remote.is_ipv4());
+        self.local.or_else(|| addresses.find(fits))
     }
 }
 
@@ -85,6 +87,10 @@ pub struct Rule {
     pub local_id: Option<Identity>,
     /// The identity that the peer must prove; `None`: any.
     pub remote_id: Option<Identity>,
+    /// Extended authentication after phase 1.
+    pub xauth: Option<Xauth>,
+    /// Mode Config after that.
+    pub mode_config: Option<ModeConfig>,
     /// The number that ties the driver's policies to the SAs of this rule; unique in the database, not 0.
     pub reqid: u32,
 }

@@ -1,5 +1,7 @@
 //! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
-use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, KeyExchange, Output, Transmit};
+use crate::endpoint::{
+    AddressOp, Answer, Ask, Command, Config, Endpoint, Input, KeyExchange, Output, Transmit, XauthCheck,
+};
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
@@ -7,7 +9,7 @@ use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, TrafficPoli
 use crate::testing::SeededRandom;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// What a driver has been told, and how it misbehaves.
@@ -93,6 +95,14 @@ pub struct Host {
     pub held: Vec<(AskId, KeyExchange)>,
     /// When it wants to be woken.
     pub wake: Option<Time>,
+    /// Names and passwords of the users that it admits.
+    pub users: BTreeMap<String, Vec<u8>>,
+    /// Addresses that peers gave to it.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Refuses to take an address.
+    pub no_addresses: bool,
+    /// Checks of users that are kept back; `None`: none is.
+    pub checks: Option<Vec<(AskId, XauthCheck)>>,
 }
 
 impl Host {
@@ -109,6 +119,10 @@ impl Host {
             hold: false,
             held: Vec::new(),
             wake: None,
+            users: BTreeMap::new(),
+            addresses: BTreeSet::new(),
+            no_addresses: false,
+            checks: None,
         };
         host.feed(Time::ZERO, Input::Policy(Arc::new(policy)));
         host
@@ -132,6 +146,13 @@ impl Host {
                 Output::Ask(id, Ask::Sa(operation)) => {
                     answers.push_back((id, Answer::Sa(self.driver.carry_out(operation))));
                 }
+                Output::Ask(id, Ask::Xauth(check)) => match &mut self.checks {
+                    Some(kept) => kept.push((id, check)),
+                    None => answers.push_back((id, self.check(&check))),
+                },
+                Output::Ask(id, Ask::Address(operation)) => {
+                    answers.push_back((id, Answer::Address(self.address(operation))));
+                }
                 Output::Wait(wake) => {
                     self.wake = wake;
                     let Some((id, answer)) = answers.pop_front() else { return };
@@ -139,6 +160,21 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Whether a user is admitted.
+    pub fn check(&self, check: &XauthCheck) -> Answer {
+        let known = self.users.get(&check.user).is_some_and(|password| check.password.ct_eq(password));
+        Answer::Xauth(if known { Ok(()) } else { Err("wrong name or password".to_owned()) })
+    }
+
+    fn address(&mut self, operation: AddressOp) -> Result<(), String> {
+        match operation {
+            AddressOp::Add(_) if self.no_addresses => return Err("told to fail".to_owned()),
+            AddressOp::Add(address) => self.addresses.insert(address),
+            AddressOp::Remove(address) => self.addresses.remove(&address),
+        };
+        Ok(())
     }
 
     /// Does the computations that were kept back.

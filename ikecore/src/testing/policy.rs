@@ -4,6 +4,7 @@ use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
+use crate::policy::remote_access::{ModeConfig, Xauth};
 use crate::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -37,6 +38,12 @@ pub struct TestPolicy {
     pub version: u64,
     /// The identity that the peer must prove.
     pub remote_id: Option<Identity>,
+    /// In tunnel mode: the peer may be anybody.
+    pub any_peer: bool,
+    /// Extended authentication.
+    pub xauth: Option<Xauth>,
+    /// Mode Config.
+    pub mode_config: Option<ModeConfig>,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -63,6 +70,9 @@ impl TestPolicy {
             quick_mode_limit: 0,
             version: 1,
             remote_id: None,
+            any_peer: false,
+            xauth: None,
+            mode_config: None,
         }
     }
 
@@ -87,9 +97,14 @@ impl TestPolicy {
             action: RuleAction::Negotiate(Arc::new(quick_mode)),
             main_mode: Arc::new(main_mode),
             authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))],
-            tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
+            tunnel: self.tunnel.then_some(TunnelEndpoints {
+                local: Some(self.local),
+                remote: (!self.any_peer).then_some(self.remote),
+            }),
             local_id: None,
             remote_id: self.remote_id.clone(),
+            xauth: self.xauth.clone(),
+            mode_config: self.mode_config.clone(),
             reqid: 1,
         };
         PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])

@@ -1,7 +1,8 @@
 //! The engine's task.
 use super::Counters;
 use super::handle::{Control, DriverOpener, PolicyReply, ReplaceError};
-use crate::asks::Workers;
+use crate::addresses::Addresses;
+use crate::asks::{UserChecks, Users, Workers};
 use crate::clock::Clock;
 use crate::driver::open::Opened;
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
@@ -41,6 +42,8 @@ pub(super) struct Engine {
     owns_encapsulation: bool,
     listener: Listener,
     workers: Workers,
+    user_checks: UserChecks,
+    addresses: Addresses,
     requests: mpsc::UnboundedReceiver<Control>,
     events: broadcast::Sender<Arc<Event>>,
     /// Answers that came up while the endpoint was being drained.
@@ -75,7 +78,10 @@ impl Engine {
         requests: mpsc::UnboundedReceiver<Control>,
         events: broadcast::Sender<Arc<Event>>,
         clock: Clock,
+        users: Option<Arc<dyn Users>>,
     ) -> Self {
+        let addresses = Addresses;
+        addresses.clean();
         Self {
             endpoint: Endpoint::new(config, rng, clock.now()),
             clock,
@@ -84,6 +90,8 @@ impl Engine {
             lost: None,
             listener,
             workers: Workers::new(),
+            user_checks: UserChecks::new(users),
+            addresses,
             requests,
             events,
             answers: VecDeque::new(),
@@ -119,6 +127,11 @@ impl Engine {
                     }
                 }
                 Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, work),
+                Output::Ask(ask, Ask::Xauth(check)) => self.user_checks.submit(ask, check),
+                Output::Ask(ask, Ask::Address(operation)) => {
+                    let result = self.addresses.carry_out(operation);
+                    self.answers.push_back((ask, Answer::Address(result)));
+                }
                 Output::Ask(ask, Ask::Sa(operation)) => {
                     if matches!(operation, SaOp::SetPolicies(_)) {
                         self.policies.extend(self.policy_setter.take().map(|reply| (ask, reply)));
@@ -149,7 +162,7 @@ impl Engine {
     /// A turn of each source; true if one of them may have more.
     fn round(&mut self, context: &mut Context<'_>) -> bool {
         let requests = self.turn_of_requests(context);
-        let answers = self.turn_of_workers(context);
+        let answers = self.turn_of_workers(context) | self.turn_of_user_checks(context);
         let driver = self.turn_of_driver(context);
         let timer = self.turn_of_timer(context);
         let datagrams = self.turn_of_datagrams(context);
@@ -170,6 +183,16 @@ impl Engine {
     fn turn_of_workers(&mut self, context: &mut Context<'_>) -> bool {
         for _ in 0..TURN {
             match self.workers.poll_answer(context) {
+                Poll::Ready((ask, answer)) => self.handle(Input::Answer(ask, answer)),
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    fn turn_of_user_checks(&mut self, context: &mut Context<'_>) -> bool {
+        for _ in 0..TURN {
+            match self.user_checks.poll_answer(context) {
                 Poll::Ready((ask, answer)) => self.handle(Input::Answer(ask, answer)),
                 Poll::Pending => return false,
             }

@@ -68,6 +68,8 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
         tunnel: None,
         local_id: None,
         remote_id: None,
+        xauth: None,
+        mode_config: None,
         reqid: 1,
     };
     Arc::new(PolicyDb::new(1, vec![Arc::new(rule)], vec![Prefix::host(me)]).expect("a sound policy"))

@@ -1,5 +1,6 @@
 //! `policyagent check`.
-use ikecore::policy::rule::RuleAction;
+use ikecore::policy::remote_access::{ModeConfig, Xauth};
+use ikecore::policy::rule::{Rule, RuleAction};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,8 @@ struct RuleReport {
     name: String,
     action: String,
     tunnel: Option<String>,
+    /// Extended authentication and Mode Config.
+    remote_access: Vec<String>,
     selectors: Vec<String>,
 }
 
@@ -131,8 +134,10 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
         },
         tunnel: rule.tunnel.map(|tunnel| {
             let local = tunnel.local.map_or_else(|| "this host".to_owned(), |local| local.to_string());
-            format!("{local} <-> {}", tunnel.remote)
+            let remote = tunnel.remote.map_or_else(|| "any".to_owned(), |remote| remote.to_string());
+            format!("{local} <-> {remote}")
         }),
+        remote_access: remote_access(rule),
         selectors: rule.filters.iter().map(ToString::to_string).collect(),
     });
     Ok(Report {
@@ -167,12 +172,30 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
     })
 }
 
+/// What happens between phase 1 and quick mode.
+fn remote_access(rule: &Rule) -> Vec<String> {
+    let xauth = rule.xauth.as_ref().map(|xauth| match xauth {
+        Xauth::Server => "extended authentication: the peer's user".to_owned(),
+        Xauth::Client(credentials) => format!("extended authentication: as user {:?}", credentials.user),
+    });
+    let how = |push: bool| if push { "push" } else { "pull" };
+    let mode_config = rule.mode_config.as_ref().map(|mode_config| match mode_config {
+        ModeConfig::Server { pool, push } => {
+            let ranges: Vec<String> = pool.ranges.iter().map(ToString::to_string).collect();
+            format!("mode config, {}: gives addresses of pool {:?}, {}", how(*push), pool.name, ranges.join(", "))
+        }
+        ModeConfig::Client { push } => format!("mode config, {}: gets an address", how(*push)),
+    });
+    xauth.into_iter().chain(mode_config).collect()
+}
+
 /// A filter as it is written.
 fn filter(filter: &Filter) -> String {
     let side = |side: Side, port: u16| {
         let address = match side {
             Side::Me => "me".to_owned(),
             Side::Any => "any".to_owned(),
+            Side::Pool => "pool".to_owned(),
             Side::Prefix(prefix) => prefix.to_string(),
         };
         if port == 0 { address } else { format!("{address}[{port}]") }
@@ -227,6 +250,7 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             None if rule.action.starts_with("negotiate") => writeln!(out, "    transport mode")?,
             None => {}
         }
+        rule.remote_access.iter().try_for_each(|line| writeln!(out, "    {line}"))?;
         rule.selectors.iter().try_for_each(|selector| writeln!(out, "    {selector}"))?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Policies, their main-mode settings and their rules.
 use ikecore::identity::Identity;
+use ikecore::policy::remote_access::Xauth;
 use ikecore::policy::rule::{AuthMethod, MainModePolicy, TunnelEndpoints};
 use ikecore::proposal::suite::Lifetime;
 use ikecore::secret::Secret;
@@ -8,8 +9,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+use super::remote_access::{self, ModeConfig};
 use super::{action, algorithms};
-use crate::document::{Position, Value};
+use crate::document::{Position, Table, Value};
 
 /// A policy.
 #[derive(Debug)]
@@ -43,6 +45,10 @@ pub(crate) struct Rule {
     pub(crate) filter_action: Reference,
     /// In order of preference.
     pub(crate) authentication: Vec<AuthMethod>,
+    /// Extended authentication.
+    pub(crate) xauth: Option<Xauth>,
+    /// Mode Config.
+    pub(crate) mode_config: Option<ModeConfig>,
     /// Tunnel mode between these; not yet seen from this host.
     pub(crate) tunnel: Option<TunnelEndpoints>,
     /// Whom this host claims to be.
@@ -127,6 +133,8 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let filter_action = table.require("filter_action").and_then(|value| reference(&value));
     let authentication = table.get("authentication").map_or(Some(Vec::new()), |value| value.list("method"));
     let authentication = authentication.map(|values| values.iter().map(method).collect::<Vec<_>>());
+    let xauth = table.get("xauth").map(|value| remote_access::xauth(&value));
+    let mode_config = table.get("mode_config").map(|value| remote_access::mode_config(&value));
     let tunnel = table.get("tunnel").map(|value| endpoints(&value));
     let local_id = table.get("local_id").map(|value| identity(&value));
     let remote_id = table.get("remote_id").map(|value| identity(&value));
@@ -139,6 +147,8 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         filter_action: filter_action?,
         authentication: authentication?.into_iter().collect::<Option<Vec<_>>>()?,
         // Outer: whether it is there. Inner: whether it is right.
+        xauth: flatten(xauth)?,
+        mode_config: flatten(mode_config)?,
         tunnel: flatten(tunnel)?,
         local_id: flatten(local_id)?,
         remote_id: flatten(remote_id)?,
@@ -155,29 +165,33 @@ fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-fn reference(value: &Value<'_>) -> Option<Reference> {
+pub(super) fn reference(value: &Value<'_>) -> Option<Reference> {
     Some(Reference { name: value.name()?.to_owned(), position: value.position() })
 }
 
 fn method(value: &Value<'_>) -> Option<AuthMethod> {
     let table = value.table()?;
-    let text = table.get("preshared_key");
-    let file = table.get("preshared_key_file");
+    let key = secret(&table, "preshared_key", "preshared_key_file");
     table.finish();
-    let key = match (text, file) {
-        (Some(text), None) => text.secret()?,
-        (None, Some(file)) => key_file(&file)?,
-        (None, None) => {
-            table.fault(format!("{} names no key, allowed: preshared_key or preshared_key_file", table.what()));
-            return None;
-        }
-        (Some(_), Some(_)) => {
-            table.fault(format!("{} has both preshared_key and preshared_key_file, allowed: one", table.what()));
-            return None;
-        }
-    };
+    let key = key?;
     // The copy is the one that stays; the other is wiped.
     Some(AuthMethod::PreSharedKey(Arc::new(Secret::new(key.to_vec()))))
+}
+
+/// A secret that stands in the file, under `key`, or in one of its own, which is named under `file_key`.
+pub(super) fn secret(table: &Table<'_>, key: &'static str, file_key: &'static str) -> Option<Zeroizing<Vec<u8>>> {
+    match (table.get(key), table.get(file_key)) {
+        (Some(text), None) => text.secret(),
+        (None, Some(file)) => key_file(&file),
+        (None, None) => {
+            table.fault(format!("{} names no key, allowed: {key} or {file_key}", table.what()));
+            None
+        }
+        (Some(_), Some(_)) => {
+            table.fault(format!("{} has both {key} and {file_key}, allowed: one", table.what()));
+            None
+        }
+    }
 }
 
 /// A key is some octets, not a disk.
@@ -231,16 +245,21 @@ fn key_file(value: &Value<'_>) -> Option<Zeroizing<Vec<u8>>> {
 fn endpoints(value: &Value<'_>) -> Option<TunnelEndpoints> {
     let table = value.table()?;
     let local = table.get("local").map(|value| endpoint(&value));
-    let remote = table.require("remote").and_then(|value| endpoint(&value));
+    let remote = table.require("remote").and_then(|value| match value.text() {
+        // Whoever proves who it is.
+        Some("any") => Some(None),
+        _ => endpoint(&value).map(Some),
+    });
     table.finish();
     let tunnel = TunnelEndpoints { local: flatten(local)?, remote: remote? };
+    let Some(remote) = tunnel.remote else { return Some(tunnel) };
     match tunnel.local {
-        Some(local) if local.is_ipv4() != tunnel.remote.is_ipv4() => {
+        Some(local) if local.is_ipv4() != remote.is_ipv4() => {
             let what = table.what();
-            table.fault(format!("{what} is from {local} to {}, allowed: both IPv4 or both IPv6", tunnel.remote));
+            table.fault(format!("{what} is from {local} to {remote}, allowed: both IPv4 or both IPv6"));
             None
         }
-        Some(local) if local == tunnel.remote => {
+        Some(local) if local == remote => {
             table.fault(format!("{} is from {local} to itself, allowed: two addresses", table.what()));
             None
         }

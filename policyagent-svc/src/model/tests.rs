@@ -297,3 +297,102 @@ fn the_examples_of_the_documentation_have_no_fault() {
     let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     parse(example).unwrap_or_else(|error| panic!("docs/policy.md: {error}"));
 }
+
+/// A gateway's rule and its pool, in place of GOOD's rule.
+const GATEWAY: (&str, &str) = (
+    "authentication = [{ preshared_key = \"correct horse\" }]",
+    "authentication = [{ preshared_key = \"correct horse\" }]\ntunnel = { remote = \"any\" }\nxauth = \"server\"\n\
+     mode_config = { pool = \"office\", push = true }",
+);
+
+const POOL: &str = "\n[[pool]]\nname = \"office\"\naddresses = [\"10.99.0.0/24\", \"2001:db8::1-2001:db8::9\"]\n\
+                    dns = [\"10.10.1.53\"]\nsplit_networks = [\"10.10.1.0/24\"]\ndomain = \"office.example\"\n\
+                    banner = \"Welcome\"\n";
+
+fn remote_access(changes: &[(&str, &str)]) -> String {
+    let mut text = GOOD.replace(GATEWAY.0, GATEWAY.1) + POOL;
+    text = text
+        .replace("source = \"me\", destination = \"10.9.0.2\"", "source = \"10.10.1.0/24\", destination = \"pool\"");
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    text
+}
+
+fn faults_of(changes: &[(&str, &str)]) -> String {
+    let parsed = parse(&remote_access(changes));
+    parsed.map(|file| format!("no fault, warnings {:?}", file.warnings)).unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn a_gateway_and_a_client_are_read() {
+    let file = parse(&remote_access(&[])).unwrap();
+    let rule = &file.assigned().unwrap().rules[0];
+    assert!(matches!(rule.xauth, Some(ikecore::policy::remote_access::Xauth::Server)));
+    assert_eq!(rule.tunnel.unwrap().remote, None);
+    let Some(ModeConfig::Server { pool, push: true }) = &rule.mode_config else { panic!("{rule:?}") };
+    let pool = &file.pool(pool).unwrap().pool;
+    let ranges: Vec<String> = pool.ranges.iter().map(ToString::to_string).collect();
+    assert_eq!(ranges, ["10.99.0.1-10.99.0.254", "2001:db8::1-2001:db8::9"]);
+    assert_eq!((pool.dns.len(), pool.split_networks.len()), (1, 1));
+    assert_eq!((pool.domain.as_deref(), pool.banner.as_deref()), (Some("office.example"), Some("Welcome")));
+
+    let client = [
+        ("remote = \"any\"", "remote = \"10.9.0.2\""),
+        ("xauth = \"server\"", "xauth = { user = \"joe\", password = \"secret words\" }"),
+        ("mode_config = { pool = \"office\", push = true }", "mode_config = \"pull\""),
+    ];
+    let file = parse(&remote_access(&client)).unwrap();
+    let rule = &file.assigned().unwrap().rules[0];
+    assert!(matches!(rule.mode_config, Some(ModeConfig::Client { push: false })));
+    let Some(ikecore::policy::remote_access::Xauth::Client(credentials)) = &rule.xauth else { panic!("{rule:?}") };
+    assert_eq!(
+        (credentials.user.as_str(), credentials.password.expose().as_slice()),
+        ("joe", b"secret words".as_slice())
+    );
+    assert!(!format!("{file:?}").contains("secret words"));
+}
+
+#[test]
+fn faults_of_remote_access_name_the_value_and_what_is_allowed() {
+    for (change, told) in [
+        (("xauth = \"server\"", "xauth = \"client\""), "xauth of rule \"to b\" is \"client\", allowed: server"),
+        (("xauth = \"server\"", "xauth = { user = \"joe\" }"), "names no key, allowed: password or password_file"),
+        (
+            ("\"office\", push", "\"offices\", push"),
+            "rule \"to b\" names the pool \"offices\", which the file does not have; did you mean \"office\"? allowed: office",
+        ),
+        (
+            ("{ pool = \"office\", push = true }", "\"both\""),
+            "mode_config of rule \"to b\" is \"both\", allowed: pull, push",
+        ),
+        (
+            ("\"10.99.0.0/24\"", "\"10.99.0.9-10.99.0.1\""),
+            "range 1 in addresses of pool \"office\" is \"10.99.0.9-10.99.0.1\", allowed: an address, a prefix (10.99.0.0/24), a range FIRST-LAST of one family",
+        ),
+        (
+            ("\"10.99.0.0/24\"", "\"10.99.0.0/24\", \"10.99.0.7\""),
+            "pool \"office\" has 10.99.0.1-10.99.0.254 and 10.99.0.7, which overlap; allowed: each address once",
+        ),
+        (("split_networks = [\"10.10.1.0/24\"]", "split_networks = [\"any\"]"), "names no network, allowed: a prefix"),
+        (
+            ("destination = \"pool\"", "destination = \"10.9.0.2\""),
+            "rule \"to b\" has mode_config, but no filter of its list has \"pool\"",
+        ),
+        (
+            ("mode_config = { pool = \"office\", push = true }", ""),
+            "the filter has \"pool\", but rule \"to b\" has no mode_config",
+        ),
+        (
+            ("source = \"10.10.1.0/24\", destination", "source = \"me\", destination"),
+            "has \"pool\" and no network, allowed: \"pool\" with \"any\", an address or a prefix",
+        ),
+        (("banner = \"Welcome\"", "banner = \"\""), "banner of pool \"office\" has 0 octets, allowed: 1 to 512"),
+    ] {
+        let all = faults_of(&[change]);
+        assert!(all.contains(told), "{change:?}:\n{all}");
+    }
+    let secret = faults_of(&[("xauth = \"server\"", "xauth = { user = \"\", password = \"secret words\" }")]);
+    assert!(!secret.contains("secret words"), "{secret}");
+}

@@ -1,4 +1,5 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod config_mode;
 mod failures;
 mod injection;
 mod lifecycle;

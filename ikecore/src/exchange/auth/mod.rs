@@ -1,4 +1,5 @@
 //! Authentication of main mode, apart from the mode itself.
+pub mod methods;
 pub mod psk;
 
 use crate::identity::Identity;

@@ -1,11 +1,11 @@
 //! Main mode, initiator.
-use super::super::auth::psk;
+use super::super::auth::{methods::with_pre_shared_key, psk};
 use super::super::info;
 use super::super::message::{Incoming, Outgoing};
 use super::super::natt::Revision;
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
-use super::super::{Cx, Path};
+use super::super::{Cx, Path, vendor};
 use super::Established;
 use super::msgs::{self, PeerId, PeerKe, Phase1Keys};
 use crate::crypto::group::{KeyPair, PrivateKey};
@@ -18,7 +18,7 @@ use crate::proposal::encode::encode_main_mode;
 use crate::proposal::select::{ChosenMainMode, verify_main_mode_reply};
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
-use crate::wire::{AuthenticationMethod, ExchangeType, PayloadType, Sa};
+use crate::wire::{ExchangeType, PayloadType, Sa};
 use core::net::SocketAddr;
 use std::sync::Arc;
 
@@ -97,10 +97,11 @@ pub fn begin(
         return Err(Failure::NoPolicyForPeer { peer: path.remote.ip() });
     };
     let policy = &rule.main_mode;
-    let sa = encode_main_mode(&policy.offers, &[AuthenticationMethod::PRE_SHARED_KEY], policy.lifetime);
+    let sa = encode_main_mode(&policy.offers, &[with_pre_shared_key(rule, Role::Initiator)], policy.lifetime);
     let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-    let vendor_ids: &[&[u8]] = if cx.settings.nat_traversal { &Revision::VENDOR_IDS } else { &[] };
-    let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, vendor_ids);
+    let mut vendor_ids = if cx.settings.nat_traversal { Revision::VENDOR_IDS.to_vec() } else { Vec::new() };
+    vendor_ids.extend(vendor::of_remote_access(rule));
+    let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, &vendor_ids);
     let opening = Opening { path, rule: Arc::clone(rule), psk, sa, initial_contact };
     Ok(Step::send(State::SentSa(Arc::new(opening)), message))
 }

@@ -146,7 +146,7 @@ pub(super) fn key_exchange(answer: Answer) -> Result<KeyExchangeAnswer, Failure>
         Answer::KeyExchange(Err(error)) => {
             Err(Failure::Crypto { operation: "Diffie-Hellman", reason: error.to_string() })
         }
-        Answer::Sa(_) => Err(Failure::Crypto { operation: "Diffie-Hellman", reason: "wrong answer".to_owned() }),
+        _ => Err(Failure::Crypto { operation: "Diffie-Hellman", reason: "wrong answer".to_owned() }),
     }
 }
 

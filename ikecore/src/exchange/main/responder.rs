@@ -1,10 +1,10 @@
 //! Main mode, responder.
-use super::super::auth::psk;
+use super::super::auth::{methods::with_pre_shared_key, psk};
 use super::super::message::Incoming;
 use super::super::natt::{Nat, Revision};
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
-use super::super::{Cx, Path};
+use super::super::{Cx, Path, vendor};
 use super::Established;
 use super::msgs::{self, PeerId, PeerKe, Phase1Keys};
 use crate::crypto::group::{KeyPair, PrivateKey};
@@ -16,7 +16,7 @@ use crate::policy::rule::Rule;
 use crate::proposal::select::{ChosenMainMode, select_main_mode};
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
-use crate::wire::{AuthenticationMethod, ExchangeType, PayloadType, Sa};
+use crate::wire::{ExchangeType, PayloadType, Sa};
 use std::sync::Arc;
 
 /// What messages 1 and 2 settled.
@@ -70,7 +70,8 @@ pub fn begin(
         let Some(psk) = psk::key_of(rule) else { continue };
         let policy = &rule.main_mode;
         trace_policy(rule, psk.expose().len(), cx);
-        match select_main_mode(&offered, &policy.offers, &[AuthenticationMethod::PRE_SHARED_KEY], policy.lifetime) {
+        match select_main_mode(&offered, &policy.offers, &[with_pre_shared_key(rule, Role::Responder)], policy.lifetime)
+        {
             Ok(chosen) => {
                 return Ok(choose(message, rule, psk, raw.body, chosen, cookie, Revision::announced(&chain), cx));
             }
@@ -114,13 +115,14 @@ fn choose(
     let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
     let revision = revision.filter(|_| cx.settings.nat_traversal);
     // RFC 3947 §3.1: the responder announces only what the initiator announced too.
-    let vendor_ids: &[&[u8]] = match revision {
-        Some(Revision::Rfc) => &Revision::VENDOR_IDS[..1],
-        Some(Revision::Draft) => &Revision::VENDOR_IDS[1..],
-        None => &[],
+    let mut vendor_ids = match revision {
+        Some(Revision::Rfc) => Revision::VENDOR_IDS[..1].to_vec(),
+        Some(Revision::Draft) => Revision::VENDOR_IDS[1..].to_vec(),
+        None => Vec::new(),
     };
+    vendor_ids.extend(vendor::of_remote_access(rule));
     let envelope = msgs::envelope("main mode message 2", message.path, cookies);
-    let reply = msgs::sa(&envelope, &chosen.body, vendor_ids);
+    let reply = msgs::sa(&envelope, &chosen.body, &vendor_ids);
     let opening =
         Opening { path: message.path, cookies, rule: Arc::clone(rule), psk, sa: sa.to_vec(), chosen, revision };
     Step::send(State::SentSa(Arc::new(opening)), reply)
