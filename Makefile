@@ -1,7 +1,7 @@
 # What there is to do here: `make` lists it. Each target does its own set-up.
 SECONDS ?= 60
 .DEFAULT_GOAL := help
-.PHONY: help run test bench fuzz soak lint fmt setup clean
+.PHONY: help run test interop fresh bench fuzz soak lint fmt setup clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -13,6 +13,12 @@ run: ## build, then let two hosts in network namespaces negotiate and exchange p
 
 test: ## all tests: style, lints, unit tests, peers in namespaces, a real kernel in a guest
 	@scripts/test
+
+interop: ## write docs/interop.md: all tests with peers, and what they saw
+	@scripts/test interop
+
+fresh: ## run and test on a machine that has only Debian's base, make and Rust (in a directory; as root)
+	@scripts/fresh-machine
 
 bench: ## benchmarks, those against peers in the same run
 	@scripts/bench

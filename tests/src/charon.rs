@@ -109,7 +109,7 @@ pub struct Connection {
     pub psk: String,
     /// Proposals of main mode, e.g. `aes256-sha256-modp2048`.
     pub ike: Vec<String>,
-    /// Proposals of quick mode; with a group there is PFS.
+    /// Proposals of quick mode; with a group there is PFS. With `sha256_96` among them, all HMAC-SHA-256 is cut to 96 bits.
     pub esp: Vec<String>,
     /// Whether the proposals of quick mode are for ESP or for AH.
     pub protocol: Protocol,
@@ -200,10 +200,14 @@ impl Connection {
     fn section(&self) -> Section {
         let peer = |id: &str| Section::new().text("auth", "psk").text("id", id);
         let seconds = |share: u32, whole: u32| format!("{}s", u64::from(whole) * u64::from(share) / 100);
+        // What is cut is not negotiated: charon has a setting for it beside the proposals.
+        let cut = self.esp.iter().any(|proposal| proposal.contains("sha256_96"));
+        let proposals: Vec<String> = self.esp.iter().map(|proposal| proposal.replace("sha256_96", "sha256")).collect();
         let child = |local: &[String], remote: &[String]| {
             let child = Section::new()
                 .text("mode", self.mode.name())
-                .list(&format!("{}_proposals", self.protocol.name()), &self.esp)
+                .list(&format!("{}_proposals", self.protocol.name()), &proposals)
+                .text("sha256_96", if cut { "yes" } else { "no" })
                 .text("rekey_time", seconds(90, self.esp_lifetime))
                 .text("life_time", seconds(100, self.esp_lifetime))
                 .text("rand_time", "0s")

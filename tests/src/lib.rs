@@ -8,6 +8,7 @@ pub mod capture;
 pub mod charon;
 pub mod conformance;
 pub mod daemon;
+pub mod interop;
 pub mod load;
 pub mod netns;
 pub mod policy_text;

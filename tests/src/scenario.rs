@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::capture::{Capture, Kind};
 use crate::charon::{Charon, ChildSa, Connection, Kernel, Mode};
 use crate::daemon::{Daemon, Driver};
+use crate::interop::Row;
 use crate::netns::{A, B, World};
 use crate::policy_text::{Policy, Protocol};
 
@@ -31,6 +32,14 @@ pub enum Role {
 impl Role {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Initiator, Self::Responder];
+
+    /// This one, for what is recorded of a scenario with one negotiation.
+    pub const fn alone(self) -> &'static [Self] {
+        match self {
+            Self::Initiator => &[Self::Initiator],
+            Self::Responder => &[Self::Responder],
+        }
+    }
 
     /// For the names of tests.
     pub fn name(self) -> &'static str {
@@ -92,18 +101,17 @@ impl Suite {
         }
     }
 
-    /// The same main mode with a quick mode that PF_KEY has: on Linux it cuts HMAC-SHA-256 to 96 bits, as nobody else.
+    /// The same with HMAC-SHA-256 cut to 96 bits, as Linux does for who tells it over PF_KEY.
     fn for_pf_key(self) -> Self {
         match self.main_mode {
-            "aes256-sha256-modp2048" => Self {
-                quick_mode: "aes256-sha384-modp2048",
-                quick_mode_listed: "AES_CBC 256 HMAC_SHA2_384_192 MODP_2048",
-                ..self
-            },
+            "aes256-sha256-modp2048" => Self { quick_mode: CUT.quick_mode, ..self },
             _ => self,
         }
     }
 }
+
+/// HMAC-SHA-256 cut to 96 bits. charon lists what was negotiated, which says nothing of it.
+pub const CUT: Suite = Suite { quick_mode: "aes256-sha256_96-modp2048", ..SUITES[1] };
 
 /// AES-GCM, which the driver of PF_KEY has not.
 pub const GCM: Suite = Suite {
@@ -279,6 +287,10 @@ pub fn suiting(driver: Driver, mode: Mode) -> (Policy, Connection) {
 
 /// From nothing to SAs, traffic, a rekey of each phase begun by charon, and charon's delete.
 pub fn whole_life(driver: Driver, peer: Kernel, suite: Suite, mode: Mode, role: Role) {
+    let (main_mode, quick_mode, mode_name) = (suite.main_mode, suite.quick_mode, mode.name());
+    let what =
+        format!("PSK, main mode {main_mode}, ESP {quick_mode}, {mode_name}: traffic, rekeys, delete by the peer");
+    let _row = Row::charon(what, peer, driver, role.alone());
     let world = World::new();
     let setting = Setting::matching(&world, driver, peer, suite, mode);
     setting.negotiate(role);
@@ -310,6 +322,8 @@ pub fn whole_life(driver: Driver, peer: Kernel, suite: Suite, mode: Mode, role: 
 /// The daemon rekeys both phases by itself before their short lives end, without losing traffic, and deletes what it
 /// has when it ends.
 pub fn rekeys_and_deletes(driver: Driver, peer: Kernel, mode: Mode) {
+    let what = format!("Rekeys of both phases under traffic, delete by us, {}", mode.name());
+    let _row = Row::charon(what, peer, driver, Role::Initiator.alone());
     let world = World::new();
     let (policy, connection) = suiting(driver, mode);
     let policy = Policy { main_mode_seconds: 20, quick_mode_seconds: 10, ..policy };
@@ -347,6 +361,18 @@ pub enum Mismatch {
 /// Configurations that do not suit each other: both ends end cleanly, and Oakley.log names the cause with both values
 /// where there are two that may be shown.
 pub fn refuses(driver: Driver, peer: Kernel, mismatch: Mismatch, role: Role) {
+    let differs = match mismatch {
+        Mismatch::Key => "pre-shared keys",
+        Mismatch::MainMode => "main mode proposals",
+        Mismatch::QuickMode => "quick mode proposals",
+        Mismatch::Selectors => "selectors",
+    };
+    let _row = Row::charon(
+        format!("Refused, both ends end, the reason is told: {differs} differ"),
+        peer,
+        driver,
+        role.alone(),
+    );
     let world = World::new();
     let mut policy = Policy::between(A, B);
     let mut connection = Connection::between(B, A);

@@ -9,8 +9,15 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::interop;
+
 /// Set to `1` inside the guest.
 const INSIDE: &str = "POLICYAGENT_GUEST";
+
+/// Whether this program runs inside the guest.
+pub fn is_guest() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
 
 /// The environment that goes along into the guest.
 const PASSED: [&str; 3] = ["POLICYAGENT_BIN", "RUST_BACKTRACE", "KEEP_SCRATCH"];
@@ -82,7 +89,7 @@ pub fn main(cases: Vec<Case>) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    if std::env::var_os(INSIDE).is_some() {
+    if is_guest() {
         return run_here(&chosen);
     }
     if chosen.is_empty() {
@@ -95,6 +102,7 @@ pub fn main(cases: Vec<Case>) -> ExitCode {
              installs it where the distribution has it)",
             chosen.len()
         );
+        interop::skipped(chosen.len());
         return ExitCode::SUCCESS;
     }
     run_in_guests(&chosen)
@@ -166,7 +174,7 @@ fn run_guest(cpu: usize, names: &[&str]) -> (usize, bool) {
         if line.starts_with("case ") && line.contains(" ... ok (") {
             passed += 1;
         }
-        if !line.starts_with("sysrq:") && !line.starts_with("reboot:") {
+        if !interop::pass_on(&line) && !line.starts_with("sysrq:") && !line.starts_with("reboot:") {
             println!("[cpu{cpu}] {line}");
         }
     }

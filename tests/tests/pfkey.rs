@@ -286,6 +286,7 @@ fn suites(mode: Mode) {
         esp(EspCipher::Aes192Cbc, Some(Integrity::HmacSha384_192)),
         esp(EspCipher::Aes256Cbc, Some(Integrity::HmacSha512_256)),
         esp(EspCipher::Null, Some(Integrity::HmacSha1_96)),
+        esp(EspCipher::Aes256Cbc, Some(Integrity::HmacSha256_96)),
         esp(EspCipher::Aes128Cbc, None),
         IpsecSuite::Ah { integrity: Integrity::HmacMd5_96 },
         IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 },
@@ -536,7 +537,10 @@ fn refusals() {
     let esp = |cipher, integrity| IpsecSuite::Esp { cipher, integrity };
     for (suite, reason) in [
         (esp(EspCipher::Aes128Gcm16, None), "this kernel offers no AES-128-GCM-16"),
-        (esp(EspCipher::Aes128Cbc, Some(Integrity::HmacSha256_128)), "to 96 bits"),
+        (
+            esp(EspCipher::Aes128Cbc, Some(Integrity::HmacSha256_128)),
+            "allowed: HMAC-SHA-256-96, sha256_96 in policy files",
+        ),
     ] {
         let plan = Plan { suite, ..Plan::transport() };
         let (to_a, to_b) = pairs.spis(&plan);

@@ -5,8 +5,9 @@ use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Preparation, 
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
-use crate::exchange::main::{Established, MainMode, initiator, responder};
+use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
+use crate::exchange::phase1::Established;
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
 use crate::exchange::work::Answer;
@@ -42,8 +43,7 @@ impl Endpoint {
         let id = IkeSaId(self.handle_number());
         self.shared.trace.context.ike_sa = Some(id);
         let first_contact = self.config.initial_contact && !self.shared.peers.knows(path.remote.ip());
-        let AuthLen(key_len) = AuthLen::of(rule);
-        self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule, key_len)));
+        self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule)));
         let step = match initiator::begin(rule, path, cookie, first_contact, &mut self.shared.cx()) {
             Ok(step) => step.lift(MainMode::Initiator),
             Err(failure) => return self.fail_negotiation(negotiation, failure),
@@ -380,14 +380,6 @@ impl Endpoint {
     /// A negotiation began: tells it.
     pub(super) fn tell_started(&mut self, role: Role, cause: Cause, rule: Option<String>) {
         self.tell(EventKind::Negotiation(NegotiationEvent::Started { role, cause, rule }));
-    }
-}
-
-struct AuthLen(usize);
-
-impl AuthLen {
-    fn of(rule: &Rule) -> Self {
-        Self(crate::exchange::auth::psk::key_of(rule).map_or(0, |key| key.expose().len()))
     }
 }
 

@@ -3,7 +3,7 @@ use super::failure::Failure;
 use crate::crypto::group::Group;
 use crate::identity::Identity;
 use crate::ids::{Cookies, IpsecSaId, MessageId, Spi};
-use crate::policy::rule::Rule;
+use crate::policy::rule::{AuthMethod, Rule};
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -183,16 +183,19 @@ pub enum IkeSaEvent {
 }
 
 impl IkeSaEvent {
-    /// The policy of a rule whose pre-shared key has `key_len` octets.
-    pub fn policy_found(rule: &Rule, key_len: usize) -> Self {
+    /// The policy of a rule.
+    pub fn policy_found(rule: &Rule) -> Self {
         let policy = &rule.main_mode;
+        let method = |method: &AuthMethod| match method {
+            AuthMethod::PreSharedKey(key) => ("PresharedKey", key.expose().len()),
+        };
         Self::PolicyFound {
             rule: rule.name.clone(),
             policy: policy.name.clone(),
             offers: policy.offers.clone(),
             lifetime: policy.lifetime,
             quick_mode_limit: policy.quick_mode_limit,
-            authentication: vec![("PresharedKey", key_len)],
+            authentication: rule.authentication.iter().map(method).collect(),
         }
     }
 }

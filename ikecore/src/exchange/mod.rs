@@ -7,6 +7,7 @@ pub mod info;
 pub mod main;
 pub mod message;
 pub mod natt;
+pub mod phase1;
 pub mod quick;
 pub mod retransmit;
 pub mod runner;

@@ -67,13 +67,14 @@ fn quick_mode(sa: &Sa<'_>, octets: &[u8], ke_len: Option<usize>) {
             let spi = Spi(0x0102_0304);
             let reply = chosen.reply(spi);
             let reply = Sa::decode(&reply).expect("a reply decodes");
-            let verified = verify_quick_mode_reply(&reply, octets).expect("a reply is one of the peer's transforms");
+            let verified =
+                verify_quick_mode_reply(&reply, &offers, octets).expect("a reply is one of the peer's transforms");
             assert_eq!((verified.suite, verified.pfs, verified.peer_spi), (chosen.suite, chosen.pfs, spi));
         }
         Err(mismatches) => assert!(!mismatches.is_empty(), "a refusal says why"),
     }
-    let _ = verify_quick_mode_reply(sa, octets);
+    let _ = verify_quick_mode_reply(sa, &offers, octets);
     for (_, offered) in select_seeds() {
-        let _ = verify_quick_mode_reply(sa, &offered);
+        let _ = verify_quick_mode_reply(sa, &offers, &offered);
     }
 }

@@ -108,6 +108,19 @@ pub enum PolicyFault {
         /// Another offer's.
         other: Option<Group>,
     },
+    /// Two offers that nothing on the wire tells apart.
+    #[error(
+        "quick mode policy {policy:?} offers {one} and {other}, which peers cannot tell apart, as both have the same \
+         numbers; allowed is one of them"
+    )]
+    LookAlike {
+        /// The policy's name.
+        policy: String,
+        /// The first of the two.
+        one: IpsecSuite,
+        /// The other.
+        other: IpsecSuite,
+    },
     /// An offer that cannot be negotiated.
     #[error("quick mode policy {policy:?} offers {suite}: {}", unsound(*.suite))]
     Unsound {
@@ -226,10 +239,15 @@ fn check_negotiation(rule: &Rule, policy: &QuickModePolicy) -> Result<(), Policy
             return Err(PolicyFault::TooMany { what, count, limit });
         }
     }
-    for offer in &policy.offers {
+    for (index, offer) in policy.offers.iter().enumerate() {
         let named = || policy.name.clone();
         if !offer.suite.is_sound() {
             return Err(PolicyFault::Unsound { policy: named(), suite: offer.suite });
+        }
+        let other = offer.suite;
+        let mut earlier = policy.offers.iter().take(index).map(|earlier| earlier.suite);
+        if let Some(one) = earlier.find(|one| *one != other && one.looks_like(other)) {
+            return Err(PolicyFault::LookAlike { policy: named(), one, other });
         }
         let one = policy.offers.first().and_then(|first| first.pfs);
         if offer.pfs != one {

@@ -45,12 +45,14 @@ pub(super) struct IpsecCodes {
     pub(super) authentication: Option<AuthenticationAlgorithm>,
 }
 
-impl IpsecCodes {
-    /// The suite with these codes.
-    pub(super) fn suite(self) -> Option<IpsecSuite> {
-        IpsecSuite::all().find(|suite| Self::of(*suite) == self)
+impl IpsecSuite {
+    /// True if nothing on the wire tells the two apart: a peer that is offered one cannot know that it is not the other.
+    pub fn looks_like(self, other: Self) -> bool {
+        IpsecCodes::of(self) == IpsecCodes::of(other)
     }
+}
 
+impl IpsecCodes {
     pub(super) const fn of(suite: IpsecSuite) -> Self {
         match suite {
             IpsecSuite::Esp { cipher, integrity } => Self {
@@ -89,7 +91,7 @@ const fn ah_transform(integrity: Integrity) -> AhTransform {
     match integrity {
         Integrity::HmacMd5_96 => AhTransform::MD5,
         Integrity::HmacSha1_96 => AhTransform::SHA,
-        Integrity::HmacSha256_128 => AhTransform::SHA2_256,
+        Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => AhTransform::SHA2_256,
         Integrity::HmacSha384_192 => AhTransform::SHA2_384,
         Integrity::HmacSha512_256 => AhTransform::SHA2_512,
     }
@@ -100,7 +102,8 @@ const fn authentication(integrity: Integrity) -> AuthenticationAlgorithm {
     match integrity {
         Integrity::HmacMd5_96 => AuthenticationAlgorithm::HMAC_MD5,
         Integrity::HmacSha1_96 => AuthenticationAlgorithm::HMAC_SHA,
-        Integrity::HmacSha256_128 => AuthenticationAlgorithm::HMAC_SHA2_256,
+        // How far the value is cut is not negotiated: both have RFC 4868's number.
+        Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => AuthenticationAlgorithm::HMAC_SHA2_256,
         Integrity::HmacSha384_192 => AuthenticationAlgorithm::HMAC_SHA2_384,
         Integrity::HmacSha512_256 => AuthenticationAlgorithm::HMAC_SHA2_512,
     }

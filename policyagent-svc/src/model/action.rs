@@ -92,7 +92,11 @@ pub(super) fn filter_action(value: &Value<'_>) -> Option<FilterAction> {
 fn negotiate(table: &Table<'_>) -> Option<Action> {
     let default = table.get("lifetime").map_or(Some(LIFETIME), |value| lifetime(&value, LIFETIME));
     let offers = table.require("offers").and_then(|value| value.list("offer"));
-    let offers = offers.map(|values| values.iter().map(|v| offer(v, default.unwrap_or(LIFETIME))).collect::<Vec<_>>());
+    let offers = offers.map(|values| {
+        let offers: Vec<_> = values.iter().map(|v| offer(v, default.unwrap_or(LIFETIME))).collect();
+        refuse_look_alikes(&values, &offers);
+        offers
+    });
     let pfs = table.get("pfs").map_or(Some(Pfs::Off), |value| {
         if value.is_boolean() {
             value.boolean().map(|on| if on { Pfs::MainModeGroup } else { Pfs::Off })
@@ -104,6 +108,21 @@ fn negotiate(table: &Table<'_>) -> Option<Action> {
     default?;
     let offers = offers?.into_iter().collect::<Option<Vec<_>>>()?;
     Some(Action::Negotiate { offers, pfs: pfs?, inbound_passthrough: inbound_passthrough? })
+}
+
+/// How far an integrity check value is cut is not negotiated, so that a list must not leave it open.
+fn refuse_look_alikes(values: &[Value<'_>], offers: &[Option<Offer>]) {
+    for (index, (value, offer)) in values.iter().zip(offers).enumerate() {
+        let Some(Offer { suite, .. }) = *offer else { continue };
+        let mut earlier = offers.iter().take(index).flatten().map(|earlier| earlier.suite);
+        if let Some(one) = earlier.find(|one| *one != suite && one.looks_like(suite)) {
+            value.fault(format!(
+                "{} is {suite}, which peers cannot tell from {one} of an earlier offer, as both have the same numbers; \
+                 allowed: one of them",
+                value.what()
+            ));
+        }
+    }
 }
 
 fn offer(value: &Value<'_>, default: Lifetime) -> Option<Offer> {

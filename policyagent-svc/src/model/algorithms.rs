@@ -53,10 +53,11 @@ const ESP_CIPHERS: [(&str, EspCipher); 8] = [
 ];
 
 /// The integrity algorithms of ESP and AH.
-const INTEGRITIES: [(&str, Integrity); 5] = [
+const INTEGRITIES: [(&str, Integrity); 6] = [
     ("sha512", Integrity::HmacSha512_256),
     ("sha384", Integrity::HmacSha384_192),
     ("sha256", Integrity::HmacSha256_128),
+    ("sha256_96", Integrity::HmacSha256_96),
     ("sha1", Integrity::HmacSha1_96),
     ("md5", Integrity::HmacMd5_96),
 ];

@@ -136,7 +136,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "aes256-sha256\" }",
             "aes256\" }",
             "/x/policy.toml:21:19: esp of offer 1 in offers of filter action \"require\" is \"aes256\" without an \
-             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha1, md5",
+             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha256_96, sha1, md5",
         ),
         (
             "aes256-sha256\" }",
@@ -213,6 +213,12 @@ fn what_does_not_go_together_is_a_fault() {
         ("action = \"negotiate\"", "action = \"permit\"", "offers of filter action \"require\" is for the action"),
         ("esp = \"aes256-sha256\"", "esp = \"aes256-sha256\", ah = \"sha1\"", "both esp and ah"),
         ("esp = \"aes256-sha256\"", "esp = \"aes256gcm16-sha1\"", "authenticates by itself"),
+        (
+            "{ esp = \"aes256-sha256\" }",
+            "{ ah = \"sha256\" }, { esp = \"aes256-sha256_96\" }, { esp = \"aes256-sha256\" }",
+            "offer 3 in offers of filter action \"require\" is ESP AES-256-CBC HMAC-SHA-256-128, which peers cannot tell \
+             from ESP AES-256-CBC HMAC-SHA-256-96 of an earlier offer",
+        ),
         ("[policy.main_mode]\noffers = [\"aes256-sha256-modp2048\"]", "", "policy \"lab\" has no main_mode"),
         ("sha256-modp2048\"]", "sha256-modp2048\"]\nmaster_pfs = true\nquick_mode_limit = 5", "quick_mode_limit is 5"),
         ("horse\" }]", "horse\" }]\ntunnel = { local = \"10.0.0.1\", remote = \"10.0.0.1\" }", "to itself"),

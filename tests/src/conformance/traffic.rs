@@ -68,7 +68,7 @@ fn esp_suites(bench: &mut Bench<'_>, mode: Mode) {
     let ciphers =
         [EspCipher::Null, EspCipher::TripleDesCbc, EspCipher::Aes128Cbc, EspCipher::Aes192Cbc, EspCipher::Aes256Cbc];
     let aead = [EspCipher::Aes128Gcm16, EspCipher::Aes192Gcm16, EspCipher::Aes256Gcm16];
-    let plain = ciphers.into_iter().zip(Integrity::ALL.into_iter().cycle()).map(|(cipher, alg)| (cipher, Some(alg)));
+    let plain = ciphers.into_iter().cycle().zip(Integrity::ALL).map(|(cipher, alg)| (cipher, Some(alg)));
     for (cipher, integrity) in plain.chain(aead.into_iter().map(|cipher| (cipher, None))) {
         for ipv6 in [false, true] {
             if ipv6 && cipher == EspCipher::TripleDesCbc {

@@ -1,14 +1,17 @@
 //! What an administrator tells the daemon, and how the peer follows.
 
-use super::{IMPATIENT, PATIENCE, Setting, suiting};
+use super::{IMPATIENT, PATIENCE, Role, Setting, suiting};
 use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
+use crate::interop::Row;
 use crate::netns::{A, B, World};
 use crate::policy_text::{Policy, RULE};
 use crate::process::wait_until;
 
 /// `initiate`, then `rekey` of either phase: charon has the new SAs and loses the old ones.
 pub fn initiates_and_rekeys(driver: Driver) {
+    let what = "Negotiation and rekeys of both phases by command";
+    let _row = Row::charon(what, Kernel::Netlink, driver, Role::Initiator.alone());
     let world = World::new();
     let setting = prepared(&world, driver);
     initiate(&setting);
@@ -34,6 +37,8 @@ pub fn initiates_and_rekeys(driver: Driver) {
 
 /// `terminate` of a pair, of an ISAKMP SA and of everything with the peer: charon deletes what it is told.
 pub fn terminates(driver: Driver) {
+    let what = "Deletes of a pair, of an ISAKMP SA and of all, by command";
+    let _row = Row::charon(what, Kernel::Netlink, driver, Role::Initiator.alone());
     let world = World::new();
     let setting = prepared(&world, driver);
     initiate(&setting);

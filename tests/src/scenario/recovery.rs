@@ -3,10 +3,12 @@
 use super::{PATIENCE, Role, Setting, suiting};
 use crate::charon::{Kernel, Mode};
 use crate::daemon::Driver;
+use crate::interop::Row;
 use crate::netns::World;
 
 /// charon forgets everything and begins anew: by its INITIAL-CONTACT the daemon removes what it had with it.
 pub fn the_peer_restarts(driver: Driver) {
+    let _row = Row::charon("The peer dies and returns: INITIAL-CONTACT", Kernel::Netlink, driver, &Role::ALL);
     let world = World::new();
     let (policy, connection) = suiting(driver, Mode::Tunnel);
     let mut setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection);
@@ -37,6 +39,8 @@ pub fn the_peer_restarts(driver: Driver) {
 /// The daemon is killed: its next start removes what the dead one left, negotiates again, and by its INITIAL-CONTACT
 /// charon too has only the new SAs.
 pub fn the_daemon_is_killed(driver: Driver, peer: Kernel, mode: Mode) {
+    let what = format!("The daemon dies and returns: INITIAL-CONTACT, {}", mode.name());
+    let _row = Row::charon(what, peer, driver, Role::Initiator.alone());
     let world = World::new();
     let (policy, connection) = suiting(driver, mode);
     let mut setting = Setting::start(&world, driver, peer, &policy, &connection);

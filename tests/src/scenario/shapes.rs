@@ -8,6 +8,7 @@ use super::{PATIENCE, Role, Setting, suiting};
 use crate::capture::Kind;
 use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
+use crate::interop::Row;
 use crate::netns::{A, Addresses, B, World};
 use crate::policy_text::{Policy, Protocol};
 use crate::process::wait_until;
@@ -20,6 +21,8 @@ const GREETING: &[u8] = b"protected by its port";
 
 /// AH with HMAC of `hash`, whose negotiated name at charon is `listed`.
 pub fn authentication_header(driver: Driver, hash: &str, listed: &str, mode: Mode, role: Role) {
+    let what = format!("AH {hash}-modp2048, {}", mode.name());
+    let _row = Row::charon(what, Kernel::Netlink, driver, role.alone());
     let offer = format!("{hash}-modp2048");
     let (main_mode, quick_mode) = ("aes128-sha1-modp1024", offer.as_str());
     let policy = Policy { protocol: Protocol::Ah, ..Policy::between(A, B) }.proposals(main_mode, quick_mode);
@@ -36,6 +39,12 @@ pub fn authentication_header(driver: Driver, hash: &str, listed: &str, mode: Mod
 
 /// Hosts with other addresses than usual: IPv6, or one family within the other.
 pub fn addresses(driver: Driver, own: Addresses, other: Addresses, mode: Mode, role: Role) {
+    let family = |address: &str| if address.contains(':') { "IPv6" } else { "IPv4" };
+    let what = match mode {
+        Mode::Transport => format!("{}, transport", family(own.wire)),
+        Mode::Tunnel => format!("{} in {}, tunnel", family(own.inside), family(own.wire)),
+    };
+    let _row = Row::charon(what, Kernel::Netlink, driver, role.alone());
     let world = World::new();
     let policy = Policy::between(own, other).mode(mode);
     let connection = Connection::between(other, own).mode(mode);
@@ -50,6 +59,8 @@ pub fn addresses(driver: Driver, own: Addresses, other: Addresses, mode: Mode, r
 
 /// ESP in UDP, which the peer wants as if there were a NAT.
 pub fn in_udp(driver: Driver, mode: Mode, role: Role) {
+    let what = format!("ESP in UDP, wanted by the peer, {}", mode.name());
+    let _row = Row::charon(what, Kernel::Netlink, driver, role.alone());
     let world = World::new();
     let (policy, connection) = suiting(driver, mode);
     let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection.encapsulated());
@@ -75,6 +86,7 @@ fn negotiate_and_delete(setting: &Setting<'_>, role: Role, check: impl FnOnce(&S
 
 /// Only TCP to one port is protected; all else goes in clear.
 pub fn one_port(driver: Driver, role: Role) {
+    let _row = Row::charon("Selectors of one TCP port, transport", Kernel::Netlink, driver, role.alone());
     let world = World::new();
     let policy = Policy { tcp_port: Some(PORT), ..Policy::between(A, B) }.transport();
     let connection = Connection {
@@ -125,6 +137,8 @@ pub fn one_port(driver: Driver, role: Role) {
 
 /// Two rules for two pairs of nets: each has its own quick mode, both on one main mode.
 pub fn two_rules(driver: Driver, role: Role) {
+    let what = "Two pairs of nets, two quick modes on one ISAKMP SA";
+    let _row = Row::charon(what, Kernel::Netlink, driver, role.alone());
     let (own, other) = (("10.11.1.0/24", "10.11.1.1"), ("10.11.2.0/24", "10.11.2.1"));
     let pair = |(near, _): (&str, &str), (far, _): (&str, &str)| vec![(near.to_owned(), far.to_owned())];
     let world = World::new();
@@ -156,6 +170,7 @@ pub fn two_rules(driver: Driver, role: Role) {
 
 /// The life in kilobytes is nearly over long before that in seconds: the daemon makes new SAs in time.
 pub fn life_in_kilobytes(driver: Driver) {
+    let _row = Row::charon("Life in kilobytes", Kernel::Netlink, driver, Role::Initiator.alone());
     let world = World::new();
     let (policy, connection) = suiting(driver, Mode::Transport);
     let policy = Policy { quick_mode_kilobytes: 200, ..policy };

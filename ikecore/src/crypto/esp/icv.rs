@@ -19,6 +19,9 @@ pub enum Integrity {
     HmacSha1_96,
     /// HMAC-SHA-256-128 (RFC 4868).
     HmacSha256_128,
+    /// HMAC-SHA-256 cut to 96 bits, as drafts of RFC 4868 had it and some systems still do. Nothing on the wire tells it
+    /// from [`Self::HmacSha256_128`].
+    HmacSha256_96,
     /// HMAC-SHA-384-192 (RFC 4868).
     HmacSha384_192,
     /// HMAC-SHA-512-256 (RFC 4868).
@@ -27,15 +30,21 @@ pub enum Integrity {
 
 impl Integrity {
     /// Every integrity algorithm.
-    pub const ALL: [Self; 5] =
-        [Self::HmacMd5_96, Self::HmacSha1_96, Self::HmacSha256_128, Self::HmacSha384_192, Self::HmacSha512_256];
+    pub const ALL: [Self; 6] = [
+        Self::HmacMd5_96,
+        Self::HmacSha1_96,
+        Self::HmacSha256_128,
+        Self::HmacSha256_96,
+        Self::HmacSha384_192,
+        Self::HmacSha512_256,
+    ];
 
     /// The hash of the HMAC.
     pub const fn hash(self) -> HashAlg {
         match self {
             Self::HmacMd5_96 => HashAlg::Md5,
             Self::HmacSha1_96 => HashAlg::Sha1,
-            Self::HmacSha256_128 => HashAlg::Sha256,
+            Self::HmacSha256_128 | Self::HmacSha256_96 => HashAlg::Sha256,
             Self::HmacSha384_192 => HashAlg::Sha384,
             Self::HmacSha512_256 => HashAlg::Sha512,
         }
@@ -49,7 +58,7 @@ impl Integrity {
     /// The length of the integrity check value in octets.
     pub const fn icv_len(self) -> usize {
         match self {
-            Self::HmacMd5_96 | Self::HmacSha1_96 => 12,
+            Self::HmacMd5_96 | Self::HmacSha1_96 | Self::HmacSha256_96 => 12,
             Self::HmacSha256_128 => 16,
             Self::HmacSha384_192 => 24,
             Self::HmacSha512_256 => 32,
@@ -62,6 +71,7 @@ impl Integrity {
             Self::HmacMd5_96 => "HMAC-MD5-96",
             Self::HmacSha1_96 => "HMAC-SHA-1-96",
             Self::HmacSha256_128 => "HMAC-SHA-256-128",
+            Self::HmacSha256_96 => "HMAC-SHA-256-96",
             Self::HmacSha384_192 => "HMAC-SHA-384-192",
             Self::HmacSha512_256 => "HMAC-SHA-512-256",
         }

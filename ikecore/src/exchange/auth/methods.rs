@@ -1,12 +1,13 @@
-//! Which authentication methods a rule offers and accepts.
+//! The numbers of authentication methods.
 use crate::event::negotiation::Role;
 use crate::policy::remote_access::Xauth;
-use crate::policy::rule::Rule;
+use crate::policy::rule::{AuthMethod, Rule};
 use crate::wire::AuthenticationMethod;
 
-/// The methods of a rule with a pre-shared key. With extended authentication the method tells the peer which end's user
-/// is to be authenticated, the initiator's or the responder's (draft-beaulieu-ike-xauth-02 §7.2).
-pub const fn with_pre_shared_key(rule: &Rule, role: Role) -> AuthenticationMethod {
+/// The number of a rule's method, where this host is in this role. With extended authentication it tells the peer besides
+/// which end's user is to be authenticated, the initiator's or the responder's (draft-beaulieu-ike-xauth-02 §7.2).
+pub(super) const fn code(rule: &Rule, method: &AuthMethod, role: Role) -> AuthenticationMethod {
+    let AuthMethod::PreSharedKey(_) = method;
     match (&rule.xauth, role) {
         (None, _) => AuthenticationMethod::PRE_SHARED_KEY,
         (Some(Xauth::Client(_)), Role::Initiator) | (Some(Xauth::Server), Role::Responder) => {

@@ -18,7 +18,7 @@ pub use configuration::Configuration;
 pub use initiator::{Asked, State, begin};
 
 use super::Path;
-use super::main::IkeKeys;
+use super::phase1::IkeKeys;
 use crate::crypto::iv::Iv;
 use crate::event::Failure;
 use crate::ids::MessageId;

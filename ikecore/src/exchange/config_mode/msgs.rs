@@ -4,7 +4,7 @@ use super::super::{Cx, Path};
 use crate::crypto::iv::Iv;
 use crate::crypto::quick::{informational, verify_informational};
 use crate::event::{Failure, Reject};
-use crate::exchange::main::IkeKeys;
+use crate::exchange::phase1::IkeKeys;
 use crate::ids::MessageId;
 use crate::wire::payload::attributes::without_secrets;
 use crate::wire::{ChainWriter, ConfigAttributes, ExchangeType, PayloadRule, PayloadType};

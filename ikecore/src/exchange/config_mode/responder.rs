@@ -7,7 +7,7 @@ use super::msgs::{self, Sealing};
 use super::{Answered, Outcome, State, xauth};
 use crate::crypto::iv::Iv;
 use crate::event::Reject;
-use crate::exchange::main::IkeKeys;
+use crate::exchange::phase1::IkeKeys;
 use crate::policy::lease::Owner;
 use crate::policy::remote_access::{ModeConfig, Xauth};
 use crate::policy::rule::Rule;

@@ -1,6 +1,6 @@
 //! The informational exchange (RFC 2408 §4.8, RFC 2409 §5.7): notifications and deletes, one message each.
-use super::main::IkeKeys;
 use super::message::{Envelope, Incoming, Outgoing};
+use super::phase1::IkeKeys;
 use super::{Cx, Path};
 use crate::crypto::quick::{informational, verify_informational};
 use crate::event::{Failure, Reject};

@@ -1,21 +1,20 @@
 //! Main mode, initiator.
-use super::super::auth::{methods::with_pre_shared_key, psk};
+use super::super::auth::{Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::info;
-use super::super::message::{Incoming, Outgoing};
+use super::super::message::Incoming;
 use super::super::natt::Revision;
+use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
-use super::super::{Cx, Path, vendor};
-use super::Established;
-use super::msgs::{self, PeerId, PeerKe, Phase1Keys};
+use super::super::{Cx, Path};
+use super::msgs::{self, PeerId};
 use crate::crypto::group::{KeyPair, PrivateKey};
+use crate::crypto::iv::Iv;
 use crate::crypto::skeyid::{HashInputs, Inputs};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
-use crate::proposal::encode::encode_main_mode;
-use crate::proposal::select::{ChosenMainMode, verify_main_mode_reply};
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
 use crate::wire::{ExchangeType, PayloadType, Sa};
@@ -26,7 +25,6 @@ use std::sync::Arc;
 pub struct Opening {
     path: Path,
     rule: Arc<Rule>,
-    psk: Arc<Secret<Vec<u8>>>,
     /// The body of the SA payload of message 1: HASH_I and HASH_R cover all of it (RFC 2409 §5).
     sa: Vec<u8>,
     initial_contact: bool,
@@ -34,18 +32,10 @@ pub struct Opening {
 
 /// What message 2 settled.
 #[derive(Clone)]
-struct Choice {
+pub struct Settled {
     cookies: Cookies,
-    chosen: ChosenMainMode,
+    choice: Choice,
     revision: Option<Revision>,
-}
-
-/// What the peer's message 4 added.
-struct Agreement {
-    pair: Arc<KeyPair>,
-    nonce: Vec<u8>,
-    peer: PeerKe,
-    path: Path,
 }
 
 /// The initiator's states.
@@ -53,36 +43,47 @@ pub enum State {
     /// Message 1 is out.
     SentSa(Arc<Opening>),
     /// This host's key pair is being made.
-    Deriving(Arc<Opening>, Box<MakingPair>),
+    Deriving(Arc<Opening>, Arc<Settled>),
     /// Message 3 is out.
-    SentKe(Arc<Opening>, Box<SentKe>),
+    SentKe(Arc<Opening>, Arc<Settled>, Box<SentKe>),
     /// The shared secret is being computed.
-    Agreeing(Arc<Opening>, Box<Agreeing>),
+    Agreeing(Arc<Opening>, Arc<Settled>, Box<Agreement>),
+    /// This host's proof is being made.
+    Proving(Arc<Opening>, Arc<Settled>, Box<Agreed>),
     /// Message 5 is out.
-    SentId(Arc<Opening>, Box<SentId>),
+    SentId(Arc<Opening>, Arc<Settled>, Arc<Agreed>),
+    /// The peer's proof is being checked.
+    Confirming(Arc<Opening>, Arc<Settled>, Box<Confirming>),
 }
-
-/// While the key pair is made.
-pub struct MakingPair(Choice);
 
 /// After message 3.
 pub struct SentKe {
-    choice: Choice,
     pair: Arc<KeyPair>,
     nonce: Vec<u8>,
 }
 
-/// While the shared secret is computed.
-pub struct Agreeing {
-    choice: Choice,
-    agreement: Agreement,
+/// What the peer's message 4 added.
+pub struct Agreement {
+    pair: Arc<KeyPair>,
+    nonce: Vec<u8>,
+    peer: PeerKe,
+    path: Path,
 }
 
-/// After message 5.
-pub struct SentId {
-    choice: Choice,
+/// With the shared secret.
+pub struct Agreed {
     agreement: Agreement,
     keys: Phase1Keys,
+    /// The body of this host's ID payload.
+    id: Vec<u8>,
+}
+
+/// After message 6.
+pub struct Confirming {
+    agreed: Arc<Agreed>,
+    peer: Unconfirmed,
+    initial_contact: bool,
+    last_block: Iv,
 }
 
 /// Begins: message 1.
@@ -93,16 +94,11 @@ pub fn begin(
     initial_contact: bool,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let Some(psk) = psk::key_of(rule) else {
-        return Err(Failure::NoPolicyForPeer { peer: path.remote.ip() });
-    };
-    let policy = &rule.main_mode;
-    let sa = encode_main_mode(&policy.offers, &[with_pre_shared_key(rule, Role::Initiator)], policy.lifetime);
+    let sa = phase1::offer(rule, path.remote.ip())?;
     let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-    let mut vendor_ids = if cx.settings.nat_traversal { Revision::VENDOR_IDS.to_vec() } else { Vec::new() };
-    vendor_ids.extend(vendor::of_remote_access(rule));
+    let vendor_ids = phase1::announced(None, rule, cx);
     let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, &vendor_ids);
-    let opening = Opening { path, rule: Arc::clone(rule), psk, sa, initial_contact };
+    let opening = Opening { path, rule: Arc::clone(rule), sa, initial_contact };
     Ok(Step::send(State::SentSa(Arc::new(opening)), message))
 }
 
@@ -115,7 +111,9 @@ impl ExchangeRole for State {
             Self::Deriving(..) => "its key pair",
             Self::SentKe(..) => "main mode message 4",
             Self::Agreeing(..) => "the shared secret",
+            Self::Proving(..) => "its signature",
             Self::SentId(..) => "main mode message 6",
+            Self::Confirming(..) => "the check of the peer's certificate",
         }
     }
 
@@ -125,35 +123,46 @@ impl ExchangeRole for State {
         }
         match self {
             Self::SentSa(opening) => receive_sa(opening, message, cx),
-            Self::SentKe(opening, state) => receive_ke(opening, state, message, cx),
-            Self::SentId(opening, state) => receive_id(opening, state, message, cx),
-            Self::Deriving(..) | Self::Agreeing(..) => Err(message.unexpected(self.waits_for())),
+            Self::SentKe(opening, settled, state) => receive_ke(opening, settled, state, message, cx),
+            Self::SentId(opening, settled, state) => receive_id(opening, settled, state, message, cx),
+            Self::Deriving(..) | Self::Agreeing(..) | Self::Proving(..) | Self::Confirming(..) => {
+                Err(message.unexpected(self.waits_for()))
+            }
         }
     }
 
     fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
-        let answer = msgs::key_exchange(answer)?;
         match self {
-            Self::Deriving(opening, choice) => send_ke(opening, choice.0, answer.pair, cx),
-            Self::Agreeing(opening, state) => match answer.shared {
-                Some(shared) => send_id(opening, *state, &shared, cx),
-                None => Err(Failure::Crypto { operation: "Diffie-Hellman", reason: "no shared secret".to_owned() }),
-            },
-            other => Ok(Step::stay(other)),
+            Self::Deriving(opening, settled) => send_ke(opening, settled, phase1::key_exchange(answer)?.pair, cx),
+            Self::Agreeing(opening, settled, agreement) => {
+                let (_, shared) = phase1::shared_secret(answer)?;
+                prove(opening, settled, *agreement, &shared, cx)
+            }
+            Self::Proving(opening, settled, agreed) => {
+                let proof = settled.choice.authentication.proven(answer)?;
+                send_id(opening, settled, *agreed, &proof, cx)
+            }
+            Self::Confirming(opening, settled, state) => {
+                let Confirming { agreed, peer, initial_contact, last_block } = *state;
+                Ok(finish(&opening, &settled, &agreed, peer.confirm(answer)?, initial_contact, last_block, cx))
+            }
+            other @ (Self::SentSa(_) | Self::SentKe(..) | Self::SentId(..)) => Ok(Step::stay(other)),
         }
     }
 }
 
 impl State {
     pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
-        let choice = match self {
-            Self::SentSa(_) => return (None, None),
-            Self::Deriving(_, choice) => &choice.0,
-            Self::SentKe(_, state) => &state.choice,
-            Self::Agreeing(_, state) => &state.choice,
-            Self::SentId(_, state) => &state.choice,
+        let (Self::Deriving(_, settled)
+        | Self::SentKe(_, settled, _)
+        | Self::Agreeing(_, settled, _)
+        | Self::Proving(_, settled, _)
+        | Self::SentId(_, settled, _)
+        | Self::Confirming(_, settled, _)) = self
+        else {
+            return (None, None);
         };
-        (Some(choice.chosen.suite), Some(choice.cookies))
+        (Some(settled.choice.chosen.suite), Some(settled.cookies))
     }
 }
 
@@ -174,43 +183,41 @@ fn receive_sa(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -
     let chain = message.clear(msgs::SA_RULES)?;
     let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
     let reply = raw.decode(Sa::decode)?;
-    let chosen = verify_main_mode_reply(&reply, &opening.sa)
-        .map_err(|mismatch| Reject::Refused(Failure::ChoiceNotOffered(mismatch)))?;
-    msgs::trace_vendors(&chain, cx);
+    let choice = phase1::accept_reply(&reply, &opening.sa, &opening.rule)?;
+    phase1::trace_vendors(&chain, cx);
     let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
-    cx.trace.step(|| {
-        EventKind::IkeSa(IkeSaEvent::ProposalAccepted {
-            transform: chosen.transform,
-            suite: chosen.suite,
-            lifetime: chosen.lifetime,
-        })
-    });
+    choice.trace(cx);
     let private =
-        PrivateKey::random(chosen.suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
-    let choice = Choice { cookies: message.header.cookies(), chosen, revision };
+        PrivateKey::random(choice.chosen.suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
+    let settled = Settled { cookies: message.header.cookies(), choice, revision };
     let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
-    Ok(Step::ask(State::Deriving(Arc::clone(opening), Box::new(MakingPair(choice))), vec![ask]))
+    Ok(Step::ask(State::Deriving(Arc::clone(opening), Arc::new(settled)), vec![ask]))
 }
 
-fn send_ke(opening: Arc<Opening>, choice: Choice, pair: Arc<KeyPair>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
-    let mut nonce = vec![0; msgs::NONCE_LEN];
-    cx.rng.fill(&mut nonce).map_err(|e| Failure::Crypto { operation: "making a nonce", reason: e.to_string() })?;
-    let envelope = msgs::envelope("main mode message 3", opening.path, choice.cookies);
-    let message = msgs::ke(&envelope, pair.public(), &nonce, &choice.chosen.suite, choice.revision);
-    Ok(Step::send(State::SentKe(opening, Box::new(SentKe { choice, pair, nonce })), message))
+fn send_ke(
+    opening: Arc<Opening>,
+    settled: Arc<Settled>,
+    pair: Arc<KeyPair>,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Failure> {
+    let nonce = phase1::nonce(cx.rng)?;
+    let envelope = msgs::envelope("main mode message 3", opening.path, settled.cookies);
+    let message = msgs::ke(&envelope, pair.public(), &nonce, &settled.choice.chosen.suite, settled.revision);
+    Ok(Step::send(State::SentKe(opening, settled, Box::new(SentKe { pair, nonce })), message))
 }
 
 fn receive_ke(
     opening: &Arc<Opening>,
+    settled: &Arc<Settled>,
     state: &SentKe,
     message: &Incoming<'_>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
     from_peer(opening, message)?;
-    if message.header.cookies() != state.choice.cookies {
+    if message.header.cookies() != settled.cookies {
         return Err(message.unexpected("main mode message 4"));
     }
-    let peer = PeerKe::read(message, &state.choice.chosen.suite, state.choice.revision, cx)?;
+    let peer = msgs::read_ke(message, &settled.choice.chosen.suite, settled.revision, cx)?;
     // RFC 3947 §4: once a NAT is known to be there, the initiator changes to the other port. A successor begins there,
     // and the peer's port is then the one that its NAT gave it.
     let mut path = opening.path;
@@ -219,79 +226,115 @@ fn receive_ke(
         path.remote = SocketAddr::new(path.remote.ip(), cx.settings.nat_t_port);
     }
     let ask = KeyExchange::Agree { pair: Arc::clone(&state.pair), peer: peer.public.clone() };
-    let agreement = Agreement { pair: Arc::clone(&state.pair), nonce: state.nonce.clone(), peer, path };
-    let next = Agreeing { choice: state.choice.clone(), agreement };
-    Ok(Step::ask(State::Agreeing(Arc::clone(opening), Box::new(next)), vec![Ask::KeyExchange(ask)]))
+    let next = Agreement { pair: Arc::clone(&state.pair), nonce: state.nonce.clone(), peer, path };
+    let next = State::Agreeing(Arc::clone(opening), Arc::clone(settled), Box::new(next));
+    Ok(Step::ask(next, vec![Ask::KeyExchange(ask)]))
+}
+
+fn prove(
+    opening: Arc<Opening>,
+    settled: Arc<Settled>,
+    agreement: Agreement,
+    shared: &Secret<Vec<u8>>,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Failure> {
+    let Choice { authentication, chosen } = &settled.choice;
+    let Agreement { pair, nonce, peer, path } = &agreement;
+    let inputs = Inputs { cookies: &settled.cookies, ni: nonce, nr: &peer.nonce, g_xy: shared.expose() };
+    let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
+    let keys = Phase1Keys::derive(&chosen.suite, skeyid, pair.public(), &peer.public)?;
+    let id = phase1::own_id(&opening.rule, *path);
+    let hash = keys.skeyid.hash_i(&hash_inputs(&opening, &settled, &agreement, &id));
+    let proving = authentication.prove(&hash);
+    let agreed = Agreed { agreement, keys, id };
+    match proving {
+        Proving::Ready(proof) => send_id(opening, settled, agreed, &proof, cx),
+        Proving::Ask(ask) => Ok(Step::ask(State::Proving(opening, settled, Box::new(agreed)), vec![ask])),
+    }
+}
+
+/// What HASH_I covers with this host's ID, and HASH_R with the peer's.
+fn hash_inputs<'a>(
+    opening: &'a Opening,
+    settled: &'a Settled,
+    agreement: &'a Agreement,
+    id_b: &'a [u8],
+) -> HashInputs<'a> {
+    let Agreement { pair, peer, .. } = agreement;
+    HashInputs { g_xi: pair.public(), g_xr: &peer.public, cookies: &settled.cookies, sai_b: &opening.sa, id_b }
 }
 
 fn send_id(
     opening: Arc<Opening>,
-    state: Agreeing,
-    shared: &Secret<Vec<u8>>,
+    settled: Arc<Settled>,
+    mut agreed: Agreed,
+    proof: &Proof,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let Agreeing { choice, agreement } = state;
-    let Agreement { pair, nonce, peer, path } = &agreement;
-    let inputs = Inputs { cookies: &choice.cookies, ni: nonce, nr: &peer.nonce, g_xy: shared.expose() };
-    let mut keys =
-        Phase1Keys::derive(&choice.chosen.suite, opening.psk.expose(), &inputs, pair.public(), &peer.public)?;
-    let id = msgs::own_id(&opening.rule, *path);
-    let hash = keys.skeyid.hash_i(&HashInputs {
-        g_xi: pair.public(),
-        g_xr: &peer.public,
-        cookies: &choice.cookies,
-        sai_b: &opening.sa,
-        id_b: &id,
-    });
-    let envelope = msgs::envelope("main mode message 5", *path, choice.cookies);
+    let path = agreed.agreement.path;
+    let envelope = msgs::envelope("main mode message 5", path, settled.cookies);
     // Both ends may have begun at once: then what the peer began may stand by now, and must not be forgotten.
     let initial_contact = opening.initial_contact && !cx.peers.knows(path.remote.ip());
-    let (message, iv): (Outgoing, _) = msgs::id_hash(&envelope, &id, &hash, initial_contact, &keys)?;
-    keys.iv = iv;
-    Ok(Step::send(State::SentId(opening, Box::new(SentId { choice, agreement, keys })), message))
+    let (message, iv) = msgs::id(&envelope, &agreed.id, proof, initial_contact, &agreed.keys)?;
+    agreed.keys.iv = iv;
+    Ok(Step::send(State::SentId(opening, settled, Arc::new(agreed)), message))
 }
 
 fn receive_id(
     opening: &Arc<Opening>,
-    state: &SentId,
+    settled: &Arc<Settled>,
+    agreed: &Arc<Agreed>,
     message: &Incoming<'_>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
-    let SentId { choice, agreement, keys } = state;
-    if message.header.cookies() != choice.cookies {
+    let Agreed { agreement, keys, .. } = agreed.as_ref();
+    if message.header.cookies() != settled.cookies {
         return Err(message.unexpected("main mode message 6"));
     }
     if message.path.remote != agreement.path.remote {
         return Err(Reject::WrongAddress { expected: agreement.path.remote });
     }
-    let peer = PeerId::read(message, keys, cx)?;
-    let computed = keys.skeyid.hash_r(&HashInputs {
-        g_xi: agreement.pair.public(),
-        g_xr: &agreement.peer.public,
-        cookies: &choice.cookies,
-        sai_b: &opening.sa,
-        id_b: &peer.id_body,
-    });
-    let verified = psk::verify(&computed, &peer.hash, "HASH_R", peer.identity)?;
-    let phase_2 = keys.phase_2(choice.cookies, choice.chosen.suite, peer.opened.next_iv);
-    if let Err(failure) = psk::admit(&verified, &opening.rule) {
+    let authentication = &settled.choice.authentication;
+    let PeerId { id_body, claim, initial_contact, next_iv } = PeerId::read(message, keys, authentication, cx)?;
+    let computed = keys.skeyid.hash_r(&hash_inputs(opening, settled, agreement, &id_body));
+    Ok(match authentication.judge(claim, &computed, "HASH_R")? {
+        Judgement::Verified(peer) => finish(opening, settled, agreed, peer, initial_contact, next_iv, cx),
+        Judgement::Ask(peer, ask) => {
+            let state = Confirming { agreed: Arc::clone(agreed), peer, initial_contact, last_block: next_iv };
+            let next = State::Confirming(Arc::clone(opening), Arc::clone(settled), Box::new(state));
+            Step::ask(next, vec![ask])
+        }
+    })
+}
+
+fn finish(
+    opening: &Opening,
+    settled: &Settled,
+    agreed: &Agreed,
+    peer: PeerVerified,
+    initial_contact: bool,
+    last_block: Iv,
+    cx: &mut Cx<'_>,
+) -> Step<State> {
+    let Choice { authentication, chosen } = &settled.choice;
+    let Agreement { path, peer: PeerKe { nat, .. }, .. } = agreed.agreement;
+    let phase_2 = agreed.keys.phase_2(settled.cookies, chosen.suite, last_block);
+    if let Err(failure) = authentication.admit(&peer) {
         // For the responder the ISAKMP SA stands: it must hear that it does not.
-        let send = info::delete_ike(agreement.path, &phase_2, cx.rng).ok();
-        return Ok(Step { send, ..Step::fail(failure) });
+        let send = info::delete_ike(path, &phase_2, cx.rng).ok();
+        return Step { send, ..Step::fail(failure) };
     }
-    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: verified.identity().clone() }));
-    Ok(Step::done(
-        Established {
-            keys: Arc::new(phase_2),
-            role: Role::Initiator,
-            rule: Arc::clone(&opening.rule),
-            lifetime: choice.chosen.lifetime,
-            peer: verified,
-            path: agreement.path,
-            nat: agreement.peer.nat,
-            revision: choice.revision.filter(|_| agreement.peer.nat.between()),
-            initial_contact: peer.initial_contact,
-        },
-        None,
-    ))
+    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: peer.identity().clone() }));
+    let established = Established {
+        keys: Arc::new(phase_2),
+        role: Role::Initiator,
+        rule: Arc::clone(&opening.rule),
+        lifetime: chosen.lifetime,
+        peer,
+        path,
+        nat,
+        revision: settled.revision.filter(|_| nat.between()),
+        initial_contact,
+    };
+    Step::done(established, None)
 }

@@ -1,86 +1,27 @@
-//! Main mode (RFC 2409 §5, the Identity Protection Exchange of ISAKMP), authenticated with a pre-shared key (§5.4).
+//! Main mode (RFC 2409 §5, the Identity Protection Exchange of ISAKMP).
 //!
 //! ```text
 //! 1  HDR, SA          -->
 //! 2               <--  HDR, SA
 //! 3  HDR, KE, Ni      -->
 //! 4               <--  HDR, KE, Nr
-//! 5  HDR*, IDii, HASH_I -->
-//! 6               <--  HDR*, IDir, HASH_R
+//! 5  HDR*, IDii, proof -->
+//! 6               <--  HDR*, IDir, proof
 //! ```
+//!
+//! What the proof is, the authentication method says: HASH_I and HASH_R with a pre-shared key (§5.4).
 pub mod initiator;
 mod msgs;
 pub mod responder;
 
-use super::auth::PeerVerified;
+use super::Cx;
 use super::message::Incoming;
-use super::natt::{Nat, Revision};
+use super::phase1::Established;
 use super::step::{Role as ExchangeRole, Step};
 use super::work::Answer;
-use super::{Cx, Path};
-use crate::crypto::cipher::CipherKey;
-use crate::crypto::iv::Iv;
-use crate::crypto::prf::PrfKey;
-use crate::crypto::skeyid::Skeyid;
-use crate::event::negotiation::Role;
 use crate::event::{Failure, Reject};
-use crate::ids::{Cookies, MessageId};
-use crate::policy::rule::Rule;
-use crate::proposal::suite::{IkeSuite, Lifetime};
-use std::sync::Arc;
-
-/// The keys of an ISAKMP SA, as phase 2 uses them.
-pub struct IkeKeys {
-    /// Its cookies.
-    pub cookies: Cookies,
-    /// Its algorithms.
-    pub suite: IkeSuite,
-    skeyid: Arc<Skeyid>,
-    /// Encrypts the messages.
-    pub cipher: Arc<CipherKey>,
-    /// The last ciphertext block of phase 1: the IVs of phase 2 come from it (RFC 2409 Appendix B).
-    pub last_block: Iv,
-}
-
-impl IkeKeys {
-    /// SKEYID_d: keying material of other SAs comes from it.
-    pub fn d(&self) -> &PrfKey {
-        &self.skeyid.d
-    }
-
-    /// SKEYID_a: authenticates phase 2 messages.
-    pub fn a(&self) -> &PrfKey {
-        &self.skeyid.a
-    }
-
-    /// The first IV of a phase 2 exchange.
-    pub fn first_iv(&self, message_id: MessageId) -> Iv {
-        let block = self.suite.cipher.block_len();
-        Iv::phase_2(self.suite.hash, block, self.last_block.as_ref(), message_id)
-    }
-}
-
-/// An ISAKMP SA that stands.
-pub struct Established {
-    /// Its keys.
-    pub keys: Arc<IkeKeys>,
-    /// Which end began.
-    pub role: Role,
-    /// The rule.
-    pub rule: Arc<Rule>,
-    /// Its life.
-    pub lifetime: Lifetime,
-    /// Who the peer is.
-    pub peer: PeerVerified,
-    /// From where to where.
-    pub path: Path,
-    /// What NAT detection found.
-    pub nat: Nat,
-    /// The revision of NAT traversal that both speak.
-    pub revision: Option<Revision>,
-    /// The peer says that it has no earlier SA with this host.
-    pub initial_contact: bool,
-}
+use crate::ids::Cookies;
+use crate::proposal::suite::IkeSuite;
 
 /// Main mode in either role.
 pub enum MainMode {

@@ -1,19 +1,18 @@
 //! Main mode, responder.
-use super::super::auth::{methods::with_pre_shared_key, psk};
+use super::super::auth::{Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::message::Incoming;
 use super::super::natt::{Nat, Revision};
+use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
-use super::super::{Cx, Path, vendor};
-use super::Established;
-use super::msgs::{self, PeerId, PeerKe, Phase1Keys};
+use super::super::{Cx, Path};
+use super::msgs::{self, PeerId};
 use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::skeyid::{HashInputs, Inputs};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
-use crate::proposal::select::{ChosenMainMode, select_main_mode};
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
 use crate::wire::{ExchangeType, PayloadType, Sa};
@@ -23,11 +22,9 @@ use std::sync::Arc;
 pub struct Opening {
     path: Path,
     cookies: Cookies,
-    rule: Arc<Rule>,
-    psk: Arc<Secret<Vec<u8>>>,
     /// The body of the peer's SA payload: HASH_I and HASH_R cover all of it (RFC 2409 §5).
     sa: Vec<u8>,
-    chosen: ChosenMainMode,
+    choice: Choice,
     revision: Option<Revision>,
 }
 
@@ -38,7 +35,11 @@ pub enum State {
     /// The key pair and the shared secret are being computed.
     Agreeing(Arc<Opening>, Box<Agreeing>),
     /// Message 4 is out.
-    SentKe(Arc<Opening>, Box<SentKe>),
+    SentKe(Arc<Opening>, Arc<SentKe>),
+    /// The peer's proof is being checked.
+    Confirming(Arc<Opening>, Box<Confirming>),
+    /// This host's proof is being made.
+    Proving(Arc<Opening>, Box<Authenticated>),
 }
 
 /// While the shared secret is computed.
@@ -54,7 +55,32 @@ pub struct SentKe {
     keys: Phase1Keys,
 }
 
-/// Judges message 1: the first rule for this peer that accepts one of its transforms decides.
+/// What message 5 settled, but for who the peer is.
+pub struct Closing {
+    sent: Arc<SentKe>,
+    /// The addresses of message 5: after a port change those of NAT traversal.
+    path: Path,
+    nat: Nat,
+    initial_contact: bool,
+    /// With the IV of message 6.
+    keys: Phase1Keys,
+}
+
+/// After message 5.
+pub struct Confirming {
+    closing: Closing,
+    peer: Unconfirmed,
+}
+
+/// With the peer authenticated.
+pub struct Authenticated {
+    closing: Closing,
+    peer: PeerVerified,
+    /// The body of this host's ID payload.
+    id: Vec<u8>,
+}
+
+/// Judges message 1.
 pub fn begin(
     message: &Incoming<'_>,
     rules: &[Arc<Rule>],
@@ -64,68 +90,15 @@ pub fn begin(
     let chain = message.clear(msgs::SA_RULES)?;
     let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
     let offered = raw.decode(Sa::decode)?;
-    msgs::trace_vendors(&chain, cx);
-    let mut mismatches = Vec::new();
-    for rule in rules {
-        let Some(psk) = psk::key_of(rule) else { continue };
-        let policy = &rule.main_mode;
-        trace_policy(rule, psk.expose().len(), cx);
-        match select_main_mode(&offered, &policy.offers, &[with_pre_shared_key(rule, Role::Responder)], policy.lifetime)
-        {
-            Ok(chosen) => {
-                return Ok(choose(message, rule, psk, raw.body, chosen, cookie, Revision::announced(&chain), cx));
-            }
-            Err(refused) => {
-                for mismatch in &refused {
-                    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::TransformRefused(mismatch.clone())));
-                }
-                mismatches.extend(refused.into_iter().filter(|new| !mismatches.contains(new)).collect::<Vec<_>>());
-            }
-        }
-    }
-    Err(Reject::Refused(if rules.is_empty() {
-        Failure::NoPolicyForPeer { peer: message.path.remote.ip() }
-    } else {
-        Failure::NoProposalChosen { phase: "main mode", mismatches }
-    }))
-}
-
-fn trace_policy(rule: &Arc<Rule>, key_len: usize, cx: &mut Cx<'_>) {
-    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule, key_len)));
-}
-
-#[expect(clippy::too_many_arguments, reason = "each is one thing that message 1 settles; they live on in Opening")]
-fn choose(
-    message: &Incoming<'_>,
-    rule: &Arc<Rule>,
-    psk: Arc<Secret<Vec<u8>>>,
-    sa: &[u8],
-    chosen: ChosenMainMode,
-    cookie: Cookie,
-    revision: Option<Revision>,
-    cx: &mut Cx<'_>,
-) -> Step<State> {
-    cx.trace.step(|| {
-        EventKind::IkeSa(IkeSaEvent::ProposalAccepted {
-            transform: chosen.transform,
-            suite: chosen.suite,
-            lifetime: chosen.lifetime,
-        })
-    });
+    phase1::trace_vendors(&chain, cx);
+    let choice = phase1::choose(&offered, rules, message.path.remote.ip(), cx).map_err(Reject::Refused)?;
     let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
-    let revision = revision.filter(|_| cx.settings.nat_traversal);
-    // RFC 3947 §3.1: the responder announces only what the initiator announced too.
-    let mut vendor_ids = match revision {
-        Some(Revision::Rfc) => Revision::VENDOR_IDS[..1].to_vec(),
-        Some(Revision::Draft) => Revision::VENDOR_IDS[1..].to_vec(),
-        None => Vec::new(),
-    };
-    vendor_ids.extend(vendor::of_remote_access(rule));
+    let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
     let envelope = msgs::envelope("main mode message 2", message.path, cookies);
-    let reply = msgs::sa(&envelope, &chosen.body, &vendor_ids);
-    let opening =
-        Opening { path: message.path, cookies, rule: Arc::clone(rule), psk, sa: sa.to_vec(), chosen, revision };
-    Step::send(State::SentSa(Arc::new(opening)), reply)
+    let vendor_ids = phase1::announced(Some(revision), choice.authentication.rule(), cx);
+    let reply = msgs::sa(&envelope, &choice.chosen.body, &vendor_ids);
+    let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision };
+    Ok(Step::send(State::SentSa(Arc::new(opening)), reply))
 }
 
 impl ExchangeRole for State {
@@ -136,42 +109,59 @@ impl ExchangeRole for State {
             Self::SentSa(_) => "main mode message 3",
             Self::Agreeing(..) => "the shared secret",
             Self::SentKe(..) => "main mode message 5",
+            Self::Confirming(..) => "the check of the peer's certificate",
+            Self::Proving(..) => "its signature",
         }
     }
 
     fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
-        let (Self::SentSa(opening) | Self::Agreeing(opening, _) | Self::SentKe(opening, _)) = self;
-        if message.header.exchange != ExchangeType::MAIN || message.header.cookies() != opening.cookies {
+        if message.header.exchange != ExchangeType::MAIN || message.header.cookies() != self.opening().cookies {
             return Err(message.unexpected(self.waits_for()));
         }
         match self {
             Self::SentSa(opening) => receive_ke(opening, message, cx),
-            Self::Agreeing(..) => Err(message.unexpected(self.waits_for())),
             Self::SentKe(opening, state) => receive_id(opening, state, message, cx),
+            Self::Agreeing(..) | Self::Confirming(..) | Self::Proving(..) => Err(message.unexpected(self.waits_for())),
         }
     }
 
     fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
-        let answer = msgs::key_exchange(answer)?;
-        match (self, answer.shared) {
-            (Self::Agreeing(opening, state), Some(shared)) => send_ke(opening, *state, answer.pair, &shared, cx),
-            (Self::Agreeing(..), None) => {
-                Err(Failure::Crypto { operation: "Diffie-Hellman", reason: "no shared secret".to_owned() })
+        match self {
+            Self::Agreeing(opening, state) => {
+                let (pair, shared) = phase1::shared_secret(answer)?;
+                send_ke(opening, *state, pair, &shared, cx)
             }
-            (other, _) => Ok(Step::stay(other)),
+            Self::Confirming(opening, state) => {
+                let Confirming { closing, peer } = *state;
+                prove(&opening, closing, peer.confirm(answer)?, cx)
+            }
+            Self::Proving(opening, state) => {
+                let proof = opening.choice.authentication.proven(answer)?;
+                finish(&opening, *state, &proof)
+            }
+            other @ (Self::SentSa(_) | Self::SentKe(..)) => Ok(Step::stay(other)),
         }
     }
 }
 
 impl State {
+    const fn opening(&self) -> &Arc<Opening> {
+        let (Self::SentSa(opening)
+        | Self::Agreeing(opening, _)
+        | Self::SentKe(opening, _)
+        | Self::Confirming(opening, _)
+        | Self::Proving(opening, _)) = self;
+        opening
+    }
+
     /// True until the peer has shown that messages reach it at its address.
     pub(super) const fn is_unproven(&self) -> bool {
         matches!(self, Self::SentSa(_))
     }
 
     pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
-        let (Self::SentSa(opening) | Self::Agreeing(opening, _) | Self::SentKe(opening, _)) = self;
-        (Some(opening.chosen.suite), Some(opening.cookies))
+        let opening = self.opening();
+        (Some(opening.choice.chosen.suite), Some(opening.cookies))
     }
 }
 
@@ -180,8 +170,8 @@ fn receive_ke(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -
     if message.path.remote != opening.path.remote {
         return Err(Reject::WrongAddress { expected: opening.path.remote });
     }
-    let suite = &opening.chosen.suite;
-    let peer = PeerKe::read(message, suite, opening.revision, cx)?;
+    let suite = &opening.choice.chosen.suite;
+    let peer = msgs::read_ke(message, suite, opening.revision, cx)?;
     let private = PrivateKey::random(suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
     let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: Some(peer.public.clone()) });
     let next = Agreeing { peer, path: message.path };
@@ -196,14 +186,14 @@ fn send_ke(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
     let Agreeing { peer, path } = state;
-    let mut nonce = vec![0; msgs::NONCE_LEN];
-    cx.rng.fill(&mut nonce).map_err(|e| Failure::Crypto { operation: "making a nonce", reason: e.to_string() })?;
-    let suite = &opening.chosen.suite;
+    let Choice { authentication, chosen } = &opening.choice;
+    let nonce = phase1::nonce(cx.rng)?;
     let inputs = Inputs { cookies: &opening.cookies, ni: &peer.nonce, nr: &nonce, g_xy: shared.expose() };
-    let keys = Phase1Keys::derive(suite, opening.psk.expose(), &inputs, &peer.public, pair.public())?;
+    let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
+    let keys = Phase1Keys::derive(&chosen.suite, skeyid, &peer.public, pair.public())?;
     let envelope = msgs::envelope("main mode message 4", path, opening.cookies);
-    let message = msgs::ke(&envelope, pair.public(), &nonce, suite, opening.revision);
-    Ok(Step::send(State::SentKe(opening, Box::new(SentKe { pair, peer, keys })), message))
+    let message = msgs::ke(&envelope, pair.public(), &nonce, &chosen.suite, opening.revision);
+    Ok(Step::send(State::SentKe(opening, Arc::new(SentKe { pair, peer, keys })), message))
 }
 
 /// Whether a NAT is between the two, as the initiator sees it too. No hash covers NAT-D payloads: if somebody changed them
@@ -225,44 +215,72 @@ fn nat_in_force(opening: &Opening, seen: Nat, message: &Incoming<'_>, cx: &Cx<'_
     })
 }
 
+/// What HASH_I covers with the peer's ID, and HASH_R with this host's.
+fn hash_inputs<'a>(opening: &'a Opening, sent: &'a SentKe, id_b: &'a [u8]) -> HashInputs<'a> {
+    let SentKe { pair, peer, .. } = sent;
+    HashInputs { g_xi: &peer.public, g_xr: pair.public(), cookies: &opening.cookies, sai_b: &opening.sa, id_b }
+}
+
 fn receive_id(
     opening: &Arc<Opening>,
-    state: &SentKe,
+    sent: &Arc<SentKe>,
     message: &Incoming<'_>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
-    let SentKe { pair, peer: peer_ke, keys } = state;
-    let nat = nat_in_force(opening, peer_ke.nat, message, cx)?;
-    let peer = PeerId::read(message, keys, cx)?;
-    let inputs = |id_b| HashInputs {
-        g_xi: &peer_ke.public,
-        g_xr: pair.public(),
-        cookies: &opening.cookies,
-        sai_b: &opening.sa,
-        id_b,
-    };
-    let verified = psk::verify(&keys.skeyid.hash_i(&inputs(&peer.id_body)), &peer.hash, "HASH_I", peer.identity)?;
-    if let Err(failure) = psk::admit(&verified, &opening.rule) {
+    let nat = nat_in_force(opening, sent.peer.nat, message, cx)?;
+    let authentication = &opening.choice.authentication;
+    let PeerId { id_body, claim, initial_contact, next_iv } = PeerId::read(message, &sent.keys, authentication, cx)?;
+    let computed = sent.keys.skeyid.hash_i(&hash_inputs(opening, sent, &id_body));
+    let keys = sent.keys.with_iv(next_iv);
+    let closing = Closing { sent: Arc::clone(sent), path: message.path, nat, initial_contact, keys };
+    match authentication.judge(claim, &computed, "HASH_I")? {
+        Judgement::Verified(peer) => {
+            prove(opening, closing, peer, cx).map_err(|_| Reject::Local("making main mode message 6"))
+        }
+        Judgement::Ask(peer, ask) => {
+            let next = State::Confirming(Arc::clone(opening), Box::new(Confirming { closing, peer }));
+            Ok(Step::ask(next, vec![ask]))
+        }
+    }
+}
+
+fn prove(
+    opening: &Arc<Opening>,
+    closing: Closing,
+    peer: PeerVerified,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Failure> {
+    let authentication = &opening.choice.authentication;
+    if let Err(failure) = authentication.admit(&peer) {
         return Ok(Step::fail(failure));
     }
-    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: verified.identity().clone() }));
-    let id = msgs::own_id(&opening.rule, message.path);
-    let hash = keys.skeyid.hash_r(&inputs(&id));
-    let envelope = msgs::envelope("main mode message 6", message.path, opening.cookies);
-    let reply_keys = keys.with_iv(peer.opened.next_iv);
-    let sealed = msgs::id_hash(&envelope, &id, &hash, false, &reply_keys);
-    let Ok((reply, last_block)) = sealed else { return Err(Reject::Local("encryption of main mode message 6")) };
+    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: peer.identity().clone() }));
+    let id = phase1::own_id(authentication.rule(), closing.path);
+    let hash = closing.keys.skeyid.hash_r(&hash_inputs(opening, &closing.sent, &id));
+    let proving = authentication.prove(&hash);
+    let state = Authenticated { closing, peer, id };
+    match proving {
+        Proving::Ready(proof) => finish(opening, state, &proof),
+        Proving::Ask(ask) => Ok(Step::ask(State::Proving(Arc::clone(opening), Box::new(state)), vec![ask])),
+    }
+}
+
+fn finish(opening: &Opening, state: Authenticated, proof: &Proof) -> Result<Step<State>, Failure> {
+    let Authenticated { closing: Closing { path, nat, initial_contact, keys, .. }, peer, id } = state;
+    let Choice { authentication, chosen } = &opening.choice;
+    let envelope = msgs::envelope("main mode message 6", path, opening.cookies);
+    let (reply, last_block) = msgs::id(&envelope, &id, proof, false, &keys)?;
     let established = Established {
-        keys: Arc::new(keys.phase_2(opening.cookies, opening.chosen.suite, last_block)),
+        keys: Arc::new(keys.phase_2(opening.cookies, chosen.suite, last_block)),
         role: Role::Responder,
-        rule: Arc::clone(&opening.rule),
-        lifetime: opening.chosen.lifetime,
-        peer: verified,
-        // The addresses of a message that has been authenticated: after a port change those of NAT traversal.
-        path: message.path,
+        rule: Arc::clone(authentication.rule()),
+        lifetime: chosen.lifetime,
+        peer,
+        // The addresses of a message that has been authenticated.
+        path,
         nat,
         revision: opening.revision.filter(|_| nat.between()),
-        initial_contact: peer.initial_contact,
+        initial_contact,
     };
     Ok(Step::done(established, Some(reply)))
 }

@@ -204,7 +204,8 @@ impl SentOffer {
             Ok(reply) => reply,
             Err(error) => return fail(Failure::Malformed(error)),
         };
-        let chosen = match verify_quick_mode_reply(&reply, &self.sa) {
+        let offers = plan.rule.quick_mode().map_or(&[][..], |policy| &policy.offers);
+        let chosen = match verify_quick_mode_reply(&reply, offers, &self.sa) {
             Ok(chosen) => chosen,
             Err(mismatch) => return fail(Failure::ChoiceNotOffered(mismatch)),
         };

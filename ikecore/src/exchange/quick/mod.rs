@@ -10,9 +10,9 @@ mod keys;
 mod msgs;
 pub mod responder;
 
-use super::main::IkeKeys;
 use super::message::Incoming;
 use super::natt::Revision;
+use super::phase1::IkeKeys;
 use super::step::{Role as ExchangeRole, Step};
 use super::work::Answer;
 use super::{Cx, Path};

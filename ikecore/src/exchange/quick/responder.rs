@@ -11,7 +11,7 @@ use crate::crypto::group::KeyPair;
 use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_2, verify_hash_1, verify_hash_3};
 use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
-use crate::exchange::main::IkeKeys;
+use crate::exchange::phase1::IkeKeys;
 use crate::ids::{IpsecSaId, Spi};
 use crate::policy::rule::Rule;
 use crate::policy::selector::{Prefix, Selector};

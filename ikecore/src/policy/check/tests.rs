@@ -118,6 +118,16 @@ fn offers_of_one_policy_have_one_group_and_make_sense() {
         "quick mode policy \"protect\" offers ESP NULL: it neither encrypts nor authenticates, allowed is NULL with an \
          integrity algorithm",
     );
+    let [whole, cut] = [Integrity::HmacSha256_128, Integrity::HmacSha256_96].map(|integrity| {
+        let cipher = EspCipher::Aes256Cbc;
+        QuickModeOffer { suite: IpsecSuite::Esp { cipher, integrity: Some(integrity) }, ..OFFER }
+    });
+    refused(
+        Rule { action: quick(vec![cut, cut, whole]), ..rule("a", 1) },
+        "quick mode policy \"protect\" offers ESP AES-256-CBC HMAC-SHA-256-96 and ESP AES-256-CBC HMAC-SHA-256-128, which \
+         peers cannot tell apart, as both have the same numbers; allowed is one of them",
+    );
+    assert_eq!(check_all(vec![Rule { action: quick(vec![cut, cut]), ..rule("a", 1) }], &[]), Ok(()));
     let integrity = Some(Integrity::HmacSha1_96);
     let double = QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Gcm16, integrity }, ..OFFER };
     let told = check_all(vec![Rule { action: quick(vec![double]), ..rule("a", 1) }], &[]).expect_err("refused");

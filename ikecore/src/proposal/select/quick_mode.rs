@@ -115,15 +115,22 @@ pub fn select_quick_mode(
 }
 
 /// The initiator's check: the reply must have one proposal with one transform, which must be one of those in `offered`,
-/// the body of this host's SA payload (RFC 2408 §4.2).
+/// the body of this host's SA payload (RFC 2408 §4.2). `offers` are what that body was made of: they say what the wire
+/// does not, which is how far an integrity check value is cut.
 ///
 /// Attributes may stand in another order and another form; a life may be shorter, or left out.
-pub fn verify_quick_mode_reply(sa: &Sa<'_>, offered: &[u8]) -> Result<ChosenQuickMode, Mismatch> {
+pub fn verify_quick_mode_reply(
+    sa: &Sa<'_>,
+    offers: &[QuickModeOffer],
+    offered: &[u8],
+) -> Result<ChosenQuickMode, Mismatch> {
     let (proposal, transform, lifetime) = offered_transform(Space::Ipsec, sa, offered)?;
     let refuse = |fault| mismatch(proposal.number, transform.number, fault);
     let peer_spi = peer_spi(proposal).map_err(refuse)?;
     let received = Received::read(proposal.protocol, transform);
-    let suite = received.codes().suite().ok_or_else(|| refuse(received.difference(TRANSFORM, &[], &[])))?;
+    let codes = received.codes();
+    let suite = offers.iter().map(|offer| offer.suite).find(|suite| IpsecCodes::of(*suite) == codes);
+    let suite = suite.ok_or_else(|| refuse(received.difference(TRANSFORM, offers, &[])))?;
     Ok(ChosenQuickMode {
         proposal: proposal.number,
         transform: transform.number,

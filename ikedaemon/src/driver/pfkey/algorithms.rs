@@ -32,8 +32,9 @@ pub(super) enum AlgorithmError {
     },
     /// The kernel lists it but means something else.
     #[error(
-        "Linux cuts the integrity check value of {0} to 96 bits when told over PF_KEY, and RFC 4868 demands 128: no peer \
-         would understand"
+        "Linux cuts the integrity check value of {0} to 96 bits when told over PF_KEY, and RFC 4868 demands 128: allowed: \
+         {cut}, sha256_96 in policy files, with a peer that does the same",
+        cut = Integrity::HmacSha256_96.name()
     )]
     Truncation(&'static str),
     /// The kernel has no AH.
@@ -102,7 +103,7 @@ const fn integrity_number(integrity: Integrity) -> u8 {
     match integrity {
         Integrity::HmacMd5_96 => 2,
         Integrity::HmacSha1_96 => 3,
-        Integrity::HmacSha256_128 => 5,
+        Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => 5,
         Integrity::HmacSha384_192 => 6,
         Integrity::HmacSha512_256 => 7,
     }

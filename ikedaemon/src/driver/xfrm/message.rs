@@ -231,7 +231,7 @@ fn authentication(integrity: Integrity, key: &[u8]) -> XfrmAttrs {
     let hash = match integrity {
         Integrity::HmacMd5_96 => "hmac(md5)",
         Integrity::HmacSha1_96 => "hmac(sha1)",
-        Integrity::HmacSha256_128 => "hmac(sha256)",
+        Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => "hmac(sha256)",
         Integrity::HmacSha384_192 => "hmac(sha384)",
         Integrity::HmacSha512_256 => "hmac(sha512)",
     };

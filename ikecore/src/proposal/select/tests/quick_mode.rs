@@ -232,7 +232,7 @@ fn the_life_of_the_offer_that_accepts_counts() {
 
 #[test]
 fn every_suite_goes_there_and_back() {
-    assert_eq!(IpsecSuite::all().count(), 8 * 6 - 3 * 5 - 1 + 5);
+    assert_eq!(IpsecSuite::all().count(), 8 * 7 - 3 * 6 - 1 + 6);
     let spis = [(ProtocolId::ESP, Spi(0x1000)), (ProtocolId::AH, Spi(0x2000))];
     for suite in IpsecSuite::all() {
         for pfs in [None, Some(Group::Ecp256)] {
@@ -243,7 +243,7 @@ fn every_suite_goes_there_and_back() {
             assert_eq!((chosen.suite, chosen.pfs, chosen.lifetime), (suite, pfs, HOUR));
             assert_eq!(Some(chosen.peer_spi), spis.iter().find(|(of, _)| *of == suite.protocol()).map(|(_, spi)| *spi));
             let reply = chosen.reply(Spi(0xabcd_ef01));
-            let verified = verify_quick_mode_reply(&Sa::decode(&reply).expect("encoded here"), &offered);
+            let verified = verify_quick_mode_reply(&Sa::decode(&reply).expect("encoded here"), &offers, &offered);
             let verified = verified.expect("what was offered");
             assert_eq!((verified.suite, verified.pfs, verified.mode), (suite, pfs, TUNNEL));
             assert_eq!((verified.peer_spi, verified.lifetime), (Spi(0xabcd_ef01), HOUR));
@@ -251,11 +251,33 @@ fn every_suite_goes_there_and_back() {
     }
 }
 
+#[test]
+fn how_far_the_check_value_is_cut_is_each_sides_own_policy() {
+    let [whole, cut] = [Integrity::HmacSha256_128, Integrity::HmacSha256_96].map(|integrity| {
+        let cipher = EspCipher::Aes256Cbc;
+        [offer(IpsecSuite::Esp { cipher, integrity: Some(integrity) }, None)]
+    });
+    let spis = [(ProtocolId::ESP, Spi(0x1000))];
+    let offered = encode_quick_mode(&cut, TUNNEL, &spis);
+    assert_eq!(offered, encode_quick_mode(&whole, TUNNEL, &spis), "not negotiated");
+    assert!(cut[0].suite.looks_like(whole[0].suite));
+    assert!(!cut[0].suite.looks_like(GCM) && !cut[0].suite.looks_like(AES));
+    for own in [whole, cut] {
+        let chosen = select_quick_mode(&Sa::decode(&offered).expect("encoded here"), &own, &[TUNNEL], None);
+        let chosen = chosen.expect("the numbers agree");
+        assert_eq!(chosen.suite, own[0].suite);
+        let reply = chosen.reply(Spi(0x2000));
+        let verified = verify_quick_mode_reply(&Sa::decode(&reply).expect("encoded here"), &own, &offered);
+        assert_eq!(verified.expect("what was offered").suite, own[0].suite);
+    }
+}
+
 /// What the initiator says to a reply with the transform `list`, after offering [`AES`].
 fn verify(id: u8, list: AttributeWriter) -> Result<ChosenQuickMode, Mismatch> {
-    let offered = encode_quick_mode(&[offer(AES, None)], TUNNEL, &[(ProtocolId::ESP, Spi(0x1000))]);
+    let offers = [offer(AES, None)];
+    let offered = encode_quick_mode(&offers, TUNNEL, &[(ProtocolId::ESP, Spi(0x1000))]);
     let octets = made(&[proposal(ProtocolId::ESP, vec![(id, list)])]);
-    verify_quick_mode_reply(&Sa::decode(&octets).expect("made by hand"), &offered)
+    verify_quick_mode_reply(&Sa::decode(&octets).expect("made by hand"), &offers, &offered)
 }
 
 #[track_caller]
@@ -287,10 +309,12 @@ fn a_reply_may_shorten_the_life_or_leave_it_out() {
 
 #[test]
 fn a_reply_has_an_spi_of_the_protocol() {
-    let offered = encode_quick_mode(&[offer(AES, None)], TUNNEL, &[(ProtocolId::ESP, Spi(0x1000))]);
+    let offers = [offer(AES, None)];
+    let offered = encode_quick_mode(&offers, TUNNEL, &[(ProtocolId::ESP, Spi(0x1000))]);
     let with = |made_by_hand: Made<'_>| {
         let octets = made(&[made_by_hand]);
-        let told = verify_quick_mode_reply(&Sa::decode(&octets).expect("made"), &offered).expect_err("refused");
+        let told =
+            verify_quick_mode_reply(&Sa::decode(&octets).expect("made"), &offers, &offered).expect_err("refused");
         (told.attribute, told.received)
     };
     let good = || proposal(ProtocolId::ESP, vec![(12, changed(&[], &[]))]);

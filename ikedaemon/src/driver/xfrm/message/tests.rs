@@ -133,6 +133,7 @@ fn algorithms_have_the_kernels_names_and_lengths() {
         (I::HmacMd5_96, row("auth", "hmac(md5)", 128, 96)),
         (I::HmacSha1_96, row("auth", "hmac(sha1)", 160, 96)),
         (I::HmacSha256_128, row("auth", "hmac(sha256)", 256, 128)),
+        (I::HmacSha256_96, row("auth", "hmac(sha256)", 256, 96)),
         (I::HmacSha384_192, row("auth", "hmac(sha384)", 384, 192)),
         (I::HmacSha512_256, row("auth", "hmac(sha512)", 512, 256)),
     ] {

@@ -85,7 +85,10 @@ pub(super) const fn hash(hash: HashAlg) -> &'static str {
 }
 
 const fn integrity(integrity: Integrity) -> &'static str {
-    hash(integrity.hash())
+    match integrity {
+        Integrity::HmacSha256_96 => "SHA256-96",
+        _ => hash(integrity.hash()),
+    }
 }
 
 const fn esp(cipher: EspCipher) -> &'static str {
