@@ -27,7 +27,7 @@ pub trait Users: Debug + Send + Sync {
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Failures count for so long.
-const WINDOW: Duration = Duration::from_mins(10);
+const WINDOW: Duration = Duration::from_secs(600);
 
 /// Failures of one peer address within [`WINDOW`].
 const OF_PEER: u32 = 10;

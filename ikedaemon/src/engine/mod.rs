@@ -69,7 +69,7 @@ pub fn start(config: Config, mut driver: Box<dyn SaDriver>) -> Result<EngineHand
     let clock = Clock::start();
     let rng = Box::new(SystemRandom::new());
     let engine =
-        task::Engine::new(config.endpoint, rng, driver, listener, requests, events.clone(), clock, config.users);
+        task::Engine::new(config, rng, driver, listener, requests, events.clone(), clock);
     crate::sinks::started(&addresses, driver_name);
     tokio::spawn(engine);
     Ok(EngineHandle::new(control, events, addresses, clock))

@@ -2,7 +2,7 @@
 use super::Counters;
 use super::handle::{Control, DriverOpener, PolicyReply, ReplaceError};
 use crate::addresses::Addresses;
-use crate::asks::{UserChecks, Users, Workers};
+use crate::asks::{UserChecks, Workers};
 use crate::clock::Clock;
 use crate::driver::open::Opened;
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
@@ -71,26 +71,25 @@ struct Stopping {
 
 impl Engine {
     pub(super) fn new(
-        config: endpoint::Config,
+        config: super::Config,
         rng: Box<dyn SecureRandom>,
         driver: Box<dyn SaDriver>,
         listener: Listener,
         requests: mpsc::UnboundedReceiver<Control>,
         events: broadcast::Sender<Arc<Event>>,
         clock: Clock,
-        users: Option<Arc<dyn Users>>,
     ) -> Self {
         let addresses = Addresses;
         addresses.clean();
         Self {
-            endpoint: Endpoint::new(config, rng, clock.now()),
+            endpoint: Endpoint::new(config.endpoint, rng, clock.now()),
             clock,
             owns_encapsulation: driver.capabilities().owns_encapsulation,
             driver: Some(driver),
             lost: None,
             listener,
             workers: Workers::new(),
-            user_checks: UserChecks::new(users),
+            user_checks: UserChecks::new(config.users),
             addresses,
             requests,
             events,

@@ -24,6 +24,7 @@ struct Report {
     policies: Vec<PolicyReport>,
     filter_lists: Vec<FilterListReport>,
     filter_actions: Vec<FilterActionReport>,
+    pools: Vec<PoolReport>,
     in_force: Vec<RuleReport>,
 }
 
@@ -70,6 +71,13 @@ struct FilterListReport {
 struct FilterActionReport {
     name: String,
     description: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PoolReport {
+    name: String,
+    description: Option<String>,
+    addresses: Vec<String>,
 }
 
 /// A rule as this machine sees it.
@@ -168,6 +176,15 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
             .iter()
             .map(|action| FilterActionReport { name: action.name.clone(), description: action.description.clone() })
             .collect(),
+        pools: file
+            .pools
+            .iter()
+            .map(|named| PoolReport {
+                name: named.pool.name.clone(),
+                description: named.description.clone(),
+                addresses: named.pool.ranges.iter().map(ToString::to_string).collect(),
+            })
+            .collect(),
         in_force: in_force.collect(),
     })
 }
@@ -181,8 +198,7 @@ fn remote_access(rule: &Rule) -> Vec<String> {
     let how = |push: bool| if push { "push" } else { "pull" };
     let mode_config = rule.mode_config.as_ref().map(|mode_config| match mode_config {
         ModeConfig::Server { pool, push } => {
-            let ranges: Vec<String> = pool.ranges.iter().map(ToString::to_string).collect();
-            format!("mode config, {}: gives addresses of pool {:?}, {}", how(*push), pool.name, ranges.join(", "))
+            format!("mode config, {}: gives addresses of pool {:?}", how(*push), pool.name)
         }
         ModeConfig::Client { push } => format!("mode config, {}: gets an address", how(*push)),
     });
@@ -241,6 +257,10 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             style.heading(&format!("Filter action {:?}", action.name)),
             described(&action.description)
         )?;
+    }
+    for pool in &report.pools {
+        writeln!(out, "{}{}", style.heading(&format!("Pool {:?}", pool.name)), described(&pool.description))?;
+        pool.addresses.iter().try_for_each(|range| writeln!(out, "  {range}"))?;
     }
     writeln!(out, "{}", style.heading(&format!("In force on this machine: {}", count(report.in_force.len(), "rule"))))?;
     for rule in &report.in_force {

@@ -45,7 +45,8 @@ pub(super) fn pool(value: &Value<'_>) -> Option<NamedPool> {
     let name = super::named(&mut table, "pool");
     let description = super::description(&table);
     let ranges = table.require("addresses").and_then(|value| value.list("range"));
-    let ranges = ranges.and_then(|values| all(&values, |value| value.parsed(|text| text.parse().ok(), RANGE)));
+    let range = |text: &str| text.parse::<AddressRange>().ok();
+    let ranges = ranges.and_then(|values| all(&values, |value| value.parsed(range, RANGE)));
     if let Some(ranges) = &ranges {
         let overlap = |(at, one): (usize, &AddressRange)| {
             let others = ranges.iter().skip(at + 1);

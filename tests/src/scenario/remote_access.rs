@@ -6,8 +6,11 @@ use std::time::Duration;
 use crate::capture::{Capture, Kind};
 use crate::charon::{Charon, Connection, Kernel, RemoteAccess};
 use crate::daemon::{Daemon, Driver};
+use crate::interop::Row;
 use crate::netns::{A, Addresses, B, World};
 use crate::process::wait_until;
+
+use super::Role;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -90,8 +93,16 @@ fn add_user(daemon: &Daemon<'_>, password: &str) {
     std::fs::write(&path, format!("{USER}:{hash}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
+/// What is recorded.
+fn row(verb: &str, push: bool, role: Role) -> Row {
+    let how = if push { "push" } else { "pull" };
+    let what = format!("XAuth, then {verb} an address by Mode Config ({how}), traffic, new phase 1");
+    Row::charon(what, Kernel::Libipsec, Driver::Userspace, role.alone())
+}
+
 /// The daemon gives charon an address.
 pub fn gateway(push: bool) {
+    let _row = row("gives", push, Role::Responder);
     let world = World::new();
     let capture = Capture::start(&world);
     let daemon = Daemon::start(&world.a, Driver::Userspace, &gateway_policy(A, push, ""));
@@ -128,6 +139,7 @@ pub fn gateway(push: bool) {
 
 /// charon gives the daemon an address.
 pub fn client(push: bool) {
+    let _row = row("gets", push, Role::Initiator);
     let world = World::new();
     let capture = Capture::start(&world);
     let access = RemoteAccess::Gateway { user: USER, password: PASSWORD, pool: POOL, dns: DNS, push };
@@ -162,6 +174,7 @@ pub fn client(push: bool) {
 
 /// A wrong password: nothing comes of it, and both ends say why.
 pub fn wrong_password() {
+    let _row = Row::charon("refused: the password of XAuth", Kernel::Libipsec, Driver::Userspace, &Role::ALL);
     let world = World::new();
     let daemon = Daemon::start(&world.a, Driver::Userspace, &gateway_policy(A, false, ""));
     add_user(&daemon, "another password");

@@ -134,12 +134,13 @@ impl Sent {
             return Err(message.unexpected("transaction"));
         }
         let (step, _) = msgs::open(message, &plan.keys, &self.iv, cx, |attributes, _| {
-            // draft-dukes-ike-mode-cfg-02 §2: a REPLY to a REQUEST, an ACK to a SET, of the same transaction.
+            // draft-dukes-ike-mode-cfg-02 §2: a REPLY to a REQUEST, an ACK to a SET. That it is to this one, the message ID
+            // says and the HASH proves; strongSwan answers with an identifier of zero.
             let expected = match self.asked {
                 Asked::User { .. } | Asked::Addresses { .. } => ConfigType::REPLY,
                 Asked::Status { .. } | Asked::Take { .. } => ConfigType::ACK,
             };
-            if attributes.config_type != expected || attributes.identifier != plan.identifier {
+            if attributes.config_type != expected {
                 return Err(message.unexpected(expected.name().unwrap_or("reply")));
             }
             Ok(match &self.asked {
