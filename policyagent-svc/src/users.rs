@@ -73,7 +73,7 @@ impl Users for UsersFile {
         let text = self.read();
         let found = text.as_ref().ok().and_then(|text| Self::find(text, user));
         // Whoever asks must not learn from the time it takes whether there is such a user.
-        let (line, hash) = found.map_or((None, decoy()), |(line, hash)| (Some(line), hash));
+        let (line, hash) = found.map_or_else(|| (None, decoy()), |(line, hash)| (Some(line), hash));
         let place = || format!("{}:{}", self.path.display(), line.unwrap_or_default());
         let verified = match PasswordHash::new(hash) {
             Ok(hash) if !is_affordable(&hash) => {

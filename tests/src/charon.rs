@@ -123,6 +123,8 @@ pub struct Connection {
     pub also: Vec<(String, String)>,
     /// Force UDP encapsulation.
     pub encap: bool,
+    /// Seconds of silence after which charon asks whether the peer lives; 0 is never.
+    pub dpd_delay: u32,
     /// Lifetime of the IKE SA, seconds: charon begins anew at 90 %.
     pub ike_lifetime: u32,
     /// Lifetime of the IPsec SAs, seconds: charon rekeys at 90 %.
@@ -150,6 +152,7 @@ impl Connection {
             local_ts: vec![own.net.to_owned()],
             remote_ts: vec![other.net.to_owned()],
             encap: false,
+            dpd_delay: 0,
             ike_lifetime: 14_400,
             esp_lifetime: 3_600,
             remote_access: None,
@@ -229,6 +232,8 @@ impl Connection {
             .text("reauth_time", seconds(90, self.ike_lifetime))
             .text("over_time", seconds(10, self.ike_lifetime))
             .text("rand_time", "0s")
+            .text("dpd_delay", format!("{}s", self.dpd_delay))
+            .text("dpd_timeout", "10s")
             .section("local-1", peer(&self.local_id))
             .section("remote-1", peer(&self.remote_id))
             .section("children", children);
@@ -283,7 +288,7 @@ pub struct ChildSa {
     pub packets_in: u64,
     /// Packets sent.
     pub packets_out: u64,
-    /// Negotiated algorithms: encryption, key bits, integrity, group.
+    /// Negotiated algorithms: encryption, key bits, integrity, group, and `esn` with extended sequence numbers.
     pub suite: String,
     /// Own traffic selectors.
     pub local_ts: Vec<String>,
@@ -536,7 +541,8 @@ fn child_sa(child: &Section) -> ChildSa {
         spi_out: spi("spi-out"),
         packets_in: number(child, "packets-in"),
         packets_out: number(child, "packets-out"),
-        suite: words(child, &["encr-alg", "encr-keysize", "integ-alg", "dh-group"]),
+        suite: words(child, &["encr-alg", "encr-keysize", "integ-alg", "dh-group"])
+            + if child.get("esn") == "1" { " esn" } else { "" },
         local_ts: child.get_list("local-ts").to_vec(),
         remote_ts: child.get_list("remote-ts").to_vec(),
     }

@@ -48,7 +48,7 @@ pub struct Policy {
     pub psk: String,
     /// Main-mode offers in order, as strongSwan writes them: `aes256-sha256-modp2048`.
     pub main_mode: Vec<String>,
-    /// Quick-mode offers in order, the same way; with a group there is PFS.
+    /// Quick-mode offers in order, the same way; with a group there is PFS. `-esn` and `-noesn` stand last.
     pub quick_mode: Vec<String>,
     /// Lifetime of ISAKMP SAs, seconds.
     pub main_mode_seconds: u32,
@@ -56,6 +56,8 @@ pub struct Policy {
     pub quick_mode_seconds: u32,
     /// Lifetime of IPsec SAs, kilobytes.
     pub quick_mode_kilobytes: u32,
+    /// The table `dpd` of the rules.
+    pub dpd: Option<&'static str>,
 }
 
 impl Policy {
@@ -77,6 +79,7 @@ impl Policy {
             main_mode_seconds: 14_400,
             quick_mode_seconds: 3_600,
             quick_mode_kilobytes: 100_000,
+            dpd: None,
         }
     }
 
@@ -121,24 +124,27 @@ impl Policy {
             }
             Mode::Transport => String::new(),
         };
-        let pfs = self.quick_mode.iter().find_map(|offer| group(offer));
-        let quick_mode: Vec<String> = self
-            .quick_mode
-            .iter()
-            .map(|offer| {
-                let without_group = group(offer).map_or(offer.as_str(), |group| {
+        // strongSwan writes both kinds of sequence numbers into one proposal.
+        let offers: Vec<(&str, bool)> = self.quick_mode.iter().flat_map(|offer| sequence_numbers(offer)).collect();
+        let pfs = offers.iter().find_map(|(offer, _)| group(offer));
+        let quick_mode: Vec<String> = offers
+            .into_iter()
+            .map(|(offer, extended)| {
+                let without_group = group(offer).map_or(offer, |group| {
                     offer.strip_suffix(group).and_then(|rest| rest.strip_suffix('-')).unwrap_or(offer)
                 });
                 let (seconds, kilobytes) = (self.quick_mode_seconds, self.quick_mode_kilobytes);
                 format!(
-                    "{{ {} = \"{without_group}\", lifetime = {{ seconds = {seconds}, kilobytes = {kilobytes} }} }}",
-                    self.protocol.name()
+                    "{{ {} = \"{without_group}\", lifetime = {{ seconds = {seconds}, kilobytes = {kilobytes} }}{} }}",
+                    self.protocol.name(),
+                    if extended { ", extended_sequence_numbers = true" } else { "" }
                 )
             })
             .collect();
         let main_mode: Vec<String> = self.main_mode.iter().map(|offer| format!("\"{offer}\"")).collect();
         let upper = self.tcp_port.map(|port| format!(", protocol = \"tcp\", destination_port = {port}"));
         let upper = upper.unwrap_or_default();
+        let dpd = self.dpd.map(|dpd| format!("dpd = {dpd}\n")).unwrap_or_default();
         let rule = |name: &str, list: &str| {
             format!(
                 r#"
@@ -147,7 +153,7 @@ name = "{name}"
 filter_list = "{list}"
 filter_action = "protect"
 authentication = [{{ preshared_key = "{psk}" }}]
-{tunnel}"#,
+{tunnel}{dpd}"#,
                 psk = self.psk
             )
         };
@@ -187,6 +193,14 @@ pfs = {pfs}
             pfs = pfs.map_or_else(|| "false".to_owned(), |group| format!("\"{group}\"")),
         )
     }
+}
+
+/// `offer` without what it says of extended sequence numbers, once for each kind that it allows.
+fn sequence_numbers(offer: &str) -> Vec<(&str, bool)> {
+    if let Some(rest) = offer.strip_suffix("-esn-noesn") {
+        return vec![(rest, true), (rest, false)];
+    }
+    offer.strip_suffix("-esn").map_or_else(|| vec![(offer, false)], |rest| vec![(rest, true)])
 }
 
 /// The group of `cipher[-hash][-group]`.

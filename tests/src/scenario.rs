@@ -3,6 +3,7 @@
 // The cases that are tried once: by what they are about.
 pub mod control;
 pub mod driver_failure;
+pub mod liveliness;
 pub mod recovery;
 pub mod remote_access;
 pub mod shapes;
@@ -112,6 +113,74 @@ impl Suite {
 
 /// HMAC-SHA-256 cut to 96 bits. charon lists what was negotiated, which says nothing of it.
 pub const CUT: Suite = Suite { quick_mode: "aes256-sha256_96-modp2048", ..SUITES[1] };
+
+/// A suite of which quick mode alone is of interest.
+const fn quick_mode(quick_mode: &'static str, quick_mode_listed: &'static str) -> Suite {
+    Suite { quick_mode, quick_mode_listed, ..GCM }
+}
+
+/// The less common suites of ESP that PF_KEY has, too.
+pub const RARE: [Suite; 6] = [
+    quick_mode("des-md5", "DES_CBC HMAC_MD5_96"),
+    quick_mode("null-sha256_96", "NULL HMAC_SHA2_256_128"),
+    quick_mode("aes128ctr-sha1", "AES_CTR 128 HMAC_SHA1_96"),
+    quick_mode("aes256ctr-sha384", "AES_CTR 256 HMAC_SHA2_384_192"),
+    quick_mode("aes192-aesxcbc", "AES_CBC 192 AES_XCBC_96"),
+    Suite {
+        main_mode: "camellia128-sha1-modp2048",
+        quick_mode: "camellia256-sha512",
+        main_mode_listed: "CAMELLIA_CBC 128 PRF_HMAC_SHA1 MODP_2048",
+        quick_mode_listed: "CAMELLIA_CBC 256 HMAC_SHA2_512_256",
+    },
+];
+
+/// The less common groups, in both phases.
+pub const GROUPS: [Suite; 5] = [
+    Suite {
+        main_mode: "aes128-sha1-modp1024s160",
+        quick_mode: "aes128-sha1-modp2048s224",
+        main_mode_listed: "AES_CBC 128 PRF_HMAC_SHA1 MODP_1024_160",
+        quick_mode_listed: "AES_CBC 128 HMAC_SHA1_96 MODP_2048_224",
+    },
+    Suite {
+        main_mode: "aes256-sha256-modp2048s256",
+        quick_mode: "aes256-sha256-modp2048s256",
+        main_mode_listed: "AES_CBC 256 PRF_HMAC_SHA2_256 MODP_2048_256",
+        quick_mode_listed: "AES_CBC 256 HMAC_SHA2_256_128 MODP_2048_256",
+    },
+    Suite {
+        main_mode: "aes128-sha1-ecp192",
+        quick_mode: "aes128-sha1-ecp224",
+        main_mode_listed: "AES_CBC 128 PRF_HMAC_SHA1 ECP_192",
+        quick_mode_listed: "AES_CBC 128 HMAC_SHA1_96 ECP_224",
+    },
+    Suite {
+        main_mode: "aes128-sha256-ecp224bp",
+        quick_mode: "aes128-sha256-ecp256bp",
+        main_mode_listed: "AES_CBC 128 PRF_HMAC_SHA2_256 ECP_224_BP",
+        quick_mode_listed: "AES_CBC 128 HMAC_SHA2_256_128 ECP_256_BP",
+    },
+    Suite {
+        main_mode: "aes256-sha384-ecp384bp",
+        quick_mode: "aes256-sha512-ecp512bp",
+        main_mode_listed: "AES_CBC 256 PRF_HMAC_SHA2_384 ECP_384_BP",
+        quick_mode_listed: "AES_CBC 256 HMAC_SHA2_512_256 ECP_512_BP",
+    },
+];
+
+/// Extended sequence numbers, which PF_KEY has not.
+pub const EXTENDED: [Suite; 3] = [
+    quick_mode("aes256-sha256-modp2048-esn", "AES_CBC 256 HMAC_SHA2_256_128 MODP_2048 esn"),
+    quick_mode("aes256-sha1-esn-noesn", "AES_CBC 256 HMAC_SHA1_96 esn"),
+    quick_mode("aes128gcm16-esn", "AES_GCM_16 128 esn"),
+];
+
+/// AES-GCM with short integrity check values.
+pub const GCM_CUT: [Suite; 3] = [
+    quick_mode("aes128gcm8", "AES_GCM_8 128"),
+    quick_mode("aes192gcm12", "AES_GCM_12 192"),
+    quick_mode("aes256gcm12-ecp256", "AES_GCM_12 256 ECP_256"),
+];
 
 /// AES-GCM, which the driver of PF_KEY has not.
 pub const GCM: Suite = Suite {

@@ -7,7 +7,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    Mismatch, Role, SUITES, driver_failure, recovery, refuses, rekeys_and_deletes, remote_access, whole_life,
+    Mismatch, Role, SUITES, driver_failure, liveliness, recovery, refuses, rekeys_and_deletes, remote_access,
+    whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -100,6 +101,21 @@ refusals! {
 #[test]
 fn the_daemon_is_killed() {
     recovery::the_daemon_is_killed(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
+}
+
+#[test]
+fn the_peer_asks_whether_the_daemon_lives() {
+    liveliness::the_peer_asks(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn the_peer_answers_that_it_lives() {
+    liveliness::the_peer_answers(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn the_peer_dies() {
+    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, GCM, Role, SUITES, control, driver_failure, recovery, rekeys_and_deletes, shapes, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, liveliness, recovery,
+    rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -35,9 +36,28 @@ fn main() -> ExitCode {
             cases.push(Case::new(name, move || rekeys_and_deletes(driver, Kernel::Netlink, mode)));
         }
     }
+    rare_suites(&mut cases);
     protection(&mut cases);
     conduct(&mut cases);
     uml::main(cases)
+}
+
+/// Suites that are met now and then, each once with every driver that has it and in both roles.
+fn rare_suites(cases: &mut Vec<Case>) {
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+        let more = GCM_CUT.into_iter().chain(EXTENDED).filter(|_| driver != Driver::PfKey);
+        // The groups are the core's affair, whatever the driver.
+        let groups = GROUPS.into_iter().filter(|_| driver == Driver::Xfrm);
+        for (suite, mode) in
+            RARE.into_iter().chain(more).chain(groups).zip([Mode::Tunnel, Mode::Transport].into_iter().cycle())
+        {
+            for role in Role::ALL {
+                let suite_name = suite.quick_mode.replace('-', "_");
+                let name = format!("{}_rare_{suite_name}_{}", driver.name(), role.name());
+                cases.push(Case::new(name, move || whole_life(driver, Kernel::Netlink, suite, mode, role)));
+            }
+        }
+    }
 }
 
 /// What can be protected, and how.
@@ -48,6 +68,7 @@ fn protection(cases: &mut Vec<Case>) {
         for (driver, hash, listed) in [
             (Driver::Xfrm, "sha1", "HMAC_SHA1_96"),
             (Driver::Xfrm, "sha256", "HMAC_SHA2_256_128"),
+            (Driver::Xfrm, "aesxcbc", "AES_XCBC_96"),
             (Driver::PfKey, "sha1", "HMAC_SHA1_96"),
             (Driver::PfKey, "sha256_96", "HMAC_SHA2_256_128"),
         ] {
@@ -88,6 +109,8 @@ fn conduct(cases: &mut Vec<Case>) {
         }));
         cases.push(Case::new(name(driver, "commands_terminate"), move || control::terminates(driver)));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
+        cases
+            .push(Case::new(name(driver, "the_peer_dies"), move || liveliness::the_peer_dies(driver, Kernel::Netlink)));
         let run = move || recovery::the_daemon_is_killed(driver, Kernel::Netlink, Mode::Transport);
         cases.push(Case::new(name(driver, "the_daemon_is_killed"), run));
         cases.push(Case::new(name(driver, "life_in_kilobytes"), move || shapes::life_in_kilobytes(driver)));

@@ -209,6 +209,7 @@ impl Plan {
             integrity_key: key(self.suite.integrity_key_len(), 0x55),
             reqid: 7,
             replay_window: 64,
+            extended_sequence_numbers: false,
             soft: self.soft,
             hard: self.hard,
         }
@@ -287,6 +288,9 @@ fn suites(mode: Mode) {
         esp(EspCipher::Aes256Cbc, Some(Integrity::HmacSha512_256)),
         esp(EspCipher::Null, Some(Integrity::HmacSha1_96)),
         esp(EspCipher::Aes256Cbc, Some(Integrity::HmacSha256_96)),
+        esp(EspCipher::DesCbc, Some(Integrity::AesXcbc96)),
+        esp(EspCipher::Aes192Ctr, Some(Integrity::HmacSha1_96)),
+        esp(EspCipher::Camellia128Cbc, Some(Integrity::HmacSha1_96)),
         esp(EspCipher::Aes128Cbc, None),
         IpsecSuite::Ah { integrity: Integrity::HmacMd5_96 },
         IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 },
@@ -549,6 +553,14 @@ fn refusals() {
         pairs.b.done(&pairs.runtime, SaOp::ReleaseSpi(plan.name(ip(B.wire), to_b)));
         pairs.assert_empty();
     }
+    let plan = Plan::transport();
+    let (to_a, to_b) = pairs.spis(&plan);
+    let mut pair = plan.pair(to_a, to_b);
+    pair.inbound.extended_sequence_numbers = true;
+    let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(pair))).unwrap_err();
+    assert!(error.contains("PF_KEY has no extended sequence numbers"), "{error}");
+    pairs.b.done(&pairs.runtime, SaOp::ReleaseSpi(plan.name(ip(B.wire), to_b)));
+    pairs.assert_empty();
     let policy = TrafficPolicy { priority: 1 << 31, ..Plan::transport().policy() };
     let error = pairs.a.attempt(&pairs.runtime, SaOp::SetPolicies(vec![policy])).unwrap_err();
     assert!(error.contains("priority 2147483648 is out of range, allowed: 0 to 2147483647"), "{error}");

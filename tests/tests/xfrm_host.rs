@@ -157,6 +157,7 @@ fn a_kernel_without_esp_says_so_and_keeps_nothing() {
             integrity_key: Secret::new(vec![2; 20]),
             reqid: 3,
             replay_window: 32,
+            extended_sequence_numbers: false,
             soft: Lifetime::default(),
             hard: Lifetime::default(),
         };

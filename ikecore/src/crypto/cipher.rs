@@ -1,4 +1,4 @@
-//! The CBC ciphers of ISAKMP messages and of ESP (RFC 2409 §4, RFC 2405, RFC 2451, RFC 3602).
+//! The CBC ciphers of ISAKMP messages and of ESP (RFC 2409 §4, RFC 2405, RFC 2451, RFC 3602, RFC 4312).
 use core::fmt;
 
 use openssl::cipher::{Cipher, CipherRef};
@@ -24,13 +24,19 @@ pub enum CipherAlg {
     Aes192,
     /// AES-CBC (RFC 3602) with 32 octets of key.
     Aes256,
+    /// Camellia-CBC (RFC 4312) with 16 octets of key.
+    Camellia128,
+    /// Camellia-CBC (RFC 4312) with 24 octets of key.
+    Camellia192,
+    /// Camellia-CBC (RFC 4312) with 32 octets of key.
+    Camellia256,
 }
 
 /// The length of a DES key and of a DES block in octets.
 const DES_LEN: usize = 8;
 
-/// The block length of AES in octets, the longest of all ciphers here.
-const AES_BLOCK: usize = 16;
+/// The block length of AES and Camellia in octets, the longest of all ciphers here.
+const LONG_BLOCK: usize = 16;
 
 /// The weak keys of DES in odd parity, then its semi-weak keys in pairs, each of which decrypts what the other encrypts
 /// (FIPS 74), then two that RFC 2409 Appendix A lists as weak. These are slips of the pen for the second pair here, and
@@ -58,13 +64,22 @@ const DES_WEAK_KEYS: [u64; 18] = [
 
 impl CipherAlg {
     /// Every cipher.
-    pub const ALL: [Self; 5] = [Self::Des, Self::TripleDes, Self::Aes128, Self::Aes192, Self::Aes256];
+    pub const ALL: [Self; 8] = [
+        Self::Des,
+        Self::TripleDes,
+        Self::Aes128,
+        Self::Aes192,
+        Self::Aes256,
+        Self::Camellia128,
+        Self::Camellia192,
+        Self::Camellia256,
+    ];
 
     /// The length of a block and of the initialization vector, in octets.
     pub const fn block_len(self) -> usize {
         match self {
             Self::Des | Self::TripleDes => DES_LEN,
-            Self::Aes128 | Self::Aes192 | Self::Aes256 => AES_BLOCK,
+            _ => LONG_BLOCK,
         }
     }
 
@@ -73,10 +88,16 @@ impl CipherAlg {
         match self {
             Self::Des => DES_LEN,
             Self::TripleDes => 3 * DES_LEN,
-            Self::Aes128 => 16,
-            Self::Aes192 => 24,
-            Self::Aes256 => 32,
+            Self::Aes128 | Self::Camellia128 => 16,
+            Self::Aes192 | Self::Camellia192 => 24,
+            Self::Aes256 | Self::Camellia256 => 32,
         }
+    }
+
+    /// True if this host's libcrypto offers the cipher: such as are confined to FIPS algorithms have no Camellia.
+    pub fn is_available(self) -> bool {
+        let key = [0; 32];
+        key.get(..self.key_len()).is_some_and(|key| CipherKey::new(self, key).is_ok())
     }
 
     /// The name for people.
@@ -87,6 +108,9 @@ impl CipherAlg {
             Self::Aes128 => "AES-CBC-128",
             Self::Aes192 => "AES-CBC-192",
             Self::Aes256 => "AES-CBC-256",
+            Self::Camellia128 => "Camellia-CBC-128",
+            Self::Camellia192 => "Camellia-CBC-192",
+            Self::Camellia256 => "Camellia-CBC-256",
         }
     }
 
@@ -109,7 +133,7 @@ impl CipherAlg {
             Self::Des => keys.iter().any(|key| DES_WEAK_KEYS.iter().any(|weak| same(number(key), *weak))),
             // RFC 2451 §2.3: reject k1 == k2 and k2 == k3.
             Self::TripleDes => keys.windows(2).any(|pair| matches!(pair, [a, b] if same(number(a), number(b)))),
-            Self::Aes128 | Self::Aes192 | Self::Aes256 => false,
+            _ => false,
         };
         if weak { Err(CryptoError::WeakKey { algorithm: self.name() }) } else { Ok(()) }
     }
@@ -122,6 +146,9 @@ impl CipherAlg {
             Self::Aes128 => Cipher::aes_128_cbc(),
             Self::Aes192 => Cipher::aes_192_cbc(),
             Self::Aes256 => Cipher::aes_256_cbc(),
+            Self::Camellia128 => Cipher::camellia128_cbc(),
+            Self::Camellia192 => Cipher::camellia192_cbc(),
+            Self::Camellia256 => Cipher::camellia256_cbc(),
         }
     }
 }
@@ -213,7 +240,7 @@ impl CipherKey {
             // The wrapper wants room for one block more than there is: the last block goes through a buffer.
             ctx.cipher_update_inplace(data, last)?;
             let Some(tail) = data.get_mut(last..) else { return Ok(()) };
-            let mut room = Zeroizing::new([0; 2 * AES_BLOCK]);
+            let mut room = Zeroizing::new([0; 2 * LONG_BLOCK]);
             ctx.cipher_update(tail, Some(&mut *room))?;
             tail.iter_mut().zip(room.iter()).for_each(|(to, from)| *to = *from);
             Ok(())

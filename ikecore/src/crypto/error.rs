@@ -74,8 +74,8 @@ impl CryptoError {
 /// A Diffie-Hellman computation was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GroupError {
-    /// No group of that number is implemented.
-    #[error("Diffie-Hellman group {got} is not one of 1, 2, 5, 14 to 21")]
+    /// No group of that number is implemented, or libcrypto does not offer its curve.
+    #[error("Diffie-Hellman group {got} is not one of 1, 2, 5, 14 to 30 that this host offers")]
     Unknown {
         /// The IANA group number given.
         got: u16,
@@ -93,6 +93,12 @@ pub enum GroupError {
     /// A MODP public value is not in 2 ..= p-2: whoever sends it knows or guesses the shared secret.
     #[error("the public value is outside of 2 to p-2 of {group}", group = group.name())]
     Degenerate {
+        /// The group.
+        group: Group,
+    },
+    /// A MODP public value is in no subgroup of the right order: whoever sends it learns of the private value.
+    #[error("the public value is not in the subgroup of {group}", group = group.name())]
+    OutsideSubgroup {
         /// The group.
         group: Group,
     },

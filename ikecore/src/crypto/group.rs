@@ -1,4 +1,4 @@
-//! The Diffie-Hellman groups and the key exchange in them (RFC 2409 §6, RFC 3526, RFC 5903).
+//! The Diffie-Hellman groups and the key exchange in them (RFC 2409 §6, RFC 3526, RFC 5114, RFC 5903, RFC 6932).
 use core::fmt;
 
 use super::error::GroupError;
@@ -8,6 +8,7 @@ use crate::secret::Secret;
 mod ecp;
 mod modp;
 mod primes;
+mod subgroups;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,24 @@ pub enum Group {
     Ecp384,
     /// Group 21, ECP with 521 bits, P-521 (RFC 5903 §3.3).
     Ecp521,
+    /// Group 22, MODP with 1024 bits and a subgroup of 160 bits (RFC 5114 §2.1).
+    Modp1024Order160,
+    /// Group 23, MODP with 2048 bits and a subgroup of 224 bits (RFC 5114 §2.2).
+    Modp2048Order224,
+    /// Group 24, MODP with 2048 bits and a subgroup of 256 bits (RFC 5114 §2.3).
+    Modp2048Order256,
+    /// Group 25, ECP with 192 bits, P-192 (RFC 5114 §2.4).
+    Ecp192,
+    /// Group 26, ECP with 224 bits, P-224 (RFC 5114 §2.5).
+    Ecp224,
+    /// Group 27, ECP with 224 bits, brainpoolP224r1 (RFC 6932 §2.1).
+    Brainpool224,
+    /// Group 28, ECP with 256 bits, brainpoolP256r1 (RFC 6932 §2.2).
+    Brainpool256,
+    /// Group 29, ECP with 384 bits, brainpoolP384r1 (RFC 6932 §2.3).
+    Brainpool384,
+    /// Group 30, ECP with 512 bits, brainpoolP512r1 (RFC 6932 §2.4).
+    Brainpool512,
 }
 
 /// How a group computes.
@@ -47,7 +66,7 @@ enum Kind {
 
 impl Group {
     /// Every group, by number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 20] = [
         Self::Modp768,
         Self::Modp1024,
         Self::Modp1536,
@@ -59,6 +78,15 @@ impl Group {
         Self::Ecp256,
         Self::Ecp384,
         Self::Ecp521,
+        Self::Modp1024Order160,
+        Self::Modp2048Order224,
+        Self::Modp2048Order256,
+        Self::Ecp192,
+        Self::Ecp224,
+        Self::Brainpool224,
+        Self::Brainpool256,
+        Self::Brainpool384,
+        Self::Brainpool512,
     ];
 
     /// The group's number in the IANA registry, the value of the attribute Group Description.
@@ -75,6 +103,15 @@ impl Group {
             Self::Ecp256 => 19,
             Self::Ecp384 => 20,
             Self::Ecp521 => 21,
+            Self::Modp1024Order160 => 22,
+            Self::Modp2048Order224 => 23,
+            Self::Modp2048Order256 => 24,
+            Self::Ecp192 => 25,
+            Self::Ecp224 => 26,
+            Self::Brainpool224 => 27,
+            Self::Brainpool256 => 28,
+            Self::Brainpool384 => 29,
+            Self::Brainpool512 => 30,
         }
     }
 
@@ -92,24 +129,48 @@ impl Group {
             Self::Ecp256 => "ECP-256 (19)",
             Self::Ecp384 => "ECP-384 (20)",
             Self::Ecp521 => "ECP-521 (21)",
+            Self::Modp1024Order160 => "MODP-1024-160 (22)",
+            Self::Modp2048Order224 => "MODP-2048-224 (23)",
+            Self::Modp2048Order256 => "MODP-2048-256 (24)",
+            Self::Ecp192 => "ECP-192 (25)",
+            Self::Ecp224 => "ECP-224 (26)",
+            Self::Brainpool224 => "Brainpool-224 (27)",
+            Self::Brainpool256 => "Brainpool-256 (28)",
+            Self::Brainpool384 => "Brainpool-384 (29)",
+            Self::Brainpool512 => "Brainpool-512 (30)",
         }
     }
 
     /// The security strength in bits, an estimate: RFC 3526 §8 (the lower one) for groups 5 and 14 to 18, RFC 5114 §4
-    /// for groups 2 and 19 to 21. Group 1, which none of them rates, is within reach of anybody.
+    /// for groups 2 and 19 to 26, RFC 6932 §4 for groups 27 to 30. Group 1, which none of them rates, is within reach of anybody.
     pub const fn strength(self) -> u32 {
         match self {
             Self::Modp768 => 64,
-            Self::Modp1024 => 80,
+            Self::Modp1024 | Self::Modp1024Order160 | Self::Ecp192 => 80,
             Self::Modp1536 => 90,
             Self::Modp2048 => 110,
             Self::Modp3072 => 130,
             Self::Modp4096 => 150,
             Self::Modp6144 => 170,
             Self::Modp8192 => 190,
-            Self::Ecp256 => 128,
-            Self::Ecp384 => 192,
-            Self::Ecp521 => 256,
+            Self::Ecp256 | Self::Brainpool256 => 128,
+            Self::Ecp384 | Self::Brainpool384 => 192,
+            Self::Ecp521 | Self::Brainpool512 => 256,
+            Self::Modp2048Order224 | Self::Modp2048Order256 | Self::Ecp224 | Self::Brainpool224 => 112,
+        }
+    }
+
+    /// True if the group is used only where a policy names it: nobody can say how the primes of groups 22 to 24 were
+    /// made, and they are not safe primes (RFC 8247 §2.4: SHOULD NOT, group 22 MUST NOT).
+    pub const fn only_by_name(self) -> bool {
+        matches!(self, Self::Modp1024Order160 | Self::Modp2048Order224 | Self::Modp2048Order256)
+    }
+
+    /// True if this host's libcrypto has the group: distributions leave curves out.
+    pub fn is_available(self) -> bool {
+        match self.kind() {
+            Kind::Modp(_) => true,
+            Kind::Ecp(ecp) => ecp.is_available(),
         }
     }
 
@@ -131,8 +192,8 @@ impl Group {
         }
     }
 
-    /// Refuses a peer's public value that [`KeyPair::agree`] would refuse: of the wrong length, degenerate, or no point
-    /// of the curve. Cheap in comparison.
+    /// Refuses a peer's public value of the wrong length, that is degenerate, or that is no point of the curve; so does
+    /// [`KeyPair::agree`], but this is cheap in comparison.
     pub fn check_public(self, public: &[u8]) -> Result<(), GroupError> {
         // RFC 2409 §5: a MODP value is padded to the length of the prime; RFC 5903 §7 likewise.
         if public.len() != self.public_len() {
@@ -146,26 +207,49 @@ impl Group {
 
     const fn kind(self) -> Kind {
         match self {
-            Self::Modp768 => Kind::Modp(modp::Modp { bits: 768, k: 149_686, exponent_bits: 256 }),
-            Self::Modp1024 => Kind::Modp(modp::Modp { bits: 1024, k: 129_093, exponent_bits: 256 }),
-            Self::Modp1536 => Kind::Modp(modp::Modp { bits: 1536, k: 741_804, exponent_bits: 256 }),
-            Self::Modp2048 => Kind::Modp(modp::Modp { bits: 2048, k: 124_476, exponent_bits: 256 }),
-            Self::Modp3072 => Kind::Modp(modp::Modp { bits: 3072, k: 1_690_314, exponent_bits: 264 }),
-            Self::Modp4096 => Kind::Modp(modp::Modp { bits: 4096, k: 240_904, exponent_bits: 304 }),
-            Self::Modp6144 => Kind::Modp(modp::Modp { bits: 6144, k: 929_484, exponent_bits: 352 }),
-            Self::Modp8192 => Kind::Modp(modp::Modp { bits: 8192, k: 4_743_158, exponent_bits: 400 }),
-            Self::Ecp256 => Kind::Ecp(ecp::Ecp { bits: 256 }),
-            Self::Ecp384 => Kind::Ecp(ecp::Ecp { bits: 384 }),
-            Self::Ecp521 => Kind::Ecp(ecp::Ecp { bits: 521 }),
+            Self::Modp768 => safe(768, 149_686, 256),
+            Self::Modp1024 => safe(1024, 129_093, 256),
+            Self::Modp1536 => safe(1536, 741_804, 256),
+            Self::Modp2048 => safe(2048, 124_476, 256),
+            Self::Modp3072 => safe(3072, 1_690_314, 264),
+            Self::Modp4096 => safe(4096, 240_904, 304),
+            Self::Modp6144 => safe(6144, 929_484, 352),
+            Self::Modp8192 => safe(8192, 4_743_158, 400),
+            Self::Ecp256 => Kind::Ecp(ecp::P256),
+            Self::Ecp384 => Kind::Ecp(ecp::P384),
+            Self::Ecp521 => Kind::Ecp(ecp::P521),
+            Self::Modp1024Order160 => subgroup(1024, 160, subgroups::MODP_1024_160),
+            Self::Modp2048Order224 => subgroup(2048, 224, subgroups::MODP_2048_224),
+            Self::Modp2048Order256 => subgroup(2048, 256, subgroups::MODP_2048_256),
+            Self::Ecp192 => Kind::Ecp(ecp::P192),
+            Self::Ecp224 => Kind::Ecp(ecp::P224),
+            Self::Brainpool224 => Kind::Ecp(ecp::BRAINPOOL_224),
+            Self::Brainpool256 => Kind::Ecp(ecp::BRAINPOOL_256),
+            Self::Brainpool384 => Kind::Ecp(ecp::BRAINPOOL_384),
+            Self::Brainpool512 => Kind::Ecp(ecp::BRAINPOOL_512),
         }
     }
+}
+
+/// A safe prime of the digits of π.
+const fn safe(bits: usize, k: u64, exponent_bits: usize) -> Kind {
+    Kind::Modp(modp::Modp { bits, exponent_bits, field: modp::Field::Safe { k } })
+}
+
+/// A prime with a subgroup of prime order, which bounds the exponents.
+const fn subgroup(bits: usize, order_bits: usize, parameters: subgroups::Parameters) -> Kind {
+    Kind::Modp(modp::Modp { bits, exponent_bits: order_bits, field: modp::Field::Subgroup(parameters) })
 }
 
 impl TryFrom<u16> for Group {
     type Error = GroupError;
 
+    /// The group of that number, if this host has it.
     fn try_from(id: u16) -> Result<Self, GroupError> {
-        Self::ALL.into_iter().find(|group| group.id() == id).ok_or(GroupError::Unknown { got: id })
+        Self::ALL
+            .into_iter()
+            .find(|group| group.id() == id && group.is_available())
+            .ok_or(GroupError::Unknown { got: id })
     }
 }
 
@@ -196,7 +280,7 @@ impl PrivateKey {
     /// The private value that `octets` are, most significant octet first.
     pub fn from_octets(group: Group, octets: &[u8]) -> Result<Self, GroupError> {
         let in_range = match group.kind() {
-            Kind::Modp(modp) => octets.len() <= modp.len() && octets.iter().any(|octet| *octet != 0),
+            Kind::Modp(modp) => modp.is_private(octets),
             Kind::Ecp(ecp) => ecp.is_private(group, octets)?,
         };
         if !in_range {
@@ -241,7 +325,8 @@ impl KeyPair {
 
     /// The shared secret g^xy with a peer whose public value is `peer_public`, [`Group::shared_len`] octets. Expensive.
     ///
-    /// For ECP groups it is the x coordinate alone (RFC 5903 §7).
+    /// For ECP groups it is the x coordinate alone (RFC 5903 §7). In a group with a subgroup the peer's value must be
+    /// one of it, as otherwise the secret would tell of our private value, which serves other exchanges, too.
     pub fn agree(&self, peer_public: &[u8]) -> Result<Secret<Vec<u8>>, GroupError> {
         let group = self.private.group;
         group.check_public(peer_public)?;

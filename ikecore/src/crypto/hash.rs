@@ -8,7 +8,7 @@ use ring::{digest, hmac};
 mod tests;
 
 /// The longest digest, in octets: that of SHA-512.
-pub(super) const MAX_DIGEST_LEN: usize = 64;
+pub(in crate::crypto) const MAX_DIGEST_LEN: usize = 64;
 
 /// A hash algorithm. The prf of an ISAKMP SA is its HMAC, as no other prf is ever negotiated (RFC 2409 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@ use super::Endpoint;
 use super::io::Output;
 use crate::exchange::runner::BranchNumber;
 use crate::exchange::work::{Answer, Ask};
-use crate::ids::{AskId, IkeSaId, MessageId};
+use crate::ids::{AskId, IkeSaId, IpsecSaId, MessageId};
 use crate::sa::driver::{SaAnswer, SaName, SaOp};
 use crate::wire::ProtocolId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,8 @@ pub(super) enum Owner {
     Transaction(IkeSaId, MessageId, BranchNumber),
     /// The preparation of an ISAKMP SA: an address is being added.
     Address(IkeSaId),
+    /// A look at the traffic of a pair with the peer of an ISAKMP SA.
+    Look(IkeSaId, IpsecSaId),
     /// Nobody waits for it, except that an SPI must be given back.
     Nobody,
 }
@@ -148,6 +150,13 @@ impl Endpoint {
                 if let Answer::Address(result) = answer {
                     self.address_added(sa, result);
                 }
+            }
+            Owner::Look(sa, pair) => {
+                let usage = match answer {
+                    Answer::Sa(SaAnswer::Usage(Ok(usage))) => Some(usage),
+                    _ => None,
+                };
+                self.looked(sa, pair, usage);
             }
             Owner::Nobody => match (answer, kind) {
                 (Answer::Sa(SaAnswer::Spi(Ok(spi))), Kind::AllocSpi(protocol, destination)) => {

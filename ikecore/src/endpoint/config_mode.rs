@@ -165,8 +165,9 @@ impl Endpoint {
                 _ => return Err(message.unexpected("finished")),
             }
         };
-        if let Verdict::Repeat(reply) = &mut verdict {
-            *reply = self.follow(id, message.path, reply.take());
+        match &mut verdict {
+            Verdict::Repeat(reply) => *reply = self.follow(id, message.path, reply.take()),
+            _ => self.hear(id),
         }
         self.transaction_verdict(id, message_id, verdict);
         Ok(())

@@ -123,6 +123,7 @@ impl Endpoint {
             let now = self.shared.now;
             standing.leases.iter().for_each(|address| self.shared.leases.release(*address, now));
         }
+        self.end_keep_alive(sa.path);
         Some(sa)
     }
 
@@ -130,9 +131,9 @@ impl Endpoint {
     pub(super) fn move_ike_sa(&mut self, id: IkeSaId, path: Path) {
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
         let (old, new) = (sa.path.remote.ip(), path.remote.ip());
-        sa.path = path;
+        let before = core::mem::replace(&mut sa.path, path);
         if old == new {
-            return;
+            return self.keep_other_alive(before, path);
         }
         let established = matches!(sa.phase, Phase::Established(_));
         self.index.ike_sas.remove(&old, id);
@@ -145,6 +146,7 @@ impl Endpoint {
             self.shared.peers.remove(old);
             self.shared.peers.add(new);
         }
+        self.keep_other_alive(before, path);
     }
 
     /// Puts a pair into the tables.
@@ -176,6 +178,7 @@ impl Endpoint {
         if pair.sa.rule.gives_addresses() {
             self.shared.leases.release(pair.sa.selector.remote.address(), self.shared.now);
         }
+        self.end_keep_alive(pair.sa.path);
         Some(pair)
     }
 
@@ -183,11 +186,12 @@ impl Endpoint {
     pub(super) fn move_pair(&mut self, id: IpsecSaId, path: Path) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
         let (old, new) = (pair.sa.path.remote.ip(), path.remote.ip());
-        pair.sa.path = path;
+        let before = core::mem::replace(&mut pair.sa.path, path);
         self.index.pairs.remove(&old, id);
         self.index.pairs.insert(new, id);
         self.shared.peers.remove(old);
         self.shared.peers.add(new);
+        self.keep_other_alive(before, path);
     }
 
     /// The pair that an SA belongs to, by either direction.

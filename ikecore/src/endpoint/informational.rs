@@ -7,6 +7,7 @@ use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, R
 use crate::exchange::Path;
 use crate::exchange::info::{self, Information};
 use crate::exchange::message::{Incoming, Outgoing};
+use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
 use crate::sa::driver::SaName;
 use crate::wire::{NotifyType, ProtocolId};
@@ -31,11 +32,12 @@ impl Endpoint {
             if let Some(negotiating) = negotiating.filter(|_| notify.is_error()) {
                 let what = match negotiating.exchange.unanswered().last().map(|message| message.name) {
                     Some("main mode message 1") => "the main mode proposal",
+                    Some("aggressive mode message 1") => "the aggressive mode proposal",
                     Some(name) => name,
                     None => "main mode",
                 };
                 let text = match what {
-                    "the main mode proposal" => Some(offered(&rule)),
+                    "the main mode proposal" | "the aggressive mode proposal" => Some(offered(&rule)),
                     "main mode message 5" => Some(format!(
                         "the pre-shared key of rule {:?} probably differs from the peer's, or it refuses our identity",
                         rule.name
@@ -73,6 +75,14 @@ impl Endpoint {
         self.confirm(id, message.path);
         for information in all {
             match information {
+                Information::Notify {
+                    notify: notify @ (NotifyType::R_U_THERE | NotifyType::R_U_THERE_ACK),
+                    spi,
+                    data,
+                    ..
+                } => {
+                    self.liveliness_notified(id, notify, &spi, &data, message)?;
+                }
                 Information::Notify { notify, data, .. } => self.notified(id, notify, &data),
                 Information::DeleteIpsec { protocol, spis } => self.peer_deleted_ipsec(id, protocol, &spis),
                 Information::DeleteIke { cookies } => {
@@ -125,9 +135,12 @@ impl Endpoint {
             let offers = &rule.quick_mode()?.offers;
             let list: Vec<String> = offers
                 .iter()
-                .map(|offer| match offer.pfs {
-                    Some(group) => format!("{} with PFS {}", offer.suite, group.name()),
-                    None => format!("{} without PFS", offer.suite),
+                .map(|offer| {
+                    let numbers = if offer.extended_sequence_numbers { " and extended sequence numbers" } else { "" };
+                    match offer.pfs {
+                        Some(group) => format!("{} with PFS {}{numbers}", offer.suite, group.name()),
+                        None => format!("{} without PFS{numbers}", offer.suite),
+                    }
                 })
                 .collect();
             let filters: Vec<String> = rule.filters.iter().map(ToString::to_string).collect();
@@ -187,6 +200,7 @@ impl Endpoint {
 
     /// An authentic message came under an ISAKMP SA.
     pub(super) fn confirm(&mut self, id: IkeSaId, path: Path) {
+        self.hear(id);
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let (cookie, role, peer) = (sa.cookies.initiator, sa.role, sa.path.remote.ip());
         let behind_nat = sa.standing().is_some_and(Standing::is_behind_nat);
@@ -220,11 +234,15 @@ impl Endpoint {
     /// The ISAKMP SA under which the peer can be told of a pair.
     pub(super) fn ike_sa_of_pair(&self, id: IpsecSaId) -> Option<IkeSaId> {
         let pair = self.pairs.get(&id)?;
-        let path = pair.sa.path;
+        self.ike_sa_with(pair.sa.path, &pair.identity, pair.user.as_deref())
+    }
+
+    /// The ISAKMP SA under which a peer can be told something.
+    pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity, user: Option<&str>) -> Option<IkeSaId> {
         let fits = |id: &IkeSaId| {
             let ike = self.ike_sas.get(id).filter(|ike| ike.path.local.ip() == path.local.ip())?;
-            let is_of_pair = |of: &&Standing| *of.sa.peer.identity() == pair.identity && of.user == pair.user;
-            ike.standing().filter(is_of_pair)
+            let is_of_peer = |of: &&Standing| of.sa.peer.identity() == identity && of.user.as_deref() == user;
+            ike.standing().filter(is_of_peer)
         };
         // The newest; but one that is about to end may be gone before the message comes.
         let peer = path.remote.ip();

@@ -28,7 +28,7 @@ const AT_ONCE: u64 = 60;
 /// to the longest.
 const RETRY: (u64, u64) = (5, 300);
 
-fn retry_after(attempts: u32) -> Duration {
+pub(super) fn retry_after(attempts: u32) -> Duration {
     let factor = 1_u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX);
     Duration::from_secs(RETRY.0.saturating_mul(factor).min(RETRY.1))
 }
@@ -57,6 +57,9 @@ impl Endpoint {
                 self.remove_pair(id, Failure::LifetimeEnded(lifetime), true);
             }
             Timer::IpsecReplaced(id) => self.remove_pair(id, Failure::Replaced, true),
+            Timer::DeadPeer(id) => self.dead_peer_timer(id),
+            Timer::Restart(id) => self.restart_timer(id),
+            Timer::KeepAlive(local, remote) => self.keep_alive_timer(Path { local, remote }),
         }
     }
 
@@ -330,8 +333,8 @@ impl Endpoint {
     /// Takes an ISAKMP SA out of all tables.
     pub(super) fn remove_ike_sa(&mut self, id: IkeSaId) {
         let Some(sa) = self.take_ike_sa(id) else { return };
-        let timers = [Timer::MainMode(id), Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id)];
-        for timer in timers.into_iter().chain([Timer::Preparation(id)]) {
+        let all = [Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id), Timer::DeadPeer(id)];
+        for timer in all.into_iter().chain([Timer::MainMode(id), Timer::Preparation(id)]) {
             self.timers.cancel(timer);
         }
         if let Some(standing) = sa.standing() {
@@ -377,6 +380,7 @@ impl Endpoint {
 
     /// Ends all with a peer (`None`: with everybody), and tells them.
     pub(super) fn delete_peer(&mut self, peer: Option<IpAddr>, by: &'static str) {
+        self.give_restarts_up(peer);
         let concerns = |path: &Path| peer.is_none_or(|peer| path.remote.ip() == peer);
         let pairs: Vec<IpsecSaId> =
             self.pairs.iter().filter(|(_, pair)| concerns(&pair.sa.path)).map(|(id, _)| *id).collect();
@@ -415,7 +419,11 @@ impl Endpoint {
     /// Nothing is installed any more, and nothing can be.
     pub(super) fn lose_driver(&mut self, reason: String) {
         self.tell(EventKind::Endpoint(EndpointEvent::DriverLost { reason: reason.clone() }));
-        self.asks.drop_driver();
+        for owner in self.asks.drop_driver() {
+            if let Owner::Look(id, _) = owner {
+                self.give_look_up(id);
+            }
+        }
         self.driver_lost = Some(reason.clone());
         // All of them need it, also those that wait for their peer at the moment.
         let sas = self.ike_sas.iter().filter_map(|(id, sa)| Some((*id, sa.standing()?)));

@@ -1,12 +1,16 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
+use super::dpd::Look;
 use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Preparation, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
+use crate::exchange::aggressive::{self, AggressiveMode};
+use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
+use crate::exchange::mode::Mode;
 use crate::exchange::phase1::Established;
 use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
@@ -14,6 +18,7 @@ use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
+use crate::wire::ExchangeType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -44,8 +49,16 @@ impl Endpoint {
         self.shared.trace.context.ike_sa = Some(id);
         let first_contact = self.config.initial_contact && !self.shared.peers.knows(path.remote.ip());
         self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule)));
-        let step = match initiator::begin(rule, path, cookie, first_contact, &mut self.shared.cx()) {
-            Ok(step) => step.lift(MainMode::Initiator),
+        let cx = &mut self.shared.cx();
+        let begun = if rule.aggressive_mode {
+            let begun = aggressive::initiator::begin(rule, path, cookie, first_contact, cx);
+            begun.map(|step| step.lift(AggressiveMode::Initiator).lift(Mode::Aggressive))
+        } else {
+            let begun = initiator::begin(rule, path, cookie, first_contact, cx);
+            begun.map(|step| step.lift(MainMode::Initiator).lift(Mode::Main))
+        };
+        let step = match begun {
+            Ok(step) => step,
             Err(failure) => return self.fail_negotiation(negotiation, failure),
         };
         let (exchange, verdict) = Exchange::begin(BRANCHES, None, step);
@@ -74,10 +87,17 @@ impl Endpoint {
             .map(Arc::clone)
             .collect();
         let cookie = self.new_cookie().ok_or(Reject::Local("making a cookie"))?;
-        let begun = responder::begin(message, &rules, cookie, &mut self.shared.cx());
+        let cx = &mut self.shared.cx();
+        let begun = if message.header.exchange == ExchangeType::AGGRESSIVE {
+            let begun = aggressive::responder::begin(message, &rules, cookie, cx);
+            begun.map(|step| step.lift(AggressiveMode::Responder).lift(Mode::Aggressive))
+        } else {
+            let begun = responder::begin(message, &rules, cookie, cx);
+            begun.map(|step| step.lift(MainMode::Responder).lift(Mode::Main))
+        };
         let initiator = message.header.initiator;
         let step = match begun {
-            Ok(step) => step.lift(MainMode::Responder),
+            Ok(step) => step,
             Err(Reject::Refused(failure)) => {
                 return self.refuse_peer(message, failure);
             }
@@ -136,7 +156,7 @@ impl Endpoint {
         first_message: Option<FirstMessage>,
         rule: &Arc<Rule>,
         negotiation: NegotiationId,
-        exchange: Exchange<MainMode>,
+        exchange: Exchange<Mode>,
     ) {
         let retransmission = Retransmission::begin(self.shared.now);
         let phase = Phase::Negotiating(Box::new(Negotiating {
@@ -150,6 +170,8 @@ impl Endpoint {
         let began = self.shared.now;
         let sa = IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes: 0 };
         self.add_ike_sa(id, sa);
+        // Also while this host itself is waited for: nothing waits for ever.
+        self.timers.set(Timer::MainMode(id), began + self.plan.interval(1));
         self.focus(id);
         self.tell(EventKind::IkeSa(IkeSaEvent::Created { role, cookies }));
     }
@@ -207,7 +229,7 @@ impl Endpoint {
                         && let Phase::Negotiating(negotiating) = &mut sa.phase
                     {
                         negotiating.retransmission = Retransmission::begin(now);
-                        if let Some((_, Some(cookies))) = negotiating.exchange.state().map(MainMode::progress) {
+                        if let Some((_, Some(cookies))) = negotiating.exchange.state().map(Mode::progress) {
                             sa.cookies = cookies;
                         }
                     }
@@ -262,8 +284,7 @@ impl Endpoint {
                 Some(message) => Failure::TimedOut {
                     peer: remote,
                     message: message.name,
-                    // Message 2 is never repeated.
-                    sent: if message.name == "main mode message 2" { 1 } else { self.plan.transmissions },
+                    sent: transmissions(message.name).min(self.plan.transmissions),
                     seconds,
                     hint: hint(message.name),
                 },
@@ -278,8 +299,7 @@ impl Endpoint {
         let warning = suspicion.and_then(Failure::notify).map(|notify| (sa_cookies, notify));
         self.timers.set(Timer::MainMode(id), now + self.plan.interval(count + 1));
         for message in &messages {
-            // Message 2 goes to an address that has proven nothing: repeating it would serve those who forge addresses.
-            if message.name == "main mode message 2" {
+            if count >= transmissions(message.name) {
                 continue;
             }
             self.counters.retransmitted += 1;
@@ -300,6 +320,7 @@ impl Endpoint {
         let (suite, lifetime, role, path) = (outcome.keys.suite, outcome.lifetime, outcome.role, outcome.path);
         let identity = outcome.peer.identity().clone();
         let initial_contact = outcome.initial_contact;
+        let behind_nat = outcome.nat.local && outcome.revision.is_some();
         sa.cookies = cookies;
         sa.rule = Arc::clone(&outcome.rule);
         let rule = Arc::clone(&sa.rule);
@@ -327,6 +348,8 @@ impl Endpoint {
             questions: 0,
             leases: Vec::new(),
             configuration: None,
+            liveliness: Liveliness::new(now),
+            look: Look::default(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
         if let (Phase::Negotiating(negotiating), Some(standing)) = (phase, sa.standing_mut()) {
@@ -347,6 +370,10 @@ impl Endpoint {
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
         self.schedule_ike_sa(id, lifetime, role);
+        self.watch(id);
+        if behind_nat {
+            self.keep_alive(path);
+        }
         self.prepare(id);
     }
 
@@ -357,7 +384,7 @@ impl Endpoint {
         let (cookies, path, negotiation) = (sa.cookies, sa.path, sa.negotiation);
         let (waiting, unproven) = match &sa.phase {
             Phase::Negotiating(negotiating) => {
-                let unproven = negotiating.exchange.state().is_some_and(MainMode::is_unproven);
+                let unproven = negotiating.exchange.state().is_some_and(Mode::is_unproven);
                 (negotiating.waiting.clone(), unproven)
             }
             Phase::Established(_) => return,
@@ -395,13 +422,23 @@ fn suspect(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<Failu
     Some(Failure::PreSharedKeyMismatch { peer, detail, rule: rule.name.clone() })
 }
 
+/// How often a message may be sent. Message 2 goes to an address that has proven nothing: repeating it would serve those
+/// who forge addresses. But that of aggressive mode is not asked for again by who has it and lost its own message 3.
+fn transmissions(message: &str) -> u32 {
+    match message {
+        "main mode message 2" => 1,
+        "aggressive mode message 2" => 3,
+        _ => u32::MAX,
+    }
+}
+
 /// What usually keeps a peer silent at this point.
 fn hint(message: &str) -> Option<&'static str> {
     match message {
-        "main mode message 1" => {
+        "main mode message 1" | "aggressive mode message 1" => {
             Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us")
         }
-        "main mode message 5" => {
+        "main mode message 5" | "aggressive mode message 2" => {
             Some("the pre-shared key probably differs from the peer's, or it refuses our identity")
         }
         _ => None,

@@ -5,10 +5,12 @@ mod begin;
 pub mod config;
 mod config_mode;
 mod demux;
+mod dpd;
 mod forge;
 mod index;
 mod informational;
 pub mod io;
+mod keepalive;
 mod lifecycle;
 mod main_mode;
 mod negotiation;
@@ -92,6 +94,8 @@ pub struct Endpoint {
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     /// Addresses that peers gave to this host.
     granted: BTreeSet<IpAddr>,
+    /// Pairs that were lost with a dead peer, by their old handle.
+    restarts: BTreeMap<IpsecSaId, dpd::Restart>,
     driver_lost: Option<String>,
     stopping: bool,
 }
@@ -131,6 +135,7 @@ impl Endpoint {
             unproven: admission::Unproven::default(),
             negotiations: BTreeMap::new(),
             granted: BTreeSet::new(),
+            restarts: BTreeMap::new(),
             driver_lost: None,
             stopping: false,
         }

@@ -2,12 +2,13 @@
 use super::Endpoint;
 use super::tables::{Goal, IkeSa, Running};
 use crate::event::{EndpointEvent, EventKind, Failure};
+use crate::exchange::quick::IpsecSa;
 use crate::exchange::runner::Exchange;
 use crate::ids::{IkeSaId, IpsecSaId};
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{AuthMethod, Rule};
 use crate::policy::selector::Selector;
-use crate::proposal::suite::IpsecSuite;
+use crate::proposal::offer::QuickModeOffer;
 use crate::sa::driver::SaOp;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ impl Endpoint {
             .iter()
             .filter(|(_, pair)| {
                 let sa = &pair.sa;
-                !policy.rule(&sa.rule.name).is_some_and(|now| allows_pair(now, &sa.rule, &sa.selector, sa.suite))
+                !policy.rule(&sa.rule.name).is_some_and(|now| allows_pair(now, sa))
             })
             .map(|(id, _)| *id)
             .collect();
@@ -42,6 +43,9 @@ impl Endpoint {
             .collect();
         for id in sas {
             self.end_ike_sa(id, Failure::PolicyChange, true);
+        }
+        for id in self.ike_sas.keys().copied().collect::<Vec<_>>() {
+            self.watch(id);
         }
         self.tell_driver(SaOp::SetPolicies(policy.traffic_policies()));
     }
@@ -70,12 +74,15 @@ impl Endpoint {
     }
 }
 
-fn allows_pair(now: &Rule, then: &Rule, selector: &Selector, suite: IpsecSuite) -> bool {
-    let offered = now.quick_mode().is_some_and(|policy| policy.offers.iter().any(|offer| offer.suite == suite));
-    offered && allows_traffic(now, then, selector)
+fn allows_pair(now: &Rule, sa: &IpsecSa) -> bool {
+    let offers = now.quick_mode().map_or(&[][..], |policy| &policy.offers);
+    let fits = |offer: &QuickModeOffer| {
+        offer.suite == sa.suite && offer.extended_sequence_numbers == sa.extended_sequence_numbers
+    };
+    offers.iter().any(fits) && allows_traffic(now, &sa.rule, &sa.selector)
 }
 
-fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bool {
+pub(super) fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bool {
     now.quick_mode().is_some()
         && now.reqid == then.reqid
         && now.tunnel == then.tunnel
@@ -92,6 +99,7 @@ fn allows_ike_sa(now: &Rule, then: &Rule) -> bool {
             .all(|(AuthMethod::PreSharedKey(now), AuthMethod::PreSharedKey(then))| now.ct_eq(then.expose()));
     now.quick_mode().is_some()
         && same_keys
+        && now.aggressive_mode == then.aggressive_mode
         && now.prepares_like(then)
         && now.main_mode == then.main_mode
         && now.local_id == then.local_id

@@ -16,7 +16,7 @@ use crate::exchange::work::{Answer, Ask};
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::{Prefix, Selector};
-use crate::sa::driver::SaOp;
+use crate::sa::driver::{SaOp, Usage};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -128,6 +128,9 @@ impl Endpoint {
                 let mut verdict = exchange.receive(message, &mut self.shared.cx())?;
                 if let Verdict::Repeat(reply) = &mut verdict {
                     *reply = self.follow(ike_sa, message.path, reply.take());
+                }
+                if !matches!(verdict, Verdict::Repeat(_)) {
+                    self.hear(ike_sa);
                 }
                 self.quick_mode_verdict(ike_sa, message_id, verdict);
             }
@@ -396,7 +399,17 @@ impl Endpoint {
         let (identity, user) = (standing.sa.peer.identity().clone(), standing.user.clone());
         let id = sa.id;
         let since = self.shared.now;
-        let pair = Pair { since, role, identity, user, attempts: 0, rekeying: false, replaced: false, sa: sa.clone() };
+        let pair = Pair {
+            since,
+            role,
+            identity,
+            user,
+            attempts: 0,
+            rekeying: false,
+            replaced: false,
+            usage: Usage::default(),
+            sa: sa.clone(),
+        };
         self.add_pair(pair);
         // A peer that rekeys does not say which pair it replaces: the one for the same traffic.
         let twin = self.supersede_twin(id);

@@ -96,6 +96,8 @@ pub struct IpsecSaInfo {
     pub mode: Mode,
     /// ESP in UDP.
     pub encapsulated: bool,
+    /// Sequence numbers have 64 bits.
+    pub extended_sequence_numbers: bool,
     /// The traffic.
     pub selector: Selector,
     /// The rule.
@@ -213,6 +215,7 @@ fn ipsec_sa(pair: &Pair) -> IpsecSaInfo {
         suite: sa.suite,
         mode: sa.mode,
         encapsulated: sa.encapsulated,
+        extended_sequence_numbers: sa.extended_sequence_numbers,
         selector: sa.selector,
         rule: sa.rule.name.clone(),
         since: pair.since,

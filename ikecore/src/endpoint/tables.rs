@@ -1,12 +1,14 @@
 //! The tables of the endpoint: ISAKMP SAs with their exchanges, pairs of IPsec SAs, negotiations.
+use super::dpd::Look;
 use crate::crypto::hash::Digest;
 use crate::crypto::iv::Iv;
 use crate::event::Failure;
 use crate::event::negotiation::Role;
 use crate::exchange::Path;
 use crate::exchange::config_mode::{self, Configuration};
-use crate::exchange::main::MainMode;
+use crate::exchange::dpd::Liveliness;
 use crate::exchange::message::{Incoming, Outgoing};
+use crate::exchange::mode::Mode;
 use crate::exchange::phase1::Established;
 use crate::exchange::quick::{IpsecSa, QuickMode};
 use crate::exchange::retransmit::Retransmission;
@@ -15,7 +17,7 @@ use crate::identity::Identity;
 use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
-use crate::sa::driver::SaName;
+use crate::sa::driver::{SaName, Usage};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -54,9 +56,9 @@ pub(super) enum Phase {
     Established(Box<Standing>),
 }
 
-/// A main mode under way.
+/// A phase 1 under way.
 pub(super) struct Negotiating {
-    pub(super) exchange: Exchange<MainMode>,
+    pub(super) exchange: Exchange<Mode>,
     pub(super) retransmission: Retransmission,
     /// What has been seen that explains why nothing better comes.
     pub(super) suspicion: Option<Failure>,
@@ -92,6 +94,9 @@ pub(super) struct Standing {
     pub(super) leases: Vec<IpAddr>,
     /// What the peer gave this host.
     pub(super) configuration: Option<Box<Configuration>>,
+    /// What is known of the peer's liveliness.
+    pub(super) liveliness: Liveliness,
+    pub(super) look: Look,
 }
 
 /// What must happen under an ISAKMP SA before quick modes may: extended authentication, Mode Config.
@@ -157,6 +162,8 @@ pub(super) struct Pair {
     pub(super) rekeying: bool,
     /// A successor has taken over.
     pub(super) replaced: bool,
+    /// The traffic through it at the last look.
+    pub(super) usage: Usage,
 }
 
 /// What a negotiation is for.

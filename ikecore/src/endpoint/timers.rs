@@ -3,6 +3,7 @@ use super::tables::FirstMessage;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// What a timer is for; each has one timer at most.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -27,12 +28,18 @@ pub(super) enum Timer {
     IkeHard(IkeSaId),
     /// An ISAKMP SA with a successor ends.
     IkeReplaced(IkeSaId),
+    /// Look whether the peer of an ISAKMP SA lives.
+    DeadPeer(IkeSaId),
     /// A pair of IPsec SAs needs a successor.
     IpsecSoft(IpsecSaId),
     /// A pair of IPsec SAs ends.
     IpsecHard(IpsecSaId),
     /// A pair of IPsec SAs with a successor ends.
     IpsecReplaced(IpsecSaId),
+    /// A NAT before this host is to keep its mapping of this way: from here, to there.
+    KeepAlive(SocketAddr, SocketAddr),
+    /// Negotiate anew what was lost with a dead peer.
+    Restart(IpsecSaId),
 }
 
 /// All timers.
@@ -55,6 +62,11 @@ impl Timers {
         if let Some(at) = self.due.remove(&timer) {
             self.order.remove(&(at, timer));
         }
+    }
+
+    /// True if it is set.
+    pub(super) fn is_set(&self, timer: Timer) -> bool {
+        self.due.contains_key(&timer)
     }
 
     /// When the next is due.

@@ -60,6 +60,20 @@ pub enum Failure {
         /// The peer.
         peer: IpAddr,
     },
+    /// No rule allows aggressive mode with this peer.
+    #[error("no rule of the policy allows aggressive mode with {peer}")]
+    AggressiveMode {
+        /// The peer.
+        peer: IpAddr,
+    },
+    /// No rule that allows aggressive mode is for a peer of this name.
+    #[error("no rule of the policy that allows aggressive mode is for {identity} at {peer}")]
+    UnknownIdentity {
+        /// The peer.
+        peer: IpAddr,
+        /// Who it says it is; nothing is proven.
+        identity: Identity,
+    },
     /// No rule covers this traffic.
     #[error("no rule of the policy protects {0}")]
     NoPolicyForFlow(Flow),
@@ -213,6 +227,16 @@ pub enum Failure {
     /// The peer has restarted.
     #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
     InitialContact,
+    /// The peer does not answer R-U-THERE.
+    #[error("the peer {peer} is dead: no answer to {probes} R-U-THERE in {seconds} s")]
+    DeadPeer {
+        /// The peer.
+        peer: SocketAddr,
+        /// How often it was asked.
+        probes: u32,
+        /// For how long.
+        seconds: u64,
+    },
     /// Too much at once.
     #[error("{what}: {count} at once, allowed: {limit}")]
     TooMany {
@@ -241,10 +265,12 @@ impl Failure {
     /// The status code.
     pub const fn status(&self) -> Status {
         match self {
-            Self::TimedOut { .. } | Self::PeerSilent { .. } => Status::TimedOut,
+            Self::TimedOut { .. } | Self::PeerSilent { .. } | Self::DeadPeer { .. } => Status::TimedOut,
             Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
             Self::NoPolicyForPeer { .. }
+            | Self::AggressiveMode { .. }
+            | Self::UnknownIdentity { .. }
             | Self::NoPolicyForFlow(_)
             | Self::NoSuchRule(_)
             | Self::PeerNotNamed { .. }

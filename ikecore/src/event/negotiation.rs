@@ -41,6 +41,8 @@ pub enum Cause {
     Peer,
     /// SAs near the end of their life.
     Rekey,
+    /// The peer was dead, and its rule wants the SAs back.
+    DeadPeer,
 }
 
 impl fmt::Display for Cause {
@@ -50,6 +52,7 @@ impl fmt::Display for Cause {
             Self::Command => f.write_str("command"),
             Self::Peer => f.write_str("peer"),
             Self::Rekey => f.write_str("rekey"),
+            Self::DeadPeer => f.write_str("dead peer"),
         }
     }
 }
@@ -166,6 +169,13 @@ pub enum IkeSaEvent {
         identity: Identity,
         /// The rule.
         rule: String,
+    },
+    /// The peer is asked whether it lives (trace).
+    Probing {
+        /// The sequence number.
+        sequence: u32,
+        /// 1 for the first that is not answered.
+        count: u32,
     },
     /// A delete for it goes out (trace).
     DeleteSent,

@@ -1,11 +1,14 @@
 //! The exchanges: each mode is a set of small states, and the runner is the only one who writes them.
 //!
 //! A state borrows itself to judge a message ([`step::Role::receive`] takes `&self`), so what it refuses leaves no mark.
+pub mod aggressive;
 pub mod auth;
 pub mod config_mode;
+pub mod dpd;
 pub mod info;
 pub mod main;
 pub mod message;
+pub mod mode;
 pub mod natt;
 pub mod phase1;
 pub mod quick;

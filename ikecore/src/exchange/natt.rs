@@ -3,9 +3,14 @@ use super::Path;
 use crate::crypto::hash::HashAlg;
 use crate::crypto::natd::natd_hash;
 use crate::ids::Cookies;
+use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::suite::Mode;
 use crate::wire::payload::vendor::{NAT_T_DRAFT_02, NAT_T_DRAFT_02_NEWLINE, NAT_T_DRAFT_03, RFC_3947};
-use crate::wire::{Chain, ChainWriter, EncapsulationMode, PayloadType, Vendor};
+use crate::wire::{Chain, ChainWriter, EncapsulationMode, NatOa, PayloadType, Vendor};
+use std::net::IpAddr;
+
+#[cfg(test)]
+mod tests;
 
 /// A revision of NAT traversal; each has numbers of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -44,6 +49,14 @@ impl Revision {
         }
     }
 
+    /// The type of the NAT-OA payload.
+    pub const fn nat_oa(self) -> PayloadType {
+        match self {
+            Self::Draft => PayloadType::NAT_OA_DRAFT,
+            Self::Rfc => PayloadType::NAT_OA,
+        }
+    }
+
     /// The Encapsulation Mode of ESP in UDP (RFC 3947 §5.1).
     pub const fn encapsulation_mode(self, mode: Mode) -> EncapsulationMode {
         match (self, mode) {
@@ -52,6 +65,41 @@ impl Revision {
             (Self::Rfc, Mode::Transport) => EncapsulationMode::UDP_TRANSPORT,
             (Self::Rfc, Mode::Tunnel) => EncapsulationMode::UDP_TUNNEL,
         }
+    }
+}
+
+/// The addresses of both ends as one of them sees them, the initiator's first (RFC 3947 §5.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OriginalAddresses {
+    /// Of the initiator.
+    pub initiator: IpAddr,
+    /// Of the responder.
+    pub responder: IpAddr,
+}
+
+impl OriginalAddresses {
+    /// Adds the NAT-OA payloads.
+    pub fn push(&self, chain: &mut ChainWriter, revision: Revision) {
+        for address in [self.initiator, self.responder] {
+            chain.push(revision.nat_oa(), |writer| NatOa { address }.encode(writer));
+        }
+    }
+
+    /// Reads them; `None` if they are not both there. Some send only their own, which says no more than where their
+    /// packets come from.
+    pub fn read(chain: &Chain<'_>, revision: Revision) -> Option<Self> {
+        let mut all = chain.all(revision.nat_oa()).map(|payload| payload.decode(NatOa::decode).ok());
+        Some(Self { initiator: all.next()??.address, responder: all.next()??.address })
+    }
+
+    /// Whether a responder that sees these addresses means with `received` what its initiator proposed: each of the two
+    /// hosts by the address that was proposed, or by the one that the responder sees.
+    pub fn fit(&self, received: &Selector, proposed: &Selector) -> bool {
+        let fits = |received, proposed, seen| received == proposed || received == Prefix::host(seen);
+        fits(received.local, proposed.local, self.initiator)
+            && fits(received.remote, proposed.remote, self.responder)
+            && (received.protocol, received.local_port, received.remote_port)
+                == (proposed.protocol, proposed.local_port, proposed.remote_port)
     }
 }
 

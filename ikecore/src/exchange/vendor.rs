@@ -1,6 +1,31 @@
-//! Vendor IDs that announce what an end does beyond RFC 2409.
+//! What hosts announce by vendor IDs in messages 1 and 2, beside the revision of NAT traversal.
 use crate::policy::rule::Rule;
-use crate::wire::payload::vendor::{UNITY_1_0, XAUTH};
+use crate::wire::payload::vendor::{DPD, DPD_1_0, UNITY_1_0, XAUTH};
+use crate::wire::{Chain, PayloadType};
+
+/// What a peer announces. No hash covers vendor IDs, so nothing that matters for protection may hang on them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Announced {
+    /// It answers R-U-THERE (RFC 3706 §5.1).
+    pub dpd: bool,
+}
+
+impl Announced {
+    /// Reads message 1 or 2.
+    pub fn read(chain: &Chain<'_>) -> Self {
+        let mut announced = Self::default();
+        for payload in chain.all(PayloadType::VENDOR) {
+            // A later minor version speaks this one too.
+            announced.dpd |= payload.body.starts_with(&DPD);
+        }
+        announced
+    }
+}
+
+/// What this host announces. Asked, it always answers: RFC 3706 §5.1 wants both ends to say so.
+pub const fn own() -> &'static [&'static [u8]] {
+    &[&DPD_1_0]
+}
 
 /// Those of extended authentication (draft-beaulieu-ike-xauth-02 §4) and of Cisco's additions to Mode Config, where the
 /// rule has the one or the other.

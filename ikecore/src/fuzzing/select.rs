@@ -28,7 +28,9 @@ fn main_mode_offers() -> Vec<MainModeOffer> {
 }
 
 fn quick_mode_offers(pfs: Option<Group>) -> Vec<QuickModeOffer> {
-    IpsecSuite::all().map(|suite| QuickModeOffer { suite, lifetime: LIFETIME, pfs }).collect()
+    IpsecSuite::all()
+        .map(|suite| QuickModeOffer { suite, lifetime: LIFETIME, pfs, extended_sequence_numbers: false })
+        .collect()
 }
 
 /// Any octets as the body of an SA payload, to a host that accepts everything it can run: nothing panics, a refusal says

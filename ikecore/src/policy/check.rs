@@ -3,7 +3,7 @@ use super::remote_access::{ModeConfig, Xauth};
 use super::rule::{QuickModePolicy, Rule, RuleAction};
 use super::selector::{Prefix, Selector};
 use crate::crypto::group::Group;
-use crate::proposal::suite::IpsecSuite;
+use crate::proposal::suite::{EspCipher, IpsecSuite};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -142,7 +142,10 @@ fn group(group: Option<Group>) -> &'static str {
 const fn unsound(suite: IpsecSuite) -> &'static str {
     match suite {
         IpsecSuite::Esp { integrity: Some(_), .. } => "the cipher authenticates by itself, allowed is no integrity",
-        _ => "it neither encrypts nor authenticates, allowed is NULL with an integrity algorithm",
+        IpsecSuite::Esp { cipher: EspCipher::Null, .. } => {
+            "it neither encrypts nor authenticates, allowed is NULL with an integrity algorithm"
+        }
+        _ => "counter mode alone is no protection (RFC 3686 §3.3), allowed is an integrity algorithm with it",
     }
 }
 

@@ -68,6 +68,28 @@ impl TunnelEndpoints {
     }
 }
 
+/// How a rule's peers are watched (RFC 3706).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DeadPeerDetection {
+    /// A peer of which nothing was heard for so many seconds is asked; not 0.
+    pub delay: u32,
+    /// It is dead when it does not answer for so many seconds; not 0.
+    pub timeout: u32,
+    /// What becomes of what was negotiated with it.
+    pub action: DeadPeerAction,
+    /// It is asked even if no traffic went to it.
+    pub periodic: bool,
+}
+
+/// What happens when a peer is dead. The policy stays in force in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeadPeerAction {
+    /// The SAs end; the next packet has new ones negotiated.
+    Hold,
+    /// The SAs end, and new ones are negotiated at once, until they are there.
+    Restart,
+}
+
 /// A rule: filters, what to do with their traffic, and with whom.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -87,10 +109,15 @@ pub struct Rule {
     pub local_id: Option<Identity>,
     /// The identity that the peer must prove; `None`: any.
     pub remote_id: Option<Identity>,
+    /// Phase 1 is aggressive mode where this host begins, and may be where the peer begins. It exposes the pre-shared key to
+    /// guessing.
+    pub aggressive_mode: bool,
     /// Extended authentication after phase 1.
     pub xauth: Option<Xauth>,
     /// Mode Config after that.
     pub mode_config: Option<ModeConfig>,
+    /// How its peers are watched; `None`: not at all.
+    pub dpd: Option<DeadPeerDetection>,
     /// The number that ties the driver's policies to the SAs of this rule; unique in the database, not 0.
     pub reqid: u32,
 }

@@ -29,6 +29,7 @@ pub(crate) const OFFER: QuickModeOffer = QuickModeOffer {
     suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) },
     lifetime: Lifetime { seconds: 3600, kilobytes: 0 },
     pfs: None,
+    extended_sequence_numbers: false,
 };
 
 pub(crate) const MAIN: MainModeOffer =
@@ -54,8 +55,10 @@ pub(crate) fn rule(name: &str, reqid: u32) -> Rule {
         tunnel: None,
         local_id: None,
         remote_id: None,
+        aggressive_mode: false,
         xauth: None,
         mode_config: None,
+        dpd: None,
         reqid,
     }
 }

@@ -1,7 +1,7 @@
 //! The wire's numbers of the algorithms, and the names of both for people.
-use super::suite::{EspCipher, IpsecSuite};
+use super::suite::{EspAlgorithm, EspCipher, IpsecSuite};
 use crate::crypto::cipher::CipherAlg;
-use crate::crypto::esp::Integrity;
+use crate::crypto::esp::{GcmIcvLen, Integrity};
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::wire::codes::{
@@ -18,6 +18,10 @@ pub(super) const fn encryption(cipher: CipherAlg) -> (EncryptionAlgorithm, Optio
         CipherAlg::Aes128 => (EncryptionAlgorithm::AES_CBC, Some(128)),
         CipherAlg::Aes192 => (EncryptionAlgorithm::AES_CBC, Some(192)),
         CipherAlg::Aes256 => (EncryptionAlgorithm::AES_CBC, Some(256)),
+        // RFC 4312 §3: likewise.
+        CipherAlg::Camellia128 => (EncryptionAlgorithm::CAMELLIA_CBC, Some(128)),
+        CipherAlg::Camellia192 => (EncryptionAlgorithm::CAMELLIA_CBC, Some(192)),
+        CipherAlg::Camellia256 => (EncryptionAlgorithm::CAMELLIA_CBC, Some(256)),
     }
 }
 
@@ -76,17 +80,24 @@ impl IpsecCodes {
     }
 }
 
-/// ESP's Transform-ID (RFC 2407 §4.4.4, RFC 3602, RFC 4106).
-const fn esp_transform(cipher: EspCipher) -> EspTransform {
-    match cipher {
-        EspCipher::Null => EspTransform::NULL,
-        EspCipher::TripleDesCbc => EspTransform::TRIPLE_DES,
-        EspCipher::Aes128Cbc | EspCipher::Aes192Cbc | EspCipher::Aes256Cbc => EspTransform::AES_CBC,
-        EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => EspTransform::AES_GCM_16,
+/// ESP's Transform-ID (RFC 2407 §4.4.4, RFC 3602, RFC 3686, RFC 4106, RFC 4312).
+pub(super) const fn esp_transform(cipher: EspCipher) -> EspTransform {
+    match cipher.algorithm() {
+        EspAlgorithm::Null => EspTransform::NULL,
+        EspAlgorithm::Cbc(CipherAlg::Des) => EspTransform::DES,
+        EspAlgorithm::Cbc(CipherAlg::TripleDes) => EspTransform::TRIPLE_DES,
+        EspAlgorithm::Cbc(CipherAlg::Aes128 | CipherAlg::Aes192 | CipherAlg::Aes256) => EspTransform::AES_CBC,
+        EspAlgorithm::Cbc(CipherAlg::Camellia128 | CipherAlg::Camellia192 | CipherAlg::Camellia256) => {
+            EspTransform::CAMELLIA
+        }
+        EspAlgorithm::AesCtr => EspTransform::AES_CTR,
+        EspAlgorithm::AesGcm(GcmIcvLen::Eight) => EspTransform::AES_GCM_8,
+        EspAlgorithm::AesGcm(GcmIcvLen::Twelve) => EspTransform::AES_GCM_12,
+        EspAlgorithm::AesGcm(GcmIcvLen::Sixteen) => EspTransform::AES_GCM_16,
     }
 }
 
-/// AH's Transform-ID (RFC 2407 §4.4.3, RFC 4868).
+/// AH's Transform-ID (RFC 2407 §4.4.3, RFC 4868, RFC 3566).
 const fn ah_transform(integrity: Integrity) -> AhTransform {
     match integrity {
         Integrity::HmacMd5_96 => AhTransform::MD5,
@@ -94,10 +105,11 @@ const fn ah_transform(integrity: Integrity) -> AhTransform {
         Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => AhTransform::SHA2_256,
         Integrity::HmacSha384_192 => AhTransform::SHA2_384,
         Integrity::HmacSha512_256 => AhTransform::SHA2_512,
+        Integrity::AesXcbc96 => AhTransform::AES_XCBC_MAC,
     }
 }
 
-/// Authentication Algorithm (RFC 2407 §4.5, RFC 4868 §4).
+/// Authentication Algorithm (RFC 2407 §4.5, RFC 4868 §4, RFC 3566 §5).
 const fn authentication(integrity: Integrity) -> AuthenticationAlgorithm {
     match integrity {
         Integrity::HmacMd5_96 => AuthenticationAlgorithm::HMAC_MD5,
@@ -106,6 +118,7 @@ const fn authentication(integrity: Integrity) -> AuthenticationAlgorithm {
         Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => AuthenticationAlgorithm::HMAC_SHA2_256,
         Integrity::HmacSha384_192 => AuthenticationAlgorithm::HMAC_SHA2_384,
         Integrity::HmacSha512_256 => AuthenticationAlgorithm::HMAC_SHA2_512,
+        Integrity::AesXcbc96 => AuthenticationAlgorithm::AES_XCBC_MAC,
     }
 }
 

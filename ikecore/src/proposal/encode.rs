@@ -5,8 +5,8 @@ use super::suite::Lifetime;
 use crate::ids::Spi;
 use crate::wire::attribute::AttributeWriter;
 use crate::wire::codes::{
-    AuthenticationMethod, Doi, EncapsulationMode, IkeAttribute, IkeTransform, IpsecAttribute, LifeType, ProtocolId,
-    Situation,
+    AuthenticationMethod, Doi, EncapsulationMode, ExtendedSequenceNumber, IkeAttribute, IkeTransform, IpsecAttribute,
+    LifeType, ProtocolId, Situation,
 };
 use crate::wire::payload::sa::MAX_TRANSFORMS;
 use crate::wire::payload::{Proposal, Sa, Transform};
@@ -22,7 +22,7 @@ pub fn encode_main_mode(
 ) -> Vec<u8> {
     let lists = offers
         .iter()
-        .filter(|offer| offer.hash.is_available())
+        .filter(|offer| offer.cipher.is_available() && offer.hash.is_available() && offer.group.is_available())
         .flat_map(|offer| authentication.iter().map(|method| main_mode_attributes(offer, *method, lifetime)));
     let lists: Vec<AttributeWriter> = lists.take(MAX_TRANSFORMS).collect();
     let transforms = numbered(lists.iter().map(|list| (IkeTransform::KEY_IKE.0, list)));
@@ -78,6 +78,10 @@ fn quick_mode_attributes(offer: &QuickModeOffer, mode: EncapsulationMode) -> Att
     }
     if let Some(group) = offer.pfs {
         list.number(IpsecAttribute::GROUP_DESCRIPTION, group.id().into());
+    }
+    // RFC 4304 §2: without the attribute, sequence numbers have 32 bits.
+    if offer.extended_sequence_numbers {
+        list.number(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, ExtendedSequenceNumber::EXTENDED.0.into());
     }
     list
 }

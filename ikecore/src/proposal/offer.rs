@@ -23,4 +23,6 @@ pub struct QuickModeOffer {
     pub lifetime: Lifetime,
     /// The group of the second Diffie-Hellman exchange; `None` is no perfect forward secrecy.
     pub pfs: Option<Group>,
+    /// Sequence numbers have 64 bits (RFC 4304) instead of 32.
+    pub extended_sequence_numbers: bool,
 }

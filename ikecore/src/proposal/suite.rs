@@ -1,6 +1,6 @@
 //! The closed sets of algorithms that this daemon can run: what is left after the wire's open numbers were checked.
 use crate::crypto::cipher::CipherAlg;
-pub use crate::crypto::esp::Integrity;
+pub use crate::crypto::esp::{GcmIcvLen, Integrity};
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::wire::codes::{AuthenticationMethod, ProtocolId};
@@ -24,6 +24,8 @@ pub struct IkeSuite {
 pub enum EspCipher {
     /// No encryption (RFC 2410).
     Null,
+    /// DES in CBC mode (RFC 2405): within reach of anybody.
+    DesCbc,
     /// Triple DES in CBC mode (RFC 2451).
     TripleDesCbc,
     /// AES in CBC mode (RFC 3602) with a 128-bit key.
@@ -32,7 +34,31 @@ pub enum EspCipher {
     Aes192Cbc,
     /// AES in CBC mode with a 256-bit key.
     Aes256Cbc,
-    /// AES in Galois/counter mode with a 16-octet ICV (RFC 4106) and a 128-bit key.
+    /// Camellia in CBC mode (RFC 4312) with a 128-bit key.
+    Camellia128Cbc,
+    /// Camellia in CBC mode with a 192-bit key.
+    Camellia192Cbc,
+    /// Camellia in CBC mode with a 256-bit key.
+    Camellia256Cbc,
+    /// AES in counter mode (RFC 3686) with a 128-bit key.
+    Aes128Ctr,
+    /// AES in counter mode with a 192-bit key.
+    Aes192Ctr,
+    /// AES in counter mode with a 256-bit key.
+    Aes256Ctr,
+    /// AES in Galois/counter mode with an 8-octet ICV (RFC 4106) and a 128-bit key.
+    Aes128Gcm8,
+    /// AES-GCM-8 with a 192-bit key.
+    Aes192Gcm8,
+    /// AES-GCM-8 with a 256-bit key.
+    Aes256Gcm8,
+    /// AES-GCM with a 12-octet ICV and a 128-bit key.
+    Aes128Gcm12,
+    /// AES-GCM-12 with a 192-bit key.
+    Aes192Gcm12,
+    /// AES-GCM-12 with a 256-bit key.
+    Aes256Gcm12,
+    /// AES-GCM with a 16-octet ICV and a 128-bit key.
     Aes128Gcm16,
     /// AES-GCM-16 with a 192-bit key.
     Aes192Gcm16,
@@ -40,44 +66,114 @@ pub enum EspCipher {
     Aes256Gcm16,
 }
 
+/// A cipher of ESP apart from the length of its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EspAlgorithm {
+    /// No encryption.
+    Null,
+    /// A block cipher in CBC mode.
+    Cbc(CipherAlg),
+    /// AES in counter mode.
+    AesCtr,
+    /// AES in Galois/counter mode, which authenticates, too.
+    AesGcm(GcmIcvLen),
+}
+
 impl EspCipher {
     /// Every cipher.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 21] = [
         Self::Null,
+        Self::DesCbc,
         Self::TripleDesCbc,
         Self::Aes128Cbc,
         Self::Aes192Cbc,
         Self::Aes256Cbc,
+        Self::Camellia128Cbc,
+        Self::Camellia192Cbc,
+        Self::Camellia256Cbc,
+        Self::Aes128Ctr,
+        Self::Aes192Ctr,
+        Self::Aes256Ctr,
+        Self::Aes128Gcm8,
+        Self::Aes192Gcm8,
+        Self::Aes256Gcm8,
+        Self::Aes128Gcm12,
+        Self::Aes192Gcm12,
+        Self::Aes256Gcm12,
         Self::Aes128Gcm16,
         Self::Aes192Gcm16,
         Self::Aes256Gcm16,
     ];
 
-    /// Octets of KEYMAT that the cipher takes; for GCM the 4-octet salt included (RFC 4106 §8.1).
+    /// The algorithm.
+    pub const fn algorithm(self) -> EspAlgorithm {
+        match self {
+            Self::Null => EspAlgorithm::Null,
+            Self::DesCbc => EspAlgorithm::Cbc(CipherAlg::Des),
+            Self::TripleDesCbc => EspAlgorithm::Cbc(CipherAlg::TripleDes),
+            Self::Aes128Cbc => EspAlgorithm::Cbc(CipherAlg::Aes128),
+            Self::Aes192Cbc => EspAlgorithm::Cbc(CipherAlg::Aes192),
+            Self::Aes256Cbc => EspAlgorithm::Cbc(CipherAlg::Aes256),
+            Self::Camellia128Cbc => EspAlgorithm::Cbc(CipherAlg::Camellia128),
+            Self::Camellia192Cbc => EspAlgorithm::Cbc(CipherAlg::Camellia192),
+            Self::Camellia256Cbc => EspAlgorithm::Cbc(CipherAlg::Camellia256),
+            Self::Aes128Ctr | Self::Aes192Ctr | Self::Aes256Ctr => EspAlgorithm::AesCtr,
+            Self::Aes128Gcm8 | Self::Aes192Gcm8 | Self::Aes256Gcm8 => EspAlgorithm::AesGcm(GcmIcvLen::Eight),
+            Self::Aes128Gcm12 | Self::Aes192Gcm12 | Self::Aes256Gcm12 => EspAlgorithm::AesGcm(GcmIcvLen::Twelve),
+            Self::Aes128Gcm16 | Self::Aes192Gcm16 | Self::Aes256Gcm16 => EspAlgorithm::AesGcm(GcmIcvLen::Sixteen),
+        }
+    }
+
+    /// True if this host's libcrypto offers the cipher, see [`CipherAlg::is_available`].
+    pub fn is_available(self) -> bool {
+        match self.algorithm() {
+            EspAlgorithm::Cbc(alg) => alg.is_available(),
+            EspAlgorithm::Null | EspAlgorithm::AesCtr | EspAlgorithm::AesGcm(_) => true,
+        }
+    }
+
+    /// Octets of KEYMAT that the cipher takes; the 4 octets of nonce or salt of the counter modes included
+    /// (RFC 3686 §5.1, RFC 4106 §8.1).
     pub const fn key_len(self) -> usize {
         match self {
             Self::Null => 0,
-            Self::TripleDesCbc | Self::Aes192Cbc => 24,
-            Self::Aes128Cbc => 16,
-            Self::Aes256Cbc => 32,
-            Self::Aes128Gcm16 => 20,
-            Self::Aes192Gcm16 => 28,
-            Self::Aes256Gcm16 => 36,
+            Self::DesCbc => 8,
+            Self::TripleDesCbc | Self::Aes192Cbc | Self::Camellia192Cbc => 24,
+            Self::Aes128Cbc | Self::Camellia128Cbc => 16,
+            Self::Aes256Cbc | Self::Camellia256Cbc => 32,
+            Self::Aes128Ctr | Self::Aes128Gcm8 | Self::Aes128Gcm12 | Self::Aes128Gcm16 => 20,
+            Self::Aes192Ctr | Self::Aes192Gcm8 | Self::Aes192Gcm12 | Self::Aes192Gcm16 => 28,
+            Self::Aes256Ctr | Self::Aes256Gcm8 | Self::Aes256Gcm12 | Self::Aes256Gcm16 => 36,
         }
     }
 
     /// True if the cipher authenticates by itself, so that no integrity algorithm is negotiated.
     pub const fn is_aead(self) -> bool {
-        matches!(self, Self::Aes128Gcm16 | Self::Aes192Gcm16 | Self::Aes256Gcm16)
+        matches!(self.algorithm(), EspAlgorithm::AesGcm(_))
     }
 
     /// The value of the Key Length attribute in bits, for ciphers of variable key length.
     pub const fn key_length_attribute(self) -> Option<u16> {
         match self {
-            Self::Null | Self::TripleDesCbc => None,
-            Self::Aes128Cbc | Self::Aes128Gcm16 => Some(128),
-            Self::Aes192Cbc | Self::Aes192Gcm16 => Some(192),
-            Self::Aes256Cbc | Self::Aes256Gcm16 => Some(256),
+            Self::Null | Self::DesCbc | Self::TripleDesCbc => None,
+            Self::Camellia128Cbc
+            | Self::Aes128Cbc
+            | Self::Aes128Ctr
+            | Self::Aes128Gcm8
+            | Self::Aes128Gcm12
+            | Self::Aes128Gcm16 => Some(128),
+            Self::Camellia192Cbc
+            | Self::Aes192Cbc
+            | Self::Aes192Ctr
+            | Self::Aes192Gcm8
+            | Self::Aes192Gcm12
+            | Self::Aes192Gcm16 => Some(192),
+            Self::Camellia256Cbc
+            | Self::Aes256Cbc
+            | Self::Aes256Ctr
+            | Self::Aes256Gcm8
+            | Self::Aes256Gcm12
+            | Self::Aes256Gcm16 => Some(256),
         }
     }
 
@@ -85,10 +181,23 @@ impl EspCipher {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Null => "NULL",
+            Self::DesCbc => "DES-CBC",
             Self::TripleDesCbc => "3DES-CBC",
             Self::Aes128Cbc => "AES-128-CBC",
             Self::Aes192Cbc => "AES-192-CBC",
             Self::Aes256Cbc => "AES-256-CBC",
+            Self::Camellia128Cbc => "Camellia-128-CBC",
+            Self::Camellia192Cbc => "Camellia-192-CBC",
+            Self::Camellia256Cbc => "Camellia-256-CBC",
+            Self::Aes128Ctr => "AES-128-CTR",
+            Self::Aes192Ctr => "AES-192-CTR",
+            Self::Aes256Ctr => "AES-256-CTR",
+            Self::Aes128Gcm8 => "AES-128-GCM-8",
+            Self::Aes192Gcm8 => "AES-192-GCM-8",
+            Self::Aes256Gcm8 => "AES-256-GCM-8",
+            Self::Aes128Gcm12 => "AES-128-GCM-12",
+            Self::Aes192Gcm12 => "AES-192-GCM-12",
+            Self::Aes256Gcm12 => "AES-256-GCM-12",
             Self::Aes128Gcm16 => "AES-128-GCM-16",
             Self::Aes192Gcm16 => "AES-192-GCM-16",
             Self::Aes256Gcm16 => "AES-256-GCM-16",
@@ -124,13 +233,16 @@ impl IpsecSuite {
         esp.chain(ah).filter(|suite| suite.is_sound())
     }
 
-    /// False for what cannot be negotiated: an AEAD cipher with an integrity algorithm besides (RFC 4106 §1), and ESP
-    /// with neither a cipher nor integrity (RFC 2407 §4.5, RFC 2410 §1).
+    /// False for what cannot be negotiated: an AEAD cipher with an integrity algorithm besides (RFC 4106 §1), and without
+    /// one the NULL cipher (RFC 2407 §4.5, RFC 2410 §1) and counter mode, in which any change of the ciphertext is the
+    /// same change of the clear text (RFC 3686 §3.3).
     pub const fn is_sound(self) -> bool {
         match self {
             Self::Esp { cipher, integrity: Some(_) } => !cipher.is_aead(),
-            Self::Esp { cipher: EspCipher::Null, integrity: None } => false,
-            Self::Esp { integrity: None, .. } | Self::Ah { .. } => true,
+            Self::Esp { cipher, integrity: None } => {
+                !matches!(cipher.algorithm(), EspAlgorithm::Null | EspAlgorithm::AesCtr)
+            }
+            Self::Ah { .. } => true,
         }
     }
 

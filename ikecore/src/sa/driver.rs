@@ -52,6 +52,9 @@ pub struct SaSpec {
     pub reqid: u32,
     /// Packets of the anti-replay window; 0 is no replay protection.
     pub replay_window: u32,
+    /// Sequence numbers have 64 bits (RFC 4303 §2.2.1); there is a window then, whatever [`Self::replay_window`] says, as
+    /// the receiver finds the upper half by it.
+    pub extended_sequence_numbers: bool,
     /// When the driver says that a new SA is due.
     pub soft: Lifetime,
     /// When the driver ends the SA.

@@ -21,6 +21,8 @@ pub struct TestDriver {
     pub larval: BTreeSet<SaName>,
     /// The standing policies.
     pub policies: Vec<TrafficPolicy>,
+    /// What queries are answered.
+    pub usage: BTreeMap<IpsecSaId, Usage>,
     /// Fails this many operations of each kind from now on: SPIs, installations.
     pub fail_spis: usize,
     /// Fails this many installations.
@@ -68,7 +70,7 @@ impl TestDriver {
                 SaAnswer::Done(Ok(()))
             }
             SaOp::Update { .. } => SaAnswer::Done(Ok(())),
-            SaOp::Query(_) => SaAnswer::Usage(Ok(Usage::default())),
+            SaOp::Query(id) => SaAnswer::Usage(Ok(self.usage.get(&id).copied().unwrap_or_default())),
             SaOp::SetPolicies(policies) => {
                 self.policies = policies;
                 SaAnswer::Done(Ok(()))

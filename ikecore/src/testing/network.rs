@@ -35,9 +35,12 @@ pub struct Network {
     pub now: Time,
     /// A NAT before the first host.
     pub nat: Option<Translation>,
+    /// A NAT before the second host, which forwards the ports of IKE: its address, and that of the host behind it.
+    pub forwarded: Option<(IpAddr, IpAddr)>,
     /// Changes datagrams on their way.
     pub meddle: Option<fn(&mut [u8])>,
-    weather: Weather,
+    /// What it does to datagrams.
+    pub weather: Weather,
     random: SeededRandom,
     /// Datagrams under way by arrival; the number keeps their order.
     under_way: BTreeMap<(Time, u64), (usize, Transmit)>,
@@ -55,6 +58,7 @@ impl Network {
             hosts,
             now: Time::from_secs(1),
             nat: None,
+            forwarded: None,
             meddle: None,
             weather,
             random: SeededRandom::new(seed),
@@ -111,6 +115,12 @@ impl Network {
                 transmit.remote = SocketAddr::new(self.inside, inside);
             }
         }
+        if let Some((public, inside)) = self.forwarded {
+            match from {
+                0 => transmit.remote.set_ip(inside),
+                _ => transmit.local.set_ip(public),
+            }
+        }
         if let Some(meddle) = self.meddle {
             let mut octets = transmit.octets.to_vec();
             meddle(&mut octets);
@@ -131,6 +141,10 @@ impl Network {
         if arrival.is_some_and(|at| at <= self.now) {
             if let Some((_, (host, transmit))) = self.under_way.pop_first() {
                 let Transmit { local, remote, octets, .. } = transmit;
+                // A listener keeps NAT keep-alives to itself.
+                if *octets == [0xff] {
+                    return true;
+                }
                 // What is local to the sender is remote to the receiver.
                 self.hosts[host].receive(self.now, remote, local, &octets);
             }

@@ -5,7 +5,9 @@ use crate::crypto::hash::HashAlg;
 use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
 use crate::policy::remote_access::{ModeConfig, Xauth};
-use crate::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
+use crate::policy::rule::{
+    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints,
+};
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime};
@@ -40,10 +42,16 @@ pub struct TestPolicy {
     pub remote_id: Option<Identity>,
     /// In tunnel mode: the peer may be anybody.
     pub any_peer: bool,
+    /// Aggressive mode.
+    pub aggressive_mode: bool,
+    /// The identity that this host sends.
+    pub local_id: Option<Identity>,
     /// Extended authentication.
     pub xauth: Option<Xauth>,
     /// Mode Config.
     pub mode_config: Option<ModeConfig>,
+    /// How the peer is watched.
+    pub dpd: Option<DeadPeerDetection>,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -64,15 +72,18 @@ impl TestPolicy {
             psk: b"correct horse battery",
             main_mode: vec![FAST],
             ike_lifetime: Lifetime { seconds: 28_800, kilobytes: 0 },
-            quick_mode: vec![QuickModeOffer { suite: ESP, lifetime, pfs: None }],
+            quick_mode: vec![QuickModeOffer { suite: ESP, lifetime, pfs: None, extended_sequence_numbers: false }],
             filters: Vec::new(),
             tunnel: false,
             quick_mode_limit: 0,
             version: 1,
             remote_id: None,
             any_peer: false,
+            aggressive_mode: false,
+            local_id: None,
             xauth: None,
             mode_config: None,
+            dpd: None,
         }
     }
 
@@ -101,10 +112,12 @@ impl TestPolicy {
                 local: Some(self.local),
                 remote: (!self.any_peer).then_some(self.remote),
             }),
-            local_id: None,
+            local_id: self.local_id.clone(),
             remote_id: self.remote_id.clone(),
+            aggressive_mode: self.aggressive_mode,
             xauth: self.xauth.clone(),
             mode_config: self.mode_config.clone(),
+            dpd: self.dpd,
             reqid: 1,
         };
         PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])

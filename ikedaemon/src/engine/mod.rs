@@ -68,8 +68,7 @@ pub fn start(config: Config, mut driver: Box<dyn SaDriver>) -> Result<EngineHand
     let driver_name = driver.capabilities().name;
     let clock = Clock::start();
     let rng = Box::new(SystemRandom::new());
-    let engine =
-        task::Engine::new(config, rng, driver, listener, requests, events.clone(), clock);
+    let engine = task::Engine::new(config, rng, driver, listener, requests, events.clone(), clock);
     crate::sinks::started(&addresses, driver_name);
     tokio::spawn(engine);
     Ok(EngineHandle::new(control, events, addresses, clock))

@@ -50,7 +50,7 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
     let suite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
     let quick = QuickModePolicy {
         name: "secure".to_owned(),
-        offers: vec![QuickModeOffer { suite, lifetime, pfs: None }],
+        offers: vec![QuickModeOffer { suite, lifetime, pfs: None, extended_sequence_numbers: false }],
         inbound_passthrough: false,
     };
     let main = MainModePolicy {
@@ -68,8 +68,10 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
         tunnel: None,
         local_id: None,
         remote_id: None,
+        aggressive_mode: false,
         xauth: None,
         mode_config: None,
+        dpd: None,
         reqid: 1,
     };
     Arc::new(PolicyDb::new(1, vec![Arc::new(rule)], vec![Prefix::host(me)]).expect("a sound policy"))

@@ -86,7 +86,7 @@ struct RuleReport {
     name: String,
     action: String,
     tunnel: Option<String>,
-    /// Extended authentication and Mode Config.
+    /// Aggressive mode, extended authentication and Mode Config.
     remote_access: Vec<String>,
     selectors: Vec<String>,
 }
@@ -189,7 +189,7 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
     })
 }
 
-/// What happens between phase 1 and quick mode.
+/// What the rule has besides main mode and quick mode.
 fn remote_access(rule: &Rule) -> Vec<String> {
     let xauth = rule.xauth.as_ref().map(|xauth| match xauth {
         Xauth::Server => "extended authentication: the peer's user".to_owned(),
@@ -202,7 +202,8 @@ fn remote_access(rule: &Rule) -> Vec<String> {
         }
         ModeConfig::Client { push } => format!("mode config, {}: gets an address", how(*push)),
     });
-    xauth.into_iter().chain(mode_config).collect()
+    let aggressive = rule.aggressive_mode.then(|| "aggressive mode: exposes the pre-shared key to guessing".to_owned());
+    aggressive.into_iter().chain(xauth).chain(mode_config).collect()
 }
 
 /// A filter as it is written.

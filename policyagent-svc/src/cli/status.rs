@@ -109,7 +109,8 @@ fn ipsec_sa(out: &mut String, sa: &IpsecSaReport, style: Style) -> std::fmt::Res
     let udp = if sa.encapsulated { ", in UDP" } else { "" };
     let replaced = if sa.replaced { format!(", {}", style.warning("replaced")) } else { String::new() };
     writeln!(out, "  {}  {}, rule {:?}{replaced}", sa.id, selector(&sa.selector), sa.rule)?;
-    writeln!(out, "      suite     {}, {} mode{udp}", sa.suite, sa.mode)?;
+    let numbers = if sa.extended_sequence_numbers { ", extended sequence numbers" } else { "" };
+    writeln!(out, "      suite     {}, {} mode{udp}{numbers}", sa.suite, sa.mode)?;
     let (local, remote) = (sa.local.ip(), sa.remote.ip());
     writeln!(out, "      SPIs      in {} to {local}, out {} to {remote}", sa.inbound_spi, sa.outbound_spi)?;
     match (&sa.usage, &sa.usage_error) {

@@ -100,6 +100,7 @@ fn example() -> Status {
             suite: "ESP AES-256-CBC HMAC-SHA-256-128".into(),
             mode: "tunnel".into(),
             encapsulated: true,
+            extended_sequence_numbers: true,
             selector: SelectorReport {
                 local: "10.10.1.0/24".into(),
                 remote: "10.10.2.0/24".into(),
@@ -140,7 +141,7 @@ fn status_tells_all_of_it_without_colours_when_plain() {
         "ISAKMP SAs: 1\n  2  10.9.0.1:500 <-> 10.9.0.2:500, initiator, established, rule \"to b\"\n",
         "      age       1 min 1 s of 8 h 0 min, 1 quick mode, NAT before the peer\n",
         "IPsec SAs: 1 pair\n  3  10.10.1.0/24 <-> 10.10.2.0/24[80], tcp, rule \"to b\"\n",
-        "      suite     ESP AES-256-CBC HMAC-SHA-256-128, tunnel mode, in UDP\n",
+        "      suite     ESP AES-256-CBC HMAC-SHA-256-128, tunnel mode, in UDP, extended sequence numbers\n",
         "      SPIs      in 0x00000001 to 10.9.0.1, out 0x00000002 to 10.9.0.2\n",
         "      traffic   in 1 packet (84 octets), out 2 packets (168 octets)\n",
         "      dropped   1 replays, 0 not authentic\n",

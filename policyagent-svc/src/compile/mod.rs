@@ -118,8 +118,10 @@ impl<'a> Compiler<'a> {
             tunnel,
             local_id: rule.local_id.clone(),
             remote_id: rule.remote_id.clone(),
+            aggressive_mode: rule.aggressive_mode,
             xauth: rule.xauth.clone(),
             mode_config,
+            dpd: rule.dpd,
             reqid,
         })
     }
@@ -207,7 +209,12 @@ impl<'a> Compiler<'a> {
                 first
             }
         };
-        let offer = |offer: &model::Offer| QuickModeOffer { suite: offer.suite, lifetime: offer.lifetime, pfs: group };
+        let offer = |offer: &model::Offer| QuickModeOffer {
+            suite: offer.suite,
+            lifetime: offer.lifetime,
+            pfs: group,
+            extended_sequence_numbers: offer.extended_sequence_numbers,
+        };
         let policy = Arc::new(QuickModePolicy {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),

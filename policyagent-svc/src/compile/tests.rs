@@ -64,7 +64,7 @@ fn a_tunnel_is_seen_from_this_host_and_takes_the_filter_with_it() {
     let ends = |compiled: &Compiled| {
         let rule = &compiled.db.rules[0];
         let tunnel = rule.tunnel.unwrap();
-        format!("{:?} {} {}", tunnel.local, tunnel.remote, rule.filters[0])
+        format!("{:?} {} {}", tunnel.local, tunnel.remote.unwrap(), rule.filters[0])
     };
     let a = compiled(filter, tunnel, &["10.9.0.1"]);
     assert_eq!(ends(&a), "Some(10.9.0.1) 10.9.0.2 10.10.1.0/24 <-> 10.10.2.0/24");

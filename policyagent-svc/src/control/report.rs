@@ -266,6 +266,8 @@ pub(crate) struct IpsecSaReport {
     pub(crate) mode: String,
     /// ESP in UDP.
     pub(crate) encapsulated: bool,
+    /// Sequence numbers have 64 bits.
+    pub(crate) extended_sequence_numbers: bool,
     /// The traffic.
     pub(crate) selector: SelectorReport,
     /// The rule.
@@ -328,6 +330,7 @@ impl IpsecSaReport {
             suite: sa.suite.to_string(),
             mode: sa.mode.to_string(),
             encapsulated: sa.encapsulated,
+            extended_sequence_numbers: sa.extended_sequence_numbers,
             selector: sa.selector.into(),
             rule: sa.rule.clone(),
             age_seconds: now.since(sa.since).as_secs(),

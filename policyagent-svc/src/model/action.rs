@@ -41,6 +41,8 @@ pub(crate) struct Offer {
     pub(crate) suite: IpsecSuite,
     /// The life of the SAs.
     pub(crate) lifetime: Lifetime,
+    /// Sequence numbers have 64 bits.
+    pub(crate) extended_sequence_numbers: bool,
 }
 
 /// Perfect forward secrecy of quick modes.
@@ -130,6 +132,7 @@ fn offer(value: &Value<'_>, default: Lifetime) -> Option<Offer> {
     let esp = table.get("esp").map(|value| algorithms::esp(&value));
     let ah = table.get("ah").map(|value| algorithms::ah(&value));
     let lifetime = table.get("lifetime").map_or(Some(default), |value| lifetime(&value, default));
+    let extended_sequence_numbers = table.get("extended_sequence_numbers").map_or(Some(false), |value| value.boolean());
     table.finish();
     let suite = match (esp, ah) {
         (Some(suite), None) | (None, Some(suite)) => suite?,
@@ -142,7 +145,7 @@ fn offer(value: &Value<'_>, default: Lifetime) -> Option<Offer> {
             return None;
         }
     };
-    Some(Offer { suite, lifetime: lifetime? })
+    Some(Offer { suite, lifetime: lifetime?, extended_sequence_numbers: extended_sequence_numbers? })
 }
 
 /// Reads a lifetime: seconds, or a table with seconds and kilobytes; what a table does not say is of `default`.

@@ -8,10 +8,13 @@ use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
 use crate::document::{Value, allowed, suggestion};
 
 /// The ciphers of main mode.
-const CIPHERS: [(&str, CipherAlg); 5] = [
+const CIPHERS: [(&str, CipherAlg); 8] = [
     ("aes256", CipherAlg::Aes256),
     ("aes192", CipherAlg::Aes192),
     ("aes128", CipherAlg::Aes128),
+    ("camellia256", CipherAlg::Camellia256),
+    ("camellia192", CipherAlg::Camellia192),
+    ("camellia128", CipherAlg::Camellia128),
     ("3des", CipherAlg::TripleDes),
     ("des", CipherAlg::Des),
 ];
@@ -26,7 +29,7 @@ const HASHES: [(&str, HashAlg); 5] = [
 ];
 
 /// The Diffie-Hellman groups.
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 20] = [
     ("modp768", Group::Modp768),
     ("modp1024", Group::Modp1024),
     ("modp1536", Group::Modp1536),
@@ -38,28 +41,51 @@ const GROUPS: [(&str, Group); 11] = [
     ("ecp256", Group::Ecp256),
     ("ecp384", Group::Ecp384),
     ("ecp521", Group::Ecp521),
+    ("modp1024s160", Group::Modp1024Order160),
+    ("modp2048s224", Group::Modp2048Order224),
+    ("modp2048s256", Group::Modp2048Order256),
+    ("ecp192", Group::Ecp192),
+    ("ecp224", Group::Ecp224),
+    ("ecp224bp", Group::Brainpool224),
+    ("ecp256bp", Group::Brainpool256),
+    ("ecp384bp", Group::Brainpool384),
+    ("ecp512bp", Group::Brainpool512),
 ];
 
 /// The ciphers of ESP.
-const ESP_CIPHERS: [(&str, EspCipher); 8] = [
+const ESP_CIPHERS: [(&str, EspCipher); 21] = [
     ("aes256", EspCipher::Aes256Cbc),
     ("aes192", EspCipher::Aes192Cbc),
     ("aes128", EspCipher::Aes128Cbc),
+    ("camellia256", EspCipher::Camellia256Cbc),
+    ("camellia192", EspCipher::Camellia192Cbc),
+    ("camellia128", EspCipher::Camellia128Cbc),
     ("3des", EspCipher::TripleDesCbc),
+    ("des", EspCipher::DesCbc),
     ("null", EspCipher::Null),
+    ("aes256ctr", EspCipher::Aes256Ctr),
+    ("aes192ctr", EspCipher::Aes192Ctr),
+    ("aes128ctr", EspCipher::Aes128Ctr),
     ("aes256gcm16", EspCipher::Aes256Gcm16),
     ("aes192gcm16", EspCipher::Aes192Gcm16),
     ("aes128gcm16", EspCipher::Aes128Gcm16),
+    ("aes256gcm12", EspCipher::Aes256Gcm12),
+    ("aes192gcm12", EspCipher::Aes192Gcm12),
+    ("aes128gcm12", EspCipher::Aes128Gcm12),
+    ("aes256gcm8", EspCipher::Aes256Gcm8),
+    ("aes192gcm8", EspCipher::Aes192Gcm8),
+    ("aes128gcm8", EspCipher::Aes128Gcm8),
 ];
 
 /// The integrity algorithms of ESP and AH.
-const INTEGRITIES: [(&str, Integrity); 6] = [
+const INTEGRITIES: [(&str, Integrity); 7] = [
     ("sha512", Integrity::HmacSha512_256),
     ("sha384", Integrity::HmacSha384_192),
     ("sha256", Integrity::HmacSha256_128),
     ("sha256_96", Integrity::HmacSha256_96),
     ("sha1", Integrity::HmacSha1_96),
     ("md5", Integrity::HmacMd5_96),
+    ("aesxcbc", Integrity::AesXcbc96),
 ];
 
 /// What `names` says for `word`, which is a part of `value`; a fault that names all of them if it says nothing.
@@ -93,16 +119,31 @@ pub(super) fn main_mode_offer(value: &Value<'_>) -> Option<MainModeOffer> {
     let hash = find(value, "the hash", &hash, &HASHES);
     let group = find(value, "the group", &group, &GROUPS);
     let offer = MainModeOffer { cipher: cipher?, hash: hash?, group: group? };
-    if !offer.hash.is_available() {
-        value.fault(format!("{}: this host's libcrypto does not offer {}", value.what(), offer.hash.name()));
-        return None;
+    for (name, is_available) in [
+        (offer.cipher.name(), offer.cipher.is_available()),
+        (offer.hash.name(), offer.hash.is_available()),
+        (offer.group.name(), offer.group.is_available()),
+    ] {
+        if !is_available {
+            missing(value, name);
+            return None;
+        }
     }
     Some(offer)
 }
 
+fn missing(value: &Value<'_>, name: &str) {
+    value.fault(format!("{}: this host's libcrypto does not offer {name}", value.what()));
+}
+
 /// A group by its name.
 pub(super) fn group(value: &Value<'_>) -> Option<Group> {
-    value.one_of(&GROUPS)
+    let group = value.one_of(&GROUPS)?;
+    if !group.is_available() {
+        missing(value, group.name());
+        return None;
+    }
+    Some(group)
 }
 
 /// The algorithms of ESP: `aes256-sha256`, `aes256gcm16`.
@@ -135,22 +176,26 @@ pub(super) fn esp(value: &Value<'_>) -> Option<IpsecSuite> {
             ));
             None
         }
-        _ => available(value, IpsecSuite::Esp { cipher, integrity }, integrity),
+        _ => available(value, IpsecSuite::Esp { cipher, integrity }),
     }
 }
 
 /// The algorithm of AH: `sha256`.
 pub(super) fn ah(value: &Value<'_>) -> Option<IpsecSuite> {
     let integrity = find(value, "the integrity algorithm", &value.text()?.to_ascii_lowercase(), &INTEGRITIES)?;
-    available(value, IpsecSuite::Ah { integrity }, Some(integrity))
+    available(value, IpsecSuite::Ah { integrity })
 }
 
-fn available(value: &Value<'_>, suite: IpsecSuite, integrity: Option<Integrity>) -> Option<IpsecSuite> {
-    match integrity {
-        Some(integrity) if !integrity.hash().is_available() => {
-            value.fault(format!("{}: this host's libcrypto does not offer {}", value.what(), integrity.name()));
-            None
-        }
-        _ => Some(suite),
+fn available(value: &Value<'_>, suite: IpsecSuite) -> Option<IpsecSuite> {
+    let (cipher, integrity) = match suite {
+        IpsecSuite::Esp { cipher, integrity } => (Some(cipher), integrity),
+        IpsecSuite::Ah { integrity } => (None, Some(integrity)),
+    };
+    let cipher = cipher.filter(|cipher| !cipher.is_available()).map(EspCipher::name);
+    let integrity = integrity.filter(|integrity| !integrity.is_available()).map(Integrity::name);
+    if let Some(name) = cipher.or(integrity) {
+        missing(value, name);
+        return None;
     }
+    Some(suite)
 }

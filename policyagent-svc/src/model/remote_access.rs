@@ -61,7 +61,7 @@ pub(super) fn pool(value: &Value<'_>) -> Option<NamedPool> {
     }
     let address = |text: &str| text.parse::<IpAddr>().ok().filter(|a| !a.is_unspecified() && !a.is_multicast());
     let dns = optional(&table, "dns", "name server", |value| value.parsed(address, "the address of a host"));
-    let split_networks = optional(&table, "split_networks", "network", |value| network(value));
+    let split_networks = optional(&table, "split_networks", "network", network);
     let domain = text(&table, "domain");
     let banner = text(&table, "banner");
     table.finish();

@@ -1,7 +1,7 @@
 //! Policies, their main-mode settings and their rules.
 use ikecore::identity::Identity;
 use ikecore::policy::remote_access::Xauth;
-use ikecore::policy::rule::{AuthMethod, MainModePolicy, TunnelEndpoints};
+use ikecore::policy::rule::{AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints};
 use ikecore::proposal::suite::Lifetime;
 use ikecore::secret::Secret;
 use std::net::IpAddr;
@@ -45,6 +45,8 @@ pub(crate) struct Rule {
     pub(crate) filter_action: Reference,
     /// In order of preference.
     pub(crate) authentication: Vec<AuthMethod>,
+    /// Aggressive mode.
+    pub(crate) aggressive_mode: bool,
     /// Extended authentication.
     pub(crate) xauth: Option<Xauth>,
     /// Mode Config.
@@ -55,6 +57,8 @@ pub(crate) struct Rule {
     pub(crate) local_id: Option<Identity>,
     /// Whom the peer must prove to be.
     pub(crate) remote_id: Option<Identity>,
+    /// How the peer is watched.
+    pub(crate) dpd: Option<DeadPeerDetection>,
     /// Where it stands in the file.
     pub(crate) position: Position,
 }
@@ -133,11 +137,13 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let filter_action = table.require("filter_action").and_then(|value| reference(&value));
     let authentication = table.get("authentication").map_or(Some(Vec::new()), |value| value.list("method"));
     let authentication = authentication.map(|values| values.iter().map(method).collect::<Vec<_>>());
+    let aggressive_mode = table.get("aggressive_mode").map_or(Some(false), |value| aggressive_mode(&value));
     let xauth = table.get("xauth").map(|value| remote_access::xauth(&value));
     let mode_config = table.get("mode_config").map(|value| remote_access::mode_config(&value));
     let tunnel = table.get("tunnel").map(|value| endpoints(&value));
     let local_id = table.get("local_id").map(|value| identity(&value));
     let remote_id = table.get("remote_id").map(|value| identity(&value));
+    let dpd = table.get("dpd").map(|value| dead_peer_detection(&value));
     table.finish();
     Some(Rule {
         name: name?,
@@ -147,13 +153,27 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         filter_action: filter_action?,
         authentication: authentication?.into_iter().collect::<Option<Vec<_>>>()?,
         // Outer: whether it is there. Inner: whether it is right.
+        aggressive_mode: aggressive_mode?,
         xauth: flatten(xauth)?,
         mode_config: flatten(mode_config)?,
         tunnel: flatten(tunnel)?,
         local_id: flatten(local_id)?,
         remote_id: flatten(remote_id)?,
+        dpd: flatten(dpd)?,
         position: value.position(),
     })
+}
+
+/// Only in so many words: nobody shall come to it by a plain switch.
+fn aggressive_mode(value: &Value<'_>) -> Option<bool> {
+    const WORDS: &str = "exposes the pre-shared key to guessing";
+    let on = value.one_of(&[(WORDS, true)])?;
+    value.warn(format!(
+        "{}: it shows a hash of the pre-shared key to whoever asks, or listens, who can then try out keys offline; main mode \
+         does not. The key must be long and drawn by chance",
+        value.what()
+    ));
+    Some(on)
 }
 
 /// Not there is right; there and wrong is not.
@@ -240,6 +260,19 @@ fn key_file(value: &Value<'_>) -> Option<Zeroizing<Vec<u8>>> {
         ));
     }
     Some(key)
+}
+
+fn dead_peer_detection(value: &Value<'_>) -> Option<DeadPeerDetection> {
+    let table = value.table()?;
+    let seconds = |key, default| table.get(key).map_or(Some(default), |value| value.integer(1..=86_400));
+    let (delay, timeout) = (seconds("delay", 30), seconds("timeout", 120));
+    // A rule's policy stays in force whatever becomes of its SAs: what others tell apart as clear and hold is the same.
+    let actions =
+        [("hold", DeadPeerAction::Hold), ("clear", DeadPeerAction::Hold), ("restart", DeadPeerAction::Restart)];
+    let action = table.get("action").map_or(Some(DeadPeerAction::Hold), |value| value.one_of(&actions));
+    let periodic = table.get("periodic").map_or(Some(false), |value| value.boolean());
+    table.finish();
+    Some(DeadPeerDetection { delay: delay?, timeout: timeout?, action: action?, periodic: periodic? })
 }
 
 fn endpoints(value: &Value<'_>) -> Option<TunnelEndpoints> {

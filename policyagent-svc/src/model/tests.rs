@@ -3,6 +3,7 @@ use ikecore::crypto::group::Group;
 use ikecore::identity::Identity;
 use ikecore::policy::rule::AuthMethod;
 use ikecore::policy::selector::Prefix;
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
 use std::os::unix::fs::PermissionsExt as _;
 
 /// A small file without a fault; the tests change it.
@@ -136,7 +137,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "aes256-sha256\" }",
             "aes256\" }",
             "/x/policy.toml:21:19: esp of offer 1 in offers of filter action \"require\" is \"aes256\" without an \
-             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha256_96, sha1, md5",
+             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha256_96, sha1, md5, aesxcbc",
         ),
         (
             "aes256-sha256\" }",
@@ -223,11 +224,55 @@ fn what_does_not_go_together_is_a_fault() {
         ("sha256-modp2048\"]", "sha256-modp2048\"]\nmaster_pfs = true\nquick_mode_limit = 5", "quick_mode_limit is 5"),
         ("horse\" }]", "horse\" }]\ntunnel = { local = \"10.0.0.1\", remote = \"10.0.0.1\" }", "to itself"),
         ("horse\" }]", "horse\" }]\ntunnel = { remote = \"ff02::1\" }", "allowed: the address of a host"),
+        (
+            "horse\" }]",
+            "horse\" }]\ndpd = { action = \"restrat\" }",
+            "/x/policy.toml:13:18: action of dpd of rule \"to b\" is \"restrat\"; did you mean \"restart\"? allowed: hold, \
+             clear, restart",
+        ),
+        (
+            "horse\" }]",
+            "horse\" }]\ndpd = { delay = 0 }",
+            "dpd of rule \"to b\" is 0, allowed: an integer from 1 to 86400",
+        ),
         ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, \"fqdn:\" and a domain name"),
     ];
     for (from, to, expected) in cases {
         let found = faults(from, to);
         assert!(found.contains(expected), "{to}: {found}");
+    }
+}
+
+/// `AES-128-GCM-8` is `aes128gcm8`; CBC has no name of its own.
+#[test]
+fn every_suite_has_a_name_and_either_kind_of_sequence_numbers() {
+    let suite = |offer: &str| {
+        let file = parse(&GOOD.replace("esp = \"aes256-sha256\"", offer)).unwrap_or_else(|e| panic!("{offer}: {e:?}"));
+        match &file.filter_actions[0].action {
+            Action::Negotiate { offers, .. } => offers[0].suite,
+            other => panic!("{other:?}"),
+        }
+    };
+    let extended = |text: &str| {
+        let file = parse(&GOOD.replace("\"aes256-sha256\" }", text)).unwrap();
+        match &file.filter_actions[0].action {
+            Action::Negotiate { offers, .. } => {
+                offers.iter().map(|offer| offer.extended_sequence_numbers).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let both = "\"aes256-sha256\", extended_sequence_numbers = true }, { esp = \"aes256-sha256\" }";
+    assert_eq!(extended(both), [true, false]);
+    for cipher in EspCipher::ALL {
+        let name = cipher.name().to_lowercase().replace('-', "").replace("cbc", "");
+        let integrity = (!cipher.is_aead()).then_some(Integrity::HmacSha1_96);
+        let suffix = if cipher.is_aead() { "" } else { "-sha1" };
+        assert_eq!(suite(&format!("esp = \"{name}{suffix}\"")), IpsecSuite::Esp { cipher, integrity });
+    }
+    let names = ["md5", "sha1", "sha256", "sha256_96", "sha384", "sha512", "aesxcbc"];
+    for (name, integrity) in names.into_iter().zip(Integrity::ALL) {
+        assert_eq!(suite(&format!("ah = \"{name}\"")), IpsecSuite::Ah { integrity });
     }
 }
 
@@ -255,6 +300,21 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     assert_eq!(offers[0].suite.to_string(), "AH HMAC-SHA-1-96");
     assert_eq!(*pfs, Pfs::Group(Group::Ecp384));
     assert!(faults("\"10.9.0.2\"", "\"10.9.0.0/255.0.255.0\"").contains("allowed: \"me\""), "a mask with holes");
+}
+
+#[test]
+fn dead_peer_detection_with_its_defaults_and_in_full() {
+    use ikecore::policy::rule::{DeadPeerAction, DeadPeerDetection};
+    let dpd = |text: &str| {
+        let file = parse(&GOOD.replace("horse\" }]", &format!("horse\" }}]\n{text}"))).unwrap();
+        file.policies[0].rules[0].dpd
+    };
+    assert_eq!(dpd(""), None);
+    let expected = DeadPeerDetection { delay: 30, timeout: 120, action: DeadPeerAction::Hold, periodic: false };
+    assert_eq!(dpd("dpd = {}"), Some(expected));
+    assert_eq!(dpd("dpd = { action = \"clear\" }"), Some(expected));
+    let expected = DeadPeerDetection { delay: 5, timeout: 20, action: DeadPeerAction::Restart, periodic: true };
+    assert_eq!(dpd("dpd = { delay = 5, timeout = 20, action = \"restart\", periodic = true }"), Some(expected));
 }
 
 #[test]
@@ -401,4 +461,20 @@ fn faults_of_remote_access_name_the_value_and_what_is_allowed() {
     }
     let secret = faults_of(&[("xauth = \"server\"", "xauth = { user = \"\", password = \"secret words\" }")]);
     assert!(!secret.contains("secret words"), "{secret}");
+}
+
+#[test]
+fn aggressive_mode_takes_so_many_words_and_is_warned_of() {
+    let words = "horse\" }]\naggressive_mode = \"exposes the pre-shared key to guessing\"";
+    let file = parse(&GOOD.replace("horse\" }]", words)).unwrap();
+    assert!(file.assigned().unwrap().rules[0].aggressive_mode);
+    let warnings: Vec<String> = file.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        matches!(warnings.as_slice(), [one] if one.starts_with("/x/policy.toml:13:19: aggressive_mode of rule \"to b\": it shows a hash")),
+        "{warnings:?}"
+    );
+    assert!(!parse(GOOD).unwrap().assigned().unwrap().rules[0].aggressive_mode);
+    assert!(faults("horse\" }]", "horse\" }]\naggressive_mode = true").contains("is true, allowed: text in quotes"));
+    let told = faults("horse\" }]", "horse\" }]\naggressive_mode = \"on\"");
+    assert!(told.ends_with("is \"on\", allowed: exposes the pre-shared key to guessing"), "{told}");
 }

@@ -114,6 +114,9 @@ fn endpoint(table: &Table<'_>, config: &mut endpoint::Config) {
     if let Some(count) = integer("half_open_total", 1..=1_000_000) {
         config.half_open_total = count as usize;
     }
+    if let Some(seconds) = integer("nat_keep_alive_seconds", 0..=3600) {
+        config.nat_keep_alive = Duration::from_secs(seconds.into());
+    }
     if let Some(packets) = integer("replay_window", 0..=4096) {
         config.replay_window = packets;
     }
@@ -144,7 +147,8 @@ mod tests {
             "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\nusers = \"u\"\n\
              [oakley]\nEnableLogging = 1\n\
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
-             half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n",
+             half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
+             nat_keep_alive_seconds = 0\n",
         )
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
@@ -155,7 +159,7 @@ mod tests {
         let ike = &settings.endpoint;
         assert_eq!((ike.retransmit_first, ike.transmissions), (Duration::from_millis(250), 3));
         assert_eq!((ike.half_open_per_peer, ike.half_open_total, ike.replay_window), (1, 2, 128));
-        assert!(!ike.initial_contact && !ike.nat_traversal);
+        assert!(!ike.initial_contact && !ike.nat_traversal && ike.nat_keep_alive.is_zero());
     }
 
     #[test]

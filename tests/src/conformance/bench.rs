@@ -79,6 +79,7 @@ pub(super) struct Shape {
     pub(super) port: u16,
     pub(super) reqid: u32,
     pub(super) window: u32,
+    pub(super) extended: bool,
     pub(super) soft: Lifetime,
     pub(super) hard: Lifetime,
 }
@@ -99,6 +100,7 @@ impl Shape {
             port: 0,
             reqid: 7,
             window: 32,
+            extended: false,
             soft: Lifetime::default(),
             hard: Lifetime::default(),
         }
@@ -171,6 +173,7 @@ impl Shape {
             integrity_key: key(self.suite.integrity_key_len(), 0xa0, spi),
             reqid: self.reqid,
             replay_window: self.window,
+            extended_sequence_numbers: self.extended,
             soft: self.soft,
             hard: self.hard,
         }

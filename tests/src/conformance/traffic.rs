@@ -6,7 +6,7 @@ use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode}
 use ikecore::sa::driver::SaOp;
 use ikedaemon::driver::DriverMessage;
 
-use super::bench::{Bench, Established, Shape, parse};
+use super::bench::{Bench, Established, Shape, USUAL, parse};
 use super::{Case, Host, Needs};
 
 pub(super) const CASES: &[Case] = &[
@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("every_ah_suite", Needs::Traffic, ah_suites).only(|can| can.ah && can.transport),
     Case::new("tunnels_between_and_for_both_families", Needs::Traffic, families),
     Case::new("a_wide_replay_window", Needs::Traffic, wide_window),
+    Case::new("extended_sequence_numbers", Needs::Traffic, extended_sequence_numbers),
     Case::new("esp_in_udp", Needs::Traffic, encapsulated).only(|can| can.udp_encapsulation),
     Case::new("a_peer_behind_a_nat_moves_to_another_port", Needs::Traffic, other_port)
         .only(|can| can.udp_encapsulation),
@@ -65,10 +66,8 @@ fn whole_life(bench: &mut Bench<'_>, shape: &Shape) {
 }
 
 fn esp_suites(bench: &mut Bench<'_>, mode: Mode) {
-    let ciphers =
-        [EspCipher::Null, EspCipher::TripleDesCbc, EspCipher::Aes128Cbc, EspCipher::Aes192Cbc, EspCipher::Aes256Cbc];
-    let aead = [EspCipher::Aes128Gcm16, EspCipher::Aes192Gcm16, EspCipher::Aes256Gcm16];
-    let plain = ciphers.into_iter().cycle().zip(Integrity::ALL).map(|(cipher, alg)| (cipher, Some(alg)));
+    let (aead, plain): (Vec<_>, Vec<_>) = EspCipher::ALL.into_iter().partition(|cipher| cipher.is_aead());
+    let plain = plain.into_iter().zip(Integrity::ALL.into_iter().cycle()).map(|(cipher, alg)| (cipher, Some(alg)));
     for (cipher, integrity) in plain.chain(aead.into_iter().map(|cipher| (cipher, None))) {
         for ipv6 in [false, true] {
             if ipv6 && cipher == EspCipher::TripleDesCbc {
@@ -98,6 +97,15 @@ fn families(bench: &mut Bench<'_>) {
 fn wide_window(bench: &mut Bench<'_>) {
     for window in [0, 64, 1000] {
         whole_life(bench, &Shape { window, ..Shape::new(Mode::Tunnel) });
+    }
+}
+
+fn extended_sequence_numbers(bench: &mut Bench<'_>) {
+    let gcm = IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None };
+    for suite in [USUAL, gcm] {
+        for (mode, window) in [(Mode::Tunnel, 64), (Mode::Transport, 0)] {
+            whole_life(bench, &Shape { suite, window, extended: true, ..Shape::new(mode) });
+        }
     }
 }
 
@@ -151,8 +159,8 @@ fn other_port(bench: &mut Bench<'_>) {
 }
 
 fn other_address(bench: &mut Bench<'_>) {
-    for window in [32, 256] {
-        let shape = Shape { encapsulation: Some((4500, 4500)), window, ..Shape::new(Mode::Tunnel) };
+    for (window, extended) in [(32, false), (256, false), (64, true)] {
+        let shape = Shape { encapsulation: Some((4500, 4500)), window, extended, ..Shape::new(Mode::Tunnel) };
         let shape = Shape { ipv6_inside: true, ..shape };
         let pair = if window == 32 {
             // The other address of B is that of its inner network.

@@ -123,6 +123,7 @@ impl Link {
             integrity_key: Secret::new(vec![low ^ 0x55; suite.integrity_key_len()]),
             reqid: self.reqid,
             replay_window: 64,
+            extended_sequence_numbers: false,
             soft: self.soft,
             hard: self.hard,
         }

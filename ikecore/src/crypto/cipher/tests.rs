@@ -7,6 +7,7 @@ fn alg_of(name: &str, key: &[u8]) -> Option<CipherAlg> {
             CipherAlg::Des => "des-cbc",
             CipherAlg::TripleDes => "3des-cbc",
             CipherAlg::Aes128 | CipherAlg::Aes192 | CipherAlg::Aes256 => "aes-cbc",
+            CipherAlg::Camellia128 | CipherAlg::Camellia192 | CipherAlg::Camellia256 => "camellia-cbc",
         };
         family == name && alg.key_len() == key.len()
     })
@@ -39,6 +40,26 @@ fn encrypts_and_decrypts_the_published_vectors() {
         for alg in [CipherAlg::Des, CipherAlg::TripleDes, CipherAlg::Aes128] {
             assert!(seen.contains(&alg), "no case for {alg}");
         }
+    }
+}
+
+/// RFC 3713 Appendix A: one block, which CBC with an IV of zeros leaves as it is.
+#[test]
+fn encrypts_what_rfc_3713_prints_for_camellia() {
+    use crate::crypto::test_vectors::hex;
+    let whole = "0123456789abcdeffedcba987654321000112233445566778899aabbccddeeff";
+    for (alg, expected) in [
+        (CipherAlg::Camellia128, "67673138549669730857065648eabe43"),
+        (CipherAlg::Camellia192, "b4993401b3e996f84ee5cee7d79b09b9"),
+        (CipherAlg::Camellia256, "9acc237dff16d76c20ef7c919e3a7509"),
+    ] {
+        assert!(alg.is_available());
+        let cipher = CipherKey::new(alg, &hex(whole)[..alg.key_len()]).unwrap();
+        let mut data = hex(&whole[..32]);
+        cipher.encrypt(&[0; 16], &mut data).unwrap();
+        assert_eq!(data, hex(expected), "{alg}");
+        cipher.decrypt(&[0; 16], &mut data).unwrap();
+        assert_eq!(data, hex(&whole[..32]), "{alg}");
     }
 }
 

@@ -1,16 +1,18 @@
-//! Integrity check values: truncated HMACs (RFC 2403, RFC 2404, RFC 4868).
+//! Integrity check values: truncated HMACs (RFC 2403, RFC 2404, RFC 4868) and AES-XCBC-MAC-96 (RFC 3566).
 use core::fmt;
 
 use subtle::ConstantTimeEq;
 
 use crate::crypto::error::CryptoError;
-use crate::crypto::hash::HashAlg;
-use crate::crypto::prf::{Mac, PrfKey};
+use crate::crypto::hash::{HashAlg, MAX_DIGEST_LEN};
+use crate::crypto::prf::PrfKey;
+
+use super::xcbc::Xcbc;
 
 #[cfg(test)]
 mod tests;
 
-/// An integrity algorithm of ESP.
+/// An integrity algorithm of ESP and AH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Integrity {
     /// HMAC-MD5-96 (RFC 2403).
@@ -26,39 +28,52 @@ pub enum Integrity {
     HmacSha384_192,
     /// HMAC-SHA-512-256 (RFC 4868).
     HmacSha512_256,
+    /// AES-XCBC-MAC-96 (RFC 3566).
+    AesXcbc96,
 }
 
 impl Integrity {
     /// Every integrity algorithm.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::HmacMd5_96,
         Self::HmacSha1_96,
         Self::HmacSha256_128,
         Self::HmacSha256_96,
         Self::HmacSha384_192,
         Self::HmacSha512_256,
+        Self::AesXcbc96,
     ];
 
-    /// The hash of the HMAC.
-    pub const fn hash(self) -> HashAlg {
+    /// The hash of the HMAC; `None` for what is no HMAC.
+    pub const fn hash(self) -> Option<HashAlg> {
         match self {
-            Self::HmacMd5_96 => HashAlg::Md5,
-            Self::HmacSha1_96 => HashAlg::Sha1,
-            Self::HmacSha256_128 | Self::HmacSha256_96 => HashAlg::Sha256,
-            Self::HmacSha384_192 => HashAlg::Sha384,
-            Self::HmacSha512_256 => HashAlg::Sha512,
+            Self::HmacMd5_96 => Some(HashAlg::Md5),
+            Self::HmacSha1_96 => Some(HashAlg::Sha1),
+            Self::HmacSha256_128 | Self::HmacSha256_96 => Some(HashAlg::Sha256),
+            Self::HmacSha384_192 => Some(HashAlg::Sha384),
+            Self::HmacSha512_256 => Some(HashAlg::Sha512),
+            Self::AesXcbc96 => None,
         }
     }
 
-    /// The length of the key in octets: that of the hash (RFC 2403 §3, RFC 2404 §3, RFC 4868 §2.1.1).
+    /// True if this host's libraries offer the algorithm, see [`HashAlg::is_available`].
+    pub fn is_available(self) -> bool {
+        self.hash().is_none_or(HashAlg::is_available)
+    }
+
+    /// The length of the key in octets: that of the hash (RFC 2403 §3, RFC 2404 §3, RFC 4868 §2.1.1), or 128 bits
+    /// (RFC 3566 §4.1).
     pub const fn key_len(self) -> usize {
-        self.hash().output_len()
+        match self.hash() {
+            Some(hash) => hash.output_len(),
+            None => 16,
+        }
     }
 
     /// The length of the integrity check value in octets.
     pub const fn icv_len(self) -> usize {
         match self {
-            Self::HmacMd5_96 | Self::HmacSha1_96 | Self::HmacSha256_96 => 12,
+            Self::HmacMd5_96 | Self::HmacSha1_96 | Self::HmacSha256_96 | Self::AesXcbc96 => 12,
             Self::HmacSha256_128 => 16,
             Self::HmacSha384_192 => 24,
             Self::HmacSha512_256 => 32,
@@ -74,6 +89,7 @@ impl Integrity {
             Self::HmacSha256_96 => "HMAC-SHA-256-96",
             Self::HmacSha384_192 => "HMAC-SHA-384-192",
             Self::HmacSha512_256 => "HMAC-SHA-512-256",
+            Self::AesXcbc96 => "AES-XCBC-MAC-96",
         }
     }
 }
@@ -88,7 +104,13 @@ impl fmt::Display for Integrity {
 #[derive(Debug)]
 pub struct IcvKey {
     alg: Integrity,
-    prf: PrfKey,
+    key: Key,
+}
+
+#[derive(Debug)]
+enum Key {
+    Hmac(PrfKey),
+    Xcbc(Box<Xcbc>),
 }
 
 impl IcvKey {
@@ -97,7 +119,11 @@ impl IcvKey {
         if key.len() != alg.key_len() {
             return Err(CryptoError::KeyLength { algorithm: alg.name(), got: key.len(), allowed: vec![alg.key_len()] });
         }
-        Ok(Self { alg, prf: PrfKey::new(alg.hash(), key) })
+        let key = match alg.hash() {
+            Some(hash) => Key::Hmac(PrfKey::new(hash, key)),
+            None => Key::Xcbc(Box::new(Xcbc::new(key)?)),
+        };
+        Ok(Self { alg, key })
     }
 
     /// The algorithm.
@@ -107,7 +133,11 @@ impl IcvKey {
 
     /// The integrity check value of `parts`, as if they were one.
     pub fn sign(&self, parts: &[&[u8]]) -> Icv {
-        Icv { mac: self.prf.sign(parts), len: self.alg.icv_len() }
+        let len = self.alg.icv_len();
+        match &self.key {
+            Key::Hmac(key) => Icv::cut(key.sign(parts).as_ref(), len),
+            Key::Xcbc(key) => Icv::cut(&key.sign(parts), len),
+        }
     }
 
     /// True if `received` is the whole integrity check value of `parts`; in constant time, but for the length of
@@ -117,14 +147,24 @@ impl IcvKey {
     }
 }
 
-/// An integrity check value, [`Integrity::icv_len`] octets.
+/// An integrity check value: the first octets of a MAC.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Icv {
-    mac: Mac,
+    octets: [u8; MAX_DIGEST_LEN],
     len: usize,
+}
+
+impl Icv {
+    /// The first `len` octets of `mac`.
+    pub(super) fn cut(mac: &[u8], len: usize) -> Self {
+        let mut octets = [0; MAX_DIGEST_LEN];
+        octets.iter_mut().zip(mac).take(len).for_each(|(to, from)| *to = *from);
+        Self { octets, len: len.min(mac.len()) }
+    }
 }
 
 impl AsRef<[u8]> for Icv {
     fn as_ref(&self) -> &[u8] {
-        self.mac.as_ref().get(..self.len).unwrap_or_default()
+        self.octets.get(..self.len).unwrap_or_default()
     }
 }

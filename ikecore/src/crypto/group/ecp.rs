@@ -1,4 +1,4 @@
-//! Multiplication of points on the NIST curves.
+//! Multiplication of points on the curves of NIST and of the Brainpool.
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcPoint, EcPointRef};
 use openssl::error::ErrorStack;
@@ -16,7 +16,24 @@ use std::sync::OnceLock;
 pub(super) struct Ecp {
     /// The length of a field element and of the order in bits.
     pub(super) bits: usize,
+    /// Its name in libcrypto.
+    nid: Nid,
+    /// Its place among [`CURVES`].
+    place: usize,
 }
+
+pub(super) const P192: Ecp = Ecp { bits: 192, nid: Nid::X9_62_PRIME192V1, place: 0 };
+pub(super) const P224: Ecp = Ecp { bits: 224, nid: Nid::SECP224R1, place: 1 };
+pub(super) const P256: Ecp = Ecp { bits: 256, nid: Nid::X9_62_PRIME256V1, place: 2 };
+pub(super) const P384: Ecp = Ecp { bits: 384, nid: Nid::SECP384R1, place: 3 };
+pub(super) const P521: Ecp = Ecp { bits: 521, nid: Nid::SECP521R1, place: 4 };
+pub(super) const BRAINPOOL_224: Ecp = Ecp { bits: 224, nid: Nid::BRAINPOOL_P224R1, place: 5 };
+pub(super) const BRAINPOOL_256: Ecp = Ecp { bits: 256, nid: Nid::BRAINPOOL_P256R1, place: 6 };
+pub(super) const BRAINPOOL_384: Ecp = Ecp { bits: 384, nid: Nid::BRAINPOOL_P384R1, place: 7 };
+pub(super) const BRAINPOOL_512: Ecp = Ecp { bits: 512, nid: Nid::BRAINPOOL_P512R1, place: 8 };
+
+/// The curves, each set up once: that costs as much as a multiplication.
+static CURVES: [OnceLock<EcGroup>; 9] = [const { OnceLock::new() }; 9];
 
 impl Ecp {
     /// The length of a field element and of the order in octets.
@@ -24,22 +41,20 @@ impl Ecp {
         self.bits.div_ceil(8)
     }
 
-    /// The curve. Setting one up costs as much as a multiplication: each is set up once.
+    /// The curve.
     fn curve(self) -> Result<&'static EcGroup, ErrorStack> {
-        static CURVES: [OnceLock<EcGroup>; 3] = [const { OnceLock::new() }; 3];
-        let [p256, p384, p521] = &CURVES;
-        let (curve, name) = match self.bits {
-            256 => (p256, Nid::X9_62_PRIME256V1),
-            384 => (p384, Nid::SECP384R1),
-            _ => (p521, Nid::SECP521R1),
-        };
+        let curve = CURVES.get(self.place).ok_or_else(ErrorStack::get)?;
         match curve.get() {
             Some(curve) => Ok(curve),
             None => {
-                let new = EcGroup::from_curve_name(name)?;
+                let new = EcGroup::from_curve_name(self.nid)?;
                 Ok(curve.get_or_init(|| new))
             }
         }
+    }
+
+    pub(super) fn is_available(self) -> bool {
+        self.curve().is_ok()
     }
 
     fn order(self, group: Group) -> Result<Vec<u8>, GroupError> {

@@ -1,10 +1,10 @@
-//! Exponentiation modulo a safe prime, with the generator 2.
+//! Exponentiation modulo a prime.
 use core::ops::Deref;
 
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::error::ErrorStack;
 
-use super::{Group, primes};
+use super::{Group, primes, subgroups};
 use crate::crypto::error::GroupError;
 use crate::rng::{RngError, SecureRandom};
 use crate::secret::Secret;
@@ -14,10 +14,23 @@ use crate::secret::Secret;
 pub(super) struct Modp {
     /// The length of the prime in bits.
     pub(super) bits: usize,
-    /// The offset of the prime, see [`primes`].
-    pub(super) k: u64,
-    /// The length of our exponents in bits: twice the strength, at least 256. Longer ones cost time and add nothing.
+    /// The length of our exponents in bits. With a safe prime twice the strength, at least 256: longer ones cost time and
+    /// add nothing. With a subgroup that of its order.
     pub(super) exponent_bits: usize,
+    /// The prime and the generator.
+    pub(super) field: Field,
+}
+
+/// What is computed modulo and from.
+#[derive(Clone, Copy)]
+pub(super) enum Field {
+    /// A safe prime with the generator 2.
+    Safe {
+        /// The offset of the prime, see [`primes`].
+        k: u64,
+    },
+    /// A prime with a generator of a subgroup.
+    Subgroup(subgroups::Parameters),
 }
 
 /// How often a source of randomness may deliver what cannot be used before it counts as broken.
@@ -46,7 +59,30 @@ impl Modp {
     }
 
     pub(super) fn prime(self) -> Vec<u8> {
-        primes::prime(self.bits, self.k)
+        match self.field {
+            Field::Safe { k } => primes::prime(self.bits, k),
+            Field::Subgroup(parameters) => parameters.prime(),
+        }
+    }
+
+    pub(super) fn generator(self) -> Vec<u8> {
+        match self.field {
+            Field::Safe { .. } => vec![2],
+            Field::Subgroup(parameters) => parameters.generator(),
+        }
+    }
+
+    /// True if a private value may be this: with a subgroup 0 < x < q, as RFC 5114 §2 has it.
+    pub(super) fn is_private(self, octets: &[u8]) -> bool {
+        let significant = octets.iter().position(|octet| *octet != 0).map(|at| octets.split_at(at).1);
+        significant.is_some_and(|significant| match self.field {
+            Field::Safe { .. } => octets.len() <= self.len(),
+            Field::Subgroup(parameters) => {
+                let order = parameters.order();
+                // The order's first octet is not zero: of two lengths the shorter is the smaller number.
+                (significant.len(), significant) < (order.len(), order.as_slice())
+            }
+        })
     }
 
     pub(super) fn random(self, random: &mut dyn SecureRandom) -> Result<Secret<Vec<u8>>, GroupError> {
@@ -55,7 +91,8 @@ impl Modp {
             let filled = random.fill(&mut octets);
             let octets = Secret::new(octets);
             filled?;
-            if octets.expose().iter().any(|octet| *octet != 0) {
+            // Drawing again, instead of reducing, keeps every value equally likely.
+            if self.is_private(octets.expose()) {
                 return Ok(octets);
             }
         }
@@ -74,14 +111,24 @@ impl Modp {
     }
 
     pub(super) fn public(self, group: Group, private: &[u8]) -> Result<Vec<u8>, GroupError> {
-        let public = self.power(&[2], private).map_err(|stack| library(group, &stack))?;
+        let public = self.power(&self.generator(), private).map_err(|stack| library(group, &stack))?;
         // Only a private value that is a multiple of (p-1)/2 gets here, and no peer would take its public value.
         self.check_public(group, &public)?;
         Ok(public)
     }
 
     pub(super) fn agree(self, group: Group, private: &[u8], peer: &[u8]) -> Result<Secret<Vec<u8>>, GroupError> {
-        self.power(peer, private).map(Secret::new).map_err(|stack| library(group, &stack))
+        let agree = || -> Result<_, ErrorStack> {
+            if let Field::Subgroup(parameters) = self.field {
+                // y^q = 1 for the members of the subgroup, and for no other number (RFC 2785 §2.3, RFC 6989 §2.2).
+                let one = self.power(peer, &parameters.order())?;
+                if one.split_last().is_none_or(|(last, rest)| *last != 1 || rest.iter().any(|octet| *octet != 0)) {
+                    return Ok(None);
+                }
+            }
+            self.power(peer, private).map(Secret::new).map(Some)
+        };
+        agree().map_err(|stack| library(group, &stack))?.ok_or(GroupError::OutsideSubgroup { group })
     }
 
     /// base^exponent mod p in constant time, padded to the length of the prime, which RFC 2409 §5 asks of public

@@ -320,6 +320,26 @@ fn a_new_policy_ends_what_it_forbids_and_nothing_else() {
 }
 
 #[test]
+fn a_new_policy_for_other_sequence_numbers_ends_the_pair() {
+    for (before, after) in [(false, true), (true, false)] {
+        let mut network = negotiated(10, |_, policy| policy.quick_mode[0].extended_sequence_numbers = before);
+        let told = network.hosts[0].endpoint.snapshot().ipsec_sas[0].extended_sequence_numbers;
+        assert_eq!(told, before);
+        let mut policy = TestPolicy::new(A, B);
+        policy.version = 2;
+        policy.quick_mode[0].extended_sequence_numbers = before;
+        network.feed(0, Input::Policy(Arc::new(policy.database())));
+        network.run(Duration::from_secs(1));
+        assert_eq!(pairs(&network), [1, 1]);
+        policy.quick_mode[0].extended_sequence_numbers = after;
+        network.feed(0, Input::Policy(Arc::new(policy.database())));
+        network.run(Duration::from_secs(1));
+        assert_eq!((pairs(&network), ike_sas(&network)), ([0, 0], [1, 1]));
+        shut_down(&mut network);
+    }
+}
+
+#[test]
 fn a_new_policy_ends_negotiations_that_it_forbids() {
     for step in 0..14 {
         let mut network = pair(11, Weather::default(), |_, _| {});

@@ -1,5 +1,7 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod aggressive;
 mod config_mode;
+mod dpd;
 mod failures;
 mod injection;
 mod lifecycle;
@@ -61,6 +63,7 @@ pub(super) fn assert_agree(network: &Network) {
         for (ours, theirs) in [(&pair.outbound, &twin.inbound), (&pair.inbound, &twin.outbound)] {
             assert_eq!(ours.suite, theirs.suite);
             assert_eq!(ours.mode, theirs.mode);
+            assert_eq!(ours.extended_sequence_numbers, theirs.extended_sequence_numbers);
             assert_eq!((ours.source, ours.destination), (theirs.source, theirs.destination));
             assert_eq!(ours.encryption_key.expose(), theirs.encryption_key.expose());
             assert_eq!(ours.integrity_key.expose(), theirs.integrity_key.expose());

@@ -5,6 +5,7 @@ use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::suite::{Lifetime, Mode};
 use crate::testing::network::Translation;
 use crate::wire::payload::vendor::RFC_3947;
+use crate::wire::{ExchangeType, Header, NatOa, Padding, PayloadType, parse};
 
 const PUBLIC: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
 
@@ -134,4 +135,177 @@ fn a_nat_that_forgets_its_mapping_is_followed() {
     assert_eq!(network.hosts[1].endpoint.snapshot().ike_sas[0].remote, remote);
     assert!(network.hosts[0].endpoint.snapshot().counters.quick_modes >= 5);
     shut_down(&mut network);
+}
+
+/// The keep-alives that each host sent: when, and from where to where.
+fn keep_alives(network: &Network, host: usize) -> Vec<&Transmit> {
+    let all = network.log.iter().filter(|(from, sent)| *from == host && *sent.octets == [0xff]);
+    all.map(|(_, sent)| sent).collect()
+}
+
+#[test]
+fn the_end_behind_the_nat_keeps_its_mapping_alive_and_no_other_does() {
+    let mut network = behind_nat(5, |_, _| {});
+    initiate(&mut network);
+    network.run(Duration::from_secs(301));
+    let sent = keep_alives(&network, 0);
+    assert_eq!((sent.len(), keep_alives(&network, 1).len()), (15, 0));
+    for one in sent {
+        assert_eq!((one.local.to_string(), one.remote.to_string()), ("192.0.2.1:4500".into(), "192.0.2.2:4500".into()));
+        assert!(!one.marker, "it is told from IKE by its length");
+    }
+    // Of several SAs one stream; a pair alone is reason enough; without any there is none.
+    let sa = *network.hosts[0].endpoint.ike_sas.keys().next().expect("an SA");
+    network.feed(0, Input::Command(Command::RekeyIkeSa(sa)));
+    network.run(Duration::from_secs(2));
+    network.log.clear();
+    network.run(Duration::from_secs(100));
+    assert_eq!(keep_alives(&network, 0).len(), 5);
+    let sa = *network.hosts[0].endpoint.ike_sas.keys().next_back().expect("an SA");
+    network.feed(0, Input::Command(Command::DeleteIkeSa(sa)));
+    assert!(network.hosts[0].endpoint.ike_sas.is_empty());
+    network.log.clear();
+    network.run(Duration::from_secs(100));
+    assert_eq!(keep_alives(&network, 0).len(), 5);
+    network.feed(0, Input::Command(Command::DeleteAll));
+    network.run(Duration::from_secs(1));
+    network.log.clear();
+    network.run(Duration::from_secs(100));
+    assert_eq!(network.log.len(), 0);
+    shut_down(&mut network);
+}
+
+#[test]
+fn a_responder_behind_a_nat_keeps_its_mapping_alive_too() {
+    let mut network = behind_nat(6, |_, _| {});
+    network.forwarded = Some(("203.0.113.8".parse().expect("an address"), B));
+    let public = network.forwarded.expect("an address").0;
+    let mut policy = TestPolicy::new(A, public);
+    policy.version = 2;
+    network.feed(0, Input::Policy(Arc::new(policy.database())));
+    initiate(&mut network);
+    network.run(Duration::from_secs(101));
+    assert_eq!(network.hosts.each_ref().map(Host::failures), [vec![], vec![]]);
+    // Each knows the other by the address before its NAT.
+    let [a, b] = network.hosts.each_ref().map(|host| host.driver.pairs.values().next().expect("a pair"));
+    assert_eq!((a.outbound.source, a.outbound.destination), (A, public));
+    assert_eq!((b.outbound.source, b.outbound.destination), (B, PUBLIC));
+    let hosts = |pair: &crate::sa::driver::SaPair| (pair.inbound.selector.local, pair.inbound.selector.remote);
+    assert_eq!(hosts(a), (Prefix::host(A), Prefix::host(public)));
+    assert_eq!(hosts(b), (Prefix::host(B), Prefix::host(PUBLIC)));
+    assert_eq!(a.outbound.encryption_key.expose(), b.inbound.encryption_key.expose());
+    let nat = |host: &Host| host.endpoint.snapshot().ike_sas[0].nat;
+    assert_eq!(network.hosts.each_ref().map(nat), [(true, true), (true, true)]);
+    assert_eq!([0, 1].map(|host| keep_alives(&network, host).len()), [5, 5]);
+    let original = |host: usize, name: &str| original_addresses(&network.hosts[host], name);
+    // RFC 3947 §5.2, example 2.
+    assert_eq!(original(0, "quick mode message 1"), [(PayloadType::NAT_OA, A), (PayloadType::NAT_OA, public)]);
+    assert_eq!(original(1, "quick mode message 2"), [(PayloadType::NAT_OA, PUBLIC), (PayloadType::NAT_OA, B)]);
+    shut_down(&mut network);
+}
+
+#[test]
+fn keep_alives_can_be_turned_off_and_are_not_sent_without_a_nat() {
+    let config = Config { nat_keep_alive: Duration::ZERO, ..Config::default() };
+    let mut network = pair_with(7, Weather::default(), &config, |index, policy| {
+        if index == 1 {
+            policy.remote = PUBLIC;
+        }
+    });
+    network.nat = Some(Translation { public: PUBLIC, offset: 20_000 });
+    let direct = pair(7, Weather::default(), |_, _| {});
+    for mut network in [network, direct] {
+        initiate(&mut network);
+        network.run(Duration::from_secs(100));
+        assert_eq!(network.log.len(), 9);
+        shut_down(&mut network);
+    }
+}
+
+/// The payloads of a message as it was sent, without its HASH.
+fn payloads(host: &Host, wanted: &str) -> (PayloadType, Vec<u8>) {
+    let sent = host.events.iter().find_map(|event| match &event.kind {
+        EventKind::Message(MessageEvent::Sending { name, octets, .. }) if *name == wanted => Some(octets.clone()),
+        _ => None,
+    });
+    let octets = sent.expect("the message was sent");
+    let body = &octets[Header::LEN..];
+    let chain = parse(PayloadType::HASH, body, Padding::Allowed).expect("payloads");
+    let hash = chain.payloads[0].whole.len();
+    (chain.payloads[1].kind, body[hash..].to_vec())
+}
+
+/// The NAT-OA payloads of a message.
+fn original_addresses(host: &Host, name: &str) -> Vec<(PayloadType, IpAddr)> {
+    let (first, body) = payloads(host, name);
+    let chain = parse(first, &body, Padding::Allowed).expect("payloads");
+    let all = chain.payloads.iter().filter(|payload| payload.kind.is_nat_oa());
+    all.map(|payload| (payload.kind, payload.decode(NatOa::decode).expect("an address").address)).collect()
+}
+
+#[test]
+fn in_transport_mode_both_ends_tell_the_addresses_that_they_see() {
+    for (draft, kind) in [(false, PayloadType::NAT_OA), (true, PayloadType::NAT_OA_DRAFT)] {
+        for tunnel in [false, true] {
+            let mut network = behind_nat(8, |index, policy| {
+                policy.tunnel = tunnel;
+                if tunnel {
+                    let inner = |host: u8| Prefix::new([10, host, 0, 0].into(), 16).expect("a prefix");
+                    policy.filters = vec![Selector::between(inner(index as u8), inner(1 - index as u8))];
+                }
+            });
+            network.meddle = draft.then_some(only_drafts as fn(&mut [u8]));
+            initiate(&mut network);
+            network.run(Duration::from_secs(5));
+            assert_eq!(twins(&network), 1);
+            let own = |seen| if tunnel { Vec::new() } else { vec![(kind, seen), (kind, B)] };
+            assert_eq!(original_addresses(&network.hosts[0], "quick mode message 1"), own(A));
+            assert_eq!(original_addresses(&network.hosts[1], "quick mode message 2"), own(PUBLIC));
+            shut_down(&mut network);
+        }
+    }
+}
+
+/// An L2TP client behind a NAT: UDP 1701, its own address as IDci; and one that sends a name in its place.
+#[test]
+fn a_client_behind_a_nat_names_itself_as_it_likes() {
+    let mut network = behind_nat(9, |_, policy| {
+        let l2tp = Selector { protocol: 17, local_port: 1701, remote_port: 1701, ..policy_filter(policy) };
+        policy.filters = vec![l2tp];
+    });
+    initiate(&mut network);
+    network.run(Duration::from_secs(5));
+    assert_eq!(twins(&network), 1, "{:?}", network.hosts.each_ref().map(Host::failures));
+    let selector = |host: &Host| host.driver.pairs.values().next_back().expect("a pair").inbound.selector;
+    let of_client = Selector {
+        protocol: 17,
+        local_port: 1701,
+        remote_port: 1701,
+        ..Selector::between(Prefix::host(B), Prefix::host(PUBLIC))
+    };
+    assert_eq!(selector(&network.hosts[1]), of_client);
+    let (first, body) = payloads(&network.hosts[0], "quick mode message 1");
+    let at = {
+        let chain = parse(first, &body, Padding::Allowed).expect("payloads");
+        let id = chain.one(PayloadType::ID).expect("IDci");
+        id.offset + 4
+    };
+    for (id_type, expected) in [(1, true), (2, true), (9, true), (200, true)] {
+        let mut body = body.clone();
+        body[at] = id_type;
+        let message_id = crate::ids::MessageId(0x100 + u32::from(id_type));
+        let (path, octets) =
+            network.hosts[0].endpoint.forge(ExchangeType::QUICK, message_id, first, &body).expect("an SA");
+        let public = std::net::SocketAddr::new(PUBLIC, path.local.port() + 20_000);
+        let before = network.hosts[1].sent.len();
+        let now = network.now;
+        network.hosts[1].receive(now, path.remote, public, &octets);
+        assert_eq!(network.hosts[1].sent.len() - before, usize::from(expected), "ID type {id_type}");
+        assert!(network.hosts[1].failures().is_empty(), "{:?}", network.hosts[1].failures());
+    }
+}
+
+/// The filter for all traffic between the two hosts of a policy.
+fn policy_filter(policy: &TestPolicy) -> Selector {
+    Selector::between(Prefix::host(policy.local), Prefix::host(policy.remote))
 }

@@ -3,7 +3,7 @@ use super::*;
 use crate::crypto::cipher::CipherAlg;
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
-use crate::proposal::offer::MainModeOffer;
+use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::time::Duration;
 
 #[test]
@@ -25,7 +25,7 @@ fn a_command_leads_to_sas_with_equal_keys() {
 
 #[test]
 fn every_suite_of_main_mode_negotiates() {
-    for cipher in [CipherAlg::TripleDes, CipherAlg::Aes128, CipherAlg::Aes192, CipherAlg::Aes256] {
+    for cipher in CipherAlg::ALL {
         for hash in HashAlg::ALL {
             let mut network = pair(2, Weather::default(), |_, policy| {
                 policy.main_mode = vec![MainModeOffer { cipher, hash, group: Group::Ecp256 }];
@@ -54,5 +54,27 @@ fn every_group_negotiates_with_and_without_pfs() {
             assert_eq!(network.hosts[1].driver.pairs.len(), 1, "{group:?} {pfs:?} {:?}", network.hosts[0].failures());
             assert_agree(&network);
         }
+    }
+}
+
+#[test]
+fn the_kind_of_sequence_numbers_that_both_have_is_negotiated() {
+    for (kinds, agreed) in [
+        ([&[true][..], &[true]], Some(true)),
+        ([&[true, false], &[false]], Some(false)),
+        ([&[false], &[true, false]], Some(false)),
+        ([&[false], &[true]], None),
+    ] {
+        let mut network = pair(4, Weather::default(), |index, policy| {
+            let offer = policy.quick_mode[0];
+            let offers = kinds[index].iter().map(|kind| QuickModeOffer { extended_sequence_numbers: *kind, ..offer });
+            policy.quick_mode = offers.collect();
+        });
+        initiate(&mut network);
+        network.run(Duration::from_secs(5));
+        let installed =
+            network.hosts[0].driver.pairs.values().next().map(|pair| pair.inbound.extended_sequence_numbers);
+        assert_eq!(installed, agreed, "{kinds:?}");
+        assert_agree(&network);
     }
 }

@@ -138,6 +138,8 @@ pub fn protected(
     let hash = informational(keys.a(), message_id, chain.octets());
     chain.prepend(PayloadType::HASH, |writer| writer.bytes(hash.as_ref()));
     let name = match information {
+        Information::Notify { notify: NotifyType::R_U_THERE, .. } => "informational (R-U-THERE)",
+        Information::Notify { notify: NotifyType::R_U_THERE_ACK, .. } => "informational (R-U-THERE-ACK)",
         Information::Notify { .. } => "informational (notify)",
         Information::DeleteIpsec { .. } | Information::DeleteIke { .. } => "informational (delete)",
     };

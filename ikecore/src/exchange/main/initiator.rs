@@ -5,6 +5,7 @@ use super::super::message::Incoming;
 use super::super::natt::Revision;
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
+use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::msgs::{self, PeerId};
@@ -36,6 +37,7 @@ pub struct Settled {
     cookies: Cookies,
     choice: Choice,
     revision: Option<Revision>,
+    announced: Announced,
 }
 
 /// The initiator's states.
@@ -189,7 +191,8 @@ fn receive_sa(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -
     choice.trace(cx);
     let private =
         PrivateKey::random(choice.chosen.suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
-    let settled = Settled { cookies: message.header.cookies(), choice, revision };
+    let announced = Announced::read(&chain);
+    let settled = Settled { cookies: message.header.cookies(), choice, revision, announced };
     let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
     Ok(Step::ask(State::Deriving(Arc::clone(opening), Arc::new(settled)), vec![ask]))
 }
@@ -335,6 +338,7 @@ fn finish(
         nat,
         revision: settled.revision.filter(|_| nat.between()),
         initial_contact,
+        announced: settled.announced,
     };
     Step::done(established, None)
 }

@@ -4,6 +4,7 @@ use super::super::message::Incoming;
 use super::super::natt::{Nat, Revision};
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
+use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::msgs::{self, PeerId};
@@ -26,6 +27,7 @@ pub struct Opening {
     sa: Vec<u8>,
     choice: Choice,
     revision: Option<Revision>,
+    announced: Announced,
 }
 
 /// The responder's states.
@@ -97,7 +99,8 @@ pub fn begin(
     let envelope = msgs::envelope("main mode message 2", message.path, cookies);
     let vendor_ids = phase1::announced(Some(revision), choice.authentication.rule(), cx);
     let reply = msgs::sa(&envelope, &choice.chosen.body, &vendor_ids);
-    let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision };
+    let announced = Announced::read(&chain);
+    let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision, announced };
     Ok(Step::send(State::SentSa(Arc::new(opening)), reply))
 }
 
@@ -281,6 +284,7 @@ fn finish(opening: &Opening, state: Authenticated, proof: &Proof) -> Result<Step
         nat,
         revision: opening.revision.filter(|_| nat.between()),
         initial_contact,
+        announced: opening.announced,
     };
     Ok(Step::done(established, Some(reply)))
 }

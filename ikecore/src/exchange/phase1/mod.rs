@@ -14,6 +14,7 @@ pub use payloads::{
 use super::Path;
 use super::auth::PeerVerified;
 use super::natt::{Nat, Revision};
+use super::vendor::Announced;
 use crate::event::negotiation::Role;
 use crate::policy::rule::Rule;
 use crate::proposal::suite::Lifetime;
@@ -39,4 +40,6 @@ pub struct Established {
     pub revision: Option<Revision>,
     /// The peer says that it has no earlier SA with this host.
     pub initial_contact: bool,
+    /// What the peer's vendor IDs announce.
+    pub announced: Announced,
 }

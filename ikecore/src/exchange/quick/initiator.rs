@@ -1,6 +1,7 @@
 //! Quick mode, initiator.
 use super::super::Cx;
 use super::super::message::{Incoming, Outgoing};
+use super::super::natt::OriginalAddresses;
 use super::super::step::{Next, Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::keys::{self, Seed};
@@ -9,13 +10,15 @@ use super::{IpsecSa, Plan, installed};
 use crate::crypto::group::{Group, KeyPair, PrivateKey};
 use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_1, hash_3, verify_hash_2};
+use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
 use crate::ids::Spi;
+use crate::policy::selector::Selector;
 use crate::proposal::encode::encode_quick_mode;
 use crate::proposal::select::{ChosenQuickMode, verify_quick_mode_reply};
 use crate::sa::driver::{SaName, SaOp};
 use crate::secret::Secret;
-use crate::wire::{ChainWriter, PayloadType, ProtocolId, Sa};
+use crate::wire::{Chain, ChainWriter, PayloadType, ProtocolId, Sa};
 use std::sync::Arc;
 
 /// The initiator's states.
@@ -100,6 +103,7 @@ impl Gathering {
             nonce: &nonce,
             public: pair.as_ref().map(|pair| pair.public()),
             ids: Some((&local, &remote)),
+            original: plan.original(Role::Initiator),
             lifetime: None,
         };
         let envelope = msgs::envelope("quick mode message 1", &plan);
@@ -209,7 +213,7 @@ impl SentOffer {
             Ok(chosen) => chosen,
             Err(mismatch) => return fail(Failure::ChoiceNotOffered(mismatch)),
         };
-        if let Err(failure) = self.check_ids(msgs::ids(&chain)) {
+        if let Err(failure) = self.check_ids(&chain) {
             return fail(failure);
         }
         let announced = msgs::responder_lifetime(&chain);
@@ -247,14 +251,21 @@ impl SentOffer {
     }
 
     /// The responder must answer with the identities that it was offered (RFC 2409 §5.5).
-    fn check_ids(&self, ids: Option<(&[u8], &[u8])>) -> Result<(), Failure> {
-        let Some((initiator, responder)) = ids else { return Ok(()) };
+    fn check_ids(&self, chain: &Chain<'_>) -> Result<(), Failure> {
+        let Some((initiator, responder)) = msgs::ids(chain) else { return Ok(()) };
         let received = msgs::selector(initiator, responder)?;
-        if received == self.plan.selector {
+        if received == self.plan.selector || self.is_translated(&received, chain) {
             Ok(())
         } else {
             Err(Failure::SelectorsChanged { received, proposed: self.plan.selector })
         }
+    }
+
+    /// Behind a NAT the responder may name the hosts by the addresses that it knows them by.
+    fn is_translated(&self, received: &Selector, chain: &Chain<'_>) -> bool {
+        let revision = self.plan.original(Role::Initiator).map(|(revision, _)| revision);
+        let original = revision.and_then(|revision| OriginalAddresses::read(chain, revision));
+        original.is_some_and(|original| original.fit(received, &self.plan.selector))
     }
 
     /// Message 3, and the SAs go to the driver at the same time: the responder installs its own on message 3.

@@ -1,12 +1,11 @@
 //! From what quick mode agreed on to SAs that a driver can install.
 use super::{IpsecSa, Plan};
-use crate::crypto::cipher::CipherAlg;
 use crate::crypto::keymat::keymat;
 use crate::event::Failure;
 use crate::ids::Spi;
 use crate::policy::db::PolicyDb;
 use crate::proposal::select::ChosenQuickMode;
-use crate::proposal::suite::{EspCipher, IpsecSuite, Lifetime};
+use crate::proposal::suite::{EspAlgorithm, IpsecSuite, Lifetime};
 use crate::sa::driver::{Direction, SaName, SaPair, SaSpec};
 use crate::secret::Secret;
 
@@ -55,6 +54,7 @@ pub(super) fn make(
             integrity_key,
             reqid: plan.rule.reqid,
             replay_window,
+            extended_sequence_numbers: chosen.extended_sequence_numbers,
             soft,
             hard,
         })
@@ -73,6 +73,7 @@ pub(super) fn make(
         lifetime,
         rule: plan.rule.clone(),
         encapsulated: plan.encapsulation.is_some(),
+        extended_sequence_numbers: chosen.extended_sequence_numbers,
         replaces: plan.replaces,
     };
     Ok((pair, record))
@@ -87,9 +88,11 @@ fn cut(plan: &Plan, suite: IpsecSuite, spi: Spi, seed: &Seed<'_>) -> Result<SaKe
     let g_xy = seed.g_xy.map(|secret| secret.expose().as_slice());
     let keymat = keymat(plan.keys.d(), g_xy, suite.protocol().0, spi, seed.ni, seed.nr, len);
     let (encryption, integrity) = keymat.expose().split_at(suite.encryption_key_len().min(keymat.expose().len()));
-    // RFC 2451 §2.3: weak keys must not be used.
-    if let IpsecSuite::Esp { cipher: EspCipher::TripleDesCbc, .. } = suite {
-        CipherAlg::TripleDes.check_key(encryption).map_err(|error| Failure::Crypto {
+    // RFC 2451 §2.3, RFC 2405 §2.2: weak keys must not be used.
+    if let IpsecSuite::Esp { cipher, .. } = suite
+        && let EspAlgorithm::Cbc(cipher) = cipher.algorithm()
+    {
+        cipher.check_key(encryption).map_err(|error| Failure::Crypto {
             operation: "the encryption key of the SA",
             reason: error.to_string(),
         })?;

@@ -11,11 +11,12 @@ mod msgs;
 pub mod responder;
 
 use super::message::Incoming;
-use super::natt::Revision;
+use super::natt::{OriginalAddresses, Revision};
 use super::phase1::IkeKeys;
 use super::step::{Role as ExchangeRole, Step};
 use super::work::Answer;
 use super::{Cx, Path};
+use crate::event::negotiation::Role;
 use crate::event::{Failure, Reject};
 use crate::ids::{IpsecSaId, MessageId};
 use crate::policy::rule::Rule;
@@ -61,6 +62,17 @@ impl Plan {
         }
     }
 
+    /// What the NAT-OA payloads say: RFC 3947 §5.2 has both ends send them in transport mode, and neither in tunnel mode.
+    fn original(&self, role: Role) -> Option<(Revision, OriginalAddresses)> {
+        let revision = self.encapsulation.filter(|_| self.mode() == Mode::Transport)?;
+        let (local, remote) = (self.path.local.ip(), self.path.remote.ip());
+        let (initiator, responder) = match role {
+            Role::Initiator => (local, remote),
+            Role::Responder => (remote, local),
+        };
+        Some((revision, OriginalAddresses { initiator, responder }))
+    }
+
     /// The UDP ports of packets in one direction.
     fn ports(&self, inbound: bool) -> Option<UdpEncapsulation> {
         self.encapsulation.map(|_| {
@@ -94,6 +106,8 @@ pub struct IpsecSa {
     pub rule: Arc<Rule>,
     /// ESP goes in UDP.
     pub encapsulated: bool,
+    /// Sequence numbers have 64 bits.
+    pub extended_sequence_numbers: bool,
     /// The pair that it takes over from.
     pub replaces: Option<IpsecSaId>,
 }

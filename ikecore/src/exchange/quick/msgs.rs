@@ -1,13 +1,14 @@
 //! The messages of quick mode: their payload rules, how they are built, and what is read from them.
-use super::super::Cx;
 use super::super::message::{Envelope, Incoming, Opened, Outgoing};
+use super::super::natt::{OriginalAddresses, Revision};
 use super::super::work::{Answer, KeyExchangeAnswer};
+use super::super::{Cx, Path};
 use super::Plan;
 use crate::crypto::iv::Iv;
 use crate::crypto::prf::Mac;
 use crate::event::{Failure, Reject};
 use crate::ids::Spi;
-use crate::policy::selector::Selector;
+use crate::policy::selector::{Prefix, Selector};
 use crate::policy::traffic_id;
 use crate::proposal::suite::Lifetime;
 use crate::sa::driver::SaAnswer;
@@ -15,6 +16,7 @@ use crate::wire::{
     AttributeWriter, Chain, ChainWriter, Doi, ExchangeType, Id, IpsecAttribute, KeyExchange, LifeType, Nonce, Notify,
     NotifyType, PayloadRule, PayloadType, ProtocolId, Writer, attribute,
 };
+use std::net::IpAddr;
 
 /// Octets of this host's nonces.
 pub(super) const NONCE_LEN: usize = 32;
@@ -47,6 +49,8 @@ pub(super) struct Offer<'a> {
     pub(super) public: Option<&'a [u8]>,
     /// IDci and IDcr: the initiator's comes first.
     pub(super) ids: Option<(&'a [u8], &'a [u8])>,
+    /// NAT-OAi and NAT-OAr.
+    pub(super) original: Option<(Revision, OriginalAddresses)>,
     /// RESPONDER-LIFETIME, for the SA with this SPI.
     pub(super) lifetime: Option<(ProtocolId, Spi, Lifetime)>,
 }
@@ -63,6 +67,9 @@ impl Offer<'_> {
         if let Some((initiator, responder)) = self.ids {
             chain.push(PayloadType::ID, |writer| writer.bytes(initiator));
             chain.push(PayloadType::ID, |writer| writer.bytes(responder));
+        }
+        if let Some((revision, original)) = self.original {
+            original.push(&mut chain, revision);
         }
         if let Some((protocol, spi, lifetime)) = self.lifetime {
             let data = lifetime_attributes(lifetime);
@@ -163,6 +170,20 @@ pub(super) fn selector(local: &[u8], remote: &[u8]) -> Result<Selector, Failure>
         return Err(Failure::TrafficId(format!("IDci and IDcr name the protocols {remote_protocol} and {protocol}")));
     }
     Ok(Selector { local, remote, protocol, local_port, remote_port })
+}
+
+/// The selector for the two hosts themselves that two ID payloads name behind a NAT: only protocol and ports count. An
+/// address there is one that the other end does not know its peer by (RFC 3947 §5.2), and some send a name in its place.
+pub(super) fn selector_of_hosts(local: &[u8], remote: &[u8], path: Path) -> Result<Selector, Failure> {
+    let addressed = |body, address: IpAddr| {
+        let id = Id::decode(body).map_err(Failure::Malformed)?;
+        let (id_type, _, _, data) = traffic_id::encode(Prefix::host(address), id.protocol, id.port);
+        let id = Id { id_type, data: &data, ..id };
+        let mut writer = Writer::new();
+        id.encode(&mut writer);
+        Ok(writer.into_vec())
+    };
+    selector(&addressed(local, path.local.ip())?, &addressed(remote, path.remote.ip())?)
 }
 
 /// The nonce and the public value of message 1 or 2.

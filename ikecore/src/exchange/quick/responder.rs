@@ -10,6 +10,7 @@ use super::{IpsecSa, Plan, installed};
 use crate::crypto::group::KeyPair;
 use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_2, verify_hash_1, verify_hash_3};
+use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
 use crate::exchange::phase1::IkeKeys;
 use crate::ids::{IpsecSaId, Spi};
@@ -143,22 +144,16 @@ fn accept(
     let raw = chain.one(PayloadType::SA).ok_or_else(|| malformed(message.unexpected("SA")))?;
     let offered = raw.decode(Sa::decode).map_err(Failure::Malformed)?;
     let ids = msgs::ids(chain);
-    let proposed = match ids {
-        // IDci is the initiator's, so the peer's; IDcr is this host's.
-        Some((initiator, responder)) => msgs::selector(responder, initiator)?,
-        // RFC 2409 §5.5: without identities the SAs are for the addresses of the peers themselves.
-        None => Selector::between(Prefix::host(peer.path.local.ip()), Prefix::host(peer.path.remote.ip())),
-    };
     let mode = proposed_mode(&offered);
-    let proposed = match (peer.encapsulation, mode) {
-        // RFC 3947 §5.2: a host behind a NAT names an address that the other does not know it by. Transport mode is
-        // between the two hosts themselves, by the addresses that they see of each other.
-        (Some(_), Mode::Transport) => Selector {
-            local: Prefix::host(peer.path.local.ip()),
-            remote: Prefix::host(peer.path.remote.ip()),
-            ..proposed
-        },
-        _ => proposed,
+    let proposed = match (ids, peer.encapsulation, mode) {
+        // RFC 2409 §5.5: without identities the SAs are for the addresses of the peers themselves.
+        (None, ..) => Selector::between(Prefix::host(peer.path.local.ip()), Prefix::host(peer.path.remote.ip())),
+        // IDci is the initiator's, so the peer's; IDcr is this host's. Transport mode through a NAT is between the two
+        // hosts themselves, by the addresses that they see of each other.
+        (Some((initiator, responder)), Some(_), Mode::Transport) => {
+            msgs::selector_of_hosts(responder, initiator, peer.path)?
+        }
+        (Some((initiator, responder)), ..) => msgs::selector(responder, initiator)?,
     };
     let (rule, selector) = cx
         .policy
@@ -334,6 +329,7 @@ impl Gathering {
             nonce: &nonce,
             public: pair.map(|pair| pair.public()),
             ids: accepted.ids.as_ref().map(|(initiator, responder)| (initiator.as_slice(), responder.as_slice())),
+            original: plan.original(Role::Responder),
             lifetime: lifetime.map(|lifetime| (protocol, spi, lifetime)),
         };
         let envelope = msgs::envelope("quick mode message 2", plan);

@@ -118,6 +118,12 @@ fn offers_of_one_policy_have_one_group_and_make_sense() {
         "quick mode policy \"protect\" offers ESP NULL: it neither encrypts nor authenticates, allowed is NULL with an \
          integrity algorithm",
     );
+    let counter = QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Ctr, integrity: None }, ..OFFER };
+    refused(
+        Rule { action: quick(vec![counter]), ..rule("a", 1) },
+        "quick mode policy \"protect\" offers ESP AES-128-CTR: counter mode alone is no protection (RFC 3686 §3.3), allowed \
+         is an integrity algorithm with it",
+    );
     let [whole, cut] = [Integrity::HmacSha256_128, Integrity::HmacSha256_96].map(|integrity| {
         let cipher = EspCipher::Aes256Cbc;
         QuickModeOffer { suite: IpsecSuite::Esp { cipher, integrity: Some(integrity) }, ..OFFER }

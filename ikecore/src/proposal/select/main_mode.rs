@@ -167,7 +167,9 @@ fn difference(attributes: &Attributes<'_>, index: usize, near: &[IkeSuite]) -> F
 fn encryption_received(attributes: &Attributes<'_>) -> String {
     let name = Space::Ike.value(attributes.get(IkeAttribute::ENCRYPTION_ALGORITHM));
     let bits = attributes.get(IkeAttribute::KEY_LENGTH).map(|bits| Space::Ike.value(Some(bits)));
-    let variable = attributes.has(IkeAttribute::ENCRYPTION_ALGORITHM, Some(EncryptionAlgorithm::AES_CBC.0));
+    let variable = [EncryptionAlgorithm::AES_CBC, EncryptionAlgorithm::CAMELLIA_CBC]
+        .iter()
+        .any(|algorithm| attributes.has(IkeAttribute::ENCRYPTION_ALGORITHM, Some(algorithm.0)));
     with_key_length(&name, bits.as_deref(), variable)
 }
 

@@ -1,16 +1,16 @@
 //! Quick mode: the IPsec SAs (RFC 2409 §5.5, RFC 2407 §4.5).
 use super::super::attributes::{ABSENT, Attributes, Fault, Space};
-use super::super::codes::{IpsecCodes, transform_name};
+use super::super::codes::{IpsecCodes, esp_transform, transform_name};
 use super::super::encode::body;
 use super::super::mismatch::Mismatch;
 use super::super::offer::QuickModeOffer;
-use super::super::suite::{IpsecSuite, Lifetime};
+use super::super::suite::{EspCipher, IpsecSuite, Lifetime};
 use super::reply::offered_transform;
 use super::{Closest, Refused, alternatives, alternatives_of, closest, mismatch, with_key_length};
 use crate::crypto::group::Group;
 use crate::ids::Spi;
 use crate::wire::codes::{
-    AuthenticationAlgorithm, EncapsulationMode, EspTransform, ExtendedSequenceNumber, IpsecAttribute, ProtocolId,
+    AuthenticationAlgorithm, EncapsulationMode, ExtendedSequenceNumber, IpsecAttribute, ProtocolId,
 };
 use crate::wire::payload::{Proposal, Sa, Transform};
 
@@ -27,6 +27,8 @@ pub struct ChosenQuickMode {
     pub lifetime: Lifetime,
     /// The group of the second Diffie-Hellman exchange; `None` is no perfect forward secrecy.
     pub pfs: Option<Group>,
+    /// Sequence numbers have 64 bits.
+    pub extended_sequence_numbers: bool,
     /// How packets are wrapped, as the transform says it.
     pub mode: EncapsulationMode,
     /// The peer's SPI: that of packets that leave.
@@ -54,7 +56,7 @@ impl ChosenQuickMode {
 }
 
 /// The attributes that are negotiated. Others, such as Key Rounds, must not be there, since this host would not do what
-/// they say; of [`IpsecAttribute::EXTENDED_SEQUENCE_NUMBER`] see [`accept`].
+/// they say.
 const NEGOTIATED: [IpsecAttribute; 5] = [
     IpsecAttribute::GROUP_DESCRIPTION,
     IpsecAttribute::ENCAPSULATION_MODE,
@@ -66,8 +68,8 @@ const NEGOTIATED: [IpsecAttribute; 5] = [
 /// The responder's choice: the first of the peer's transforms that one of `offers` accepts in one of `modes`.
 ///
 /// `ke_len` is the length of the peer's Key Exchange payload in octets, `None` without one; it must fit the group of the
-/// chosen transform. Offers without PFS accept a peer that asks for it, with any group that this host runs: it costs
-/// this host a computation and makes nothing weaker. Offers with PFS accept their own group only.
+/// chosen transform. Offers without PFS accept a peer that asks for it, with any group that this host runs but those
+/// that are [`Group::only_by_name`]: it costs this host a computation and makes nothing weaker. Offers with PFS accept their own group only.
 ///
 /// A transform without Encapsulation Mode, which RFC 2407 §4.5 leaves to the host, is for transport mode.
 ///
@@ -101,6 +103,7 @@ pub fn select_quick_mode(
                         suite: offer.suite,
                         lifetime,
                         pfs,
+                        extended_sequence_numbers: offer.extended_sequence_numbers,
                         mode,
                         peer_spi,
                         notify_lifetime: (lifetime != received.effective()).then_some(lifetime),
@@ -137,6 +140,7 @@ pub fn verify_quick_mode_reply(
         suite,
         lifetime,
         pfs: received.group(),
+        extended_sequence_numbers: received.has_extended_sequence_numbers(),
         mode: received.mode(),
         peer_spi,
         notify_lifetime: None,
@@ -180,13 +184,6 @@ fn accept(
     };
     let attributes = &received.attributes;
     attributes.check(Space::Ipsec, &NEGOTIATED)?;
-    // RFC 4304 §2: without the attribute, sequence numbers have 32 bits. This host's SAs have no others.
-    let kind = IpsecAttribute::EXTENDED_SEQUENCE_NUMBER;
-    if !attributes.has(kind, None) && !attributes.has(kind, Some(ExtendedSequenceNumber::SHORT.0)) {
-        let allowed = format!("{ABSENT}, {}", ExtendedSequenceNumber::SHORT);
-        let received = Space::Ipsec.value(attributes.get(kind));
-        return Err(Fault { attribute: "Extended (64-bit) Sequence Number", received, allowed });
-    }
     let pfs = received.group();
     check_key_exchange(pfs, ke_len)?;
     Ok(Accepted { offer, received: attributes.lifetime, pfs, mode: received.mode() })
@@ -244,8 +241,12 @@ impl<'a> Received<'a> {
         }
     }
 
+    fn has_extended_sequence_numbers(&self) -> bool {
+        self.attributes.has(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, Some(ExtendedSequenceNumber::EXTENDED.0))
+    }
+
     /// In which respects the transform agrees with an offer, in the order in which differences are told.
-    fn agreement(&self, offer: &QuickModeOffer, modes: &[EncapsulationMode]) -> [bool; 5] {
+    fn agreement(&self, offer: &QuickModeOffer, modes: &[EncapsulationMode]) -> [bool; 6] {
         let wanted = IpsecCodes::of(offer.suite);
         let has = |kind, code| self.attributes.has(kind, code);
         let protocol = self.protocol == wanted.protocol;
@@ -256,7 +257,17 @@ impl<'a> Received<'a> {
             modes.contains(&self.mode()),
             match offer.pfs {
                 Some(group) => has(IpsecAttribute::GROUP_DESCRIPTION, Some(group.id())),
-                None => has(IpsecAttribute::GROUP_DESCRIPTION, None) || self.group().is_some(),
+                None => {
+                    has(IpsecAttribute::GROUP_DESCRIPTION, None)
+                        || self.group().is_some_and(|group| !group.only_by_name())
+                }
+            },
+            if offer.extended_sequence_numbers {
+                self.has_extended_sequence_numbers()
+            } else {
+                // RFC 4304 §2: without the attribute, sequence numbers have 32 bits.
+                has(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, None)
+                    || has(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, Some(ExtendedSequenceNumber::SHORT.0))
             },
         ]
     }
@@ -295,16 +306,27 @@ impl<'a> Received<'a> {
                 };
                 ("Encapsulation Mode", received, alternatives(modes.iter().map(EncapsulationMode::to_string)))
             }
-            _ => {
+            4 => {
                 let name = |offer: &QuickModeOffer| match offer.pfs {
                     Some(group) => group.to_string(),
-                    None => format!("{NO_GROUP} or any group that this host runs"),
+                    None => format!("{NO_GROUP} or any group that this host runs but 22 to 24"),
                 };
                 let received = match get(IpsecAttribute::GROUP_DESCRIPTION) {
                     None => NO_GROUP.to_owned(),
                     Some(group) => Space::Ipsec.value(Some(group)),
                 };
                 ("Group Description", received, alternatives(near.iter().map(name)))
+            }
+            _ => {
+                let name = |offer: &QuickModeOffer| {
+                    if offer.extended_sequence_numbers {
+                        ExtendedSequenceNumber::EXTENDED.to_string()
+                    } else {
+                        format!("{ABSENT}, {}", ExtendedSequenceNumber::SHORT)
+                    }
+                };
+                let kind = IpsecAttribute::EXTENDED_SEQUENCE_NUMBER;
+                ("Extended (64-bit) Sequence Number", value(kind), alternatives(near.iter().map(name)))
             }
         };
         Fault { attribute, received, allowed }
@@ -316,8 +338,8 @@ const NO_GROUP: &str = "none";
 
 /// The name of a Transform-ID with its key length.
 fn transform_with_key(protocol: ProtocolId, id: u8, bits: Option<&str>) -> String {
-    let esp = protocol == ProtocolId::ESP;
-    let variable = esp && matches!(EspTransform(id), EspTransform::AES_CBC | EspTransform::AES_GCM_16);
+    let own = EspCipher::ALL.into_iter().filter(|cipher| cipher.key_length_attribute().is_some());
+    let variable = protocol == ProtocolId::ESP && own.map(esp_transform).any(|transform| transform.0 == id);
     with_key_length(&transform_name(protocol, id), bits, variable)
 }
 

@@ -19,5 +19,7 @@ fn suites_that_cannot_be_negotiated_are_not_sound() {
     assert!(esp(EspCipher::Aes128Gcm16, None).is_sound());
     assert!(esp(EspCipher::Null, sha).is_sound());
     assert!(esp(EspCipher::TripleDesCbc, None).is_sound());
+    assert!(!esp(EspCipher::Aes256Ctr, None).is_sound());
+    assert!(esp(EspCipher::Aes256Ctr, sha).is_sound());
     assert!(IpsecSuite::all().all(IpsecSuite::is_sound));
 }

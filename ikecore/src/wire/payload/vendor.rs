@@ -46,6 +46,8 @@ pub const NLBS_PRESENT: [u8; 16] = *b"\x72\x87\x2b\x95\xfc\xda\x2e\xb7\x08\xef\x
 pub const GSSAPI: [u8; 16] = *b"\x62\x1b\x04\xbb\x09\x88\x2a\xc1\xe1\x59\x35\xfe\xfa\x24\xae\xee";
 /// Dead peer detection (RFC 3706 §5.1); the version, 1.0, follows in 2 octets.
 pub const DPD: [u8; 14] = *b"\xaf\xca\xd7\x13\x68\xa1\xf1\xc9\x6b\x86\x96\xfc\x77\x57";
+/// [`DPD`] in version 1.0.
+pub const DPD_1_0: [u8; 16] = *b"\xaf\xca\xd7\x13\x68\xa1\xf1\xc9\x6b\x86\x96\xfc\x77\x57\x01\x00";
 /// Extended authentication (draft-beaulieu-ike-xauth-02 §4).
 pub const XAUTH: [u8; 8] = *b"\x09\x00\x26\x89\xdf\xd6\xb7\x12";
 /// Cisco's client extensions; the version, 1.0, follows in 2 octets.

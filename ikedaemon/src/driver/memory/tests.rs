@@ -32,6 +32,7 @@ fn spec(direction: Direction, spi: Spi) -> SaSpec {
         integrity_key: Secret::new(vec![2; 20]),
         reqid: 1,
         replay_window: 64,
+        extended_sequence_numbers: false,
         soft: Lifetime::default(),
         hard: Lifetime::default(),
     }

@@ -1,7 +1,8 @@
 //! The numbers of algorithms in PF_KEY, and which the kernel has.
 use super::codec::{ExtensionType, Message};
-use ikecore::crypto::esp::Integrity;
-use ikecore::proposal::suite::{EspCipher, IpsecSuite};
+use ikecore::crypto::cipher::CipherAlg;
+use ikecore::crypto::esp::{GcmIcvLen, Integrity};
+use ikecore::proposal::suite::{EspAlgorithm, EspCipher, IpsecSuite};
 use ikecore::wire::codes::ProtocolId;
 use std::collections::BTreeSet;
 
@@ -37,6 +38,9 @@ pub(super) enum AlgorithmError {
         cut = Integrity::HmacSha256_96.name()
     )]
     Truncation(&'static str),
+    /// PF_KEY has no way to say it.
+    #[error("PF_KEY has no extended sequence numbers, allowed: those of 32 bits")]
+    ExtendedSequenceNumbers,
     /// The kernel has no AH.
     #[error("this kernel offers no AH over PF_KEY")]
     NoAh,
@@ -90,11 +94,16 @@ impl Supported {
 
 /// SADB_EALG_*: those of the IPsec DOI (RFC 2407 §4.4.4).
 const fn encryption_number(cipher: EspCipher) -> u8 {
-    match cipher {
-        EspCipher::TripleDesCbc => 3,
-        EspCipher::Null => 11,
-        EspCipher::Aes128Cbc | EspCipher::Aes192Cbc | EspCipher::Aes256Cbc => 12,
-        EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => 20,
+    match cipher.algorithm() {
+        EspAlgorithm::Cbc(CipherAlg::Des) => 2,
+        EspAlgorithm::Cbc(CipherAlg::TripleDes) => 3,
+        EspAlgorithm::Null => 11,
+        EspAlgorithm::Cbc(CipherAlg::Aes128 | CipherAlg::Aes192 | CipherAlg::Aes256) => 12,
+        EspAlgorithm::AesCtr => 13,
+        EspAlgorithm::AesGcm(GcmIcvLen::Eight) => 18,
+        EspAlgorithm::AesGcm(GcmIcvLen::Twelve) => 19,
+        EspAlgorithm::AesGcm(GcmIcvLen::Sixteen) => 20,
+        EspAlgorithm::Cbc(CipherAlg::Camellia128 | CipherAlg::Camellia192 | CipherAlg::Camellia256) => 22,
     }
 }
 
@@ -106,5 +115,6 @@ const fn integrity_number(integrity: Integrity) -> u8 {
         Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => 5,
         Integrity::HmacSha384_192 => 6,
         Integrity::HmacSha512_256 => 7,
+        Integrity::AesXcbc96 => 9,
     }
 }

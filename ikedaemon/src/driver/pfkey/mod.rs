@@ -4,8 +4,8 @@
 //! Linux answers a request before its system call returns, so that operations are done while they are submitted.
 //!
 //! PF_KEY on Linux is narrower than XFRM over netlink; what that means here:
-//! - AES-GCM cannot be had, and HMAC-SHA-256 is cut to 96 bits, so that both are refused (see [`algorithms`]);
-//! - the anti-replay window is 32 packets at most;
+//! - AES-GCM cannot be had, and HMAC-SHA-256 is cut to 96 bits: what is to have 128 is refused (see [`algorithms`]);
+//! - sequence numbers have 32 bits, and the anti-replay window is 32 packets at most;
 //! - an SA's addresses cannot be changed, only its UDP ports: [`SaOp::Update`] to another address is refused;
 //! - drops by replay or by integrity are not counted: [`Usage`] says 0;
 //! - an ACQUIRE does not say which packet asked: protocol and ports, and in tunnel mode the addresses, are those of the
@@ -31,7 +31,7 @@ pub use fuzzing::{fuzz_pfkey, pfkey_seeds};
 use super::policy_table::PolicyTable;
 use super::{Capabilities, DriverMessage, SaDriver, kernel_socket};
 use crate::sys::set_socket_option;
-use algorithms::Supported;
+use algorithms::{AlgorithmError, Supported};
 use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
 use events::{Events, Word};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
@@ -193,6 +193,9 @@ impl PfkeyDriver {
     fn add_sa(&mut self, spec: &SaSpec, direction: &str, reqid: u32, reserved: bool) -> Result<(), DriverError> {
         let name = sa::name(spec);
         let failed = |error: &dyn Display| failed(format_args!("add {direction} SA {name} ({})", spec.suite))(error);
+        if spec.extended_sequence_numbers {
+            return Err(failed(&AlgorithmError::ExtendedSequenceNumbers));
+        }
         let numbers = self.supported.numbers(spec.suite).map_err(|error| failed(&error))?;
         let sa_type = sa::sa_type(name.protocol);
         let mut add = |kind| self.link.ask(kind, sa_type, sa::whole(spec, numbers, reqid)).map(drop);

@@ -62,6 +62,7 @@ fn spec() -> SaSpec {
         integrity_key: Secret::new(vec![2; 20]),
         reqid: 9,
         replay_window: 64,
+        extended_sequence_numbers: false,
         soft: Lifetime { seconds: 100, kilobytes: 3 },
         hard: Lifetime::default(),
     }

@@ -1,9 +1,9 @@
 //! ESP itself (RFC 4303): from a payload to the octets behind the IP header, and back.
-use ikecore::crypto::cipher::{CipherAlg, CipherKey};
+use ikecore::crypto::cipher::CipherKey;
 use ikecore::crypto::error::CryptoError;
-use ikecore::crypto::esp::{AesGcm16, IcvKey, Integrity};
+use ikecore::crypto::esp::{AesCtr, AesGcm, GcmIcvLen, IcvKey, Integrity};
 use ikecore::ids::Spi;
-use ikecore::proposal::suite::{EspCipher, IpsecSuite};
+use ikecore::proposal::suite::{EspAlgorithm, EspCipher, IpsecSuite};
 use zeroize::Zeroize as _;
 
 #[cfg(test)]
@@ -16,23 +16,103 @@ const GCM_IV: usize = 8;
 /// Octets of the salt, the end of AES-GCM's keying material (RFC 4106 §8.1).
 const GCM_SALT: usize = 4;
 
+/// The number of a packet (RFC 4303 §2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sequence {
+    /// All of it is in the packet.
+    Short(u32),
+    /// The packet has the lower half; the upper one is authenticated with it.
+    Extended(u64),
+}
+
+impl Sequence {
+    /// What the packet has.
+    const fn lower(self) -> [u8; 4] {
+        match self {
+            Self::Short(number) => number.to_be_bytes(),
+            Self::Extended(number) => {
+                let [_, _, _, _, lower @ ..] = number.to_be_bytes();
+                lower
+            }
+        }
+    }
+
+    /// What is authenticated besides.
+    fn upper(self) -> Vec<u8> {
+        match self {
+            Self::Short(_) => Vec::new(),
+            Self::Extended(number) => number.to_be_bytes().into_iter().take(4).collect(),
+        }
+    }
+}
+
 /// The algorithms of one SA with their keys.
 #[derive(Debug)]
 pub(super) enum Transform {
     /// A cipher, or none, and an integrity algorithm.
     Combined {
-        /// `None`: NULL (RFC 2410).
-        cipher: Option<CipherKey>,
+        /// The cipher's key.
+        cipher: Cipher,
         /// The integrity algorithm's key.
         integrity: IcvKey,
     },
     /// AES-GCM (RFC 4106).
     Gcm {
         /// The key.
-        key: AesGcm16,
+        key: AesGcm,
         /// The first octets of every nonce.
         salt: [u8; GCM_SALT],
     },
+}
+
+/// A cipher that does not authenticate, with its key.
+#[derive(Debug)]
+pub(super) enum Cipher {
+    /// NULL (RFC 2410).
+    Null,
+    /// A block cipher in CBC mode.
+    Cbc(CipherKey),
+    /// AES in counter mode (RFC 3686).
+    Ctr {
+        /// The key.
+        key: AesCtr,
+        /// The first octets of every counter block.
+        nonce: [u8; AesCtr::NONCE_LEN],
+    },
+}
+
+impl Cipher {
+    const fn iv_len(&self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::Cbc(key) => key.alg().block_len(),
+            Self::Ctr { .. } => AesCtr::IV_LEN,
+        }
+    }
+
+    fn encrypt(&self, iv: &[u8], text: &mut [u8]) -> Result<(), CryptoError> {
+        match self {
+            Self::Null => Ok(()),
+            Self::Cbc(key) => key.encrypt(iv, text),
+            Self::Ctr { key, nonce } => key.apply(nonce, iv, text),
+        }
+    }
+
+    fn decrypt(&self, iv: &[u8], text: &mut [u8]) -> Result<(), CryptoError> {
+        match self {
+            Self::Null => Ok(()),
+            Self::Cbc(key) => key.decrypt(iv, text),
+            Self::Ctr { key, nonce } => key.apply(nonce, iv, text),
+        }
+    }
+}
+
+impl Drop for Cipher {
+    fn drop(&mut self) {
+        if let Self::Ctr { nonce, .. } = self {
+            nonce.zeroize();
+        }
+    }
 }
 
 /// Why a packet was not opened.
@@ -74,31 +154,29 @@ impl Transform {
         let IpsecSuite::Esp { cipher, integrity } = suite else {
             return Err("AH is not implemented by this driver, which runs ESP only".to_owned());
         };
-        let cbc = match cipher {
-            EspCipher::Null => None,
-            EspCipher::TripleDesCbc => Some(CipherAlg::TripleDes),
-            EspCipher::Aes128Cbc => Some(CipherAlg::Aes128),
-            EspCipher::Aes192Cbc => Some(CipherAlg::Aes192),
-            EspCipher::Aes256Cbc => Some(CipherAlg::Aes256),
-            EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => {
-                return Self::gcm(cipher, integrity, encryption_key, integrity_key);
-            }
-        };
+        if let EspAlgorithm::AesGcm(icv) = cipher.algorithm() {
+            return Self::gcm(cipher, icv, integrity, encryption_key, integrity_key);
+        }
         let Some(integrity) = integrity else {
             // RFC 4303 §1: confidentiality without integrity is not offered.
             return Err(format!("{} without an integrity algorithm is not allowed", cipher.name()));
         };
-        let cipher = match cbc {
-            Some(alg) => Some(CipherKey::new(alg, encryption_key).map_err(|error| error.to_string())?),
-            None if encryption_key.is_empty() => None,
-            None => return Err(format!("NULL takes no key, not one of {} octets", encryption_key.len())),
+        let said = |error: CryptoError| error.to_string();
+        let cipher = match cipher.algorithm() {
+            EspAlgorithm::Cbc(alg) => Cipher::Cbc(CipherKey::new(alg, encryption_key).map_err(said)?),
+            EspAlgorithm::AesCtr => {
+                let (key, nonce) = split_material(cipher, "nonce", encryption_key)?;
+                Cipher::Ctr { key: AesCtr::new(key).map_err(said)?, nonce }
+            }
+            _ if encryption_key.is_empty() => Cipher::Null,
+            _ => return Err(format!("NULL takes no key, not one of {} octets", encryption_key.len())),
         };
-        let integrity = IcvKey::new(integrity, integrity_key).map_err(|error| error.to_string())?;
-        Ok(Self::Combined { cipher, integrity })
+        Ok(Self::Combined { cipher, integrity: IcvKey::new(integrity, integrity_key).map_err(said)? })
     }
 
     fn gcm(
         cipher: EspCipher,
+        icv: GcmIcvLen,
         integrity: Option<Integrity>,
         material: &[u8],
         integrity_key: &[u8],
@@ -106,42 +184,35 @@ impl Transform {
         if integrity.is_some() || !integrity_key.is_empty() {
             return Err(format!("{} takes no integrity algorithm and no key for one", cipher.name()));
         }
-        if material.len() != cipher.key_len() {
-            let (name, allowed) = (cipher.name(), cipher.key_len());
-            return Err(format!("{name} takes {allowed} octets of key and salt, not {}", material.len()));
-        }
-        let Some((key, salt)) = material.split_last_chunk::<GCM_SALT>() else {
-            return Err("no salt".to_owned());
-        };
-        Ok(Self::Gcm { key: AesGcm16::new(key).map_err(|error| error.to_string())?, salt: *salt })
+        let (key, salt) = split_material(cipher, "salt", material)?;
+        Ok(Self::Gcm { key: AesGcm::new(key, icv).map_err(|error| error.to_string())?, salt })
     }
 
     /// Octets of the IV in each packet.
     pub(super) const fn iv_len(&self) -> usize {
         match self {
-            Self::Combined { cipher: Some(cipher), .. } => cipher.alg().block_len(),
-            Self::Combined { cipher: None, .. } => 0,
+            Self::Combined { cipher, .. } => cipher.iv_len(),
             Self::Gcm { .. } => GCM_IV,
         }
     }
 
     /// True if an IV must be unpredictable (CBC; RFC 3602 §3), false if a counter does.
     pub(super) const fn wants_random_iv(&self) -> bool {
-        matches!(self, Self::Combined { cipher: Some(_), .. })
+        matches!(self, Self::Combined { cipher: Cipher::Cbc(_), .. })
     }
 
     /// The encrypted part is a multiple of this many octets (RFC 4303 §2.4).
     const fn alignment(&self) -> usize {
         match self {
-            Self::Combined { cipher: Some(cipher), .. } => cipher.alg().block_len(),
-            Self::Combined { cipher: None, .. } | Self::Gcm { .. } => 4,
+            Self::Combined { cipher: Cipher::Cbc(key), .. } => key.alg().block_len(),
+            Self::Combined { .. } | Self::Gcm { .. } => 4,
         }
     }
 
     const fn icv_len(&self) -> usize {
         match self {
             Self::Combined { integrity, .. } => integrity.alg().icv_len(),
-            Self::Gcm { .. } => AesGcm16::ICV_LEN,
+            Self::Gcm { key, .. } => key.icv_len(),
         }
     }
 
@@ -150,14 +221,14 @@ impl Transform {
     pub(super) fn seal(
         &self,
         spi: Spi,
-        sequence: u32,
+        sequence: Sequence,
         iv: &[u8],
         next_header: u8,
         payload: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
         let mut packet = Vec::with_capacity(HEADER + iv.len() + payload.len() + 2 * 16 + self.icv_len());
         packet.extend_from_slice(&spi.0.to_be_bytes());
-        packet.extend_from_slice(&sequence.to_be_bytes());
+        packet.extend_from_slice(&sequence.lower());
         packet.extend_from_slice(iv);
         packet.extend_from_slice(payload);
         let alignment = self.alignment();
@@ -169,25 +240,23 @@ impl Transform {
         let (clear, text) = packet.split_at_mut(HEADER + iv.len());
         match self {
             Self::Combined { cipher, integrity } => {
-                if let Some(cipher) = cipher {
-                    cipher.encrypt(iv, text)?;
-                }
-                let icv = integrity.sign(&[&packet]);
+                cipher.encrypt(iv, text)?;
+                // RFC 4303 §2.2.1: the upper half follows the packet.
+                let icv = integrity.sign(&[&packet, &sequence.upper()]);
                 packet.extend_from_slice(icv.as_ref());
             }
             Self::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, iv)?;
-                // RFC 4106 §5: SPI and sequence number are authenticated with the text.
-                let (aad, _) = clear.split_at(HEADER.min(clear.len()));
-                let icv = key.seal(&nonce, aad, text)?;
-                packet.extend_from_slice(&icv);
+                let icv = key.seal(&nonce, &gcm_aad(clear, sequence), text)?;
+                packet.extend_from_slice(icv.as_ref());
             }
         }
         Ok(packet)
     }
 
-    /// Verifies and decrypts a packet from its SPI on. Nothing is decrypted before the ICV was verified.
-    pub(super) fn open(&self, packet: &[u8]) -> Result<Opened, OpenError> {
+    /// Verifies and decrypts a packet from its SPI on, whose number is `sequence`. Nothing is decrypted before the ICV was
+    /// verified.
+    pub(super) fn open(&self, packet: &[u8], sequence: Sequence) -> Result<Opened, OpenError> {
         let length = || OpenError::Length(packet.len());
         let (signed, icv) =
             packet.len().checked_sub(self.icv_len()).map(|at| packet.split_at(at)).ok_or_else(length)?;
@@ -199,16 +268,14 @@ impl Transform {
         let mut payload = text.to_vec();
         match self {
             Self::Combined { cipher, integrity } => {
-                if !integrity.verify(&[signed], icv) {
+                if !integrity.verify(&[signed, &sequence.upper()], icv) {
                     return Err(OpenError::Integrity);
                 }
-                if let Some(cipher) = cipher {
-                    cipher.decrypt(iv, &mut payload).map_err(OpenError::Crypto)?;
-                }
+                cipher.decrypt(iv, &mut payload).map_err(OpenError::Crypto)?;
             }
             Self::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, iv).map_err(OpenError::Crypto)?;
-                key.open(&nonce, head, &mut payload, icv).map_err(|error| match error {
+                key.open(&nonce, &gcm_aad(head, sequence), &mut payload, icv).map_err(|error| match error {
                     CryptoError::Integrity { .. } => OpenError::Integrity,
                     other => OpenError::Crypto(other),
                 })?;
@@ -235,7 +302,25 @@ impl Drop for Transform {
     }
 }
 
-fn gcm_nonce(salt: &[u8; GCM_SALT], iv: &[u8]) -> Result<[u8; AesGcm16::NONCE_LEN], CryptoError> {
-    let wrong = CryptoError::IvLength { algorithm: "AES-GCM-16", got: iv.len(), allowed: GCM_IV };
+/// The key of a counter mode and the octets behind it, its `extra`.
+fn split_material<'m, const N: usize>(
+    cipher: EspCipher,
+    extra: &str,
+    material: &'m [u8],
+) -> Result<(&'m [u8], [u8; N]), String> {
+    let fits = material.len() == cipher.key_len();
+    material.split_last_chunk().filter(|_| fits).map(|(key, extra)| (key, *extra)).ok_or_else(|| {
+        format!("{} takes {} octets of key and {extra}, not {}", cipher.name(), cipher.key_len(), material.len())
+    })
+}
+
+/// SPI and sequence number, which are authenticated with the text (RFC 4106 §5). `head` begins with the SPI.
+fn gcm_aad(head: &[u8], sequence: Sequence) -> Vec<u8> {
+    let spi = head.get(..4).unwrap_or_default();
+    [spi, &sequence.upper(), &sequence.lower()].concat()
+}
+
+fn gcm_nonce(salt: &[u8; GCM_SALT], iv: &[u8]) -> Result<[u8; AesGcm::NONCE_LEN], CryptoError> {
+    let wrong = CryptoError::IvLength { algorithm: "AES-GCM", got: iv.len(), allowed: GCM_IV };
     [salt.as_slice(), iv].concat().try_into().map_err(|_| wrong)
 }

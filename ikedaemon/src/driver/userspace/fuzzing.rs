@@ -1,5 +1,5 @@
 //! The body of the fuzz target for what comes from the network and from the host.
-use super::esp::Transform;
+use super::esp::{Sequence, Transform};
 use super::packet::Packet;
 use super::plane::{Arrival, Effect, Plane};
 use ikecore::ids::{IpsecSaId, Spi};
@@ -49,7 +49,7 @@ fn arrive(octets: &[u8]) -> usize {
     let packet = match octets.split_first() {
         Some((next_header, payload)) if sealed => {
             let transform = Transform::new(SUITE, &key(SPI), &[]).expect("the keys fit");
-            transform.seal(SPI, 1, &[7; 8], *next_header, payload).expect("sealing works")
+            transform.seal(SPI, Sequence::Short(1), &[7; 8], *next_header, payload).expect("sealing works")
         }
         _ => octets.to_vec(),
     };
@@ -101,6 +101,7 @@ fn pair(mode: Mode, in_udp: bool) -> SaPair {
             integrity_key: Secret::new(Vec::new()),
             reqid: 1,
             replay_window: 64,
+            extended_sequence_numbers: false,
             soft: Lifetime::default(),
             hard: Lifetime::default(),
         }

@@ -1,5 +1,5 @@
 //! The data path: what happens to each packet, without any I/O. Effects are queued, and taken by the worker.
-use super::esp::{self, OpenError};
+use super::esp::{self, OpenError, Sequence};
 use super::hold::Hold;
 use super::packet::{HOP_LIMIT, NewHeader, Packet, leave_tunnel, protocol, renew_upper_checksum, tunnel_header};
 use super::reassembly::Reassembly;
@@ -168,6 +168,11 @@ impl Plane {
             Mode::Tunnel => (protocol::IPV6, packet.octets),
         };
         let Some(sequence) = pair.sequence.checked_add(1) else { return };
+        let number = match u32::try_from(sequence) {
+            _ if sa.extended => Sequence::Extended(sequence),
+            Ok(short) => Sequence::Short(short),
+            Err(_) => return,
+        };
         let mut room = [0_u8; 16];
         let Some(iv) = room.get_mut(..sa.transform.iv_len()) else { return };
         if sa.transform.wants_random_iv() {
@@ -176,10 +181,10 @@ impl Plane {
                 return;
             }
         } else {
-            // RFC 4106 §3.1: the counter is the sequence number, which never repeats.
-            iv.iter_mut().zip(u64::from(sequence).to_be_bytes()).for_each(|(to, from)| *to = from);
+            // RFC 3686 §3.1, RFC 4106 §3.1: the counter is the sequence number, which never repeats.
+            iv.iter_mut().zip(sequence.to_be_bytes()).for_each(|(to, from)| *to = from);
         }
-        let Ok(sealed) = sa.transform.seal(sa.name.spi, sequence, iv, next_header, payload) else { return };
+        let Ok(sealed) = sa.transform.seal(sa.name.spi, number, iv, next_header, payload) else { return };
         pair.sequence = sequence;
         let octets = payload.len();
         let effect = match (sa.encapsulation, sa.mode) {
@@ -203,19 +208,21 @@ impl Plane {
 
     /// An ESP packet, from its SPI on, came from the network.
     pub(super) fn esp_packet(&mut self, now: Time, arrival: &Arrival, packet: &[u8]) {
-        let Some((spi, sequence)) = esp::header(packet) else { return };
+        let Some((spi, received)) = esp::header(packet) else { return };
         let Some(&id) = self.arrivals.get(&(arrival.destination.ip(), spi)) else { return };
         let Some(pair) = self.pairs.get_mut(&id) else { return };
         let sa = &mut pair.inbound;
         if sa.ended || sa.encapsulation.is_some() != arrival.in_udp {
             return;
         }
+        let number = if sa.extended { pair.window.infer(received) } else { Some(received.into()) };
         // RFC 4303 §3.4.3: checked before the ICV, moved after it.
-        if !pair.window.is_new(sequence) {
+        let Some(sequence) = number.filter(|number| pair.window.is_new(*number)) else {
             pair.replays += 1;
             return;
-        }
-        let opened = match sa.transform.open(packet) {
+        };
+        let number = if sa.extended { Sequence::Extended(sequence) } else { Sequence::Short(received) };
+        let opened = match sa.transform.open(packet, number) {
             Ok(opened) => opened,
             Err(error) => {
                 if error == OpenError::Integrity {

@@ -7,8 +7,9 @@ use ikecore::sa::driver::{SaName, SaSpec, UdpEncapsulation};
 use ikecore::time::Time;
 use std::net::IpAddr;
 
-/// The sequence number at which a new SA is asked for although no lifetime is over: a sixteenth is left.
-const SEQUENCE_SOFT: u32 = 0xf000_0000;
+/// The last sequence number, and the last extended one.
+const LAST: u64 = 0xffff_ffff;
+const LAST_EXTENDED: u64 = u64::MAX;
 
 /// How far an SA's life went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +37,8 @@ pub(super) struct Sa {
     pub(super) encapsulation: Option<UdpEncapsulation>,
     /// Ties it to policies.
     pub(super) reqid: u32,
+    /// Sequence numbers have 64 bits.
+    pub(super) extended: bool,
     /// The keys.
     pub(super) transform: Transform,
     /// Octets of packets before protection.
@@ -67,6 +70,7 @@ impl Sa {
             selector: spec.selector,
             encapsulation: spec.encapsulation,
             reqid: spec.reqid,
+            extended: spec.extended_sequence_numbers,
             transform,
             octets: 0,
             packets: 0,
@@ -84,8 +88,13 @@ impl Sa {
         self.packets = self.packets.saturating_add(1);
     }
 
+    /// The last number of a packet.
+    pub(super) const fn last_sequence(&self) -> u64 {
+        if self.extended { LAST_EXTENDED } else { LAST }
+    }
+
     /// Looks whether a limit was reached; each is told once.
-    pub(super) fn age(&mut self, now: Time, sequence: u32) -> Age {
+    pub(super) fn age(&mut self, now: Time, sequence: u64) -> Age {
         let lived = now.since(self.born).as_secs();
         let reached = |limit: Lifetime| {
             (limit.seconds != 0 && lived >= u64::from(limit.seconds))
@@ -95,11 +104,12 @@ impl Sa {
             return Age::Same;
         }
         // RFC 4303 §3.3.3: the sequence number never cycles.
-        if reached(self.hard) || sequence == u32::MAX {
+        if reached(self.hard) || sequence == self.last_sequence() {
             self.ended = true;
             return Age::Hard;
         }
-        if !self.soft_told && (reached(self.soft) || sequence >= SEQUENCE_SOFT) {
+        // A new SA is asked for when a sixteenth of the numbers is left.
+        if !self.soft_told && (reached(self.soft) || sequence >= self.last_sequence() - self.last_sequence() / 16) {
             self.soft_told = true;
             return Age::Soft;
         }
@@ -115,7 +125,7 @@ pub(super) struct Pair {
     /// For packets that leave.
     pub(super) outbound: Sa,
     /// The number of the last packet that left; 0: none.
-    pub(super) sequence: u32,
+    pub(super) sequence: u64,
     /// What arrived.
     pub(super) window: ReplayWindow,
     /// Packets dropped as replays.

@@ -1,5 +1,5 @@
 //! ESP against the vectors of the RFCs and of captures.
-use super::esp::Transform;
+use super::esp::{Sequence, Transform};
 use ikecore::crypto::esp::Integrity;
 use ikecore::ids::Spi;
 use ikecore::proposal::suite::{EspCipher, IpsecSuite};
@@ -24,8 +24,8 @@ fn spi(case: &Value) -> Spi {
     Spi(u32::from_be_bytes(hex(case, "spi").try_into().expect("four octets")))
 }
 
-fn sequence(case: &Value) -> u32 {
-    u32::try_from(case["seq"].as_u64().expect("a number")).expect("32 bits")
+fn sequence(case: &Value) -> Sequence {
+    Sequence::Short(u32::try_from(case["seq"].as_u64().expect("a number")).expect("32 bits"))
 }
 
 /// With an integrity key of our own: the vectors have none.
@@ -46,7 +46,7 @@ fn captured_triple_des() {
         let payload = hex(case, "payload");
         let sealed = transform.seal(spi(case), sequence(case), &recorded[8..16], 4, &payload).expect("it is sealed");
         assert_eq!(&sealed[..sealed.len() - 12], recorded, "{}", case["id"]);
-        let opened = transform.open(&sealed).expect("it is opened");
+        let opened = transform.open(&sealed, sequence(case)).expect("it is opened");
         assert_eq!((opened.next_header, opened.payload), (4, payload), "{}", case["id"]);
     }
     assert!(cases.len() >= 10);
@@ -64,40 +64,72 @@ fn aes_cbc_of_rfc_3602() {
         let iv = hex(case, "iv");
         let sealed = transform.seal(spi(case), sequence(case), &iv, *next_header, payload).expect("it is sealed");
         assert_eq!(sealed[24..sealed.len() - 12], hex(case, "ciphertext"), "{}", case["id"]);
-        assert_eq!(transform.open(&sealed).expect("it is opened").payload, payload);
+        assert_eq!(transform.open(&sealed, sequence(case)).expect("it is opened").payload, payload);
     }
     assert_eq!(cases.len(), 4);
+}
+
+/// RFC 3686 §6 gives the clear text as it is encrypted; of the packet around it only the IV.
+#[test]
+fn aes_ctr_of_rfc_3686() {
+    let Some(vectors) = load("symmetric") else { return };
+    let cases = vectors["cipher"].as_array().expect("cases").iter().filter(|case| case["cipher"] == "aes-ctr");
+    let mut tried = 0;
+    for case in cases {
+        let cipher = match hex(case, "key").len() {
+            16 => EspCipher::Aes128Ctr,
+            24 => EspCipher::Aes192Ctr,
+            _ => EspCipher::Aes256Ctr,
+        };
+        let material = [hex(case, "key"), hex(case, "nonce")].concat();
+        let suite = IpsecSuite::Esp { cipher, integrity: Some(Integrity::HmacSha1_96) };
+        let transform = Transform::new(suite, &material, &[7; 20]).expect("keys fit");
+        let clear = hex(case, "plaintext");
+        let sealed =
+            transform.seal(Spi(0x1234), Sequence::Short(1), &hex(case, "iv"), 4, &clear).expect("it is sealed");
+        assert_eq!(sealed[8..16], hex(case, "iv"));
+        assert_eq!(sealed[16..16 + clear.len()], hex(case, "ciphertext"), "{}", case["id"]);
+        assert_eq!(transform.open(&sealed, Sequence::Short(1)).expect("it is opened").payload, clear);
+        tried += 1;
+    }
+    assert_eq!(tried, 9);
 }
 
 #[test]
 fn aes_gcm() {
     let Some(vectors) = load("symmetric") else { return };
-    let mut tried = 0;
+    let (mut tried, mut extended) = (0, 0);
     for case in vectors["esp_aes_gcm"].as_array().expect("cases") {
         let cipher = match hex(case, "key").len() {
             16 => EspCipher::Aes128Gcm16,
             24 => EspCipher::Aes192Gcm16,
             _ => EspCipher::Aes256Gcm16,
         };
+        // SPI and number; of the number's two halves the packet has the lower one.
         let aad = hex(case, "aad");
-        // Extended sequence numbers are not implemented.
-        if aad.len() != 8 {
-            continue;
-        }
+        let (spi, number) = aad.split_at(4);
+        let number = match number {
+            [upper @ .., _, _, _, _] if !upper.is_empty() => {
+                extended += 1;
+                Sequence::Extended(u64::from_be_bytes(number.try_into().expect("eight octets")))
+            }
+            _ => Sequence::Short(u32::from_be_bytes(number.try_into().expect("four octets"))),
+        };
         let material = [hex(case, "key"), hex(case, "salt")].concat();
         let transform = Transform::new(IpsecSuite::Esp { cipher, integrity: None }, &material, &[]).expect("keys fit");
-        let packet = [aad, hex(case, "iv"), hex(case, "ciphertext"), hex(case, "icv")].concat();
+        let lower = &aad[aad.len() - 4..];
+        let packet = [spi, lower, &hex(case, "iv"), &hex(case, "ciphertext"), &hex(case, "icv")].concat();
         let clear = hex(case, "plaintext");
         let [payload @ .., length, next_header] = clear.as_slice() else { panic!("too short") };
         let payload = &payload[..payload.len() - usize::from(*length)];
-        let opened = transform.open(&packet).unwrap_or_else(|e| panic!("{}: {e}", case["id"]));
+        let opened = transform.open(&packet, number).unwrap_or_else(|e| panic!("{}: {e}", case["id"]));
         assert_eq!((opened.next_header, opened.payload.as_slice()), (*next_header, payload), "{}", case["id"]);
         tried += 1;
-        let (spi, sequence) = super::esp::header(&packet).expect("a header");
-        let sealed = transform.seal(spi, sequence, &packet[8..16], *next_header, payload).expect("it is sealed");
+        let (spi, _) = super::esp::header(&packet).expect("a header");
+        let sealed = transform.seal(spi, number, &packet[8..16], *next_header, payload).expect("it is sealed");
         if sealed.len() == packet.len() {
             assert_eq!(sealed, packet, "{}", case["id"]);
         }
     }
-    assert!(tried >= 3, "{tried}");
+    assert!(tried == 14 && extended >= 1, "{tried}, {extended} of them extended");
 }

@@ -101,7 +101,7 @@ impl XfrmDriver {
         let mut carried = Vec::new();
         self.kernel.exchange(XfrmMessage::GetSa(get), 0, &mut |message_type, payload| {
             if message_type == XFRM_MSG_NEWSA {
-                carried = carry(payload);
+                carried = carry(payload, spec.extended_sequence_numbers);
             }
         })?;
         // With a wide window, the kernel's own takes the place of an empty one.
@@ -119,7 +119,7 @@ fn readdress(spec: &mut SaSpec, source: SocketAddr, destination: SocketAddr) {
 }
 
 /// What an SA takes along when it is made anew. Of the attributes, only these are looked at: others hold keys.
-fn carry(payload: &[u8]) -> Vec<XfrmAttrs> {
+fn carry(payload: &[u8], extended: bool) -> Vec<XfrmAttrs> {
     let Ok(info) = UserSaInfo::parse(payload) else { return Vec::new() };
     let attributes = payload.get(XFRM_USER_SA_INFO_LEN..).unwrap_or_default();
     let mut carried = vec![XfrmAttrs::LifetimeBytes(info.lifetime_cur)];
@@ -133,7 +133,10 @@ fn carry(payload: &[u8]) -> Vec<XfrmAttrs> {
                 carried.push(XfrmAttrs::ReplayState(replay));
             }
             Ok(XfrmAttrs::ReplayStateEsn(mut replay)) => {
-                replay.oseq = jump(replay.oseq);
+                (replay.oseq_hi, replay.oseq) = match extended {
+                    true => jump_extended(replay.oseq_hi, replay.oseq),
+                    false => (replay.oseq_hi, jump(replay.oseq)),
+                };
                 carried.push(XfrmAttrs::ReplayStateEsn(replay));
             }
             _ => {}
@@ -147,12 +150,25 @@ const fn jump(sequence: u32) -> u32 {
     if sequence == 0 { 0 } else { sequence.saturating_add(JUMP) }
 }
 
+/// The same for a number of 64 bits, in two halves.
+const fn jump_extended(upper: u32, lower: u32) -> (u32, u32) {
+    match lower.checked_add(JUMP) {
+        _ if upper == 0 && lower == 0 => (0, 0),
+        Some(lower) => (upper, lower),
+        None if upper == u32::MAX => (u32::MAX, u32::MAX),
+        None => (upper + 1, lower.wrapping_add(JUMP)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::jump;
+    use super::{jump, jump_extended};
 
     #[test]
     fn sequence_numbers_jump_but_never_wrap() {
         assert_eq!([0, 1, 5000, u32::MAX - 1].map(jump), [0, 1025, 6024, u32::MAX]);
+        let halves = [(0, 0), (0, 1), (0, u32::MAX - 1), (u32::MAX, u32::MAX - 1)];
+        let jumped = [(0, 0), (0, 1025), (1, 1022), (u32::MAX, u32::MAX)];
+        assert_eq!(halves.map(|(upper, lower)| jump_extended(upper, lower)), jumped);
     }
 }

@@ -1,9 +1,10 @@
 //! The kernel's structures from those of the contract, and back.
 use super::mark;
 use crate::driver::policy_table::PolicyDirection;
+use ikecore::crypto::cipher::CipherAlg;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::Selector;
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
+use ikecore::proposal::suite::{EspAlgorithm, EspCipher, GcmIcvLen, Integrity, IpsecSuite, Lifetime, Mode};
 use ikecore::sa::driver::{Direction, SaName, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::wire::codes::ProtocolId;
 use netlink_packet_xfrm as kernel;
@@ -18,6 +19,8 @@ mod tests;
 
 /// SPIs that the kernel may choose. The high ones leave room below for SAs that people install by hand.
 const SPIS: (u32, u32) = (0xc000_0000, 0xcfff_ffff);
+/// The narrowest one with extended sequence numbers: RFC 4303 §3.4.3 has no narrower.
+const NARROWEST_WINDOW: u32 = 32;
 /// The widest anti-replay window of the kernel, in packets (`XFRMA_REPLAY_ESN_MAX` words).
 const WIDEST_WINDOW: u32 = 4096 * 32;
 
@@ -148,13 +151,20 @@ pub(super) fn state(spec: &SaSpec) -> Result<Keyed, String> {
     }
     let mut keyed = Keyed(StateMessage { user_sa_info: info, nlas: algorithms(spec)? });
     let StateMessage { user_sa_info: info, nlas } = &mut keyed.0;
-    // The sender keeps no window: it only counts.
-    if spec.direction == Direction::Inbound {
-        match spec.replay_window {
-            0..=32 => info.replay_window = u8::try_from(spec.replay_window).unwrap_or(32),
-            window @ 33..=WIDEST_WINDOW => nlas.push(XfrmAttrs::ReplayStateEsn(wide_window(window))),
-            window => return Err(format!("anti-replay window {window} is too wide, allowed: 0 to {WIDEST_WINDOW}")),
+    let extended = spec.extended_sequence_numbers;
+    if extended {
+        info.flags |= kernel::XFRM_STATE_ESN;
+    }
+    match spec.replay_window {
+        window if window > WIDEST_WINDOW => {
+            return Err(format!("anti-replay window {window} is too wide, allowed: 0 to {WIDEST_WINDOW}"));
         }
+        // The kernel keeps the upper half of a number beside a window, and wants one in both directions.
+        window if extended => nlas.push(XfrmAttrs::ReplayStateEsn(wide_window(window.max(NARROWEST_WINDOW)))),
+        // The sender keeps no window: it only counts.
+        _ if spec.direction == Direction::Outbound => {}
+        window @ 0..=32 => info.replay_window = u8::try_from(window).unwrap_or(32),
+        window => nlas.push(XfrmAttrs::ReplayStateEsn(wide_window(window))),
     }
     if let Some(encapsulation) = spec.encapsulation {
         if protocol == kernel::IPPROTO_AH {
@@ -175,7 +185,7 @@ const fn encapsulation_template(encapsulation: UdpEncapsulation) -> kernel::Enca
     }
 }
 
-/// A window of more than 32 packets; without the flag for extended sequence numbers it is for ordinary ones.
+/// A window of any width, and a number of 64 bits; without the flag for extended sequence numbers it is for ordinary ones.
 fn wide_window(window: u32) -> kernel::ReplayEsn {
     let words = window.div_ceil(32);
     kernel::ReplayEsn {
@@ -212,37 +222,47 @@ fn encrypt(cipher: EspCipher, key: &[u8]) -> XfrmAttrs {
     let plain = |alg| {
         XfrmAttrs::EncryptionAlg(kernel::Alg { alg_name: name(alg), alg_key_len: bits(key), alg_key: key.to_vec() })
     };
-    match cipher {
-        EspCipher::Null => plain("ecb(cipher_null)"),
-        EspCipher::TripleDesCbc => plain("cbc(des3_ede)"),
-        EspCipher::Aes128Cbc | EspCipher::Aes192Cbc | EspCipher::Aes256Cbc => plain("cbc(aes)"),
-        EspCipher::Aes128Gcm16 | EspCipher::Aes192Gcm16 | EspCipher::Aes256Gcm16 => {
-            XfrmAttrs::EncryptionAlgAead(kernel::AlgAead {
-                alg_name: name("rfc4106(gcm(aes))"),
-                alg_key_len: bits(key),
-                alg_icv_len: 128,
-                alg_key: key.to_vec(),
-            })
+    let aead = |icv_len: GcmIcvLen| {
+        XfrmAttrs::EncryptionAlgAead(kernel::AlgAead {
+            alg_name: name("rfc4106(gcm(aes))"),
+            alg_key_len: bits(key),
+            alg_icv_len: icv_bits(icv_len.octets()),
+            alg_key: key.to_vec(),
+        })
+    };
+    match cipher.algorithm() {
+        EspAlgorithm::Null => plain("ecb(cipher_null)"),
+        EspAlgorithm::Cbc(CipherAlg::Des) => plain("cbc(des)"),
+        EspAlgorithm::Cbc(CipherAlg::TripleDes) => plain("cbc(des3_ede)"),
+        EspAlgorithm::Cbc(CipherAlg::Aes128 | CipherAlg::Aes192 | CipherAlg::Aes256) => plain("cbc(aes)"),
+        EspAlgorithm::Cbc(CipherAlg::Camellia128 | CipherAlg::Camellia192 | CipherAlg::Camellia256) => {
+            plain("cbc(camellia)")
         }
+        EspAlgorithm::AesCtr => plain("rfc3686(ctr(aes))"),
+        EspAlgorithm::AesGcm(icv_len) => aead(icv_len),
     }
 }
 
 fn authentication(integrity: Integrity, key: &[u8]) -> XfrmAttrs {
-    let hash = match integrity {
+    let algorithm = match integrity {
         Integrity::HmacMd5_96 => "hmac(md5)",
         Integrity::HmacSha1_96 => "hmac(sha1)",
         Integrity::HmacSha256_128 | Integrity::HmacSha256_96 => "hmac(sha256)",
         Integrity::HmacSha384_192 => "hmac(sha384)",
         Integrity::HmacSha512_256 => "hmac(sha512)",
+        Integrity::AesXcbc96 => "xcbc(aes)",
     };
     // The kernel's own default for SHA-256 is 96 bits, which no RFC has: the length is always named.
-    let truncation = u32::try_from(integrity.icv_len() * 8).unwrap_or(u32::MAX);
     XfrmAttrs::AuthenticationAlgTrunc(kernel::AlgAuth {
-        alg_name: name(hash),
+        alg_name: name(algorithm),
         alg_key_len: bits(key),
-        alg_trunc_len: truncation,
+        alg_trunc_len: icv_bits(integrity.icv_len()),
         alg_key: key.to_vec(),
     })
+}
+
+fn icv_bits(octets: usize) -> u32 {
+    u32::try_from(octets * 8).unwrap_or(u32::MAX)
 }
 
 fn bits(key: &[u8]) -> u32 {

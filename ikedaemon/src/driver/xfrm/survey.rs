@@ -68,6 +68,7 @@ fn try_dummy(kernel: &mut Kernel, suite: IpsecSuite, mode: Mode, address: IpAddr
         integrity_key: Secret::new(vec![0; suite.integrity_key_len()]),
         reqid: 0,
         replay_window: 0,
+        extended_sequence_numbers: false,
         soft: Lifetime::default(),
         // Should the daemon die between the two requests, the kernel clears up.
         hard: Lifetime { seconds: 2, kilobytes: 0 },

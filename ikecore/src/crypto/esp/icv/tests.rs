@@ -7,7 +7,10 @@ fn signs_the_published_vectors() {
     let mut seen = Vec::new();
     for case in cases(file.as_ref(), "mac").iter().filter(|case| !case["icv"].is_null()) {
         let alg = Integrity::ALL.into_iter().find(|alg| {
-            let name = format!("hmac-{}", alg.hash().name().to_lowercase().replace('-', ""));
+            let name = alg.hash().map_or_else(
+                || "aes-xcbc".to_owned(),
+                |hash| format!("hmac-{}", hash.name().to_lowercase().replace('-', "")),
+            );
             name == text(case, "mac") && alg.key_len() == octets(case, "key").len()
         });
         let Some(alg) = alg else { continue };
@@ -47,8 +50,12 @@ fn verifies_the_truncated_value_and_no_other() {
         assert!(!key.verify(&[b"packeT"], &icv));
         assert!(!key.verify(&[b"packet"], &[]));
         assert!(!key.verify(&[b"packet"], &icv[..icv.len() - 1]));
-        let full = PrfKey::new(alg.hash(), &vec![7; alg.key_len()]).sign(&[b"packet"]);
-        assert!(!key.verify(&[b"packet"], full.as_ref()), "the whole MAC is not the value");
+        let full = match &key.key {
+            Key::Hmac(key) => key.sign(&[b"packet"]).as_ref().to_vec(),
+            Key::Xcbc(key) => key.sign(&[b"packet"]).to_vec(),
+        };
+        assert!(full.starts_with(&icv));
+        assert!(!key.verify(&[b"packet"], &full), "the whole MAC is not the value");
         for at in 0..icv.len() {
             let mut forged = icv.clone();
             forged[at] ^= 0x80;

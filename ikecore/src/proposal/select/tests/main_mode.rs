@@ -76,7 +76,7 @@ fn the_four_mandatory_attributes_are_told_with_both_values() {
     refused(changed(&[3], &[(3, 3)]), "Authentication Method", "RSA signatures (3)", "pre-shared key (1)");
     refused(changed(&[3], &[]), "Authentication Method", "absent", "pre-shared key (1)");
     refused(changed(&[4], &[(4, 14)]), "Group Description", "MODP-2048 (14)", "MODP-1024 (2)");
-    refused(changed(&[4], &[(4, 24)]), "Group Description", "modp2048s256 (24)", "MODP-1024 (2)");
+    refused(changed(&[4], &[(4, 4)]), "Group Description", "ec2n185 (4)", "MODP-1024 (2)");
     refused(changed(&[4], &[]), "Group Description", "absent", "MODP-1024 (2)");
 }
 

@@ -14,7 +14,7 @@ const HOUR: Lifetime = Lifetime { seconds: 3600, kilobytes: 100_000 };
 const SPI: [u8; 4] = [0xcc, 0x36, 0xd0, 0xc6];
 
 const fn offer(suite: IpsecSuite, pfs: Option<Group>) -> QuickModeOffer {
-    QuickModeOffer { suite, lifetime: HOUR, pfs }
+    QuickModeOffer { suite, lifetime: HOUR, pfs, extended_sequence_numbers: false }
 }
 
 const fn esp(cipher: EspCipher, integrity: Option<Integrity>) -> IpsecSuite {
@@ -140,8 +140,10 @@ fn perfect_forward_secrecy_is_told_with_both_values() {
     let named = "Group Description";
     assert_eq!(why(changed(&[], &[]), wanted, None), said(named, "none", "MODP-2048 (14)"));
     assert_eq!(why(group(2), wanted, Some(128)), said(named, "MODP-1024 (2)", "MODP-2048 (14)"));
-    let any = "none or any group that this host runs";
-    assert_eq!(why(group(24), None, Some(256)), said(named, "modp2048s256 (24)", any));
+    let any = "none or any group that this host runs but 22 to 24";
+    assert_eq!(why(group(24), None, Some(256)), said(named, "MODP-2048-256 (24)", any));
+    let by_name = Some(Group::Modp2048Order256);
+    assert_eq!(select(group(24), by_name, Some(256)).expect("accepted").pfs, by_name);
     // A peer may ask for more than this host's policy does.
     assert_eq!(select(group(14), None, Some(256)).expect("accepted").pfs, wanted);
     assert_eq!(select(group(14), wanted, Some(256)).expect("accepted").pfs, wanted);
@@ -166,7 +168,29 @@ fn the_peers_group_that_fits_its_key_exchange_is_found_among_several() {
 fn attributes_that_say_more_than_this_host_does_are_refused() {
     let extended = "Extended (64-bit) Sequence Number";
     refused(&one(changed(&[], &[(11, 1)])), &[AES], extended, "64-bit (1)", "absent, 32-bit (0)");
-    assert!(select(&one(changed(&[], &[(11, 0)])), &[AES]).is_ok());
+    let either = |id| select(&one(changed(&[], id)), &[AES]).map(|chosen| chosen.extended_sequence_numbers);
+    assert_eq!((either(&[]), either(&[(11, 0)])), (Ok(false), Ok(false)));
+    let wanted = [QuickModeOffer { extended_sequence_numbers: true, ..offer(AES, None) }];
+    let select_of = |list: &[(u16, u32)], offers: &[QuickModeOffer]| {
+        let octets = one(changed(&[], list));
+        select_quick_mode(&Sa::decode(&octets).expect("made"), offers, &[TUNNEL], None)
+    };
+    assert!(select_of(&[(11, 1)], &wanted).expect("wanted").extended_sequence_numbers);
+    for (list, received) in [(&[][..], "absent"), (&[(11, 0)][..], "32-bit (0)")] {
+        let refused = select_of(list, &wanted).expect_err("not wanted");
+        assert_eq!(told(&refused), [(extended, received, "64-bit (1)")]);
+    }
+    // Both are acceptable with an offer for each; the peer's order decides.
+    let both = [offer(AES, None), wanted[0]];
+    assert!(select_of(&[(11, 1)], &both).expect("the second offer").extended_sequence_numbers);
+    assert!(!select_of(&[], &both).expect("the first offer").extended_sequence_numbers);
+    let offered = encode_quick_mode(&both, TUNNEL, &[(ProtocolId::ESP, Spi(0x1000))]);
+    for (own, extended) in [(both[0], false), (both[1], true)] {
+        let chosen = select_quick_mode(&Sa::decode(&offered).expect("encoded here"), &[own], &[TUNNEL], None);
+        let reply = chosen.expect("one of both").reply(Spi(0x2000));
+        let verified = verify_quick_mode_reply(&Sa::decode(&reply).expect("encoded here"), &both, &offered);
+        assert_eq!(verified.expect("what was offered").extended_sequence_numbers, extended);
+    }
     refused(&one(changed(&[], &[(7, 8)])), &[AES], "Key Rounds", "8", "absent");
     refused(&one(changed(&[], &[(10, 1)])), &[AES], "ECN Tunnel", "1", "absent");
     let known = "those of RFC 2407 §4.5 and RFC 4304";
@@ -213,7 +237,7 @@ fn the_shorter_life_is_agreed_on_and_the_initiator_told() {
     assert_eq!(life(&[]), (HOUR, Some(HOUR)));
     let mixed = Lifetime { seconds: 600, kilobytes: 100_000 };
     assert_eq!(life(&[(1, 1), (2, 600)]), (mixed, Some(mixed)));
-    let unlimited = QuickModeOffer { suite: AES, lifetime: Lifetime::default(), pfs: None };
+    let unlimited = QuickModeOffer { lifetime: Lifetime::default(), ..offer(AES, None) };
     let octets = one(changed(&[1, 2], &[]));
     let chosen = select_quick_mode(&Sa::decode(&octets).expect("made"), &[unlimited], &[TUNNEL], None);
     let chosen = chosen.expect("chosen");
@@ -223,7 +247,7 @@ fn the_shorter_life_is_agreed_on_and_the_initiator_told() {
 
 #[test]
 fn the_life_of_the_offer_that_accepts_counts() {
-    let short = QuickModeOffer { suite: GCM, lifetime: Lifetime { seconds: 60, kilobytes: 0 }, pfs: None };
+    let short = QuickModeOffer { lifetime: Lifetime { seconds: 60, kilobytes: 0 }, ..offer(GCM, None) };
     let octets = one(changed(&[], &[]));
     let sa = Sa::decode(&octets).expect("made");
     let chosen = select_quick_mode(&sa, &[short, offer(AES, None)], &[TUNNEL], None).expect("chosen");
@@ -232,7 +256,7 @@ fn the_life_of_the_offer_that_accepts_counts() {
 
 #[test]
 fn every_suite_goes_there_and_back() {
-    assert_eq!(IpsecSuite::all().count(), 8 * 7 - 3 * 6 - 1 + 6);
+    assert_eq!(IpsecSuite::all().count(), (21 - 9) * 7 + (21 - 4) + 7);
     let spis = [(ProtocolId::ESP, Spi(0x1000)), (ProtocolId::AH, Spi(0x2000))];
     for suite in IpsecSuite::all() {
         for pfs in [None, Some(Group::Ecp256)] {

@@ -1,22 +1,13 @@
 use super::*;
 use proptest::prelude::*;
 
-const CIPHERS: [EspCipher; 8] = [
-    EspCipher::Null,
-    EspCipher::TripleDesCbc,
-    EspCipher::Aes128Cbc,
-    EspCipher::Aes192Cbc,
-    EspCipher::Aes256Cbc,
-    EspCipher::Aes128Gcm16,
-    EspCipher::Aes192Gcm16,
-    EspCipher::Aes256Gcm16,
-];
+const FIVE: Sequence = Sequence::Short(5);
 
 fn suites() -> Vec<IpsecSuite> {
     let of = |cipher: EspCipher| -> Vec<Option<Integrity>> {
         if cipher.is_aead() { vec![None] } else { Integrity::ALL.map(Some).to_vec() }
     };
-    CIPHERS
+    EspCipher::ALL
         .into_iter()
         .flat_map(|cipher| of(cipher).into_iter().map(move |integrity| IpsecSuite::Esp { cipher, integrity }))
         .collect()
@@ -34,10 +25,10 @@ fn what_is_sealed_is_opened_for_every_suite_and_length() {
         let iv = vec![3; transform.iv_len()];
         for length in 0..40 {
             let payload: Vec<u8> = (0..length).collect();
-            let sealed = transform.seal(Spi(0x1234), 5, &iv, 17, &payload).expect("it is sealed");
+            let sealed = transform.seal(Spi(0x1234), FIVE, &iv, 17, &payload).expect("it is sealed");
             assert_eq!(header(&sealed), Some((Spi(0x1234), 5)));
             assert_eq!((sealed.len() - transform.icv_len()) % 4, 0, "{suite}");
-            let opened = transform.open(&sealed).unwrap_or_else(|e| panic!("{suite}: {e}"));
+            let opened = transform.open(&sealed, FIVE).unwrap_or_else(|e| panic!("{suite}: {e}"));
             assert_eq!((opened.next_header, opened.payload), (17, payload), "{suite}");
         }
     }
@@ -47,15 +38,36 @@ fn what_is_sealed_is_opened_for_every_suite_and_length() {
 fn every_changed_octet_is_noticed() {
     for suite in suites() {
         let transform = transform(suite);
-        let sealed = transform.seal(Spi(0x1234), 5, &vec![3; transform.iv_len()], 17, b"payload").expect("sealed");
+        let sealed = transform.seal(Spi(0x1234), FIVE, &vec![3; transform.iv_len()], 17, b"payload").expect("sealed");
         for at in 0..sealed.len() {
             let mut forged = sealed.clone();
             forged[at] ^= 1;
-            assert_eq!(transform.open(&forged).expect_err("forged"), OpenError::Integrity, "{suite} octet {at}");
+            // The number is what the packet says it is.
+            let (_, number) = header(&forged).expect("a header");
+            let opened = transform.open(&forged, Sequence::Short(number));
+            assert_eq!(opened.expect_err("forged"), OpenError::Integrity, "{suite} octet {at}");
         }
         for length in 0..sealed.len() {
-            assert!(transform.open(&sealed[..length]).is_err(), "{suite} length {length}");
+            assert!(transform.open(&sealed[..length], FIVE).is_err(), "{suite} length {length}");
         }
+    }
+}
+
+#[test]
+fn the_upper_half_of_a_number_is_authenticated_but_not_sent() {
+    for suite in suites() {
+        let transform = transform(suite);
+        let iv = vec![3; transform.iv_len()];
+        let extended = Sequence::Extended(0x7_0000_0005);
+        let sealed = transform.seal(Spi(0x1234), extended, &iv, 17, b"payload").expect("sealed");
+        let short = transform.seal(Spi(0x1234), FIVE, &iv, 17, b"payload").expect("sealed");
+        let text = ..sealed.len() - transform.icv_len();
+        assert_eq!(sealed[text], short[text], "{suite}");
+        assert_eq!(transform.open(&sealed, extended).expect("opened").payload, b"payload");
+        for other in [FIVE, Sequence::Extended(5), Sequence::Extended(0x8_0000_0005)] {
+            assert_eq!(transform.open(&sealed, other).expect_err("forged"), OpenError::Integrity, "{suite} {other:?}");
+        }
+        assert_eq!(transform.open(&short, Sequence::Extended(5)).expect_err("forged"), OpenError::Integrity, "{suite}");
     }
 }
 
@@ -68,7 +80,7 @@ fn wrong_padding_is_refused() {
         let mut packet = [&[0, 0, 0x12, 0x34, 0, 0, 0, 1], text].concat();
         let icv = integrity.sign(&[&packet]).as_ref().to_vec();
         packet.extend(icv);
-        transform.open(&packet).map(|opened| opened.payload)
+        transform.open(&packet, Sequence::Short(1)).map(|opened| opened.payload)
     };
     assert_eq!(open(&[9, 9, 9, 9, 1, 2, 2, 4]), Ok(vec![9; 4]));
     assert_eq!(open(&[9, 9, 9, 9, 1, 1, 2, 4]), Err(OpenError::Padding));
@@ -89,7 +101,9 @@ fn keys_that_do_not_fit_are_refused() {
     assert!(refused(EspCipher::Aes128Cbc, sha1, 16, 16).contains("not of 16"));
     assert!(refused(EspCipher::Aes128Cbc, None, 16, 0).contains("without an integrity algorithm"));
     assert!(refused(EspCipher::Null, sha1, 1, 20).contains("NULL takes no key"));
-    assert!(refused(EspCipher::Aes128Gcm16, None, 16, 0).contains("20 octets"));
+    assert!(refused(EspCipher::Aes128Gcm16, None, 16, 0).contains("20 octets of key and salt"));
+    assert!(refused(EspCipher::Aes256Ctr, sha1, 32, 20).contains("36 octets of key and nonce, not 32"));
+    assert!(refused(EspCipher::Aes256Ctr, None, 36, 0).contains("without an integrity algorithm"));
     assert!(refused(EspCipher::Aes128Gcm16, sha1, 20, 20).contains("takes no integrity algorithm"));
     let ah = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 };
     assert!(Transform::new(ah, &[], &[1; 20]).expect_err("AH").contains("ESP only"));
@@ -99,7 +113,7 @@ proptest! {
     #[test]
     fn any_octets_are_refused_without_panic(packet in proptest::collection::vec(any::<u8>(), 0..200)) {
         for suite in suites() {
-            prop_assert!(transform(suite).open(&packet).is_err());
+            prop_assert!(transform(suite).open(&packet, FIVE).is_err());
         }
     }
 }

@@ -81,7 +81,12 @@ impl Plane {
         self.reserved.remove(&key);
         self.arrivals.insert(key, pair.id);
         self.serial += 1;
-        let window = ReplayWindow::new(pair.inbound.replay_window);
+        let mut width = pair.inbound.replay_window;
+        if pair.inbound.extended_sequence_numbers {
+            // Without a window nothing tells the upper half; one packet is raised to the narrowest.
+            width = width.max(1);
+        }
+        let window = ReplayWindow::new(width);
         let serial = self.serial;
         let installed =
             Pair { inbound, outbound, sequence: 0, window, replays: 0, integrity_failures: 0, mapping: None, serial };

@@ -30,6 +30,7 @@ struct Link {
     ends: [IpAddr; 2],
     inside: [IpAddr; 2],
     in_udp: bool,
+    extended: bool,
     spis: [u32; 2],
     soft: Lifetime,
     hard: Lifetime,
@@ -47,6 +48,7 @@ impl Link {
             ends: ends.map(ip),
             inside: inside.map(ip),
             in_udp: false,
+            extended: false,
             spis: [0x1111, 0x2222],
             soft: Lifetime::default(),
             hard: Lifetime::default(),
@@ -98,6 +100,7 @@ impl Link {
             integrity_key: key(self.suite.integrity_key_len()),
             reqid: 7,
             replay_window: 64,
+            extended_sequence_numbers: self.extended,
             soft: self.soft,
             hard: self.hard,
         }
@@ -254,7 +257,7 @@ fn an_sa_ends_with_its_last_sequence_number() {
     a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = 0xf000_0000 - 1;
     a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(expires(&mut a), [(0x2222, false)]);
-    a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = u32::MAX - 2;
+    a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = u64::from(u32::MAX) - 2;
     a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(effects(&mut a).len(), 1);
     a.host_packet(Time::ZERO, &link.packet(1));
@@ -262,7 +265,35 @@ fn an_sa_ends_with_its_last_sequence_number() {
     assert!(matches!(&last[..], [Effect::Network(_), Effect::Message(DriverMessage::Expire(e))] if e.hard), "{last:?}");
     a.host_packet(Time::ZERO, &link.packet(1));
     assert!(matches!(&messages(&mut a)[..], [DriverMessage::Acquire(_)]));
-    assert_eq!(a.pairs[&IpsecSaId(1)].sequence, u32::MAX);
+    assert_eq!(a.pairs[&IpsecSaId(1)].sequence, u64::from(u32::MAX));
+}
+
+#[test]
+fn extended_sequence_numbers_go_on_past_32_bits() {
+    for suite in [AES, GCM] {
+        let link = Link { suite, extended: true, ..Link::transport() };
+        let (mut a, mut b) = sides(&link);
+        let turn = 1_u64 << 32;
+        a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = turn - 3;
+        b.pairs.get_mut(&IpsecSaId(1)).expect("a pair").window.note(turn - 3);
+        let mut wires = Vec::new();
+        for n in 0..4 {
+            a.host_packet(Time::ZERO, &link.packet(n));
+            wires.push(network(&mut a));
+        }
+        assert_eq!(a.pairs[&IpsecSaId(1)].sequence, turn + 1);
+        assert!(messages(&mut a).is_empty(), "the SA lives on");
+        // Out of order over the turn, then all of them again.
+        for wire in [&wires[3], &wires[0], &wires[2], &wires[1]] {
+            arrive(&mut b, Time::ZERO, wire);
+            assert!(host(&mut b).is_some());
+        }
+        for wire in &wires {
+            arrive(&mut b, Time::ZERO, wire);
+            assert!(effects(&mut b).is_empty());
+        }
+        assert_eq!((usage(&mut b, 1).replays, usage(&mut b, 1).integrity_failures), (4, 0));
+    }
 }
 
 #[test]

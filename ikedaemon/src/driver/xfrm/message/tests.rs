@@ -8,7 +8,7 @@ use ikecore::secret::Secret;
 use ikecore::wire::codes::ProtocolId;
 use netlink_packet_core::Emitable;
 use netlink_packet_xfrm::state::ModifyMessage;
-use netlink_packet_xfrm::{Address, UserTemplate, XFRM_INF, XfrmAttrs};
+use netlink_packet_xfrm::{Address, UserTemplate, XFRM_INF, XFRM_STATE_ESN, XfrmAttrs};
 use std::net::IpAddr;
 
 const SUITE: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
@@ -51,6 +51,7 @@ fn spec(direction: Direction, suite: IpsecSuite) -> SaSpec {
         integrity_key: Secret::new(vec![0xa1; suite.integrity_key_len()]),
         reqid: 9,
         replay_window: 32,
+        extended_sequence_numbers: false,
         soft: Lifetime { seconds: 3000, kilobytes: 90 },
         hard: Lifetime { seconds: 3600, kilobytes: 0 },
     }
@@ -118,16 +119,30 @@ fn algorithms_have_the_kernels_names_and_lengths() {
     use {EspCipher as C, Integrity as I};
     for (cipher, expected) in [
         (C::Null, row("crypt", "ecb(cipher_null)", 0, 0)),
+        (C::DesCbc, row("crypt", "cbc(des)", 64, 0)),
         (C::TripleDesCbc, row("crypt", "cbc(des3_ede)", 192, 0)),
         (C::Aes128Cbc, row("crypt", "cbc(aes)", 128, 0)),
         (C::Aes192Cbc, row("crypt", "cbc(aes)", 192, 0)),
         (C::Aes256Cbc, row("crypt", "cbc(aes)", 256, 0)),
+        (C::Camellia128Cbc, row("crypt", "cbc(camellia)", 128, 0)),
+        (C::Camellia192Cbc, row("crypt", "cbc(camellia)", 192, 0)),
+        (C::Camellia256Cbc, row("crypt", "cbc(camellia)", 256, 0)),
+        // The nonce counts as key.
+        (C::Aes128Ctr, row("crypt", "rfc3686(ctr(aes))", 160, 0)),
+        (C::Aes192Ctr, row("crypt", "rfc3686(ctr(aes))", 224, 0)),
+        (C::Aes256Ctr, row("crypt", "rfc3686(ctr(aes))", 288, 0)),
     ] {
         assert_eq!(of(esp(cipher, Some(I::HmacMd5_96))), [expected, row("auth", "hmac(md5)", 128, 96)]);
     }
-    for (cipher, bits) in [(C::Aes128Gcm16, 160), (C::Aes192Gcm16, 224), (C::Aes256Gcm16, 288)] {
-        // The salt counts as key.
-        assert_eq!(of(esp(cipher, None)), [row("aead", "rfc4106(gcm(aes))", bits, 128)]);
+    for (ciphers, icv) in [
+        ([C::Aes128Gcm8, C::Aes192Gcm8, C::Aes256Gcm8], 64),
+        ([C::Aes128Gcm12, C::Aes192Gcm12, C::Aes256Gcm12], 96),
+        ([C::Aes128Gcm16, C::Aes192Gcm16, C::Aes256Gcm16], 128),
+    ] {
+        for (cipher, bits) in ciphers.into_iter().zip([160, 224, 288]) {
+            // The salt counts as key.
+            assert_eq!(of(esp(cipher, None)), [row("aead", "rfc4106(gcm(aes))", bits, icv)]);
+        }
     }
     for (integrity, expected) in [
         (I::HmacMd5_96, row("auth", "hmac(md5)", 128, 96)),
@@ -136,6 +151,7 @@ fn algorithms_have_the_kernels_names_and_lengths() {
         (I::HmacSha256_96, row("auth", "hmac(sha256)", 256, 96)),
         (I::HmacSha384_192, row("auth", "hmac(sha384)", 384, 192)),
         (I::HmacSha512_256, row("auth", "hmac(sha512)", 512, 256)),
+        (I::AesXcbc96, row("auth", "xcbc(aes)", 128, 96)),
     ] {
         assert_eq!(of(IpsecSuite::Ah { integrity }), [expected]);
     }
@@ -187,6 +203,25 @@ fn replay_windows_beyond_32_have_an_attribute() {
     assert_eq!(of(33, Direction::Inbound), (0, Some((33, 2, 2))));
     assert_eq!(of(1024, Direction::Inbound), (0, Some((1024, 32, 32))));
     assert_eq!(of(1024, Direction::Outbound), (0, None));
+}
+
+#[test]
+fn extended_sequence_numbers_have_a_window_in_both_directions() {
+    for direction in [Direction::Inbound, Direction::Outbound] {
+        for (replay_window, expected) in [(0, (32, 1)), (32, (32, 1)), (64, (64, 2))] {
+            let spec = SaSpec { replay_window, extended_sequence_numbers: true, ..spec(direction, SUITE) };
+            let message = state(&spec).expect("a good SA").take();
+            assert_eq!(message.user_sa_info.flags & XFRM_STATE_ESN, XFRM_STATE_ESN);
+            assert_eq!(message.user_sa_info.replay_window, 0);
+            let window = message.nlas.iter().find_map(|attribute| match attribute {
+                XfrmAttrs::ReplayStateEsn(window) => Some((window.replay_window, window.bmp_len)),
+                _ => None,
+            });
+            assert_eq!(window, Some(expected), "{direction:?}");
+        }
+        let short = state(&spec(direction, SUITE)).expect("a good SA").take();
+        assert_eq!(short.user_sa_info.flags & XFRM_STATE_ESN, 0);
+    }
 }
 
 #[test]

@@ -71,6 +71,9 @@ pub(super) const fn cipher(cipher: CipherAlg) -> &'static str {
         CipherAlg::Aes128 => "AES CBC 128",
         CipherAlg::Aes192 => "AES CBC 192",
         CipherAlg::Aes256 => "AES CBC 256",
+        CipherAlg::Camellia128 => "Camellia CBC 128",
+        CipherAlg::Camellia192 => "Camellia CBC 192",
+        CipherAlg::Camellia256 => "Camellia CBC 256",
     }
 }
 
@@ -86,18 +89,36 @@ pub(super) const fn hash(hash: HashAlg) -> &'static str {
 
 const fn integrity(integrity: Integrity) -> &'static str {
     match integrity {
+        Integrity::HmacMd5_96 => hash(HashAlg::Md5),
+        Integrity::HmacSha1_96 => hash(HashAlg::Sha1),
+        Integrity::HmacSha256_128 => hash(HashAlg::Sha256),
         Integrity::HmacSha256_96 => "SHA256-96",
-        _ => hash(integrity.hash()),
+        Integrity::HmacSha384_192 => hash(HashAlg::Sha384),
+        Integrity::HmacSha512_256 => hash(HashAlg::Sha512),
+        Integrity::AesXcbc96 => "AES XCBC",
     }
 }
 
 const fn esp(cipher: EspCipher) -> &'static str {
     match cipher {
         EspCipher::Null => "NULL",
+        EspCipher::DesCbc => "DES CBC",
         EspCipher::TripleDesCbc => "Triple DES CBC",
         EspCipher::Aes128Cbc => "AES CBC 128",
         EspCipher::Aes192Cbc => "AES CBC 192",
         EspCipher::Aes256Cbc => "AES CBC 256",
+        EspCipher::Camellia128Cbc => "Camellia CBC 128",
+        EspCipher::Camellia192Cbc => "Camellia CBC 192",
+        EspCipher::Camellia256Cbc => "Camellia CBC 256",
+        EspCipher::Aes128Ctr => "AES CTR 128",
+        EspCipher::Aes192Ctr => "AES CTR 192",
+        EspCipher::Aes256Ctr => "AES CTR 256",
+        EspCipher::Aes128Gcm8 => "AES GCM 128 ICV 8",
+        EspCipher::Aes192Gcm8 => "AES GCM 192 ICV 8",
+        EspCipher::Aes256Gcm8 => "AES GCM 256 ICV 8",
+        EspCipher::Aes128Gcm12 => "AES GCM 128 ICV 12",
+        EspCipher::Aes192Gcm12 => "AES GCM 192 ICV 12",
+        EspCipher::Aes256Gcm12 => "AES GCM 256 ICV 12",
         EspCipher::Aes128Gcm16 => "AES GCM 128",
         EspCipher::Aes192Gcm16 => "AES GCM 192",
         EspCipher::Aes256Gcm16 => "AES GCM 256",

@@ -58,6 +58,9 @@ pub(super) fn ike_sa(context: &Context, event: &IkeSaEvent, out: &mut Vec<String
             ike_suite(*suite, *lifetime, out);
             out.push(set_status(context, Status::Success, audit_id::ESTABLISHED));
         }
+        IkeSaEvent::Probing { sequence, count } => {
+            out.push(format!("dead peer detection: sa:{sa} R-U-THERE {sequence}, unanswered {count}"));
+        }
         IkeSaEvent::DeleteSent => out.push(format!("delete of SA {sa} sent")),
         IkeSaEvent::Ended { cookies, established, reason, quick_modes } => {
             let status = reason.status();

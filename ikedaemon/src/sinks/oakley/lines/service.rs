@@ -17,7 +17,7 @@ pub(super) fn negotiation(context: &Context, event: &NegotiationEvent, out: &mut
                     names::padded(flow.local, flow.local_port),
                     names::padded(flow.remote, flow.remote_port),
                 ),
-                Cause::Command | Cause::Peer | Cause::Rekey => {
+                Cause::Command | Cause::Peer | Cause::Rekey | Cause::DeadPeer => {
                     (0, names::padded(names::ip(context.local), 0), names::padded(names::ip(context.remote), 0))
                 }
             };

@@ -452,7 +452,7 @@ Initiating new QM: sa = 12fd20 centry 7 message ID 00001a2b
     assert_eq!(shown, expected);
 
     let ah = IpsecSuite::Ah { integrity: Integrity::HmacMd5_96 };
-    let offer = |suite, pfs| QuickModeOffer { suite, lifetime: lifetime(), pfs };
+    let offer = |suite, pfs| QuickModeOffer { suite, lifetime: lifetime(), pfs, extended_sequence_numbers: false };
     let offers = vec![offer(esp(), None), offer(ah, Some(Group::Modp1024))];
     let shown = quick(QuickModeEvent::PolicyFound { rule: "servers".into(), policy: "secure".into(), offers });
     let expected = "\
