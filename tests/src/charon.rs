@@ -129,6 +129,8 @@ pub struct Connection {
     pub ike_lifetime: u32,
     /// Lifetime of the IPsec SAs, seconds: charon rekeys at 90 %.
     pub esp_lifetime: u32,
+    /// Aggressive mode.
+    pub aggressive: bool,
     /// Extended authentication with Mode Config.
     pub remote_access: Option<RemoteAccess>,
     /// `none`, `trap` (negotiate when traffic wants it) or `start`.
@@ -155,6 +157,7 @@ impl Connection {
             dpd_delay: 0,
             ike_lifetime: 14_400,
             esp_lifetime: 3_600,
+            aggressive: false,
             remote_access: None,
             start_action: "none",
         }
@@ -225,6 +228,7 @@ impl Connection {
         }
         let connection = Section::new()
             .text("version", "1")
+            .text("aggressive", if self.aggressive { "yes" } else { "no" })
             .list("local_addrs", [&self.local])
             .list("remote_addrs", [&self.remote])
             .list("proposals", &self.ike)
@@ -499,6 +503,7 @@ fn configuration(kernel: Kernel, socket: &str, levels: &str) -> String {
         "charon {{
   load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown xauth-generic
   install_virtual_ip = yes
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   retransmit_timeout = 1.0
   retransmit_base = 1.2
   retransmit_tries = 4

@@ -1,12 +1,14 @@
 //! What is tried with every driver, suite, mode and role: the daemon on host `a` against charon on host `b`.
 
 // The cases that are tried once: by what they are about.
+pub mod aggressive;
 pub mod control;
 pub mod driver_failure;
 pub mod liveliness;
 pub mod recovery;
 pub mod remote_access;
 pub mod shapes;
+pub mod vpnc;
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

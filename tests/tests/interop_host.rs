@@ -7,8 +7,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    Mismatch, Role, SUITES, driver_failure, liveliness, recovery, refuses, rekeys_and_deletes, remote_access,
-    whole_life,
+    Mismatch, Role, SUITES, aggressive, driver_failure, liveliness, recovery, refuses, rekeys_and_deletes,
+    remote_access, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -146,4 +146,24 @@ fn takes_an_address_unasked() {
 #[test]
 fn wrong_password() {
     remote_access::wrong_password();
+}
+
+#[test]
+fn aggressive_mode_initiator() {
+    aggressive::with_charon(Role::Initiator);
+}
+
+#[test]
+fn aggressive_mode_responder() {
+    aggressive::with_charon(Role::Responder);
+}
+
+#[test]
+fn aggressive_mode_unwanted() {
+    aggressive::with_ike_scan();
+}
+
+#[test]
+fn vpnc_connects() {
+    vpnc::connects();
 }

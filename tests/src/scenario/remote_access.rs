@@ -87,7 +87,7 @@ pub fn client_policy(own: Addresses, other: Addresses, push: bool, password: &st
 }
 
 /// Writes the users file of a daemon: one user.
-fn add_user(daemon: &Daemon<'_>, password: &str) {
+pub fn add_user(daemon: &Daemon<'_>, password: &str) {
     let hash = daemon.hash_password(password);
     let path = daemon.path("etc/policyagent/users");
     std::fs::write(&path, format!("{USER}:{hash}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
