@@ -125,6 +125,8 @@ pub struct Connection {
     pub encap: bool,
     /// Seconds of silence after which charon asks whether the peer lives; 0 is never.
     pub dpd_delay: u32,
+    /// charon sends IKE messages in fragments if an IP datagram would have more octets than this; 0 is its default.
+    pub fragment_size: u16,
     /// Lifetime of the IKE SA, seconds: charon begins anew at 90 %.
     pub ike_lifetime: u32,
     /// Lifetime of the IPsec SAs, seconds: charon rekeys at 90 %.
@@ -155,6 +157,7 @@ impl Connection {
             remote_ts: vec![other.net.to_owned()],
             encap: false,
             dpd_delay: 0,
+            fragment_size: 0,
             ike_lifetime: 14_400,
             esp_lifetime: 3_600,
             aggressive: false,
@@ -318,8 +321,10 @@ impl Charon {
     pub fn start_logging(namespace: &Namespace, kernel: Kernel, connection: &Connection, levels: &str) -> Self {
         let scratch = Scratch::new("charon");
         let socket = scratch.join("vici");
-        let configuration =
-            scratch.write("strongswan.conf", &configuration(kernel, &socket.display().to_string(), levels));
+        let configuration = scratch.write(
+            "strongswan.conf",
+            &configuration(kernel, &socket.display().to_string(), levels, connection.fragment_size),
+        );
         // A copy, because where AppArmor is active its profile is bound to the path and would deny our directory.
         let program = scratch.join("charon");
         std::fs::copy(PROGRAM, &program)
@@ -494,7 +499,7 @@ impl Charon {
 }
 
 /// strongswan.conf. The plugins are named because loading all of them costs seconds in the guest.
-fn configuration(kernel: Kernel, socket: &str, levels: &str) -> String {
+fn configuration(kernel: Kernel, socket: &str, levels: &str, fragment_size: u16) -> String {
     let libipsec = match kernel {
         Kernel::Libipsec => "kernel-libipsec ",
         Kernel::Netlink => "",
@@ -504,6 +509,7 @@ fn configuration(kernel: Kernel, socket: &str, levels: &str) -> String {
   load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown xauth-generic
   install_virtual_ip = yes
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+  fragment_size = {fragment_size}
   retransmit_timeout = 1.0
   retransmit_base = 1.2
   retransmit_tries = 4

@@ -20,6 +20,9 @@ pub const WIRE: &str = "wire0";
 /// How many pings are sent one by one.
 const FEW: u32 = 5;
 
+/// Seconds between pings.
+const INTERVAL: &str = "0.2";
+
 /// A job that the thread of a namespace runs.
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -129,15 +132,17 @@ impl Namespace {
     pub fn ping(&self, from: &str, to: &str, count: u32) -> u32 {
         // A series that was answered before waits for its last answer no longer than an interval.
         if count <= FEW {
-            (0..count).map(|_| self.pings(from, to, 1, "3")).sum()
+            (0..count).map(|_| self.pings(from, to, 1, INTERVAL, "3")).sum()
         } else {
-            self.pings(from, to, count, "1")
+            self.pings(from, to, count, INTERVAL, "1")
         }
     }
 
-    fn pings(&self, from: &str, to: &str, count: u32, wait: &str) -> u32 {
+    /// Sends `count` pings, one each `interval` seconds, and waits for each answer at least `wait` seconds; returns how many
+    /// were answered.
+    pub fn pings(&self, from: &str, to: &str, count: u32, interval: &str, wait: &str) -> u32 {
         let count = count.to_string();
-        let output = self.output("ping", &["-n", "-c", &count, "-i", "0.2", "-W", wait, "-I", from, to]);
+        let output = self.output("ping", &["-n", "-c", &count, "-i", interval, "-W", wait, "-I", from, to]);
         let text = String::from_utf8_lossy(&output.stdout);
         // "3 packets transmitted, 2 received, ..." and, with errors, "3 packets transmitted, 2 received, +1 errors, ...".
         text.lines()
@@ -155,7 +160,7 @@ impl Namespace {
     pub fn ping_until_answered(&self, from: &str, to: &str, patience: Duration) -> bool {
         let end = std::time::Instant::now() + patience;
         while std::time::Instant::now() < end {
-            if self.pings(from, to, 1, "1") == 1 {
+            if self.pings(from, to, 1, INTERVAL, "1") == 1 {
                 return true;
             }
         }

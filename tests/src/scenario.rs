@@ -4,8 +4,10 @@
 pub mod aggressive;
 pub mod control;
 pub mod driver_failure;
+pub mod fragments;
 pub mod liveliness;
 pub mod recovery;
+pub mod rekeys;
 pub mod remote_access;
 pub mod shapes;
 pub mod vpnc;

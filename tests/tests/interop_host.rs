@@ -7,8 +7,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    Mismatch, Role, SUITES, aggressive, driver_failure, liveliness, recovery, refuses, rekeys_and_deletes,
-    remote_access, vpnc, whole_life,
+    GCM_CUT, Mismatch, Role, SUITES, aggressive, driver_failure, fragments, liveliness, recovery, refuses, rekeys,
+    rekeys_and_deletes, remote_access, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -47,33 +47,42 @@ fn harness_two_charons() {
     assert!(count(&packets, Kind::Ike) >= 9, "main mode and quick mode: {}", count(&packets, Kind::Ike));
 }
 
-/// One test a suite of [`SUITES`] and role: with the daemon's own ESP against charon's own, in tunnel mode, which is all
+/// One test a suite and role: with the daemon's own ESP against charon's own, in tunnel mode, which is all
 /// that charon's can.
 macro_rules! whole_lives {
-    ($($name:ident: $suite:literal, $role:ident;)*) => {
+    ($($name:ident: $suite:expr, $role:ident;)*) => {
         $(
             #[test]
             fn $name() {
-                whole_life(Driver::Userspace, Kernel::Libipsec, SUITES[$suite], Mode::Tunnel, Role::$role);
+                whole_life(Driver::Userspace, Kernel::Libipsec, $suite, Mode::Tunnel, Role::$role);
             }
         )*
     };
 }
 
 whole_lives! {
-    aes128_sha1_modp1024_initiator: 0, Initiator;
-    aes128_sha1_modp1024_responder: 0, Responder;
-    aes256_sha256_modp2048_initiator: 1, Initiator;
-    aes256_sha256_modp2048_responder: 1, Responder;
-    tripledes_sha1_modp1024_initiator: 2, Initiator;
-    tripledes_sha1_modp1024_responder: 2, Responder;
-    aes256_sha512_ecp384_initiator: 3, Initiator;
-    aes256_sha512_ecp384_responder: 3, Responder;
+    aes128_sha1_modp1024_initiator: SUITES[0], Initiator;
+    aes128_sha1_modp1024_responder: SUITES[0], Responder;
+    aes256_sha256_modp2048_initiator: SUITES[1], Initiator;
+    aes256_sha256_modp2048_responder: SUITES[1], Responder;
+    tripledes_sha1_modp1024_initiator: SUITES[2], Initiator;
+    tripledes_sha1_modp1024_responder: SUITES[2], Responder;
+    aes256_sha512_ecp384_initiator: SUITES[3], Initiator;
+    aes256_sha512_ecp384_responder: SUITES[3], Responder;
+    aes128gcm8_initiator: GCM_CUT[0], Initiator;
+    aes128gcm8_responder: GCM_CUT[0], Responder;
+    aes192gcm12_initiator: GCM_CUT[1], Initiator;
+    aes192gcm12_responder: GCM_CUT[1], Responder;
 }
 
 #[test]
 fn the_daemon_rekeys_and_deletes() {
     rekeys_and_deletes(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
+}
+
+#[test]
+fn rekeys_lose_no_packet() {
+    rekeys::lose_no_packet(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
 }
 
 macro_rules! refusals {
@@ -101,6 +110,16 @@ refusals! {
 #[test]
 fn the_daemon_is_killed() {
     recovery::the_daemon_is_killed(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
+}
+
+#[test]
+fn ike_messages_in_fragments_initiator() {
+    fragments::in_fragments(Driver::Userspace, Kernel::Libipsec, Role::Initiator);
+}
+
+#[test]
+fn ike_messages_in_fragments_responder() {
+    fragments::in_fragments(Driver::Userspace, Kernel::Libipsec, Role::Responder);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, liveliness, recovery,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, liveliness, recovery, rekeys,
     rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
@@ -34,6 +34,8 @@ fn main() -> ExitCode {
             }
             let name = format!("{}_{}_the_daemon_rekeys_and_deletes", driver.name(), mode.name());
             cases.push(Case::new(name, move || rekeys_and_deletes(driver, Kernel::Netlink, mode)));
+            let name = format!("{}_{}_rekeys_lose_no_packet", driver.name(), mode.name());
+            cases.push(Case::new(name, move || rekeys::lose_no_packet(driver, Kernel::Netlink, mode)));
         }
     }
     rare_suites(&mut cases);
@@ -118,6 +120,12 @@ fn conduct(cases: &mut Vec<Case>) {
     let driver = Driver::Xfrm;
     cases
         .push(Case::new(name(driver, "initiate_tells_the_reason"), move || control::initiate_tells_the_reason(driver)));
+    for driver in [Driver::Xfrm, Driver::PfKey] {
+        for role in Role::ALL {
+            let name = format!("{}_the_kernel_refuses_the_policy_{}", driver.name(), role.name());
+            cases.push(Case::new(name, move || driver_failure::the_kernel_refuses_the_policy(driver, role)));
+        }
+    }
     for role in Role::ALL {
         for driver in [Driver::Xfrm, Driver::PfKey] {
             let name = format!("{}_the_kernel_refuses_{}", driver.name(), role.name());

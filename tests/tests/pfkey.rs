@@ -95,6 +95,13 @@ impl Host {
         }
     }
 
+    /// In two steps; if one is refused, what there is goes.
+    fn install(&mut self, runtime: &Runtime, pair: SaPair) -> Result<(), String> {
+        let (id, inbound) = (pair.id, pair.inbound.name());
+        let done = pair.steps().into_iter().try_for_each(|step| self.attempt(runtime, step));
+        done.inspect_err(|_| self.done(runtime, SaOp::Delete { id, inbound }))
+    }
+
     #[track_caller]
     fn done(&mut self, runtime: &Runtime, operation: SaOp) {
         let shown = format!("{operation:?}");
@@ -249,8 +256,8 @@ impl Pairs {
     #[track_caller]
     fn install(&mut self, plan: &Plan) -> (Spi, Spi) {
         let (to_a, to_b) = self.spis(plan);
-        self.b.done(&self.runtime, SaOp::Install(Box::new(plan.reversed().pair(to_b, to_a))));
-        self.a.done(&self.runtime, SaOp::Install(Box::new(plan.pair(to_a, to_b))));
+        self.b.install(&self.runtime, plan.reversed().pair(to_b, to_a)).expect("installed");
+        self.a.install(&self.runtime, plan.pair(to_a, to_b)).expect("installed");
         (to_a, to_b)
     }
 
@@ -258,8 +265,8 @@ impl Pairs {
     fn delete(&mut self, plan: &Plan, (to_a, to_b): (Spi, Spi)) {
         let (at_a, at_b) = (plan.name(plan.outer.0, to_a), plan.name(plan.outer.1, to_b));
         let id = IpsecSaId(plan.id);
-        self.a.done(&self.runtime, SaOp::Delete { id, inbound: at_a, outbound: at_b });
-        self.b.done(&self.runtime, SaOp::Delete { id, inbound: at_b, outbound: at_a });
+        self.a.done(&self.runtime, SaOp::Delete { id, inbound: at_a });
+        self.b.done(&self.runtime, SaOp::Delete { id, inbound: at_b });
     }
 
     #[track_caller]
@@ -479,8 +486,8 @@ fn late_installation() {
     let (to_a, to_b) = pairs.spis(&plan);
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(pairs.world.a.run("ip", &["xfrm", "state"]), "", "the SPIs are forgotten");
-    pairs.b.done(&pairs.runtime, SaOp::Install(Box::new(plan.reversed().pair(to_b, to_a))));
-    pairs.a.done(&pairs.runtime, SaOp::Install(Box::new(plan.pair(to_a, to_b))));
+    pairs.b.install(&pairs.runtime, plan.reversed().pair(to_b, to_a)).expect("installed");
+    pairs.a.install(&pairs.runtime, plan.pair(to_a, to_b)).expect("installed");
     assert_eq!(pairs.world.a.ping(A.wire, B.wire, 1), 1);
     let event = pairs.a.event(&pairs.runtime, Duration::from_millis(300));
     assert!(event.is_none(), "an SPI's end is no one's business: {event:?}");
@@ -499,7 +506,7 @@ fn all_or_nothing() {
     ]);
     let foreign = pairs.world.a.run("ip", &["xfrm", "state"]);
     let (to_a, _) = pairs.spis(&plan);
-    let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(plan.pair(to_a, Spi(0x4242))))).unwrap_err();
+    let error = pairs.a.install(&pairs.runtime, plan.pair(to_a, Spi(0x4242))).unwrap_err();
     assert!(error.starts_with("driver pfkey: add outbound SA ESP"), "{error}");
     assert!(
         error.ends_with("SPI 0x00004242 to 10.9.0.2 (ESP AES-128-CBC HMAC-SHA-1-96): EEXIST: File exists"),
@@ -513,7 +520,7 @@ fn all_or_nothing() {
     pairs.world.a.ip(&["xfrm policy add src 10.10.2.0/24 dst 10.10.1.0/24 dir fwd priority 1"]);
     let policies = pairs.world.a.run("ip", &["xfrm", "policy"]);
     let (to_a, to_b) = pairs.spis(&tunnel);
-    let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(tunnel.pair(to_a, to_b)))).unwrap_err();
+    let error = pairs.a.install(&pairs.runtime, tunnel.pair(to_a, to_b)).unwrap_err();
     assert!(error.contains("add forward policy 10.10.1.0/24 <-> 10.10.2.0/24: EEXIST"), "{error}");
     assert_eq!(pairs.world.a.run("ip", &["xfrm", "state"]), foreign);
     assert_eq!(pairs.world.a.run("ip", &["xfrm", "policy"]), policies);
@@ -548,7 +555,7 @@ fn refusals() {
     ] {
         let plan = Plan { suite, ..Plan::transport() };
         let (to_a, to_b) = pairs.spis(&plan);
-        let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(plan.pair(to_a, to_b)))).unwrap_err();
+        let error = pairs.a.install(&pairs.runtime, plan.pair(to_a, to_b)).unwrap_err();
         assert!(error.contains(reason), "{error}");
         pairs.b.done(&pairs.runtime, SaOp::ReleaseSpi(plan.name(ip(B.wire), to_b)));
         pairs.assert_empty();
@@ -557,7 +564,7 @@ fn refusals() {
     let (to_a, to_b) = pairs.spis(&plan);
     let mut pair = plan.pair(to_a, to_b);
     pair.inbound.extended_sequence_numbers = true;
-    let error = pairs.a.attempt(&pairs.runtime, SaOp::Install(Box::new(pair))).unwrap_err();
+    let error = pairs.a.install(&pairs.runtime, pair).unwrap_err();
     assert!(error.contains("PF_KEY has no extended sequence numbers"), "{error}");
     pairs.b.done(&pairs.runtime, SaOp::ReleaseSpi(plan.name(ip(B.wire), to_b)));
     pairs.assert_empty();

@@ -35,8 +35,8 @@ fn selected(link: &Link) -> (String, String) {
 fn check_protected(link: &Link, wire: Kind) {
     let world = World::new();
     let (a, b) = both(&world, link);
-    assert!(matches!(a.operate(SaOp::Install(Box::new(link.pair(1)))), SaAnswer::Done(Ok(()))));
-    assert!(matches!(b.operate(SaOp::Install(Box::new(link.turned().pair(1)))), SaAnswer::Done(Ok(()))));
+    assert!(matches!(a.install(link.pair(1)), SaAnswer::Done(Ok(()))));
+    assert!(matches!(b.install(link.turned().pair(1)), SaAnswer::Done(Ok(()))));
     let capture = Capture::start(&world);
     let (from, to) = selected(link);
     assert_eq!(world.a.ping(&from, &to, 3), 3, "{link:?}");
@@ -108,8 +108,8 @@ fn a_gateway_protects_the_net_behind_it() {
         let mut link = Link::nets(ends, (host, far));
         link.local = Prefix::new(link.local.address(), len).expect("a prefix");
         let (a, b) = both(&world, &link);
-        a.operate(SaOp::Install(Box::new(link.pair(1))));
-        b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+        a.install(link.pair(1));
+        b.install(link.turned().pair(1));
         assert!(behind.ping_until_answered(host, gateway, PATIENCE));
         let capture = Capture::start(&world);
         assert_eq!(behind.ping(host, far, 3), 3, "{link:?}");
@@ -144,8 +144,8 @@ fn the_packet_that_acquires_is_delivered() {
             });
             assert_eq!((acquire.flow.local, acquire.flow.remote), (link.local.address(), link.remote.address()));
             assert_eq!(acquire.reqid, link.reqid);
-            assert!(matches!(b.operate(SaOp::Install(Box::new(link.turned().pair(1)))), SaAnswer::Done(Ok(()))));
-            assert!(matches!(a.operate(SaOp::Install(Box::new(link.pair(1)))), SaAnswer::Done(Ok(()))));
+            assert!(matches!(b.install(link.turned().pair(1)), SaAnswer::Done(Ok(()))));
+            assert!(matches!(a.install(link.pair(1)), SaAnswer::Done(Ok(()))));
             pinging.join().expect("ping runs")
         });
         assert!(answered.status.success(), "{}", String::from_utf8_lossy(&answered.stdout));
@@ -164,8 +164,8 @@ fn long_packets() {
     ] {
         let world = World::new();
         let (a, b) = both(&world, &link);
-        a.operate(SaOp::Install(Box::new(link.pair(1))));
-        b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+        a.install(link.pair(1));
+        b.install(link.turned().pair(1));
         let (_, to) = selected(&link);
         for size in ["1400", "4000"] {
             let output = world.a.output("ping", &["-n", "-c", "2", "-i", "0.2", "-W", "1", "-s", size, &to]);
@@ -217,8 +217,8 @@ fn all_traffic_of_a_host() {
         b.set_policies(&[seen_from_b.policy()]);
         let mut pair = Link::hosts(from, to, Mode::Transport).pair(1);
         pair.policy = link.policy();
-        a.operate(SaOp::Install(Box::new(pair)));
-        b.operate(SaOp::Install(Box::new(seen_from_b.pair(1))));
+        a.install(pair);
+        b.install(seen_from_b.pair(1));
         assert_eq!(world.a.ping(from, to, 2), 2);
         assert_eq!(world.a.ping(loopback, loopback, 1), 1);
         assert_eq!(world.a.ping(from, from, 1), 1);
@@ -249,8 +249,8 @@ fn replayed_and_forged_packets_are_counted_and_dropped() {
     let world = World::new();
     let link = Link::hosts(A.wire, B.wire, Mode::Transport);
     let (a, b) = both(&world, &link);
-    a.operate(SaOp::Install(Box::new(link.pair(1))));
-    b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+    a.install(link.pair(1));
+    b.install(link.turned().pair(1));
     let capture = Capture::start(&world);
     assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
     assert!(capture.wait_count(Kind::Esp, 2, PATIENCE));
@@ -272,8 +272,8 @@ fn an_sa_ends_after_its_octets() {
     let mut link = Link::hosts(A.wire, B.wire, Mode::Transport);
     (link.soft.kilobytes, link.hard.kilobytes) = (2, 4);
     let (a, b) = both(&world, &link);
-    a.operate(SaOp::Install(Box::new(link.pair(1))));
-    b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+    a.install(link.pair(1));
+    b.install(link.turned().pair(1));
     let output = world.a.output("ping", &["-n", "-c", "6", "-i", "0.1", "-W", "1", "-s", "1000", B.wire]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains(" 4 received") || text.contains(" 5 received"), "{text}");
@@ -294,7 +294,7 @@ fn an_sa_ends_after_its_seconds() {
     let mut link = Link::hosts(A.wire, B.wire, Mode::Transport);
     (link.soft.seconds, link.hard.seconds) = (1, 2);
     let (a, _b) = both(&world, &link);
-    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    a.install(link.pair(1));
     for hard in [false, true] {
         a.wait(PATIENCE, |message| match message {
             DriverMessage::Expire(expire) if expire.hard == hard => Some(()),
@@ -331,7 +331,7 @@ fn nothing_is_left() {
     let link6 = Link::hosts(A.wire6, B.wire6, Mode::Transport);
     let a = Host::new(&world.a);
     a.set_policies(&[link.policy(), link6.policy()]);
-    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    a.install(link.pair(1));
     let (rules, policies, devices, routes) = left();
     assert_eq!((rules, devices), (2, 1));
     assert!(policies > 0);
@@ -356,8 +356,8 @@ fn strict_filters_and_lost_devices() {
     }
     let link = Link::hosts(A.wire, B.wire, Mode::Transport);
     let (a, b) = both(&world, &link);
-    a.operate(SaOp::Install(Box::new(link.pair(1))));
-    b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+    a.install(link.pair(1));
+    b.install(link.turned().pair(1));
     assert_eq!(world.a.ping(A.wire, B.wire, 1), 1);
     let capture = Capture::start(&world);
     world.a.run("ip", &["link", "del", "pa0"]);
@@ -375,18 +375,25 @@ fn wrong_operations_are_refused_with_their_object() {
     let world = World::new();
     let link = Link::hosts(A.wire, B.wire, Mode::Transport);
     let a = Host::new(&world.a);
-    a.operate(SaOp::Install(Box::new(link.pair(1))));
+    a.install(link.pair(1));
     let reason = |operation| match a.operate(operation) {
         SaAnswer::Done(Err(error)) => error.to_string(),
         SaAnswer::Usage(Err(error)) => error.to_string(),
         other => panic!("{other:?}"),
     };
-    assert!(reason(SaOp::Install(Box::new(link.pair(2)))).contains("there is an SA of this name"));
+    for step in link.pair(2).steps() {
+        assert!(reason(step).contains("there is an SA of this name"));
+    }
+    let mut other = link.pair(2);
+    other.outbound.spi = ikecore::ids::Spi(0x1234_5678);
+    let [_, outbound] = other.steps();
+    assert!(reason(outbound).contains("does not wait for it"));
     assert!(reason(SaOp::Query(ikecore::ids::IpsecSaId(7))).contains("no such pair"));
     let mut ah = link.pair(3);
     ah.inbound.suite =
         ikecore::proposal::suite::IpsecSuite::Ah { integrity: ikecore::proposal::suite::Integrity::HmacSha1_96 };
-    assert!(reason(SaOp::Install(Box::new(ah))).contains("ESP only"));
+    let [inbound, _] = ah.steps();
+    assert!(reason(inbound).contains("ESP only"));
 }
 
 /// What the driver needs is there for the root of a user namespace, too.
@@ -419,8 +426,8 @@ fn a_new_mapping_is_told_and_followed() {
     let mut link = Link::hosts(A.wire, B.wire, Mode::Tunnel);
     link.encapsulated = Encapsulated::Yes;
     let (a, b) = both(&world, &link);
-    a.operate(SaOp::Install(Box::new(link.pair(1))));
-    b.operate(SaOp::Install(Box::new(link.turned().pair(1))));
+    a.install(link.pair(1));
+    b.install(link.turned().pair(1));
     a.send_from(4501);
     assert_eq!(world.a.ping(A.wire, B.wire, 1), 0, "B answers to the old port");
     let mapping = b.wait(PATIENCE, |message| match message {
@@ -444,8 +451,8 @@ fn throughput() {
     let (a, b) = both(&world, &link);
     for suite in userspace_hosts::FAST_AND_SLOW {
         let id = suite.encryption_key_len() as u64;
-        a.operate(SaOp::Install(Box::new(link.pair_of(id, suite))));
-        b.operate(SaOp::Install(Box::new(link.turned().pair_of(id, suite))));
+        a.install(link.pair_of(id, suite));
+        b.install(link.turned().pair_of(id, suite));
         let listener = world.b.within(|| std::net::TcpListener::bind((B.wire, 7000))).expect("a free port");
         let receiving = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
@@ -463,14 +470,9 @@ fn throughput() {
         drop(stream);
         let total = receiving.join().expect("no panic");
         println!("{suite}: {:.0} Mbit/s", total as f64 * 8e-6 / start.elapsed().as_secs_f64());
-        let name = |spec: &ikecore::sa::driver::SaSpec| ikecore::sa::driver::SaName {
-            protocol: spec.suite.protocol(),
-            destination: spec.destination,
-            spi: spec.spi,
-        };
         for (host, link) in [(&a, link), (&b, link.turned())] {
             let pair = link.pair_of(id, suite);
-            host.operate(SaOp::Delete { id: pair.id, inbound: name(&pair.inbound), outbound: name(&pair.outbound) });
+            host.operate(SaOp::Delete { id: pair.id, inbound: pair.inbound.name() });
         }
     }
 }

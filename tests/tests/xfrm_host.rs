@@ -164,7 +164,8 @@ fn a_kernel_without_esp_says_so_and_keeps_nothing() {
         let inbound = spec(Direction::Inbound, own, B.wire_ip(), A.wire_ip());
         let outbound = spec(Direction::Outbound, Spi(0x1234_5678), A.wire_ip(), B.wire_ip());
         let pair = SaPair { id: IpsecSaId(1), inbound, outbound, policy: policy(PROTECT) };
-        let error = done(&mut driver, SaOp::Install(Box::new(pair))).expect_err("no ESP");
+        let [inbound, _] = pair.steps();
+        let error = done(&mut driver, inbound).expect_err("no ESP");
         let name = SaName { protocol: ProtocolId::ESP, destination: A.wire_ip(), spi: own };
         assert_eq!(error.operation, format!("add inbound SA {name}"));
         assert!(!error.reason.is_empty());

@@ -19,12 +19,28 @@ impl Endpoint {
         let found = policy.lookup_flow(&flow).filter(|(rule, _)| rule.quick_mode().is_some());
         let rule = found.map(|(rule, _)| rule.name.clone());
         self.tell(EventKind::Endpoint(EndpointEvent::Acquire { flow, rule }));
-        if let Some((rule, filter)) = found {
-            self.begin_for_flow(Cause::Acquire(flow), rule, filter, &flow);
+        if found.is_some() {
+            self.begin_for_acquire(acquire);
         }
     }
 
-    fn begin_for_flow(&mut self, cause: Cause, rule: &Arc<Rule>, filter: &Selector, flow: &Flow) {
+    /// Begins what a packet needs, unless that is under way.
+    pub(super) fn begin_for_acquire(&mut self, acquire: Acquire) {
+        let flow = acquire.flow;
+        let policy = Arc::clone(&self.shared.policy);
+        if let Some((rule, filter)) = policy.lookup_flow(&flow).filter(|(rule, _)| rule.quick_mode().is_some()) {
+            self.begin_for_flow(Cause::Acquire(flow), rule, filter, &flow, Some(acquire));
+        }
+    }
+
+    fn begin_for_flow(
+        &mut self,
+        cause: Cause,
+        rule: &Arc<Rule>,
+        filter: &Selector,
+        flow: &Flow,
+        acquire: Option<Acquire>,
+    ) {
         let (local, remote) = match rule.tunnel {
             Some(tunnel) => match (tunnel.source(&self.shared.policy.local_addresses), tunnel.remote) {
                 (Some(local), Some(remote)) => (local, remote),
@@ -43,6 +59,9 @@ impl Endpoint {
         }
         let selector = rule.sa_selector(filter, flow);
         let path = self.path(local, remote);
+        if acquire.is_some_and(|acquire| self.join_offered(rule, selector, path, acquire)) {
+            return;
+        }
         self.want_ipsec_sa(cause, rule, path, selector, None);
     }
 
@@ -74,7 +93,7 @@ impl Endpoint {
             Command::InitiateFlow(flow) => {
                 let policy = Arc::clone(&self.shared.policy);
                 match policy.lookup_flow(&flow).filter(|(rule, _)| rule.quick_mode().is_some()) {
-                    Some((rule, filter)) => self.begin_for_flow(Cause::Command, rule, filter, &flow),
+                    Some((rule, filter)) => self.begin_for_flow(Cause::Command, rule, filter, &flow, None),
                     None => self.refuse_command(Failure::NoPolicyForFlow(flow)),
                 }
             }
@@ -124,7 +143,7 @@ impl Endpoint {
                 local_port: filter.local_port,
                 remote_port: filter.remote_port,
             };
-            self.begin_for_flow(Cause::Command, &rule, &filter, &flow);
+            self.begin_for_flow(Cause::Command, &rule, &filter, &flow, None);
         }
     }
 }

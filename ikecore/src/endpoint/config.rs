@@ -25,6 +25,8 @@ pub struct Config {
     pub initial_contact: bool,
     /// Speaks NAT traversal (RFC 3947).
     pub nat_traversal: bool,
+    /// Speaks IKE fragmentation with peers that announce it.
+    pub fragmentation: bool,
     /// Behind a NAT, a keep-alive goes out after each such interval (RFC 3948 §4); zero: none.
     pub nat_keep_alive: Duration,
 }
@@ -42,6 +44,7 @@ impl Default for Config {
             replay_window: 64,
             initial_contact: true,
             nat_traversal: true,
+            fragmentation: true,
             nat_keep_alive: Duration::from_secs(20),
         }
     }

@@ -1,5 +1,6 @@
 //! From a datagram to the exchange that it belongs to.
 use super::Endpoint;
+use super::fragments::is_fragment;
 use super::tables::{Phase, first_message};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, MessageEvent, Reject};
@@ -13,16 +14,17 @@ impl Endpoint {
     /// Takes a datagram. Whatever it is, what it does not belong to is as it was before.
     pub(super) fn datagram(&mut self, path: Path, octets: &[u8]) {
         self.counters.datagrams += 1;
+        if let Err(reason) = self.take(path, octets, false) {
+            let cookies = Header::read(octets).ok().map(|header| header.cookies());
+            self.drop_datagram(cookies, octets.len(), reason);
+        }
+    }
+
+    /// Takes a message; `assembled`: it came in fragments, and is none itself.
+    pub(super) fn take(&mut self, path: Path, octets: &[u8], assembled: bool) -> Result<(), Reject> {
         self.shared.trace.context.local = Some(path.local);
         self.shared.trace.context.remote = Some(path.remote);
-        let message = match Incoming::decode(octets, path) {
-            Ok(message) => message,
-            Err(error) => {
-                let cookies = Header::read(octets).ok().map(|header| header.cookies());
-                return self.drop_datagram(cookies, octets.len(), Reject::Malformed(error));
-            }
-        };
-        let cookies = Some(message.header.cookies());
+        let message = Incoming::decode(octets, path)?;
         let found = self.find(&message);
         if let Some(id) = found {
             self.focus(id);
@@ -33,13 +35,11 @@ impl Endpoint {
         self.shared
             .trace
             .step(|| EventKind::Message(MessageEvent::Received { octets: Bytes::copy_from_slice(octets) }));
-        let result = match found {
+        match found {
             _ if self.stopping => Err(Reject::Stopping),
+            _ if is_fragment(&message) && !assembled => self.fragment(found, &message),
             Some(id) => self.deliver(id, &message),
             None => self.unknown(&message),
-        };
-        if let Err(reason) = result {
-            self.drop_datagram(cookies, octets.len(), reason);
         }
     }
 

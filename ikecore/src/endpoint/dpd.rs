@@ -65,6 +65,7 @@ impl Endpoint {
         let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) else { return };
         let was_asked = standing.liveliness.probing().is_some();
         standing.liveliness.hear(now);
+        standing.confirmed = true;
         if was_asked {
             self.watch(id);
         }

@@ -69,6 +69,8 @@ pub(super) struct Index {
     pub(super) traffic: Multimap<Selector, IpsecSaId>,
     /// What this host is negotiating: pairs for the traffic of a rule, by its number.
     pub(super) wanted: BTreeMap<(u32, Selector), NegotiationId>,
+    /// What peers are negotiating with this host, in the same way.
+    pub(super) offered: Multimap<(u32, Selector), NegotiationId>,
 }
 
 impl Index {
@@ -82,6 +84,7 @@ impl Index {
             && self.outbound.len == 0
             && self.traffic.len == 0
             && self.wanted.is_empty()
+            && self.offered.len == 0
     }
 }
 
@@ -124,6 +127,7 @@ impl Endpoint {
             standing.leases.iter().for_each(|address| self.shared.leases.release(*address, now));
         }
         self.end_keep_alive(sa.path);
+        self.drop_fragments(id);
         Some(sa)
     }
 

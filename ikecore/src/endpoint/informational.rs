@@ -185,7 +185,13 @@ impl Endpoint {
         let Some(named) = find(cookies.initiator).or_else(|| find(cookies.responder)) else { return };
         let (Some(by), Some(sa)) = (self.ike_sas.get(&id), self.ike_sas.get(&named)) else { return };
         // Only SAs with the same peer may be deleted under this one.
-        if sa.cookies == cookies && who(sa).is_some() && who(sa) == who(by) {
+        if sa.cookies != cookies || who(sa).is_none() || who(sa) != who(by) {
+            return;
+        }
+        if self.hasten_all(named) {
+            // Of what both ends have agreed on, half is still to be installed; a failure could not be told any more.
+            self.retire_ike_sa(named, Role::Initiator);
+        } else {
             self.end_ike_sa(named, Failure::DeletedByPeer("ISAKMP"), false);
         }
     }

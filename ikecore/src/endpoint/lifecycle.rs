@@ -38,6 +38,8 @@ impl Endpoint {
         match timer {
             Timer::MainMode(id) => self.main_mode_timer(id),
             Timer::QuickMode(id, message_id) => self.quick_mode_timer(id, message_id),
+            Timer::SwitchOver(id, message_id) => self.switch_over(id, message_id),
+            Timer::TellAgain(id, message_id) => self.tell_again(id, message_id),
             Timer::Forget(id, message_id) => self.forget_quick_mode(id, message_id),
             Timer::Transaction(id, message_id) => self.transaction_timer(id, message_id),
             Timer::ForgetTransaction(id, message_id) => self.forget_transaction(id, message_id),
@@ -59,6 +61,7 @@ impl Endpoint {
             Timer::IpsecReplaced(id) => self.remove_pair(id, Failure::Replaced, true),
             Timer::DeadPeer(id) => self.dead_peer_timer(id),
             Timer::Restart(id) => self.restart_timer(id),
+            Timer::Fragments => self.fragments_timer(),
             Timer::KeepAlive(local, remote) => self.keep_alive_timer(Path { local, remote }),
         }
     }
@@ -173,7 +176,7 @@ impl Endpoint {
         }
     }
 
-    fn retire_ike_sa(&mut self, id: IkeSaId, role: Role) {
+    pub(super) fn retire_ike_sa(&mut self, id: IkeSaId, role: Role) {
         let grace = if role == Role::Initiator { GRACE.0 } else { GRACE.1 };
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.retired = true;
@@ -288,6 +291,7 @@ impl Endpoint {
         let (inbound, outbound) = (pair.sa.inbound.spi, pair.sa.outbound.spi);
         self.tell(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound, outbound, reason }));
         self.return_addresses();
+        self.hasten_successor(pair.sa.path.remote.ip(), &pair.sa.selector);
     }
 
     /// Ends an ISAKMP SA, and the quick modes under way with it; its IPsec SAs live on.
@@ -339,8 +343,9 @@ impl Endpoint {
         }
         if let Some(standing) = sa.standing() {
             for message_id in standing.quick_modes.keys() {
-                self.timers.cancel(Timer::Forget(id, *message_id));
-                self.timers.cancel(Timer::QuickMode(id, *message_id));
+                for timer in [Timer::QuickMode, Timer::SwitchOver, Timer::TellAgain, Timer::Forget] {
+                    self.timers.cancel(timer(id, *message_id));
+                }
             }
             for message_id in standing.transactions.keys() {
                 self.timers.cancel(Timer::ForgetTransaction(id, *message_id));

@@ -12,7 +12,7 @@ use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::mode::Mode;
 use crate::exchange::phase1::Established;
-use crate::exchange::retransmit::Retransmission;
+use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
 use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
@@ -168,7 +168,9 @@ impl Endpoint {
         let rule = Arc::clone(rule);
         let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
         let began = self.shared.now;
-        let sa = IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes: 0 };
+        let (quick_modes, fragmenting) = (0, false);
+        let sa =
+            IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes, fragmenting };
         self.add_ike_sa(id, sa);
         // Also while this host itself is waited for: nothing waits for ever.
         self.timers.set(Timer::MainMode(id), began + self.plan.interval(1));
@@ -265,6 +267,7 @@ impl Endpoint {
         let Some(reply) = reply else { return };
         self.counters.replies_repeated += 1;
         self.tell(EventKind::Message(MessageEvent::ReplyRepeated { message: reply.name }));
+        self.fragment_what_is_repeated(reply);
         self.transmit(reply);
     }
 
@@ -298,6 +301,9 @@ impl Endpoint {
         let suspicion = negotiating.suspicion.as_ref().filter(|failure| last && failure.is_authentication());
         let warning = suspicion.and_then(Failure::notify).map(|notify| (sa_cookies, notify));
         self.timers.set(Timer::MainMode(id), now + self.plan.interval(count + 1));
+        if count > WHOLE {
+            self.fragment_from_now(id);
+        }
         for message in &messages {
             if count >= transmissions(message.name) {
                 continue;
@@ -333,6 +339,7 @@ impl Endpoint {
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            confirmed: role == Role::Responder || !rule.aggressive_mode,
             preparation: Some(Box::new(Preparation {
                 waits_for: "its preparation",
                 identifier: None,

@@ -7,6 +7,7 @@ mod config_mode;
 mod demux;
 mod dpd;
 mod forge;
+mod fragments;
 mod index;
 mod informational;
 pub mod io;
@@ -17,6 +18,7 @@ mod negotiation;
 mod policy;
 mod quick_mode;
 pub mod snapshot;
+mod switch_over;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -91,6 +93,7 @@ pub struct Endpoint {
     pairs: BTreeMap<IpsecSaId, Pair>,
     index: Index,
     unproven: admission::Unproven,
+    fragments: fragments::Fragments,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     /// Addresses that peers gave to this host.
     granted: BTreeSet<IpAddr>,
@@ -106,6 +109,7 @@ impl Endpoint {
         let settings = Settings {
             nat_t_port: config.nat_t_port,
             nat_traversal: config.nat_traversal,
+            fragmentation: config.fragmentation,
             replay_window: config.replay_window,
         };
         let trace = Trace::new(config.detail, Context::default());
@@ -133,6 +137,7 @@ impl Endpoint {
             pairs: BTreeMap::new(),
             index: Index::default(),
             unproven: admission::Unproven::default(),
+            fragments: fragments::Fragments::default(),
             negotiations: BTreeMap::new(),
             granted: BTreeSet::new(),
             restarts: BTreeMap::new(),
@@ -200,7 +205,9 @@ impl Endpoint {
         self.flush();
         let Path { local, remote } = message.path;
         let marker = local.port() == self.config.nat_t_port;
-        self.outputs.push_back(Output::Transmit(Transmit { local, remote, octets: message.octets.clone(), marker }));
+        for octets in self.cut(message, marker).unwrap_or_else(|| vec![message.octets.clone()]) {
+            self.outputs.push_back(Output::Transmit(Transmit { local, remote, octets, marker }));
+        }
     }
 
     fn handle_number(&mut self) -> u64 {

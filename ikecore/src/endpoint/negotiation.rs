@@ -7,6 +7,7 @@ use crate::exchange::Path;
 use crate::ids::{IkeSaId, IpsecSaId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
+use crate::sa::driver::Acquire;
 use std::sync::Arc;
 
 impl Endpoint {
@@ -25,10 +26,17 @@ impl Endpoint {
         context.remote = Some(path.remote);
         self.tell_started(role, cause, rule.as_ref().map(|rule| rule.name.clone()));
         let started = self.shared.now;
-        if let (Role::Initiator, Goal::IpsecSa { selector, .. }, Some(rule)) = (role, &goal, &rule) {
-            self.index.wanted.insert((rule.reqid, *selector), id);
+        match (role, &goal, &rule) {
+            (Role::Initiator, Goal::IpsecSa { selector, .. }, Some(rule)) => {
+                self.index.wanted.insert((rule.reqid, *selector), id);
+            }
+            (Role::Responder, Goal::IpsecSa { selector, .. }, Some(rule)) => {
+                self.index.offered.insert((rule.reqid, *selector), id);
+            }
+            _ => {}
         }
-        let negotiation = Negotiation { role, rule, goal, path, started, in_quick_mode: false, ike_sa: None };
+        let negotiation =
+            Negotiation { role, rule, goal, path, started, in_quick_mode: false, ike_sa: None, acquire: None };
         self.negotiations.insert(id, negotiation);
         id
     }
@@ -40,6 +48,7 @@ impl Endpoint {
             if self.index.wanted.get(&key) == Some(&id) {
                 self.index.wanted.remove(&key);
             }
+            self.index.offered.remove(&key, id);
         }
         Some(negotiation)
     }
@@ -64,7 +73,11 @@ impl Endpoint {
     pub(super) fn fail_negotiation(&mut self, id: NegotiationId, failure: Failure) {
         self.focus_negotiation(id);
         let Some(negotiation) = self.take_negotiation(id) else { return };
-        let Negotiation { role, in_quick_mode, started, goal, .. } = negotiation;
+        let Negotiation { role, in_quick_mode, started, goal, acquire, .. } = negotiation;
+        // What a packet of this host waited for will not come from the peer.
+        let acquire = acquire.filter(|_| {
+            matches!(failure, Failure::TimedOut { .. } | Failure::PeerRefused { .. } | Failure::DeletedByPeer(_))
+        });
         let phase = if in_quick_mode { Phase::QuickMode } else { Phase::MainMode };
         let seconds = self.shared.now.since(started).as_secs();
         self.tell(EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds }));
@@ -73,6 +86,20 @@ impl Endpoint {
             Goal::IkeSa { replaces: Some(old) } => self.retry_rekey_of_ike_sa(old),
             Goal::IpsecSa { replaces: None, .. } | Goal::IkeSa { replaces: None } => {}
         }
+        if let Some(acquire) = acquire {
+            self.begin_for_acquire(acquire);
+        }
+    }
+
+    /// True if a peer is negotiating the pair that a packet of this host needs: a second pair would have no use. If it
+    /// comes to nothing, this host begins.
+    pub(super) fn join_offered(&mut self, rule: &Rule, selector: Selector, path: Path, acquire: Acquire) -> bool {
+        let offered = self.index.offered.of(&(rule.reqid, selector)).find(|id| {
+            self.negotiations.get(id).is_some_and(|negotiation| negotiation.path.remote.ip() == path.remote.ip())
+        });
+        let Some(negotiation) = offered.and_then(|id| self.negotiations.get_mut(&id)) else { return false };
+        negotiation.acquire = Some(acquire);
+        true
     }
 
     /// Begins what leads to a pair of IPsec SAs, unless it is under way already; false if nothing was begun.

@@ -9,7 +9,7 @@ use crate::event::{EventKind, Failure, IpsecSaEvent, MessageEvent, Phase, QuickM
 use crate::exchange::info::Information;
 use crate::exchange::message::Incoming;
 use crate::exchange::quick::{self, IpsecSa, Plan, QuickMode, responder};
-use crate::exchange::retransmit::Retransmission;
+use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BranchNumber, Exchange, Verdict};
 use crate::exchange::step::{Next, Role as ExchangeRole, Step};
 use crate::exchange::work::{Answer, Ask};
@@ -94,7 +94,15 @@ impl Endpoint {
     ) {
         let (exchange, verdict) = Exchange::begin(1, received, step);
         let retransmission = Retransmission::begin(self.shared.now);
-        let running = Running { exchange: Some(exchange), past: Vec::new(), negotiation, retransmission, id };
+        let running = Running {
+            exchange: Some(exchange),
+            past: Vec::new(),
+            negotiation,
+            retransmission,
+            id,
+            switch_over: None,
+            tell_again: None,
+        };
         let plan = self.plan;
         let now = self.shared.now;
         if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
@@ -214,15 +222,20 @@ impl Endpoint {
         };
         let Some(verdict) = exchange.answer(branch, answer, &mut self.shared.cx()) else { return };
         if let (Verdict::Failed { .. }, Some(inbound)) = (&verdict, exposed) {
-            // The peer may have installed its own already.
-            self.tell_peer_deleted(ike_sa, inbound);
+            self.take_back(ike_sa, message_id, inbound);
         }
         self.quick_mode_verdict(ike_sa, message_id, verdict);
     }
 
     fn quick_mode_verdict(&mut self, ike_sa: IkeSaId, message_id: MessageId, verdict: Verdict<IpsecSa>) {
         match verdict {
-            Verdict::Repeat(reply) => self.repeat(reply.as_ref()),
+            Verdict::Repeat(reply) => {
+                self.repeat(reply.as_ref());
+                // Message 3 was lost: the peer has nothing yet that takes what leaves by the new SA.
+                if self.running(ike_sa, message_id).is_some_and(|running| running.switch_over.is_some()) {
+                    self.timers.set(Timer::SwitchOver(ike_sa, message_id), self.shared.now + self.plan.interval(2));
+                }
+            }
             Verdict::Progress { branch, send, asks, evicted: _ } => {
                 if let Some(message) = &send {
                     let now = self.shared.now;
@@ -233,11 +246,13 @@ impl Endpoint {
                     self.timers.set(Timer::QuickMode(ike_sa, message_id), now + self.plan.interval(1));
                 }
                 for ask in asks {
-                    let owner = match &ask {
-                        Ask::Sa(SaOp::ReleaseSpi(_)) => Owner::Nobody,
-                        _ => Owner::QuickMode(ike_sa, message_id, branch),
-                    };
-                    self.ask(owner, ask);
+                    match ask {
+                        Ask::Sa(operation @ SaOp::ReleaseSpi(_)) => self.tell_driver(operation),
+                        Ask::Sa(operation @ SaOp::InstallOutbound { .. }) => {
+                            self.install_outbound(ike_sa, message_id, branch, operation);
+                        }
+                        other => self.ask(Owner::QuickMode(ike_sa, message_id, branch), other),
+                    }
                 }
             }
             Verdict::Done { outcome, send, .. } => {
@@ -257,11 +272,11 @@ impl Endpoint {
         }
     }
 
-    fn running(&mut self, ike_sa: IkeSaId, message_id: MessageId) -> Option<&mut Running> {
+    pub(super) fn running(&mut self, ike_sa: IkeSaId, message_id: MessageId) -> Option<&mut Running> {
         self.ike_sas.get_mut(&ike_sa)?.standing_mut()?.quick_modes.get_mut(&message_id)
     }
 
-    fn focus_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
+    pub(super) fn focus_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
         self.focus(ike_sa);
         if let Some((negotiation, id)) =
             self.running(ike_sa, message_id).map(|running| (running.negotiation, running.id))
@@ -295,11 +310,20 @@ impl Endpoint {
                 None => Failure::Stalled { what: waits_for, seconds },
             };
             let cleanup = exchange.cleanup();
-            return self.fail_quick_mode(ike_sa, message_id, failure, cleanup, false);
+            self.fail_quick_mode(ike_sa, message_id, failure.clone(), cleanup, false);
+            let standing = self.ike_sas.get(&ike_sa).and_then(IkeSa::standing);
+            if standing.is_some_and(|standing| !standing.confirmed) {
+                // The peer never had it: the next negotiation needs another.
+                self.end_ike_sa(ike_sa, failure, false);
+            }
+            return;
         }
         running.retransmission.sent += 1;
         let count = running.retransmission.sent - 1;
         self.timers.set(Timer::QuickMode(ike_sa, message_id), now + plan.interval(count + 1));
+        if count > WHOLE {
+            self.fragment_from_now(ike_sa);
+        }
         for message in &messages {
             self.counters.retransmitted += 1;
             self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));
@@ -322,8 +346,7 @@ impl Endpoint {
         let exposed = state.and_then(QuickMode::exposed);
         self.retire_quick_mode(ike_sa, message_id);
         if let Some(inbound) = exposed.filter(|_| !matches!(failure, Failure::DeletedByPeer(_))) {
-            // The peer may have installed its own already.
-            self.tell_peer_deleted(ike_sa, inbound);
+            self.take_back(ike_sa, message_id, inbound);
         }
         for operation in cleanup {
             self.tell_driver(operation);
@@ -351,6 +374,7 @@ impl Endpoint {
     /// The exchange is over; duplicates are still answered for a while.
     fn retire_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
         self.timers.cancel(Timer::QuickMode(ike_sa, message_id));
+        self.timers.cancel(Timer::SwitchOver(ike_sa, message_id));
         self.disown_quick_mode(ike_sa, message_id);
         if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
             let is_open = |(of, running): (&MessageId, &Running)| *of != message_id && running.exchange.is_some();
@@ -360,6 +384,7 @@ impl Endpoint {
         }
         if let Some(running) = self.running(ike_sa, message_id) {
             running.past = running.exchange.take().map(Exchange::into_past).unwrap_or_default();
+            running.switch_over = None;
         }
         let forget = self.shared.now + self.plan.total();
         self.timers.set(Timer::Forget(ike_sa, message_id), forget);
@@ -369,6 +394,7 @@ impl Endpoint {
         if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
             standing.quick_modes.remove(&message_id);
         }
+        self.timers.cancel(Timer::TellAgain(ike_sa, message_id));
     }
 
     fn finish_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId, mut sa: IpsecSa) {

@@ -12,12 +12,12 @@ use crate::exchange::mode::Mode;
 use crate::exchange::phase1::Established;
 use crate::exchange::quick::{IpsecSa, QuickMode};
 use crate::exchange::retransmit::Retransmission;
-use crate::exchange::runner::Exchange;
+use crate::exchange::runner::{BranchNumber, Exchange};
 use crate::identity::Identity;
 use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
-use crate::sa::driver::{SaName, Usage};
+use crate::sa::driver::{Acquire, SaName, SaOp, Usage};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -48,6 +48,8 @@ pub(super) struct IkeSa {
     pub(super) first_message: Option<FirstMessage>,
     pub(super) phase: Phase,
     pub(super) quick_modes: u32,
+    /// Its long messages go out in fragments, if the peer announced that it takes them.
+    pub(super) fragmenting: bool,
 }
 
 /// How far an ISAKMP SA is.
@@ -81,6 +83,8 @@ pub(super) struct Standing {
     pub(super) used: BTreeSet<MessageId>,
     /// SAs that the peer deleted before this host had them, while a quick mode is under way.
     pub(super) deleted: BTreeSet<SaName>,
+    /// The peer has shown that it has this SA too: after message 3 of aggressive mode nothing does before phase 2.
+    pub(super) confirmed: bool,
     /// What must happen before quick modes; `None` once it has.
     pub(super) preparation: Option<Box<Preparation>>,
     pub(super) transactions: BTreeMap<MessageId, Transaction>,
@@ -135,6 +139,21 @@ pub(super) struct Running {
     pub(super) negotiation: NegotiationId,
     pub(super) retransmission: Retransmission,
     pub(super) id: IpsecSaId,
+    /// The second step of the installation, while it waits for its time.
+    pub(super) switch_over: Option<SwitchOver>,
+    /// The SA of which the peer is told once more that it is gone.
+    pub(super) tell_again: Option<SaName>,
+}
+
+/// The second step of the installation of a pair that takes over from another.
+#[derive(Debug)]
+pub(super) struct SwitchOver {
+    /// The branch that asks.
+    pub(super) branch: BranchNumber,
+    /// The traffic.
+    pub(super) selector: Selector,
+    /// What it asks.
+    pub(super) operation: SaOp,
 }
 
 /// The most message IDs that are remembered for one ISAKMP SA. Then it serves no more: replays could not be told apart.
@@ -194,6 +213,8 @@ pub(super) struct Negotiation {
     /// Its quick mode is under way.
     pub(super) in_quick_mode: bool,
     pub(super) ike_sa: Option<IkeSaId>,
+    /// A packet of this host that waits for what the peer began.
+    pub(super) acquire: Option<Acquire>,
 }
 
 impl Standing {

@@ -12,6 +12,10 @@ pub(super) enum Timer {
     MainMode(IkeSaId),
     /// Repeat the last message of a quick mode, or give up.
     QuickMode(IkeSaId, MessageId),
+    /// Let traffic that leaves take the new SA of a quick mode.
+    SwitchOver(IkeSaId, MessageId),
+    /// Tell the peer once more that the SA of a failed quick mode is gone.
+    TellAgain(IkeSaId, MessageId),
     /// Forget a finished quick mode: no duplicates come any more.
     Forget(IkeSaId, MessageId),
     /// Repeat the last message of a transaction, or give up.
@@ -38,6 +42,8 @@ pub(super) enum Timer {
     IpsecReplaced(IpsecSaId),
     /// A NAT before this host is to keep its mapping of this way: from here, to there.
     KeepAlive(SocketAddr, SocketAddr),
+    /// Fragments whose message has not become whole go.
+    Fragments,
     /// Negotiate anew what was lost with a dead peer.
     Restart(IpsecSaId),
 }

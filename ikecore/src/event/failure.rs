@@ -28,7 +28,7 @@ pub enum Failure {
     /// This host's own driver or worker did not answer.
     #[error("this host waited {seconds} s in vain for {what}: its own driver or worker does not answer")]
     Stalled {
-        /// What it waited for: `an SPI`, `the shared secret`, `the driver`.
+        /// What it waited for: `an SPI`, `the shared secret`, `the inbound SA`.
         what: &'static str,
         /// How long.
         seconds: u64,

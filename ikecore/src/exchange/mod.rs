@@ -5,6 +5,7 @@ pub mod aggressive;
 pub mod auth;
 pub mod config_mode;
 pub mod dpd;
+pub mod fragment;
 pub mod info;
 pub mod main;
 pub mod message;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub nat_t_port: u16,
     /// Speaks NAT traversal.
     pub nat_traversal: bool,
+    /// Speaks IKE fragmentation.
+    pub fragmentation: bool,
     /// Packets of the anti-replay window.
     pub replay_window: u32,
 }

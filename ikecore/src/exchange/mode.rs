@@ -5,6 +5,7 @@ use super::main::MainMode;
 use super::message::Incoming;
 use super::phase1::Established;
 use super::step::{Role, Step};
+use super::vendor::Announced;
 use super::work::Answer;
 use crate::event::{Failure, Reject};
 use crate::ids::Cookies;
@@ -49,6 +50,14 @@ impl Mode {
         match self {
             Self::Main(mode) => mode.is_unproven(),
             Self::Aggressive(mode) => mode.is_unproven(),
+        }
+    }
+
+    /// What the peer has announced so far.
+    pub fn announced(&self) -> Announced {
+        match self {
+            Self::Main(mode) => mode.announced(),
+            Self::Aggressive(mode) => mode.announced(),
         }
     }
 

@@ -22,6 +22,10 @@ impl Plan {
     }
 }
 
+/// So many repetitions of a long message go out whole; then it may be the length that keeps it from arriving. This and the
+/// first transmission are three seconds with the usual intervals.
+pub const WHOLE: u32 = 1;
+
 /// Where the messages of an exchange stand in the plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Retransmission {

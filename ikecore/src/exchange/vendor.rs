@@ -1,6 +1,7 @@
 //! What hosts announce by vendor IDs in messages 1 and 2, beside the revision of NAT traversal.
+use super::Settings;
 use crate::policy::rule::Rule;
-use crate::wire::payload::vendor::{DPD, DPD_1_0, UNITY_1_0, XAUTH};
+use crate::wire::payload::vendor::{DPD, DPD_1_0, FRAGMENTATION, FRAGMENTATION_MAIN_MODE, UNITY_1_0, XAUTH};
 use crate::wire::{Chain, PayloadType};
 
 /// What a peer announces. No hash covers vendor IDs, so nothing that matters for protection may hang on them.
@@ -8,6 +9,8 @@ use crate::wire::{Chain, PayloadType};
 pub struct Announced {
     /// It answers R-U-THERE (RFC 3706 §5.1).
     pub dpd: bool,
+    /// It puts fragments together.
+    pub fragmentation: bool,
 }
 
 impl Announced {
@@ -17,14 +20,16 @@ impl Announced {
         for payload in chain.all(PayloadType::VENDOR) {
             // A later minor version speaks this one too.
             announced.dpd |= payload.body.starts_with(&DPD);
+            announced.fragmentation |= payload.body.starts_with(&FRAGMENTATION);
         }
         announced
     }
 }
 
 /// What this host announces. Asked, it always answers: RFC 3706 §5.1 wants both ends to say so.
-pub const fn own() -> &'static [&'static [u8]] {
-    &[&DPD_1_0]
+/// Of fragmentation some know only the one form, some only the other.
+pub const fn own(settings: &Settings) -> &'static [&'static [u8]] {
+    if settings.fragmentation { &[&DPD_1_0, &FRAGMENTATION, &FRAGMENTATION_MAIN_MODE] } else { &[&DPD_1_0] }
 }
 
 /// Those of extended authentication (draft-beaulieu-ike-xauth-02 §4) and of Cisco's additions to Mode Config, where the

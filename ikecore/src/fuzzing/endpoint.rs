@@ -186,10 +186,11 @@ impl Pair {
                 }
             }
             120..=123 => {
-                let (spis, installs) = (octets.one() % 2, octets.one() % 2);
+                let (spis, installs) = (octets.one() % 2, octets.one() % 4);
                 if let Some(host) = self.hosts.get_mut(index) {
                     host.driver.fail_spis += usize::from(spis);
-                    host.driver.fail_installs += usize::from(installs);
+                    host.driver.fail_inbound += usize::from(installs & 1);
+                    host.driver.fail_outbound += usize::from(installs >> 1);
                 }
             }
             _ => {

@@ -61,7 +61,9 @@ pub struct SaSpec {
     pub hard: Lifetime,
 }
 
-/// What one quick mode made: an SA for each direction, and the policy that sends traffic to them.
+/// What one quick mode made: an SA for each direction, and the policy that sends traffic to them. It is installed in two
+/// steps, so that the SA for packets that arrive is there before the peer can send any, and the one for packets that leave
+/// only once the peer can take them: see [`Self::steps`].
 #[derive(Debug)]
 pub struct SaPair {
     /// The core's handle.
@@ -72,6 +74,24 @@ pub struct SaPair {
     pub outbound: SaSpec,
     /// In force while the pair is installed; it replaces a policy with the same selector and gives it back afterwards.
     pub policy: TrafficPolicy,
+}
+
+impl SaSpec {
+    /// Its name.
+    pub const fn name(&self) -> SaName {
+        SaName { protocol: self.suite.protocol(), destination: self.destination, spi: self.spi }
+    }
+}
+
+impl SaPair {
+    /// The two operations that install it, in their order.
+    pub fn steps(self) -> [SaOp; 2] {
+        let Self { id, inbound, outbound, policy } = self;
+        [
+            SaOp::InstallInbound { id, sa: Box::new(inbound) },
+            SaOp::InstallOutbound { id, sa: Box::new(outbound), policy },
+        ]
+    }
 }
 
 /// The name of one installed SA (RFC 4301 §4.1).
@@ -141,20 +161,37 @@ pub enum SaOp {
         /// The rule's number.
         reqid: u32,
     },
-    /// Give back an SPI that will not be used. Answer: [`SaAnswer::Done`].
+    /// Give back an SPI for which no SA was installed. Answer: [`SaAnswer::Done`].
     ReleaseSpi(SaName),
-    /// Install both SAs and the policy, all or nothing. Answer: [`SaAnswer::Done`].
-    Install(Box<SaPair>),
-    /// Remove both SAs and the pair's policy; what is no longer there is no error. Answer: [`SaAnswer::Done`].
+    /// The first step of a pair: install its SA for packets that arrive. From the answer on such packets are taken, as far
+    /// as the standing policies let them pass; what leaves goes on as before. After a failure nothing of the pair is there,
+    /// except perhaps the SPI, which [`Self::Delete`] gives back. Answer: [`SaAnswer::Done`].
+    InstallInbound {
+        /// The handle of the pair; no other has it.
+        id: IpsecSaId,
+        /// The inbound SA. Its SPI is one of [`Self::AllocSpi`], and is not given back any more by itself.
+        sa: Box<SaSpec>,
+    },
+    /// The second step: install the SA for packets that leave and the policy of the pair, both or neither. From now on
+    /// traffic that leaves takes this SA rather than an older one. After a failure the inbound SA stays, until it is
+    /// deleted. It is refused for a handle without the first step, or with both. Answer: [`SaAnswer::Done`].
+    InstallOutbound {
+        /// The handle of the first step.
+        id: IpsecSaId,
+        /// The outbound SA.
+        sa: Box<SaSpec>,
+        /// The policy.
+        policy: TrafficPolicy,
+    },
+    /// Remove what there is of a pair: the inbound SA, or the SPI that was kept for it, and, if the second step was done,
+    /// the outbound SA and the policy. What is not there, or no longer, is no error. Answer: [`SaAnswer::Done`].
     Delete {
         /// The handle given at installation.
         id: IpsecSaId,
-        /// The inbound SA.
+        /// The inbound SA: its name goes by itself if the handle is not known.
         inbound: SaName,
-        /// The outbound SA.
-        outbound: SaName,
     },
-    /// Change the outer addresses and ports of an installed pair (a NAT gave the peer a new mapping).
+    /// Change the outer addresses and ports of a pair of which both steps are done (a NAT gave the peer a new mapping).
     /// Answer: [`SaAnswer::Done`].
     Update {
         /// The handle given at installation.
@@ -164,7 +201,7 @@ pub enum SaOp {
         /// The peer's address and UDP port.
         remote: SocketAddr,
     },
-    /// How much traffic went through the pair. Answer: [`SaAnswer::Usage`].
+    /// How much traffic went through a pair; before its second step, none has left. Answer: [`SaAnswer::Usage`].
     Query(IpsecSaId),
     /// Replace all standing policies by these. Answer: [`SaAnswer::Done`].
     SetPolicies(Vec<TrafficPolicy>),

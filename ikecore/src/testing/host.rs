@@ -5,7 +5,7 @@ use crate::endpoint::{
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
-use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, TrafficPolicy, Usage};
+use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage};
 use crate::testing::SeededRandom;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// What a driver has been told, and how it misbehaves.
 #[derive(Default, Debug)]
 pub struct TestDriver {
+    /// Inbound SAs of pairs of which the second step is not done.
+    pub halves: BTreeMap<IpsecSaId, SaSpec>,
     /// Installed pairs.
     pub pairs: BTreeMap<IpsecSaId, SaPair>,
     /// SPIs that are allocated and not installed.
@@ -25,14 +27,25 @@ pub struct TestDriver {
     pub usage: BTreeMap<IpsecSaId, Usage>,
     /// Fails this many operations of each kind from now on: SPIs, installations.
     pub fail_spis: usize,
-    /// Fails this many installations.
-    pub fail_installs: usize,
+    /// Fails this many first steps.
+    pub fail_inbound: usize,
+    /// Fails this many second steps.
+    pub fail_outbound: usize,
     /// Answers nothing.
     pub mute: bool,
+    /// Answers nothing after so many operations.
+    pub mute_after: Option<usize>,
     next_spi: u32,
 }
 
 impl TestDriver {
+    /// Whether the next operation stays without an answer.
+    fn is_mute(&mut self) -> bool {
+        self.mute |= self.mute_after == Some(0);
+        self.mute_after = self.mute_after.map(|left| left.saturating_sub(1));
+        self.mute
+    }
+
     fn carry_out(&mut self, operation: SaOp) -> SaAnswer {
         let refuse = |operation: &str| DriverError {
             driver: "test",
@@ -54,18 +67,30 @@ impl TestDriver {
                 self.larval.remove(&name);
                 SaAnswer::Done(Ok(()))
             }
-            SaOp::Install(pair) => {
-                let inbound = &pair.inbound;
-                let protocol = inbound.suite.protocol();
-                self.larval.remove(&SaName { protocol, destination: inbound.destination, spi: inbound.spi });
-                if self.fail_installs > 0 {
-                    self.fail_installs -= 1;
-                    return SaAnswer::Done(Err(refuse("install")));
+            SaOp::InstallInbound { id, sa } => {
+                if self.fail_inbound > 0 {
+                    self.fail_inbound -= 1;
+                    return SaAnswer::Done(Err(refuse("add the inbound SA")));
                 }
-                self.pairs.insert(pair.id, *pair);
+                let name = sa.name();
+                assert!(self.larval.remove(&name), "{name} was not allocated");
+                assert!(self.halves.insert(id, *sa).is_none(), "a second first step of pair {id}");
                 SaAnswer::Done(Ok(()))
             }
-            SaOp::Delete { id, .. } => {
+            SaOp::InstallOutbound { id, sa, policy } => {
+                assert!(self.halves.contains_key(&id), "no first step of pair {id}");
+                if self.fail_outbound > 0 {
+                    self.fail_outbound -= 1;
+                    return SaAnswer::Done(Err(refuse("add the outbound SA")));
+                }
+                if let Some(inbound) = self.halves.remove(&id) {
+                    self.pairs.insert(id, SaPair { id, inbound, outbound: *sa, policy });
+                }
+                SaAnswer::Done(Ok(()))
+            }
+            SaOp::Delete { id, inbound } => {
+                self.larval.remove(&inbound);
+                self.halves.remove(&id);
                 self.pairs.remove(&id);
                 SaAnswer::Done(Ok(()))
             }
@@ -144,7 +169,7 @@ impl Host {
                 }
                 Output::Ask(id, Ask::KeyExchange(work)) if self.hold => self.held.push((id, work)),
                 Output::Ask(id, Ask::KeyExchange(work)) => answers.push_back((id, Answer::KeyExchange(work.run()))),
-                Output::Ask(id, Ask::Sa(_)) if self.driver.mute => self.unanswered.push(id),
+                Output::Ask(id, Ask::Sa(_)) if self.driver.is_mute() => self.unanswered.push(id),
                 Output::Ask(id, Ask::Sa(operation)) => {
                     answers.push_back((id, Answer::Sa(self.driver.carry_out(operation))));
                 }

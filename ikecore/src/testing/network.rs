@@ -39,6 +39,10 @@ pub struct Network {
     pub forwarded: Option<(IpAddr, IpAddr)>,
     /// Changes datagrams on their way.
     pub meddle: Option<fn(&mut [u8])>,
+    /// Datagrams, by their place in the log, that are lost whatever the weather.
+    pub lost: Vec<usize>,
+    /// Datagrams of more octets than this get lost.
+    pub longest: Option<usize>,
     /// What it does to datagrams.
     pub weather: Weather,
     random: SeededRandom,
@@ -60,6 +64,8 @@ impl Network {
             nat: None,
             forwarded: None,
             meddle: None,
+            lost: Vec::new(),
+            longest: None,
             weather,
             random: SeededRandom::new(seed),
             under_way: BTreeMap::new(),
@@ -85,7 +91,12 @@ impl Network {
     fn collect(&mut self) {
         for host in 0..2 {
             while let Some(transmit) = self.hosts[host].sent.pop_front() {
+                let number = self.log.len();
                 self.log.push((host, transmit.clone()));
+                let too_long = self.longest.is_some_and(|longest| transmit.octets.len() > longest);
+                if too_long || self.lost.contains(&number) {
+                    continue;
+                }
                 let Some(transmit) = self.pass(host, transmit) else { continue };
                 let copies = if self.draw(100) < self.weather.duplicates { 2 } else { 1 };
                 for _ in 0..copies {

@@ -25,8 +25,10 @@ pub enum Kind {
     AllocSpi,
     /// [`SaOp::ReleaseSpi`].
     ReleaseSpi,
-    /// [`SaOp::Install`].
-    Install,
+    /// [`SaOp::InstallInbound`].
+    InstallInbound,
+    /// [`SaOp::InstallOutbound`].
+    InstallOutbound,
     /// [`SaOp::Delete`].
     Delete,
     /// [`SaOp::Update`].
@@ -43,7 +45,8 @@ impl Kind {
         match operation {
             SaOp::AllocSpi { .. } => Self::AllocSpi,
             SaOp::ReleaseSpi(_) => Self::ReleaseSpi,
-            SaOp::Install(_) => Self::Install,
+            SaOp::InstallInbound { .. } => Self::InstallInbound,
+            SaOp::InstallOutbound { .. } => Self::InstallOutbound,
             SaOp::Delete { .. } => Self::Delete,
             SaOp::Update { .. } => Self::Update,
             SaOp::Query(_) => Self::Query,
@@ -77,6 +80,9 @@ struct State {
     lost: bool,
     spis: u32,
     reserved: BTreeSet<SaName>,
+    /// The inbound SAs of pairs of which the second step is not done.
+    halves: BTreeMap<IpsecSaId, SaSpec>,
+    /// Whole pairs.
     pairs: BTreeMap<IpsecSaId, SaPair>,
     usage: BTreeMap<IpsecSaId, Usage>,
     policies: Vec<TrafficPolicy>,
@@ -163,6 +169,11 @@ impl Script {
         lock(&self.state).usage.insert(id, usage);
     }
 
+    /// The pairs of which only the inbound SA is installed.
+    pub fn halves(&self) -> Vec<IpsecSaId> {
+        lock(&self.state).halves.keys().copied().collect()
+    }
+
     /// The installed pairs.
     pub fn pairs(&self) -> Vec<IpsecSaId> {
         lock(&self.state).pairs.keys().copied().collect()
@@ -184,17 +195,13 @@ impl Script {
     }
 }
 
-const fn name(spec: &SaSpec) -> SaName {
-    SaName { protocol: spec.suite.protocol(), destination: spec.destination, spi: spec.spi }
-}
-
 /// What an operation is about, in words for records and errors.
 fn object(operation: &SaOp) -> String {
     match operation {
         SaOp::AllocSpi { protocol, source, destination, .. } => format!("{protocol} from {source} to {destination}"),
         SaOp::ReleaseSpi(name) => name.to_string(),
-        SaOp::Install(pair) => format!("{} and {}", name(&pair.inbound), name(&pair.outbound)),
-        SaOp::Delete { inbound, outbound, .. } => format!("{inbound} and {outbound}"),
+        SaOp::InstallInbound { sa, .. } | SaOp::InstallOutbound { sa, .. } => sa.name().to_string(),
+        SaOp::Delete { id, inbound } => format!("pair {id} with {inbound}"),
         SaOp::Update { id, local, remote } => format!("pair {id} to {local} and {remote}"),
         SaOp::Query(id) => format!("pair {id}"),
         SaOp::SetPolicies(policies) => format!("{} policies", policies.len()),
@@ -209,6 +216,10 @@ impl State {
                 waker.wake();
             }
         }
+    }
+
+    fn knows(&self, id: IpsecSaId) -> bool {
+        self.halves.contains_key(&id) || self.pairs.contains_key(&id)
     }
 
     /// The reason for which this operation of `kind` has to fail.
@@ -250,18 +261,28 @@ impl State {
             SaOp::ReleaseSpi(name) => SaAnswer::Done(result.map(|()| {
                 self.reserved.remove(&name);
             })),
-            SaOp::Install(pair) => SaAnswer::Done(result.and_then(|()| {
-                let (inbound, outbound) = (name(&pair.inbound), name(&pair.outbound));
-                let mut others = self.pairs.values();
-                let taken = others.any(|other| name(&other.inbound) == inbound || name(&other.outbound) == outbound);
-                if taken || self.pairs.contains_key(&pair.id) {
+            SaOp::InstallInbound { id, sa } => SaAnswer::Done(result.and_then(|()| {
+                let inbound = sa.name();
+                let mut others = self.halves.values().chain(self.pairs.values().map(|pair| &pair.inbound));
+                let taken = others.any(|other| other.name() == inbound);
+                if taken || self.knows(id) {
                     return Err(refuse("it is installed already"));
                 }
                 self.reserved.remove(&inbound);
-                self.pairs.insert(pair.id, *pair);
+                self.halves.insert(id, *sa);
                 Ok(())
             })),
-            SaOp::Delete { id, .. } => SaAnswer::Done(result.map(|()| {
+            SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(result.and_then(|()| {
+                if self.pairs.contains_key(&id) || self.pairs.values().any(|pair| pair.outbound.name() == sa.name()) {
+                    return Err(refuse("it is installed already"));
+                }
+                let inbound = self.halves.remove(&id).ok_or_else(|| refuse("its inbound SA is not installed"))?;
+                self.pairs.insert(id, SaPair { id, inbound, outbound: *sa, policy });
+                Ok(())
+            })),
+            SaOp::Delete { id, inbound } => SaAnswer::Done(result.map(|()| {
+                self.reserved.remove(&inbound);
+                self.halves.remove(&id);
                 self.pairs.remove(&id);
                 self.usage.remove(&id);
             })),
@@ -271,7 +292,7 @@ impl State {
                 move_sa(&mut pair.outbound, local, remote);
                 Ok(())
             })),
-            SaOp::Query(id) => SaAnswer::Usage(result.and_then(|()| match self.pairs.contains_key(&id) {
+            SaOp::Query(id) => SaAnswer::Usage(result.and_then(|()| match self.knows(id) {
                 true => Ok(self.usage.get(&id).copied().unwrap_or_default()),
                 false => Err(refuse("no such pair is installed")),
             })),

@@ -123,6 +123,9 @@ fn endpoint(table: &Table<'_>, config: &mut endpoint::Config) {
     if let Some(on) = table.get("initial_contact").and_then(|value| flag(&value)) {
         config.initial_contact = on;
     }
+    if let Some(on) = table.get("fragmentation").and_then(|value| flag(&value)) {
+        config.fragmentation = on;
+    }
     if let Some(on) = table.get("nat_traversal").and_then(|value| flag(&value)) {
         config.nat_traversal = on;
     }
@@ -148,7 +151,7 @@ mod tests {
              [oakley]\nEnableLogging = 1\n\
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
-             nat_keep_alive_seconds = 0\n",
+             nat_keep_alive_seconds = 0\nfragmentation = false\n",
         )
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
@@ -159,7 +162,7 @@ mod tests {
         let ike = &settings.endpoint;
         assert_eq!((ike.retransmit_first, ike.transmissions), (Duration::from_millis(250), 3));
         assert_eq!((ike.half_open_per_peer, ike.half_open_total, ike.replay_window), (1, 2, 128));
-        assert!(!ike.initial_contact && !ike.nat_traversal && ike.nat_keep_alive.is_zero());
+        assert!(!ike.initial_contact && !ike.nat_traversal && ike.nat_keep_alive.is_zero() && !ike.fragmentation);
     }
 
     #[test]

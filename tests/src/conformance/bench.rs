@@ -342,25 +342,43 @@ impl<'a> Bench<'a> {
         self.try_usage(host, id).unwrap_or_else(|error| panic!("{host:?}: {error}"))
     }
 
+    /// Installs a pair in its two steps; if one is refused, what there is goes.
+    #[track_caller]
+    pub(super) fn install(&mut self, host: Host, pair: SaPair) -> Result<(), DriverError> {
+        let (id, inbound) = (pair.id, pair.inbound.name());
+        for step in pair.steps() {
+            if let Err(error) = self.done(host, step) {
+                self.must(host, SaOp::Delete { id, inbound });
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::install`], where it must succeed.
+    #[track_caller]
+    pub(super) fn must_install(&mut self, host: Host, pair: SaPair) {
+        let shown = format!("{host:?}: {pair:?}");
+        if let Err(error) = self.install(host, pair) {
+            panic!("{shown}: {error}");
+        }
+    }
+
     /// Installs SAs of this shape at both hosts, B's first.
     #[track_caller]
     pub(super) fn establish(&mut self, shape: &Shape) -> Established {
         let id = self.id();
         let spis = Host::BOTH.map(|host| self.alloc_spi(host, shape));
-        self.must(Host::B, SaOp::Install(Box::new(shape.pair(Host::B, id, spis[1], spis[0]))));
-        self.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, spis[0], spis[1]))));
+        self.must_install(Host::B, shape.pair(Host::B, id, spis[1], spis[0]));
+        self.must_install(Host::A, shape.pair(Host::A, id, spis[0], spis[1]));
         Established { id, spis }
     }
 
     /// Deletes them again at `host`.
     #[track_caller]
     pub(super) fn delete(&mut self, host: Host, shape: &Shape, pair: Established) {
-        let [a, b] = [shape.name(Host::A, pair.spis[0]), shape.name(Host::B, pair.spis[1])];
-        let (inbound, outbound) = match host {
-            Host::A => (a, b),
-            Host::B => (b, a),
-        };
-        self.must(host, SaOp::Delete { id: pair.id, inbound, outbound });
+        let inbound = shape.name(host, pair.spis[usize::from(host == Host::B)]);
+        self.must(host, SaOp::Delete { id: pair.id, inbound });
     }
 
     /// A socket of `host`.

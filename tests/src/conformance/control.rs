@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("what_is_not_there_can_be_deleted_but_not_queried", Needs::Answers, absent),
     Case::new("a_fresh_pair_has_no_traffic_until_it_is_deleted", Needs::Sas, life),
     Case::new("an_installation_is_all_or_nothing", Needs::Sas, all_or_nothing),
+    Case::new("half_a_pair_can_be_queried_completed_and_deleted", Needs::Sas, half),
     Case::new("a_reserved_spi_waits_for_a_slow_negotiation", Needs::Sas, slow),
     Case::new("a_pair_outlives_its_successor_and_its_predecessor", Needs::Sas, overlap),
 ];
@@ -45,9 +46,9 @@ fn policies(bench: &mut Bench<'_>) {
 fn absent(bench: &mut Bench<'_>) {
     let shape = Shape::new(Mode::Transport);
     let id = bench.id();
-    let names = [Host::A, Host::B].map(|host| shape.name(host, Spi(0x1234_5678)));
-    bench.must(Host::A, SaOp::Delete { id, inbound: names[0], outbound: names[1] });
-    bench.must(Host::A, SaOp::ReleaseSpi(names[0]));
+    let name = shape.name(Host::A, Spi(0x1234_5678));
+    bench.must(Host::A, SaOp::Delete { id, inbound: name });
+    bench.must(Host::A, SaOp::ReleaseSpi(name));
     let error = bench.try_usage(Host::A, id).expect_err("no such pair");
     assert_eq!(error.driver, bench.capabilities().name);
     assert!(error.operation.contains(&id.to_string()), "{error}");
@@ -76,19 +77,52 @@ fn all_or_nothing(bench: &mut Bench<'_>) {
     let id = bench.id();
     let own = bench.alloc_spi(Host::A, &shape);
     // The outbound SA is there already.
-    let error = bench
-        .done(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, own, first.spis[1]))))
-        .expect_err("two SAs with one name");
+    let error = bench.install(Host::A, shape.pair(Host::A, id, own, first.spis[1])).expect_err("two SAs with one name");
     assert!(error.operation.contains(&shape.name(Host::B, first.spis[1]).to_string()), "{error}");
     assert!(bench.try_usage(Host::A, id).is_err());
     bench.usage(Host::A, first.id);
     // Of the failed attempt nothing stands in the way of another with the same handle.
+    let own = bench.alloc_spi(Host::A, &shape);
     let peers = bench.alloc_spi(Host::B, &shape);
-    bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, own, peers))));
+    bench.must_install(Host::A, shape.pair(Host::A, id, own, peers));
     bench.usage(Host::A, id);
-    let again = bench.done(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, own, peers))));
-    assert!(again.is_err(), "one handle for two pairs");
+    for step in shape.pair(Host::A, id, bench.alloc_spi(Host::A, &shape), Spi(0x1234_5678)).steps() {
+        assert!(bench.done(Host::A, step).is_err(), "one handle for two pairs");
+    }
     bench.usage(Host::A, id);
+}
+
+fn half(bench: &mut Bench<'_>) {
+    for mode in [Mode::Transport, Mode::Tunnel] {
+        let shape = Shape::new(mode);
+        let first = bench.establish(&shape);
+        let id = bench.id();
+        let own = bench.alloc_spi(Host::A, &shape);
+        let inbound = shape.name(Host::A, own);
+        let [_, early] = shape.pair(Host::A, id, own, Spi(0x1234_5678)).steps();
+        assert!(bench.done(Host::A, early).is_err(), "the second step before the first");
+        // The SPI that was kept for it goes with it, though there is no SA.
+        bench.must(Host::A, SaOp::Delete { id, inbound });
+        let own = bench.alloc_spi(Host::A, &shape);
+        let inbound = shape.name(Host::A, own);
+        // The outbound SA of another pair has the name that this one's would have.
+        let [one, other] = shape.pair(Host::A, id, own, first.spis[1]).steps();
+        bench.must(Host::A, one);
+        assert_eq!(bench.usage(Host::A, id), ikecore::sa::driver::Usage::default());
+        let (local, remote) = ((shape.outer(Host::A), 4500).into(), (shape.outer(Host::B), 4500).into());
+        assert!(bench.done(Host::A, SaOp::Update { id, local, remote }).is_err(), "half a pair does not move");
+        assert!(bench.done(Host::A, other).is_err(), "two SAs with one name");
+        assert_eq!(bench.usage(Host::A, id), ikecore::sa::driver::Usage::default(), "the inbound SA stays");
+        bench.must(Host::A, SaOp::Delete { id, inbound });
+        assert!(bench.try_usage(Host::A, id).is_err());
+        bench.usage(Host::A, first.id);
+        // The name is free again.
+        let [one, other] = shape.pair(Host::A, id, own, Spi(0x1234_5678)).steps();
+        bench.must(Host::A, one);
+        bench.must(Host::A, other);
+        bench.must(Host::A, SaOp::Delete { id, inbound });
+        bench.delete(Host::A, &shape, first);
+    }
 }
 
 fn overlap(bench: &mut Bench<'_>) {
@@ -103,7 +137,7 @@ fn overlap(bench: &mut Bench<'_>) {
         assert!(bench.try_usage(Host::A, pairs[gone].id).is_err());
         // Its place is taken, so that all three are there again.
         let own = bench.alloc_spi(Host::A, &shape);
-        bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, pairs[gone].id, own, pairs[gone].spis[1]))));
+        bench.must_install(Host::A, shape.pair(Host::A, pairs[gone].id, own, pairs[gone].spis[1]));
     }
 }
 
@@ -112,6 +146,6 @@ fn slow(bench: &mut Bench<'_>) {
     let id = bench.id();
     let [own, peers] = Host::BOTH.map(|host| bench.alloc_spi(host, &shape));
     bench.told_within(Host::A, std::time::Duration::from_millis(2500));
-    bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, own, peers))));
+    bench.must_install(Host::A, shape.pair(Host::A, id, own, peers));
     bench.usage(Host::A, id);
 }

@@ -24,6 +24,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("limits_in_octets", Needs::Traffic, octet_limits),
     Case::new("limits_in_seconds", Needs::Traffic, second_limits),
     Case::new("the_newest_pair_carries_the_traffic", Needs::Traffic, rekey),
+    Case::new("half_a_pair_takes_what_arrives_and_diverts_nothing", Needs::Traffic, half),
     Case::new("each_packet_takes_the_sa_of_its_selector", Needs::Traffic, selectors),
     Case::new("an_acquire_is_answered_by_an_installation", Needs::Traffic, acquire),
     Case::new("a_wrong_key_is_counted", Needs::Traffic, wrong_key),
@@ -283,6 +284,44 @@ fn rekey(bench: &mut Bench<'_>) {
     });
 }
 
+fn half(bench: &mut Bench<'_>) {
+    let modes = if bench.capabilities().transport { &[Mode::Tunnel, Mode::Transport][..] } else { &[Mode::Tunnel] };
+    for mode in modes {
+        let shape = Shape::new(*mode);
+        for host in Host::BOTH {
+            bench.must(host, SaOp::SetPolicies(vec![shape.policy(host)]));
+        }
+        let old = bench.establish(&shape);
+        travels(bench, &shape, old);
+        bench.told_within(Host::A, Duration::from_millis(1100));
+        let id = bench.id();
+        let spis = Host::BOTH.map(|host| bench.alloc_spi(host, &shape));
+        let [a_in, a_out] = shape.pair(Host::A, id, spis[0], spis[1]).steps();
+        let [b_in, b_out] = shape.pair(Host::B, id, spis[1], spis[0]).steps();
+        bench.must(Host::A, a_in);
+        bench.must(Host::B, b_in);
+        // What leaves goes as before.
+        travels(bench, &shape, old);
+        // B takes the new SA; A, of which only half is there, takes what arrives.
+        bench.must(Host::B, b_out);
+        let from = bench.socket(Host::B, shape.inner(Host::B), 0);
+        let to = bench.socket(Host::A, shape.inner(Host::A), 7777);
+        assert!(bench.arrives(&from, &to, 100), "{shape:?}: to half a pair");
+        assert!(bench.arrives(&to, &from, 100), "{shape:?}: from half a pair");
+        let (a, b) = (bench.usage(Host::A, id), bench.usage(Host::B, id));
+        assert_eq!((a.inbound_packets, a.outbound_packets, b.inbound_packets, b.outbound_packets), (1, 0, 0, 1));
+        drop((from, to));
+        bench.must(Host::A, a_out);
+        let new = Established { id, spis };
+        travels(bench, &shape, new);
+        for host in Host::BOTH {
+            bench.delete(host, &shape, old);
+            bench.delete(host, &shape, new);
+            bench.must(host, SaOp::SetPolicies(vec![]));
+        }
+    }
+}
+
 fn selectors(bench: &mut Bench<'_>) {
     let wide = Shape::new(Mode::Tunnel);
     let shapes = [7777, 7778].map(|port| Shape { port, ..wide });
@@ -332,10 +371,10 @@ fn wrong_key(bench: &mut Bench<'_>) {
     let shape = Shape::new(Mode::Tunnel);
     let id = bench.id();
     let [a, b] = Host::BOTH.map(|host| bench.alloc_spi(host, &shape));
-    bench.must(Host::B, SaOp::Install(Box::new(shape.pair(Host::B, id, b, a))));
+    bench.must_install(Host::B, shape.pair(Host::B, id, b, a));
     let mut pair = shape.pair(Host::A, id, a, b);
     pair.outbound.integrity_key = ikecore::secret::Secret::new(vec![0; shape.suite.integrity_key_len()]);
-    bench.must(Host::A, SaOp::Install(Box::new(pair)));
+    bench.must_install(Host::A, pair);
     let from = bench.socket(Host::A, shape.inner(Host::A), 0);
     let to = bench.socket(Host::B, shape.inner(Host::B), 7777);
     assert!(bench.is_lost(&from, &to, 100), "with a wrong key");
@@ -356,7 +395,7 @@ fn end(bench: &mut Bench<'_>) {
     drop((from, to));
     // The SPIs are free again.
     let Established { id, spis } = pair;
-    bench.must(Host::A, SaOp::Install(Box::new(shape.pair(Host::A, id, spis[0], spis[1]))));
-    bench.must(Host::B, SaOp::Install(Box::new(shape.pair(Host::B, id, spis[1], spis[0]))));
+    bench.must_install(Host::A, shape.pair(Host::A, id, spis[0], spis[1]));
+    bench.must_install(Host::B, shape.pair(Host::B, id, spis[1], spis[0]));
     travels(bench, &shape, pair);
 }

@@ -94,7 +94,7 @@ fn initiate(setting: &Setting<'_>) {
 
 /// The handle of the one SA of the list `name` that is in use.
 #[track_caller]
-fn handle(setting: &Setting<'_>, name: &str) -> String {
+pub(super) fn handle(setting: &Setting<'_>, name: &str) -> String {
     let mut found = Vec::new();
     wait_until(PATIENCE, || {
         let status = setting.daemon.status();

@@ -249,6 +249,15 @@ impl<'a> Host<'a> {
         self.until(Duration::from_secs(5), |shared| shared.answers.pop())
     }
 
+    /// Installs a pair; the answer is that of the last step that was taken.
+    pub(crate) fn install(&self, pair: SaPair) -> SaAnswer {
+        let [inbound, outbound] = pair.steps();
+        match self.operate(inbound) {
+            SaAnswer::Done(Ok(())) => self.operate(outbound),
+            refused => refused,
+        }
+    }
+
     pub(crate) fn set_policies(&self, policies: &[TrafficPolicy]) {
         match self.operate(SaOp::SetPolicies(policies.to_vec())) {
             SaAnswer::Done(Ok(())) => {}

@@ -20,7 +20,10 @@ fn both(index: usize, policy: &mut TestPolicy) {
 }
 
 fn network(seed: u64, change: impl Fn(usize, &mut TestPolicy)) -> Network {
-    let config = Config { detail: Detail::Trace, ..Config::default() };
+    // Room for all forgeries at once: whoever sends more than the admission has room for pushes the true message 1 out, and
+    // message 2 is the last that the initiator waits for.
+    let config =
+        Config { detail: Detail::Trace, half_open_per_peer: 1_000, half_open_total: 1_000, ..Config::default() };
     pair_with(seed, Weather::default(), &config, |index, policy| {
         both(index, policy);
         change(index, policy);
@@ -258,4 +261,50 @@ fn message_3_may_come_in_clear() {
     wire.hosts[1].receive(wire.now, transmit.remote, transmit.local, &plain);
     let sa = &wire.hosts[1].endpoint.snapshot().ike_sas[0];
     assert_eq!(sa.state, "established");
+}
+
+#[test]
+fn an_isakmp_sa_that_the_peer_does_not_know_is_not_used_again() {
+    let mut network = network(11, |_, _| {});
+    // Message 3 never arrives.
+    network.meddle = Some(|octets| {
+        if octets.get(18) == Some(&ExchangeType::AGGRESSIVE.0) && octets.get(19) == Some(&1) {
+            octets[24] = 0xff;
+        }
+    });
+    initiate(&mut network);
+    network.run(Duration::from_secs(200));
+    let failures = network.hosts[0].failures();
+    assert!(matches!(failures.as_slice(), [Failure::TimedOut { message: "quick mode message 1", .. }]), "{failures:?}");
+    assert!(network.hosts[0].endpoint.ike_sas.is_empty());
+    network.meddle = None;
+    initiate(&mut network);
+    network.run(Duration::from_secs(5));
+    assert_eq!(twins(&network), 1);
+}
+
+#[test]
+fn a_lost_message_3_is_sent_again() {
+    let mut wire = Wire::between(network(12, |_, _| {}).hosts);
+    let mut lost = false;
+    for _ in 0..40 {
+        let Some((from, transmit)) = (0..2).find_map(|host| Some((host, wire.hosts[host].sent.pop_front()?))) else {
+            wire.now = wire.hosts.iter().filter_map(|host| host.wake).min().expect("something to do");
+            let now = wire.now;
+            wire.hosts.iter_mut().for_each(|host| host.feed(now, Input::Timeout));
+            continue;
+        };
+        let header = Header::decode(&transmit.octets).expect("a header");
+        if !lost && header.exchange == ExchangeType::AGGRESSIVE && header.flags.0 != 0 {
+            lost = true;
+            continue;
+        }
+        wire.hosts[1 - from].receive(wire.now, transmit.remote, transmit.local, &transmit.octets);
+        if wire.hosts.iter().all(|host| host.driver.pairs.len() == 1) {
+            break;
+        }
+    }
+    assert!(lost);
+    assert!(wire.hosts.iter().all(|host| host.driver.pairs.len() == 1), "no pair after a lost message 3");
+    assert!(wire.now < Time::from_secs(10), "{:?}", wire.now);
 }

@@ -80,7 +80,8 @@ fn the_driver_asks_for_a_successor_or_ends_a_pair() {
         for hard in [false, false] {
             network.feed(host, Input::Expire(Expire { sa, hard }));
         }
-        network.run(Duration::from_secs(1));
+        // What leaves takes the new pair two seconds after message 3; the old one has its grace from then on.
+        network.run(Duration::from_secs(3));
         assert_eq!(pairs(&network), [2, 2]);
         let marked = network.hosts[host].endpoint.snapshot().ipsec_sas.iter().filter(|sa| sa.replaced).count();
         assert_eq!(marked, 1);

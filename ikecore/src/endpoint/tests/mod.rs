@@ -3,10 +3,12 @@ mod aggressive;
 mod config_mode;
 mod dpd;
 mod failures;
+mod fragments;
 mod injection;
 mod lifecycle;
 mod nat;
 mod negotiate;
+mod steps;
 mod suspended;
 mod transcript;
 mod transitions;
@@ -107,8 +109,10 @@ pub(super) fn assert_settled(host: &Host) {
     let endpoint = &host.endpoint;
     outcomes(host);
     assert!(endpoint.negotiations.is_empty() && endpoint.index.wanted.is_empty());
+    assert_eq!(endpoint.index.offered.len(), 0);
     assert_eq!(endpoint.asks.len(), 0, "asks without an answer");
     assert!(host.driver.larval.is_empty(), "SPIs left behind: {:?}", host.driver.larval);
+    assert!(host.driver.halves.is_empty(), "half-installed pairs: {:?}", host.driver.halves);
     assert_eq!(endpoint.index.half_open.len(), 0);
     assert!(endpoint.refused.is_empty());
     for sa in endpoint.ike_sas.values() {

@@ -112,6 +112,13 @@ impl ExchangeRole for State {
 }
 
 impl State {
+    pub(super) fn announced(&self) -> Announced {
+        match self {
+            Self::Agreeing(_, state) => state.announced,
+            Self::Deriving(_) | Self::SentFirst(..) => Announced::default(),
+        }
+    }
+
     pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         match self {
             Self::Agreeing(_, state) => (Some(state.choice.chosen.suite), Some(state.cookies)),

@@ -17,6 +17,7 @@ use super::Cx;
 use super::message::Incoming;
 use super::phase1::Established;
 use super::step::{Role as ExchangeRole, Step};
+use super::vendor::Announced;
 use super::work::Answer;
 use crate::event::{Failure, Reject};
 use crate::ids::Cookies;
@@ -85,6 +86,14 @@ impl AggressiveMode {
     /// True for a responder whose peer has not shown yet that messages reach it at its address.
     pub const fn is_unproven(&self) -> bool {
         matches!(self, Self::Responder(_))
+    }
+
+    /// What the peer has announced so far.
+    pub fn announced(&self) -> Announced {
+        match self {
+            Self::Initiator(state) => state.announced(),
+            Self::Responder(state) => state.announced(),
+        }
     }
 
     /// The algorithms and the responder's cookie, as far as they are chosen.

@@ -134,6 +134,11 @@ impl ExchangeRole for State {
 }
 
 impl State {
+    pub(super) fn announced(&self) -> Announced {
+        let (Self::Agreeing(opening) | Self::SentReply(opening, _)) = self;
+        opening.announced
+    }
+
     pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         let (Self::Agreeing(opening) | Self::SentReply(opening, _)) = self;
         (Some(opening.choice.chosen.suite), Some(opening.cookies))

@@ -154,7 +154,8 @@ impl ExchangeRole for State {
 }
 
 impl State {
-    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+    /// What message 2 settled.
+    const fn settled(&self) -> Option<&Arc<Settled>> {
         let (Self::Deriving(_, settled)
         | Self::SentKe(_, settled, _)
         | Self::Agreeing(_, settled, _)
@@ -162,9 +163,17 @@ impl State {
         | Self::SentId(_, settled, _)
         | Self::Confirming(_, settled, _)) = self
         else {
-            return (None, None);
+            return None;
         };
-        (Some(settled.choice.chosen.suite), Some(settled.cookies))
+        Some(settled)
+    }
+
+    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+        self.settled().map(|settled| (settled.choice.chosen.suite, settled.cookies)).unzip()
+    }
+
+    pub(super) fn announced(&self) -> Announced {
+        self.settled().map(|settled| settled.announced).unwrap_or_default()
     }
 }
 

@@ -18,6 +18,7 @@ use super::Cx;
 use super::message::Incoming;
 use super::phase1::Established;
 use super::step::{Role as ExchangeRole, Step};
+use super::vendor::Announced;
 use super::work::Answer;
 use crate::event::{Failure, Reject};
 use crate::ids::Cookies;
@@ -62,6 +63,14 @@ impl MainMode {
         match self {
             Self::Initiator(_) => false,
             Self::Responder(state) => state.is_unproven(),
+        }
+    }
+
+    /// What the peer has announced so far.
+    pub fn announced(&self) -> Announced {
+        match self {
+            Self::Initiator(state) => state.announced(),
+            Self::Responder(state) => state.announced(),
         }
     }
 

@@ -162,6 +162,10 @@ impl State {
         matches!(self, Self::SentSa(_))
     }
 
+    pub(super) fn announced(&self) -> Announced {
+        self.opening().announced
+    }
+
     pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         let opening = self.opening();
         (Some(opening.choice.chosen.suite), Some(opening.cookies))

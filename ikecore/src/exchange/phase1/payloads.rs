@@ -44,7 +44,8 @@ pub fn announced(peer: Option<Option<Revision>>, rule: &Rule, cx: &Cx<'_>) -> Ve
         Some(Some(Revision::Draft)) => &Revision::VENDOR_IDS[1..],
         Some(None) => &[],
     };
-    natt.iter().copied().chain(vendor::own().iter().copied()).chain(vendor::of_remote_access(rule)).collect()
+    let own = vendor::own(cx.settings).iter().copied();
+    natt.iter().copied().chain(own).chain(vendor::of_remote_access(rule)).collect()
 }
 
 /// Tells which vendor IDs a message has.

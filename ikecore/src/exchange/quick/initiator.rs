@@ -29,7 +29,9 @@ pub enum State {
     SentOffer(Arc<SentOffer>),
     /// The second shared secret is being computed.
     Agreeing(Arc<SentOffer>, Box<Reply>),
-    /// Message 3 is out, the SAs are being installed.
+    /// The inbound SA is being installed; message 3 waits for it.
+    Preparing(Box<Prepared>),
+    /// Message 3 is out, the outbound SA is being installed.
     Installing(IpsecSa),
 }
 
@@ -58,6 +60,13 @@ pub struct Reply {
     nonce: Vec<u8>,
     lifetime: crate::proposal::suite::Lifetime,
     iv: Iv,
+}
+
+/// What goes out once the inbound SA is installed.
+pub struct Prepared {
+    sa: IpsecSa,
+    message: Outgoing,
+    outbound: SaOp,
 }
 
 /// Begins by asking the driver for SPIs.
@@ -148,7 +157,8 @@ impl ExchangeRole for State {
             Self::Gathering(_) => "an SPI",
             Self::SentOffer(_) => "quick mode message 2",
             Self::Agreeing(..) => "the shared secret",
-            Self::Installing(_) => "the driver",
+            Self::Preparing(_) => "the inbound SA",
+            Self::Installing(_) => "the outbound SA",
         }
     }
 
@@ -173,6 +183,12 @@ impl ExchangeRole for State {
                 Brought::KeyExchange(answer) => sent.finish(*reply, answer.shared.as_ref(), cx),
                 Brought::Spi(_) => Ok(Step::stay(Self::Agreeing(sent, reply))),
             },
+            Self::Preparing(prepared) => {
+                installed(answer)?;
+                let Prepared { sa, message, outbound } = *prepared;
+                let (next, asks) = (Next::Become(Self::Installing(sa)), vec![Ask::Sa(outbound)]);
+                Ok(Step { next, send: Some(message), asks })
+            }
             Self::Installing(sa) => {
                 installed(answer)?;
                 Ok(Step::done(sa, None))
@@ -185,6 +201,7 @@ impl ExchangeRole for State {
         match self {
             Self::Gathering(state) => release(&state.plan, &state.spis),
             Self::SentOffer(sent) | Self::Agreeing(sent, _) => release(&sent.plan, &sent.spis),
+            Self::Preparing(prepared) => vec![prepared.sa.removal()],
             Self::Installing(sa) => vec![sa.removal()],
         }
     }
@@ -268,7 +285,8 @@ impl SentOffer {
         original.is_some_and(|original| original.fit(received, &self.plan.selector))
     }
 
-    /// Message 3, and the SAs go to the driver at the same time: the responder installs its own on message 3.
+    /// Makes the SAs and message 3. The responder sends with its new SA as soon as it has message 3, so the inbound one is
+    /// installed first; if that fails, message 3 is never sent, and the responder has nothing that nobody serves.
     fn finish(&self, reply: Reply, shared: Option<&Secret<Vec<u8>>>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
         let plan = &self.plan;
         let Reply { chosen, nonce, lifetime, iv } = reply;
@@ -283,10 +301,11 @@ impl SentOffer {
         let envelope = msgs::envelope("quick mode message 3", plan);
         let (message, _): (Outgoing, _) = envelope.sealed(chain, &plan.keys.cipher, &iv)?;
         cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, lifetime)));
-        let mut asks = vec![Ask::Sa(SaOp::Install(Box::new(pair)))];
+        let [inbound, outbound] = pair.steps();
+        let mut asks = vec![Ask::Sa(inbound)];
         let unused: Vec<_> = self.spis.iter().copied().filter(|(other, _)| *other != protocol).collect();
         let released = release(plan, &unused);
         asks.extend(released.into_iter().map(Ask::Sa));
-        Ok(Step { next: Next::Become(State::Installing(sa)), send: Some(message), asks })
+        Ok(Step::ask(State::Preparing(Box::new(Prepared { sa, message, outbound })), asks))
     }
 }

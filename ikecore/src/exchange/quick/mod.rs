@@ -5,6 +5,11 @@
 //! 2          <--  HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr]
 //! 3  HDR*, HASH(3) -->
 //! ```
+//!
+//! Each end sends before its SA for packets that leave is in use only what the other needs to take them, and takes them
+//! itself by then: the responder installs its inbound SA before message 2, the initiator before message 3, and both the
+//! outbound SA with message 3. So no packet of the peer overtakes what it needs, and what this host's driver refuses of the
+//! first step the peer hears before it has installed anything.
 pub mod initiator;
 mod keys;
 mod msgs;
@@ -115,7 +120,7 @@ pub struct IpsecSa {
 impl IpsecSa {
     /// The operation that removes it.
     pub const fn removal(&self) -> SaOp {
-        SaOp::Delete { id: self.id, inbound: self.inbound, outbound: self.outbound }
+        SaOp::Delete { id: self.id, inbound: self.inbound }
     }
 }
 

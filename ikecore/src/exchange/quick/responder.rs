@@ -1,5 +1,5 @@
 //! Quick mode, responder.
-use super::super::message::Incoming;
+use super::super::message::{Incoming, Outgoing};
 use super::super::step::{Next, Role as ExchangeRole, Step};
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path, natt::Revision};
@@ -18,7 +18,7 @@ use crate::policy::rule::Rule;
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::select::{ChosenQuickMode, select_quick_mode};
 use crate::proposal::suite::{Lifetime, Mode};
-use crate::sa::driver::{SaName, SaOp};
+use crate::sa::driver::{SaName, SaOp, SaPair};
 use crate::secret::Secret;
 use crate::wire::{Chain, EncapsulationMode, IpsecAttribute, PayloadType, Sa};
 use std::net::IpAddr;
@@ -70,9 +70,11 @@ impl Peer<'_> {
 pub enum State {
     /// An SPI, and with perfect forward secrecy the shared secret, are being fetched.
     Gathering(Box<Gathering>),
+    /// The inbound SA is being installed; message 2 waits for it.
+    Preparing(Box<Prepared>),
     /// Message 2 is out.
     SentReply(Box<SentReply>),
-    /// The SAs are being installed.
+    /// The outbound SA is being installed.
     Installing(IpsecSa),
 }
 
@@ -93,10 +95,16 @@ pub struct Gathering {
     spi: Option<Spi>,
 }
 
+/// What goes out once the inbound SA is installed.
+pub struct Prepared {
+    sent: Box<SentReply>,
+    message: Outgoing,
+}
+
 /// After message 2.
 pub struct SentReply {
     accepted: Accepted,
-    spi: Spi,
+    sa: IpsecSa,
     nonce: Vec<u8>,
     shared: Option<Secret<Vec<u8>>>,
     iv: Iv,
@@ -105,8 +113,7 @@ pub struct SentReply {
 impl SentReply {
     /// The SA that the peer sends to.
     pub(super) const fn inbound(&self) -> SaName {
-        let protocol = self.accepted.chosen.suite.protocol();
-        SaName { protocol, destination: self.accepted.plan.path.local.ip(), spi: self.spi }
+        self.sa.inbound
     }
 }
 
@@ -215,6 +222,21 @@ fn accept(
     })
 }
 
+impl Accepted {
+    /// Both SAs.
+    fn pair(
+        &self,
+        spi: Spi,
+        nonce: &[u8],
+        shared: Option<&Secret<Vec<u8>>>,
+        cx: &Cx<'_>,
+    ) -> Result<(SaPair, IpsecSa), Failure> {
+        let seed = Seed { g_xy: shared, ni: &self.peer_nonce, nr: nonce };
+        let window = cx.settings.replay_window;
+        keys::make(&self.plan, &self.chosen, self.chosen.lifetime, spi, &seed, cx.policy, window)
+    }
+}
+
 /// The mode that the peer asks for in its first transform. Absent: RFC 2407 §4.5 leaves it to the host; without a tunnel
 /// endpoint to know, it is transport.
 fn proposed_mode(sa: &Sa<'_>) -> Mode {
@@ -235,8 +257,9 @@ impl ExchangeRole for State {
     fn waits_for(&self) -> &'static str {
         match self {
             Self::Gathering(_) => "an SPI",
+            Self::Preparing(_) => "the inbound SA",
             Self::SentReply(_) => "quick mode message 3",
-            Self::Installing(_) => "the driver",
+            Self::Installing(_) => "the outbound SA",
         }
     }
 
@@ -249,13 +272,13 @@ impl ExchangeRole for State {
         if !verify_hash_3(plan.keys.a(), plan.message_id, &sent.accepted.peer_nonce, &sent.nonce, hash) {
             return Err(Reject::Hash("HASH(3)"));
         }
-        let seed = Seed { g_xy: sent.shared.as_ref(), ni: &sent.accepted.peer_nonce, nr: &sent.nonce };
-        let chosen = &sent.accepted.chosen;
-        let made = keys::make(plan, chosen, chosen.lifetime, sent.spi, &seed, cx.policy, cx.settings.replay_window);
-        Ok(match made {
-            Ok((pair, sa)) => {
-                cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, chosen.lifetime)));
-                Step::ask(Self::Installing(sa), vec![Ask::Sa(SaOp::Install(Box::new(pair)))])
+        // The peer has its inbound SA since before message 3, so what leaves can go this way from now on.
+        let lifetime = sent.accepted.chosen.lifetime;
+        Ok(match sent.accepted.pair(sent.sa.inbound.spi, &sent.nonce, sent.shared.as_ref(), cx) {
+            Ok((pair, _)) => {
+                cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, lifetime)));
+                let [_, outbound] = pair.steps();
+                Step::ask(Self::Installing(sent.sa.clone()), vec![Ask::Sa(outbound)])
             }
             Err(failure) => Step { next: Next::Fail(failure, self.cleanup()), send: None, asks: Vec::new() },
         })
@@ -277,6 +300,11 @@ impl ExchangeRole for State {
                 }
                 Brought::KeyExchange(answer) => state.reply(Some(&answer.pair), answer.shared, cx),
             },
+            Self::Preparing(prepared) => {
+                installed(answer)?;
+                let Prepared { sent, message } = *prepared;
+                Ok(Step::send(Self::SentReply(sent), message))
+            }
             Self::Installing(sa) => {
                 installed(answer)?;
                 Ok(Step::done(sa, None))
@@ -292,7 +320,8 @@ impl ExchangeRole for State {
                 let spis: Vec<_> = state.spi.iter().map(|spi| (protocol, *spi)).collect();
                 release(&state.accepted.plan, &spis)
             }
-            Self::SentReply(sent) => release(&sent.accepted.plan, &[(sent.accepted.chosen.suite.protocol(), sent.spi)]),
+            Self::Preparing(prepared) => vec![prepared.sent.sa.removal()],
+            Self::SentReply(sent) => vec![sent.sa.removal()],
             Self::Installing(sa) => vec![sa.removal()],
         }
     }
@@ -303,6 +332,7 @@ impl State {
     pub const fn plan(&self) -> Option<&Plan> {
         match self {
             Self::Gathering(state) => Some(&state.accepted.plan),
+            Self::Preparing(prepared) => Some(&prepared.sent.accepted.plan),
             Self::SentReply(sent) => Some(&sent.accepted.plan),
             Self::Installing(_) => None,
         }
@@ -310,7 +340,8 @@ impl State {
 }
 
 impl Gathering {
-    /// Message 2.
+    /// Makes the SAs and message 2. The peer sends with its new SA as soon as it has message 2, so the inbound one is
+    /// installed first.
     fn reply(
         self,
         pair: Option<&Arc<KeyPair>>,
@@ -336,7 +367,9 @@ impl Gathering {
         let (message, iv) = offer.seal(&envelope, plan, &accepted.iv, |rest| {
             hash_2(plan.keys.a(), plan.message_id, &accepted.peer_nonce, rest)
         })?;
-        let sent = SentReply { accepted, spi, nonce, shared, iv };
-        Ok(Step::send(State::SentReply(Box::new(sent)), message))
+        let (pair, record) = accepted.pair(spi, &nonce, shared.as_ref(), cx)?;
+        let [inbound, _] = pair.steps();
+        let sent = Box::new(SentReply { accepted, sa: record, nonce, shared, iv });
+        Ok(Step::ask(State::Preparing(Box::new(Prepared { sent, message })), vec![Ask::Sa(inbound)]))
     }
 }

@@ -38,6 +38,9 @@ pub const NAT_T_DRAFT_02: [u8; 16] = *b"\xcd\x60\x46\x43\x35\xdf\x21\xf8\x7c\xfd
 pub const MS_NT5: [u8; 16] = *b"\x1e\x2b\x51\x69\x05\x99\x1c\x7d\x7c\x96\xfc\xbf\xb5\x87\xe4\x61";
 /// IKE fragmentation: MD5 of `FRAGMENTATION`; some add 4 octets.
 pub const FRAGMENTATION: [u8; 16] = *b"\x40\x48\xb7\xd5\x6e\xbc\xe8\x85\x25\xe7\xde\x7f\x00\xd6\xc2\xd3";
+/// [`FRAGMENTATION`] as others than Microsoft write it, for main mode.
+pub const FRAGMENTATION_MAIN_MODE: [u8; 20] =
+    *b"\x40\x48\xb7\xd5\x6e\xbc\xe8\x85\x25\xe7\xde\x7f\x00\xd6\xc2\xd3\x80\x00\x00\x00";
 /// The sender has no SA with the receiver: MD5 of `Vid-Initial-Contact`.
 pub const INITIAL_CONTACT: [u8; 16] = *b"\x26\x24\x4d\x38\xed\xdb\x61\xb3\x17\x2a\x36\xe3\xd0\xcf\xb8\x19";
 /// A member of a cluster: MD5 of `NLBS_PRESENT`.

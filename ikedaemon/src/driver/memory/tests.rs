@@ -38,10 +38,10 @@ fn spec(direction: Direction, spi: Spi) -> SaSpec {
     }
 }
 
-fn pair(id: u64, spi: Spi) -> Box<SaPair> {
+fn pair(id: u64, spi: Spi) -> SaPair {
     let inbound = spec(Direction::Inbound, spi);
     let policy = TrafficPolicy { selector: inbound.selector, action: TrafficAction::Block, priority: 1, reqid: 1 };
-    Box::new(SaPair { id: IpsecSaId(id), inbound, outbound: spec(Direction::Outbound, Spi(9)), policy })
+    SaPair { id: IpsecSaId(id), inbound, outbound: spec(Direction::Outbound, Spi(9)), policy }
 }
 
 fn next(driver: &mut MemoryDriver) -> Option<DriverMessage> {
@@ -65,21 +65,36 @@ fn operations_are_recorded_and_kept() {
     let SaAnswer::Spi(Ok(spi)) = answer(&mut driver, 1, alloc()) else { panic!("no SPI") };
     assert_eq!(spi, FIRST_SPI);
     assert_eq!(script.reserved().len(), 1);
-    assert!(matches!(answer(&mut driver, 2, SaOp::Install(pair(5, spi))), SaAnswer::Done(Ok(()))));
+    let [inbound, outbound] = pair(5, spi).steps();
+    assert!(matches!(answer(&mut driver, 2, inbound), SaAnswer::Done(Ok(()))));
     assert!(script.reserved().is_empty());
+    assert_eq!((script.halves(), script.pairs()), (vec![IpsecSaId(5)], vec![]));
+    assert!(matches!(answer(&mut driver, 2, outbound), SaAnswer::Done(Ok(()))));
+    assert_eq!((script.halves(), script.pairs()), (vec![], vec![IpsecSaId(5)]));
     assert_eq!(script.with_pair(IpsecSaId(5), |pair| pair.inbound.spi), Some(spi));
-    assert!(matches!(answer(&mut driver, 3, SaOp::Install(pair(6, spi))), SaAnswer::Done(Err(_))));
+    for step in pair(6, spi).steps() {
+        assert!(matches!(answer(&mut driver, 3, step), SaAnswer::Done(Err(_))));
+    }
     let usage = Usage { inbound_packets: 3, ..Usage::default() };
     script.set_usage(IpsecSaId(5), usage);
     assert!(matches!(answer(&mut driver, 4, SaOp::Query(IpsecSaId(5))), SaAnswer::Usage(Ok(found)) if found == usage));
-    let name = |spi| SaName { protocol: ProtocolId::ESP, destination: ip(1), spi };
-    let delete = || SaOp::Delete { id: IpsecSaId(5), inbound: name(spi), outbound: name(Spi(9)) };
+    let delete = || SaOp::Delete { id: IpsecSaId(5), inbound: pair(5, spi).inbound.name() };
     assert!(matches!(answer(&mut driver, 5, delete()), SaAnswer::Done(Ok(()))));
     assert!(matches!(answer(&mut driver, 6, delete()), SaAnswer::Done(Ok(()))));
     assert!(matches!(answer(&mut driver, 7, SaOp::Query(IpsecSaId(5))), SaAnswer::Usage(Err(_))));
     assert!(script.pairs().is_empty());
     let kinds: Vec<Kind> = script.records().into_iter().map(|record| record.kind).collect();
-    let expected = [Kind::AllocSpi, Kind::Install, Kind::Install, Kind::Query, Kind::Delete, Kind::Delete, Kind::Query];
+    let expected = [
+        Kind::AllocSpi,
+        Kind::InstallInbound,
+        Kind::InstallOutbound,
+        Kind::InstallInbound,
+        Kind::InstallOutbound,
+        Kind::Query,
+        Kind::Delete,
+        Kind::Delete,
+        Kind::Query,
+    ];
     assert_eq!(kinds, expected);
     assert_eq!(script.records()[0].object, "ESP (3) from 10.0.0.2 to 10.0.0.1");
 }
@@ -103,14 +118,20 @@ fn answers_wait_for_the_script() {
 fn the_nth_operation_of_a_kind_fails() {
     let (mut driver, script) = MemoryDriver::new();
     script.fail(Kind::AllocSpi, 2, "no room");
-    script.fail(Kind::Install, 1, "no keys");
+    script.fail(Kind::InstallInbound, 1, "no keys");
+    script.fail(Kind::InstallOutbound, 1, "no policy");
     assert!(matches!(answer(&mut driver, 1, alloc()), SaAnswer::Spi(Ok(_))));
     let SaAnswer::Spi(Err(error)) = answer(&mut driver, 2, alloc()) else { panic!("it did not fail") };
     assert_eq!(error.to_string(), "driver memory: AllocSpi ESP (3) from 10.0.0.2 to 10.0.0.1: no room");
     assert!(matches!(answer(&mut driver, 3, alloc()), SaAnswer::Spi(Ok(_))));
-    assert!(matches!(answer(&mut driver, 4, SaOp::Install(pair(1, Spi(8)))), SaAnswer::Done(Err(_))));
-    assert!(script.pairs().is_empty());
-    assert!(matches!(answer(&mut driver, 5, SaOp::Install(pair(1, Spi(8)))), SaAnswer::Done(Ok(()))));
+    let [inbound, outbound] = pair(1, Spi(8)).steps();
+    assert!(matches!(answer(&mut driver, 4, inbound), SaAnswer::Done(Err(_))));
+    let [inbound, _] = pair(1, Spi(8)).steps();
+    assert!(matches!(answer(&mut driver, 5, inbound), SaAnswer::Done(Ok(()))));
+    assert!(matches!(answer(&mut driver, 6, outbound), SaAnswer::Done(Err(_))));
+    assert_eq!((script.halves(), script.pairs()), (vec![IpsecSaId(1)], vec![]), "the first step stands");
+    let [_, outbound] = pair(1, Spi(8)).steps();
+    assert!(matches!(answer(&mut driver, 7, outbound), SaAnswer::Done(Ok(()))));
 }
 
 #[test]

@@ -36,7 +36,7 @@ use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
 use events::{Events, Word};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage};
+use ikecore::sa::driver::{DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaSpec, TrafficPolicy, Usage};
 use ikecore::wire::codes::ProtocolId;
 use link::{Link, LinkError};
 use nix::errno::Errno;
@@ -78,10 +78,18 @@ pub struct PfkeyDriver {
 #[derive(Debug)]
 struct Pair {
     inbound: SaName,
-    outbound: SaName,
+    /// Once the second step is done.
+    outbound: Option<SaName>,
     /// This host's address and the peer's.
     addresses: (IpAddr, IpAddr),
     stream: Stream,
+}
+
+impl Pair {
+    /// The outbound SA, if it is there, and the inbound one.
+    fn names(&self) -> impl Iterator<Item = SaName> {
+        self.outbound.into_iter().chain([self.inbound])
+    }
 }
 
 /// Makes an error that names what was tried.
@@ -144,44 +152,52 @@ impl PfkeyDriver {
         Ok(spi)
     }
 
-    fn install(&mut self, pair: &SaPair) -> Result<(), DriverError> {
-        let SaPair { id, inbound, outbound, policy } = pair;
-        if self.pairs.contains_key(id) {
-            return Err(failed(format_args!("install pair {id}"))(&"it is installed already"));
+    fn install_inbound(&mut self, id: IpsecSaId, spec: &SaSpec) -> Result<(), DriverError> {
+        let inbound = spec.name();
+        if self.pairs.contains_key(&id) {
+            return Err(failed(format_args!("add inbound SA {inbound}"))(&"it is installed already"));
         }
-        let stream = Stream::new(inbound.reqid, inbound.mode, inbound.selector);
-        let done = self.install_pair(pair, stream);
+        let stream = Stream::new(spec.reqid, spec.mode, spec.selector);
+        let reqid = self.reqids.of(stream).map_err(|error| failed(format_args!("add inbound SA {inbound}"))(&error));
+        let done = reqid.and_then(|reqid| self.add(spec, "inbound", reqid));
         if done.is_ok() {
-            let addresses = (inbound.destination, inbound.source);
-            let names = (sa::name(inbound), sa::name(outbound));
-            self.pairs.insert(*id, Pair { inbound: names.0, outbound: names.1, addresses, stream });
+            let addresses = (spec.destination, spec.source);
+            self.pairs.insert(id, Pair { inbound, outbound: None, addresses, stream });
+        }
+        self.forget_unused_reqids();
+        done
+    }
+
+    /// Adds the outbound SA and then the policy, or nothing. Linux sends with the newest of the SAs that fit, so the new
+    /// one takes over at once.
+    fn install_outbound(&mut self, id: IpsecSaId, spec: &SaSpec, policy: TrafficPolicy) -> Result<(), DriverError> {
+        let outbound = spec.name();
+        let waiting = self.pairs.get(&id).filter(|pair| pair.outbound.is_none());
+        let Some(stream) = waiting.map(|pair| pair.stream) else {
+            return Err(failed(format_args!("add outbound SA {outbound}"))(&format_args!(
+                "pair {id} does not wait for it"
+            )));
+        };
+        let reqid =
+            self.reqids.of(stream).map_err(|error| failed(format_args!("add outbound SA {outbound}"))(&error))?;
+        self.add(spec, "outbound", reqid)?;
+        let changes = self.table.install(id, policy);
+        let done = self.policies.apply(&mut self.link, &mut self.reqids, &changes).inspect_err(|_| {
+            // The kernel's policies are as they were; so is the table after this.
+            self.table.remove(id);
+            self.withdraw(outbound);
+        });
+        if let (Ok(()), Some(pair)) = (&done, self.pairs.get_mut(&id)) {
+            pair.outbound = Some(outbound);
         }
         tracing::debug!("driver {NAME}: install {id}: policy {}: {done:?}", policy.selector);
         self.forget_unused_reqids();
         done
     }
 
-    /// Adds both SAs and then the policy, or nothing.
-    fn install_pair(&mut self, pair: &SaPair, stream: Stream) -> Result<(), DriverError> {
-        let (inbound, outbound) = (&pair.inbound, &pair.outbound);
-        let reqid = self
-            .reqids
-            .of(stream)
-            .map_err(|error| failed(format_args!("add inbound SA {}", sa::name(inbound)))(&error))?;
-        self.add(inbound, "inbound", reqid)?;
-        self.add(outbound, "outbound", reqid).inspect_err(|_| self.withdraw(sa::name(inbound)))?;
-        let changes = self.table.install(pair.id, pair.policy);
-        self.policies.apply(&mut self.link, &mut self.reqids, &changes).inspect_err(|_| {
-            // The kernel's policies are as they were; so is the table after this.
-            self.table.remove(pair.id);
-            self.withdraw(sa::name(outbound));
-            self.withdraw(sa::name(inbound));
-        })
-    }
-
     /// Adds one SA; if its SPI was given out, the SA takes its place, and the SPI is gone in case of failure, too.
     fn add(&mut self, spec: &SaSpec, direction: &str, reqid: u32) -> Result<(), DriverError> {
-        let name = sa::name(spec);
+        let name = spec.name();
         let reserved = self.reserved.remove(&name);
         self.add_sa(spec, direction, reqid, reserved).inspect_err(|_| {
             if reserved {
@@ -191,7 +207,7 @@ impl PfkeyDriver {
     }
 
     fn add_sa(&mut self, spec: &SaSpec, direction: &str, reqid: u32, reserved: bool) -> Result<(), DriverError> {
-        let name = sa::name(spec);
+        let name = spec.name();
         let failed = |error: &dyn Display| failed(format_args!("add {direction} SA {name} ({})", spec.suite))(error);
         if spec.extended_sequence_numbers {
             return Err(failed(&AlgorithmError::ExtendedSequenceNumbers));
@@ -224,13 +240,18 @@ impl PfkeyDriver {
     }
 
     /// Removes all that there is, and reports the first failure.
-    fn delete(&mut self, id: IpsecSaId, inbound: SaName, outbound: SaName) -> Result<(), DriverError> {
+    fn delete(&mut self, id: IpsecSaId, inbound: SaName) -> Result<(), DriverError> {
         let changes = self.table.remove(id);
         let policy = self.policies.apply(&mut self.link, &mut self.reqids, &changes);
-        let sas = [self.delete_sa(outbound), self.delete_sa(inbound)];
-        self.pairs.remove(&id);
+        let names = match self.pairs.remove(&id) {
+            Some(pair) => pair.names().collect(),
+            None if self.pairs.values().any(|pair| pair.inbound == inbound) => Vec::new(),
+            None => vec![inbound],
+        };
+        self.reserved.remove(&inbound);
+        let done = names.into_iter().map(|name| self.delete_sa(name)).fold(policy, Result::and);
         self.forget_unused_reqids();
-        sas.into_iter().fold(policy, Result::and)
+        done
     }
 
     fn update(&mut self, id: IpsecSaId, local: SocketAddr, remote: SocketAddr) -> Result<(), DriverError> {
@@ -238,7 +259,9 @@ impl PfkeyDriver {
         let Some(pair) = self.pairs.get(&id) else {
             return Err(failed(operation)(&"no such pair is installed"));
         };
-        let (inbound, outbound) = (pair.inbound, pair.outbound);
+        let (inbound, Some(outbound)) = (pair.inbound, pair.outbound) else {
+            return Err(failed(operation)(&"its outbound SA is not installed"));
+        };
         if pair.addresses != (local.ip(), remote.ip()) {
             return Err(failed(operation)(&format_args!(
                 "PF_KEY cannot change the addresses {} and {} of an SA, only its ports",
@@ -274,12 +297,12 @@ impl PfkeyDriver {
                 })
                 .map_err(|error| failed(format_args!("query SA {name}"))(&error))
         };
-        let (inbound, outbound) = (current(inbound)?, current(outbound)?);
+        let (inbound, outbound) = (current(inbound)?, outbound.map(current).transpose()?);
         Ok(Usage {
             inbound_octets: inbound.octets,
             inbound_packets: inbound.allocations.into(),
-            outbound_octets: outbound.octets,
-            outbound_packets: outbound.allocations.into(),
+            outbound_octets: outbound.map_or(0, |outbound| outbound.octets),
+            outbound_packets: outbound.map_or(0, |outbound| outbound.allocations.into()),
             replays: 0,
             integrity_failures: 0,
         })
@@ -315,7 +338,7 @@ impl PfkeyDriver {
             }
             // Others' SAs expire too.
             Word::Expire { sa, hard } => {
-                let ours = self.pairs.values().any(|pair| pair.inbound == sa || pair.outbound == sa);
+                let ours = self.pairs.values().flat_map(Pair::names).any(|name| name == sa);
                 ours.then_some(DriverMessage::Expire(Expire { sa, hard }))
             }
             Word::Mapping { spi, remote } => {
@@ -333,7 +356,7 @@ impl Drop for PfkeyDriver {
             tracing::error!("driver {NAME}: policies stay behind in the kernel until the next start: {error}");
         }
         let pairs = std::mem::take(&mut self.pairs);
-        let sas = pairs.into_values().flat_map(|pair| [pair.outbound, pair.inbound]);
+        let sas = pairs.values().flat_map(Pair::names);
         for name in sas.chain(std::mem::take(&mut self.reserved)) {
             self.withdraw(name);
         }
@@ -371,8 +394,9 @@ impl SaDriver for PfkeyDriver {
                 self.reserved.remove(&name);
                 SaAnswer::Done(self.delete_sa(name))
             }
-            SaOp::Install(pair) => SaAnswer::Done(self.install(&pair)),
-            SaOp::Delete { id, inbound, outbound } => SaAnswer::Done(self.delete(id, inbound, outbound)),
+            SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(id, &sa)),
+            SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(id, &sa, policy)),
+            SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, inbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
             SaOp::Query(id) => SaAnswer::Usage(self.query(id)),
             SaOp::SetPolicies(policies) => SaAnswer::Done(self.set_policies(policies)),

@@ -47,11 +47,6 @@ pub(super) const fn mode_number(mode: Mode) -> u8 {
     }
 }
 
-/// The name of the SA that `spec` is about.
-pub(super) const fn name(spec: &SaSpec) -> SaName {
-    SaName { protocol: spec.suite.protocol(), destination: spec.destination, spi: spec.spi }
-}
-
 /// An address of one host.
 pub(super) fn host(kind: ExtensionType, address: IpAddr) -> Extension {
     let prefix_len = if address.is_ipv4() { 32 } else { 128 };

@@ -39,7 +39,9 @@ fn arrive(octets: &[u8]) -> usize {
     let pair = pair(mode, in_udp);
     let selector = pair.inbound.selector;
     plane.apply(NOW, SaOp::SetPolicies(vec![pair.policy]));
-    plane.apply(NOW, SaOp::Install(Box::new(pair)));
+    for step in pair.steps() {
+        plane.apply(NOW, step);
+    }
     while plane.next_effect().is_some() {}
     let arrival = if in_udp {
         Arrival::in_udp(SocketAddr::new(PEER, 4500), SocketAddr::new(OWN, 4500))

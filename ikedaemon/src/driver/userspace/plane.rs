@@ -148,7 +148,7 @@ impl Plane {
                 // Behind a NAT the peer's address is what it seems to be.
                 && (sa.name.destination == peer || sa.encapsulation.is_some())
         };
-        let fitting = self.pairs.iter().filter(|(_, pair)| fits(&pair.outbound));
+        let fitting = self.pairs.iter().filter(|(_, pair)| pair.outbound.as_ref().is_some_and(fits));
         fitting.max_by_key(|(_, pair)| pair.serial).map(|(id, _)| *id)
     }
 
@@ -161,7 +161,7 @@ impl Plane {
 
     fn protect(&mut self, now: Time, id: IpsecSaId, packet: &Packet<'_>) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        let sa = &mut pair.outbound;
+        let Some(sa) = &mut pair.outbound else { return };
         let (next_header, payload) = match sa.mode {
             Mode::Transport => (packet.protocol, packet.payload()),
             Mode::Tunnel if packet.source.is_ipv4() => (protocol::IPV4, packet.octets),
@@ -277,8 +277,10 @@ impl Plane {
     /// Tells once where the peer's packets come from now, if that is not where this host's go to.
     fn note_mapping(&mut self, id: IpsecSaId, remote: SocketAddr) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        let Some(encapsulation) = pair.outbound.encapsulation else { return };
-        let known = SocketAddr::new(pair.outbound.name.destination, encapsulation.destination_port);
+        // Half a pair cannot move yet; it is told with the first packet afterwards.
+        let Some(outbound) = &pair.outbound else { return };
+        let Some(encapsulation) = outbound.encapsulation else { return };
+        let known = SocketAddr::new(outbound.name.destination, encapsulation.destination_port);
         if remote == known {
             pair.mapping = None;
         } else if pair.mapping != Some(remote) {
@@ -296,7 +298,7 @@ impl Plane {
         for pair in self.pairs.values_mut() {
             let sequence = pair.sequence;
             aged.push((pair.inbound.name, pair.inbound.age(now, 0)));
-            aged.push((pair.outbound.name, pair.outbound.age(now, sequence)));
+            aged.extend(pair.outbound.as_mut().map(|outbound| (outbound.name, outbound.age(now, sequence))));
         }
         for (name, age) in aged {
             self.tell_age(name, age);

@@ -64,7 +64,7 @@ impl Sa {
             return Err(format!("the selector {} has two families", spec.selector));
         }
         Ok(Self {
-            name: SaName { protocol: spec.suite.protocol(), destination: spec.destination, spi: spec.spi },
+            name: spec.name(),
             mode: spec.mode,
             source: spec.source,
             selector: spec.selector,
@@ -122,8 +122,8 @@ impl Sa {
 pub(super) struct Pair {
     /// For packets that arrive.
     pub(super) inbound: Sa,
-    /// For packets that leave.
-    pub(super) outbound: Sa,
+    /// For packets that leave, once the pair is whole.
+    pub(super) outbound: Option<Sa>,
     /// The number of the last packet that left; 0: none.
     pub(super) sequence: u64,
     /// What arrived.

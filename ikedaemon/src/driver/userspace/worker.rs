@@ -181,10 +181,10 @@ impl Worker {
 
     fn operate(&mut self, ask: AskId, operation: SaOp) {
         let installed = match &operation {
-            SaOp::Install(pair) => Some(pair.id),
+            SaOp::InstallOutbound { id, .. } => Some(*id),
             _ => None,
         };
-        let changes = matches!(operation, SaOp::Install(_) | SaOp::Delete { .. } | SaOp::SetPolicies(_));
+        let changes = matches!(operation, SaOp::InstallOutbound { .. } | SaOp::Delete { .. } | SaOp::SetPolicies(_));
         let mut answer = self.plane.apply(self.now(), operation);
         if changes
             && matches!(answer, SaAnswer::Done(Ok(())))
@@ -213,7 +213,7 @@ impl Worker {
     fn undo(&mut self, installed: Option<IpsecSaId>, reason: String) -> SaAnswer {
         let operation = match installed {
             Some(id) => {
-                self.plane.remove(id);
+                self.plane.remove_outbound(id);
                 // What was there before fitted.
                 let _ = self.follow_policies();
                 format!("route the traffic of {id}")

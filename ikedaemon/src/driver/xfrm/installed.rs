@@ -3,7 +3,7 @@ use super::netlink::Refusal;
 use super::{XfrmDriver, failed, message};
 use ikecore::ids::IpsecSaId;
 use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{DriverError, SaName, SaPair, SaSpec, TrafficAction, UdpEncapsulation};
+use ikecore::sa::driver::{DriverError, SaName, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::secret::Secret;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NlasIterator, Parseable};
 use netlink_packet_xfrm::{
@@ -17,24 +17,40 @@ const JUMP: u32 = 1024;
 
 /// A pair in the kernel.
 pub(super) struct Installed {
-    pair: SaPair,
+    inbound: SaSpec,
+    /// Once the second step is done.
+    outbound: Option<(SaSpec, TrafficPolicy)>,
+}
+
+/// Keeps what later operations need: of the keys nothing, unless a NAT may make the SA move.
+fn without_keys(mut spec: SaSpec) -> SaSpec {
+    if spec.encapsulation.is_none() {
+        spec.encryption_key = Secret::new(Vec::new());
+        spec.integrity_key = Secret::new(Vec::new());
+    }
+    spec
 }
 
 impl Installed {
-    /// Keeps what later operations need: of the keys nothing, unless a NAT may make the pair move.
-    pub(super) fn new(mut pair: SaPair) -> Self {
-        if pair.inbound.encapsulation.is_none() {
-            for spec in [&mut pair.inbound, &mut pair.outbound] {
-                spec.encryption_key = Secret::new(Vec::new());
-                spec.integrity_key = Secret::new(Vec::new());
-            }
-        }
-        Self { pair }
+    /// After the first step.
+    pub(super) fn new(inbound: SaSpec) -> Self {
+        Self { inbound: without_keys(inbound), outbound: None }
     }
 
-    /// The inbound and the outbound SA.
-    pub(super) const fn names(&self) -> [SaName; 2] {
-        [message::spec_name(&self.pair.inbound), message::spec_name(&self.pair.outbound)]
+    /// After the second step.
+    pub(super) fn complete(&mut self, outbound: SaSpec, policy: TrafficPolicy) {
+        self.outbound = Some((without_keys(outbound), policy));
+    }
+
+    /// True after the second step.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.outbound.is_some()
+    }
+
+    /// The inbound SA and, if it is there, the outbound one.
+    pub(super) fn names(&self) -> impl Iterator<Item = SaName> {
+        let outbound = self.outbound.as_ref().map(|(outbound, _)| outbound.name());
+        core::iter::once(self.inbound.name()).chain(outbound)
     }
 }
 
@@ -45,32 +61,36 @@ impl XfrmDriver {
         let Some(mut installed) = self.pairs.remove(&id) else {
             return Err(failed(operation(), "no such pair is installed"));
         };
-        let outcome = self.move_pair(&mut installed.pair, local, remote, &operation);
+        let outcome = self.move_pair(id, &mut installed, local, remote, &operation);
         self.pairs.insert(id, installed);
         outcome
     }
 
     fn move_pair(
         &mut self,
-        pair: &mut SaPair,
+        id: IpsecSaId,
+        installed: &mut Installed,
         local: SocketAddr,
         remote: SocketAddr,
         operation: &dyn Fn() -> String,
     ) -> Result<(), DriverError> {
-        if pair.inbound.encapsulation.is_none() || pair.outbound.encapsulation.is_none() {
+        let Installed { inbound, outbound: Some((outbound, policy)) } = installed else {
+            return Err(failed(operation(), "its outbound SA is not installed"));
+        };
+        if inbound.encapsulation.is_none() || outbound.encapsulation.is_none() {
             return Err(failed(operation(), "it is not encapsulated in UDP"));
         }
-        let former = (pair.inbound.destination, pair.inbound.source);
+        let former = (inbound.destination, inbound.source);
         let moves = former != (local.ip(), remote.ip());
-        if moves && pair.inbound.mode == Mode::Transport {
+        if moves && inbound.mode == Mode::Transport {
             // The addresses are those of the traffic itself, which selectors and policy are for.
             return Err(failed(operation(), "in transport mode only the ports can change"));
         }
-        let before = [message::spec_name(&pair.inbound), message::spec_name(&pair.outbound)];
-        readdress(&mut pair.inbound, remote, local);
-        readdress(&mut pair.outbound, local, remote);
+        let before = [inbound.name(), outbound.name()];
+        readdress(inbound, remote, local);
+        readdress(outbound, local, remote);
         if !moves {
-            for spec in [&pair.inbound, &pair.outbound] {
+            for spec in [&*inbound, &*outbound] {
                 // The kernel takes over new ports in place; counters and sequence numbers stay.
                 let request = message::state(spec).map_err(|reason| failed(operation(), reason))?;
                 self.kernel
@@ -79,16 +99,16 @@ impl XfrmDriver {
             }
             return Ok(());
         }
-        for (spec, name) in [(&pair.inbound, before[0]), (&pair.outbound, before[1])] {
+        for (spec, name) in [(&*inbound, before[0]), (&*outbound, before[1])] {
             self.move_state(spec, name)
                 .map_err(|refusal| failed(format_args!("{}: SA {name}", operation()), refusal))?;
             self.names.remove(&name);
-            self.names.insert(message::spec_name(spec));
+            self.names.insert(spec.name());
         }
-        if let TrafficAction::Protect { endpoints: Some(endpoints), .. } = &mut pair.policy.action {
+        if let TrafficAction::Protect { endpoints: Some(endpoints), .. } = &mut policy.action {
             *endpoints = (local.ip(), remote.ip());
         }
-        let changes = self.policies.install(pair.id, pair.policy);
+        let changes = self.policies.install(id, *policy);
         self.apply(&changes)
     }
 

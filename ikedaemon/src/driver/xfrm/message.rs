@@ -373,11 +373,6 @@ pub(super) fn policy_name(to: PolicyDirection, of: &Selector) -> Result<PolicyNa
     Ok(PolicyName { user_policy_id, nlas: Vec::new() })
 }
 
-/// The name of the SA in `spec`.
-pub(super) const fn spec_name(spec: &SaSpec) -> SaName {
-    SaName { protocol: spec.suite.protocol(), destination: spec.destination, spi: spec.spi }
-}
-
 /// The name of the SA that a kernel structure describes.
 pub(super) fn name_of(info: &kernel::UserSaInfo) -> Option<SaName> {
     Some(SaName {

@@ -15,7 +15,7 @@ use crate::driver::kernel_socket;
 use crate::driver::policy_table::{PolicyChange, PolicyTable};
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
-use ikecore::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage};
+use ikecore::sa::driver::{Direction, DriverError, SaAnswer, SaName, SaOp, SaSpec, TrafficPolicy, Usage};
 use installed::Installed;
 use netlink::{Kernel, Refusal};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
@@ -129,39 +129,50 @@ impl XfrmDriver {
                 self.reserved.remove(&name);
                 SaAnswer::Done(self.delete_state(format_args!("release {name}"), name))
             }
-            SaOp::Install(pair) => SaAnswer::Done(self.install(*pair)),
-            SaOp::Delete { id, inbound, outbound } => SaAnswer::Done(self.delete(id, [inbound, outbound])),
+            SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(id, *sa)),
+            SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(id, *sa, policy)),
+            SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, inbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
             SaOp::Query(id) => SaAnswer::Usage(self.usage(id)),
             SaOp::SetPolicies(policies) => SaAnswer::Done(self.set_policies(policies)),
         }
     }
 
-    fn install(&mut self, pair: SaPair) -> Result<(), DriverError> {
-        if self.pairs.contains_key(&pair.id) {
-            return Err(failed(format_args!("install pair {}", pair.id), "it is installed already"));
+    fn install_inbound(&mut self, id: IpsecSaId, spec: SaSpec) -> Result<(), DriverError> {
+        let name = spec.name();
+        if self.pairs.contains_key(&id) || self.names.contains(&name) {
+            return Err(failed(format_args!("add inbound SA {name}"), "it is installed already"));
         }
-        let (inbound, outbound) = (message::spec_name(&pair.inbound), message::spec_name(&pair.outbound));
-        self.add_inbound(&pair.inbound)?;
-        let rest = self.add_state("outbound", &pair.outbound).and_then(|()| {
-            let changes = self.policies.install(pair.id, pair.policy);
-            self.apply(&changes).inspect_err(|_| {
-                self.policies.remove(pair.id);
-                let _ = self.delete_state("", outbound);
-            })
-        });
-        if let Err(error) = rest {
-            let _ = self.delete_state("", inbound);
+        self.add_inbound(&spec)?;
+        self.names.insert(name);
+        self.pairs.insert(id, Installed::new(spec));
+        Ok(())
+    }
+
+    /// Linux sends with the newest of the SAs that fit, so the new one takes over at once.
+    fn install_outbound(&mut self, id: IpsecSaId, spec: SaSpec, policy: TrafficPolicy) -> Result<(), DriverError> {
+        let name = spec.name();
+        let waits = self.pairs.get(&id).is_some_and(|installed| !installed.is_whole());
+        if !waits {
+            return Err(failed(format_args!("add outbound SA {name}"), format_args!("pair {id} does not wait for it")));
+        }
+        self.add_state("outbound", &spec)?;
+        let changes = self.policies.install(id, policy);
+        if let Err(error) = self.apply(&changes) {
+            self.policies.remove(id);
+            let _ = self.delete_state("", name);
             return Err(error);
         }
-        self.names.extend([inbound, outbound]);
-        self.pairs.insert(pair.id, Installed::new(pair));
+        self.names.insert(name);
+        if let Some(installed) = self.pairs.get_mut(&id) {
+            installed.complete(spec, policy);
+        }
         Ok(())
     }
 
     /// Completes the SA of a reserved SPI.
     fn add_inbound(&mut self, spec: &SaSpec) -> Result<(), DriverError> {
-        let name = message::spec_name(spec);
+        let name = spec.name();
         let operation = || format!("add inbound SA {name}");
         if self.reserved.remove(&name) {
             let request = message::state(spec).map_err(|reason| failed(operation(), reason));
@@ -186,7 +197,7 @@ impl XfrmDriver {
     }
 
     fn add_state(&mut self, direction: &str, spec: &SaSpec) -> Result<(), DriverError> {
-        let name = message::spec_name(spec);
+        let name = spec.name();
         let operation = || format!("add {direction} SA {name}");
         let request = message::state(spec).map_err(|reason| failed(operation(), reason))?;
         self.kernel
@@ -203,9 +214,14 @@ impl XfrmDriver {
         }
     }
 
-    fn delete(&mut self, id: IpsecSaId, given: [SaName; 2]) -> Result<(), DriverError> {
-        // An update may have changed the names.
-        let names = self.pairs.remove(&id).map_or(given, |pair| pair.names());
+    fn delete(&mut self, id: IpsecSaId, inbound: SaName) -> Result<(), DriverError> {
+        let names: Vec<SaName> = match self.pairs.remove(&id) {
+            // An update may have changed the names.
+            Some(installed) => installed.names().collect(),
+            None if self.names.contains(&inbound) => Vec::new(),
+            None => vec![inbound],
+        };
+        self.reserved.remove(&inbound);
         // First the policy: while it holds, packets without SA would ask for a new one.
         let changes = self.policies.remove(id);
         let mut outcome = changes.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
@@ -218,27 +234,28 @@ impl XfrmDriver {
     }
 
     fn usage(&mut self, id: IpsecSaId) -> Result<Usage, DriverError> {
-        let Some(pair) = self.pairs.get(&id) else {
+        let Some(pair) = self.pairs.get(&id).map(Installed::names).map(Iterator::collect::<Vec<_>>) else {
             return Err(failed(format_args!("query pair {id}"), "no such pair is installed"));
         };
-        let [inbound, outbound] = pair.names().map(|name| {
-            message::state_name(name).map_err(|reason| failed(format_args!("query SA {name}"), reason)).and_then(
-                |request| {
-                    self.ask_for_state(XfrmMessage::GetSa(request))
-                        .map_err(|refusal| failed(format_args!("query SA {name}"), refusal))
-                },
-            )
-        });
-        let (inbound, outbound) = (inbound?, outbound?);
-        Ok(Usage {
-            inbound_octets: inbound.lifetime_cur.bytes,
-            inbound_packets: inbound.lifetime_cur.packets,
-            outbound_octets: outbound.lifetime_cur.bytes,
-            outbound_packets: outbound.lifetime_cur.packets,
-            // Seen before, and too old for the window.
-            replays: u64::from(inbound.stats.replay) + u64::from(inbound.stats.replay_window),
-            integrity_failures: inbound.stats.integrity_failed.into(),
-        })
+        let mut usage = Usage::default();
+        for (direction, name) in [Direction::Inbound, Direction::Outbound].into_iter().zip(pair) {
+            let found = message::state_name(name).map_err(|reason| failed(format_args!("query SA {name}"), reason));
+            let found = found.and_then(|request| {
+                self.ask_for_state(XfrmMessage::GetSa(request))
+                    .map_err(|refusal| failed(format_args!("query SA {name}"), refusal))
+            })?;
+            let (octets, packets) = (found.lifetime_cur.bytes, found.lifetime_cur.packets);
+            match direction {
+                Direction::Inbound => {
+                    (usage.inbound_octets, usage.inbound_packets) = (octets, packets);
+                    // Seen before, and too old for the window.
+                    usage.replays = u64::from(found.stats.replay) + u64::from(found.stats.replay_window);
+                    usage.integrity_failures = found.stats.integrity_failed.into();
+                }
+                Direction::Outbound => (usage.outbound_octets, usage.outbound_packets) = (octets, packets),
+            }
+        }
+        Ok(usage)
     }
 
     /// Sends a request that is answered with one SA. The keys in the answer are not looked at.

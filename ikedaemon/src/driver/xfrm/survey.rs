@@ -73,7 +73,7 @@ fn try_dummy(kernel: &mut Kernel, suite: IpsecSuite, mode: Mode, address: IpAddr
         // Should the daemon die between the two requests, the kernel clears up.
         hard: Lifetime { seconds: 2, kilobytes: 0 },
     };
-    let name = message::spec_name(&spec);
+    let name = spec.name();
     let unfit = |text| Refusal { errno: Errno::EINVAL, text: Some(text) };
     let add = XfrmMessage::AddSa(message::state(&spec).map_err(unfit)?.take());
     match kernel.request(add, NLM_F_CREATE | NLM_F_EXCL) {

@@ -4,7 +4,7 @@ use crate::driver::userspace::NAME;
 use crate::driver::userspace::replay::ReplayWindow;
 use ikecore::ids::{IpsecSaId, Spi};
 use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, TrafficAction, TrafficPolicy, Usage};
+use ikecore::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaSpec, TrafficAction, TrafficPolicy, Usage};
 use ikecore::time::Time;
 use ikecore::wire::codes::ProtocolId;
 use std::net::{IpAddr, SocketAddr};
@@ -29,8 +29,10 @@ impl Plane {
                 self.reserved.remove(&(name.destination, name.spi));
                 SaAnswer::Done(Ok(()))
             }
-            SaOp::Install(pair) => SaAnswer::Done(self.install(now, &pair)),
-            SaOp::Delete { id, .. } => {
+            SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(now, id, &sa)),
+            SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(now, id, &sa, policy)),
+            SaOp::Delete { id, inbound } => {
+                self.reserved.remove(&(inbound.destination, inbound.spi));
                 self.remove(id);
                 SaAnswer::Done(Ok(()))
             }
@@ -58,41 +60,68 @@ impl Plane {
         Err(refuse(operation(), format!("{TRIES} random SPIs were all in use")))
     }
 
-    fn install(&mut self, now: Time, pair: &SaPair) -> Result<(), DriverError> {
-        let name = |spec: &ikecore::sa::driver::SaSpec| SaName {
-            protocol: spec.suite.protocol(),
-            destination: spec.destination,
-            spi: spec.spi,
-        };
-        let adding = |direction: &str, spec| format!("add {direction} SA {}", name(spec));
-        let inbound = Sa::new(&pair.inbound, now).map_err(|e| refuse(adding("inbound", &pair.inbound), e))?;
-        let outbound = Sa::new(&pair.outbound, now).map_err(|e| refuse(adding("outbound", &pair.outbound), e))?;
-        check_policy(&pair.policy)?;
+    fn install_inbound(&mut self, now: Time, id: IpsecSaId, spec: &SaSpec) -> Result<(), DriverError> {
+        let operation = || format!("add inbound SA {}", spec.name());
+        let inbound = Sa::new(spec, now).map_err(|reason| refuse(operation(), reason))?;
         let key = (inbound.name.destination, inbound.name.spi);
         if self.arrivals.contains_key(&key) {
-            return Err(refuse(adding("inbound", &pair.inbound), "there is an SA of this name"));
+            return Err(refuse(operation(), "there is an SA of this name"));
         }
-        if self.pairs.values().any(|other| other.outbound.name == outbound.name) {
-            return Err(refuse(adding("outbound", &pair.outbound), "there is an SA of this name"));
-        }
-        if self.pairs.contains_key(&pair.id) {
-            return Err(refuse(format!("add the SAs of {}", pair.id), "a pair of this handle is installed"));
+        if self.pairs.contains_key(&id) {
+            return Err(refuse(operation(), format!("there is one of pair {id}")));
         }
         self.reserved.remove(&key);
-        self.arrivals.insert(key, pair.id);
-        self.serial += 1;
-        let mut width = pair.inbound.replay_window;
-        if pair.inbound.extended_sequence_numbers {
+        self.arrivals.insert(key, id);
+        let mut width = spec.replay_window;
+        if spec.extended_sequence_numbers {
             // Without a window nothing tells the upper half; one packet is raised to the narrowest.
             width = width.max(1);
         }
         let window = ReplayWindow::new(width);
-        let serial = self.serial;
-        let installed =
-            Pair { inbound, outbound, sequence: 0, window, replays: 0, integrity_failures: 0, mapping: None, serial };
-        self.pairs.insert(pair.id, installed);
-        self.spd.add_pair(pair.id, pair.policy);
+        let installed = Pair {
+            inbound,
+            outbound: None,
+            sequence: 0,
+            window,
+            replays: 0,
+            integrity_failures: 0,
+            mapping: None,
+            serial: 0,
+        };
+        self.pairs.insert(id, installed);
         Ok(())
+    }
+
+    fn install_outbound(
+        &mut self,
+        now: Time,
+        id: IpsecSaId,
+        spec: &SaSpec,
+        policy: TrafficPolicy,
+    ) -> Result<(), DriverError> {
+        let operation = || format!("add outbound SA {}", spec.name());
+        let outbound = Sa::new(spec, now).map_err(|reason| refuse(operation(), reason))?;
+        check_policy(&policy)?;
+        let mut others = self.pairs.values().filter_map(|other| other.outbound.as_ref());
+        if others.any(|other| other.name == outbound.name) {
+            return Err(refuse(operation(), "there is an SA of this name"));
+        }
+        let Some(pair) = self.pairs.get_mut(&id).filter(|pair| pair.outbound.is_none()) else {
+            return Err(refuse(operation(), format!("pair {id} does not wait for it")));
+        };
+        pair.outbound = Some(outbound);
+        self.serial += 1;
+        pair.serial = self.serial;
+        self.spd.add_pair(id, policy);
+        Ok(())
+    }
+
+    /// Undoes the second step of a pair.
+    pub(in crate::driver::userspace) fn remove_outbound(&mut self, id: IpsecSaId) {
+        self.spd.remove_pair(id);
+        if let Some(pair) = self.pairs.get_mut(&id) {
+            pair.outbound = None;
+        }
     }
 
     /// Sends what waited; packets that still have no SA wait again.
@@ -111,24 +140,24 @@ impl Plane {
 
     fn update(&mut self, id: IpsecSaId, local: SocketAddr, remote: SocketAddr) -> Result<(), DriverError> {
         let operation = || format!("move the SAs of {id} to {local} and {remote}");
-        let Some(pair) = self.pairs.get_mut(&id) else {
+        let Some(Pair { inbound, outbound: Some(outbound), mapping, .. }) = self.pairs.get_mut(&id) else {
             return Err(refuse(operation(), "no such pair is installed"));
         };
         if local.is_ipv4() != remote.is_ipv4() {
             return Err(refuse(operation(), "the addresses are of two families"));
         }
-        let key = (local.ip(), pair.inbound.name.spi);
+        let key = (local.ip(), inbound.name.spi);
         if self.arrivals.get(&key).is_some_and(|other| *other != id) {
             return Err(refuse(operation(), "there is an SA of this name"));
         }
-        for (sa, source, destination) in [(&mut pair.inbound, remote, local), (&mut pair.outbound, local, remote)] {
+        for (sa, source, destination) in [(inbound, remote, local), (outbound, local, remote)] {
             (sa.source, sa.name.destination) = (source.ip(), destination.ip());
             if let Some(encapsulation) = &mut sa.encapsulation {
                 encapsulation.source_port = source.port();
                 encapsulation.destination_port = destination.port();
             }
         }
-        pair.mapping = None;
+        *mapping = None;
         self.arrivals.retain(|_, own| *own != id);
         self.arrivals.insert(key, id);
         Ok(())
@@ -138,11 +167,13 @@ impl Plane {
         let Some(pair) = self.pairs.get(&id) else {
             return Err(refuse(format!("query the SAs of {id}"), "no such pair is installed"));
         };
+        let (outbound_octets, outbound_packets) =
+            pair.outbound.as_ref().map_or((0, 0), |outbound| (outbound.octets, outbound.packets));
         Ok(Usage {
             inbound_octets: pair.inbound.octets,
             inbound_packets: pair.inbound.packets,
-            outbound_octets: pair.outbound.octets,
-            outbound_packets: pair.outbound.packets,
+            outbound_octets,
+            outbound_packets,
             replays: pair.replays,
             integrity_failures: pair.integrity_failures,
         })

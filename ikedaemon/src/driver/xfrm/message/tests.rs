@@ -1,4 +1,4 @@
-use super::{address, alloc_spi, name_of, policy, policy_name, spec_name, state, state_name};
+use super::{address, alloc_spi, name_of, policy, policy_name, state, state_name};
 use crate::driver::policy_table::PolicyDirection;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::{Prefix, Selector};
@@ -78,8 +78,8 @@ fn an_sa_is_described_whole() {
         assert_eq!((limits.soft_add_expires_seconds, limits.hard_add_expires_seconds), (3000, 3600));
         assert_eq!((limits.soft_packet_limit, limits.hard_packet_limit), (XFRM_INF, XFRM_INF));
         assert_eq!((limits.soft_use_expires_seconds, limits.hard_use_expires_seconds), (0, 0));
-        assert_eq!(name_of(&info), Some(spec_name(&spec)));
-        let name = state_name(spec_name(&spec)).expect("a name").user_sa_id;
+        assert_eq!(name_of(&info), Some(spec.name()));
+        let name = state_name(spec.name()).expect("a name").user_sa_id;
         assert_eq!((name.daddr, name.spi, name.proto, name.family), (info.id.daddr, info.id.spi, 50, 2));
     }
 }
