@@ -118,7 +118,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "\"10.9.0.2\"",
             "\"10.9.0.256\"",
             "/x/policy.toml:16:43: destination of filter 1 in filters of filter list \"b hosts\" is \"10.9.0.256\", \
-             allowed: \"me\", \"any\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
+             allowed: \"me\", \"any\", \"pool\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
              (10.1.0.0/255.255.0.0)",
         ),
         (
@@ -352,13 +352,16 @@ fn the_examples_of_the_documentation_have_no_fault() {
     for entry in std::fs::read_dir(examples).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        // The key's file is not part of the example.
-        let text = text.replace("preshared_key_file = \"berlin-lisbon.psk\"", "preshared_key = \"k\"");
+        // The files of keys are not part of the examples.
+        let text = ["berlin-lisbon.psk", "clients.psk"].iter().fold(text, |text, file| {
+            text.replace(&format!("preshared_key_file = \"{file}\""), "preshared_key = \"k\"")
+        });
+        let text = text.replace("password_file = \"joe.password\"", "password = \"p\"");
         let file = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(file.assigned().is_some() && file.warnings.is_empty(), "{}: {:?}", path.display(), file.warnings);
         found += 1;
     }
-    assert_eq!(found, 3);
+    assert_eq!(found, 5);
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
     let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     parse(example).unwrap_or_else(|error| panic!("docs/policy.md: {error}"));
