@@ -22,6 +22,8 @@ pub(super) enum Owner {
     Address(IkeSaId),
     /// A look at the traffic of a pair with the peer of an ISAKMP SA.
     Look(IkeSaId, IpsecSaId),
+    /// A look whether a pair carries anything.
+    Idle(IpsecSaId),
     /// Nobody waits for it, except that an SPI must be given back.
     Nobody,
 }
@@ -157,6 +159,11 @@ impl Endpoint {
                     _ => None,
                 };
                 self.looked(sa, pair, usage);
+            }
+            Owner::Idle(pair) => {
+                if let Answer::Sa(SaAnswer::Usage(Ok(usage))) = answer {
+                    self.idle_looked(pair, usage);
+                }
             }
             Owner::Nobody => match (answer, kind) {
                 (Answer::Sa(SaAnswer::Spi(Ok(spi))), Kind::AllocSpi(protocol, destination)) => {

@@ -93,6 +93,9 @@ impl Endpoint {
     fn ready(&mut self, id: IkeSaId) {
         self.timers.cancel(Timer::Preparation(id));
         self.focus(id);
+        if let Err(failure) = self.unite(id) {
+            return self.end_ike_sa(id, failure, true);
+        }
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
         let (rule, path, role, began, negotiation) = (Arc::clone(&sa.rule), sa.path, sa.role, sa.began, sa.negotiation);
         let Some(standing) = sa.standing_mut() else { return };

@@ -7,6 +7,7 @@ use crate::event::{EventKind, MessageEvent, Reject};
 use crate::exchange::Path;
 use crate::exchange::message::Incoming;
 use crate::ids::{Cookies, IkeSaId};
+use crate::wire::error::{Fault, WireError};
 use crate::wire::{ExchangeType, Header};
 use bytes::Bytes;
 
@@ -15,6 +16,9 @@ impl Endpoint {
     pub(super) fn datagram(&mut self, path: Path, octets: &[u8]) {
         self.counters.datagrams += 1;
         if let Err(reason) = self.take(path, octets, false) {
+            if let Reject::Malformed(WireError { fault: Fault::MajorVersion(_), .. }) = reason {
+                self.answer_other_version(path, octets);
+            }
             let cookies = Header::read(octets).ok().map(|header| header.cookies());
             self.drop_datagram(cookies, octets.len(), reason);
         }
@@ -35,6 +39,9 @@ impl Endpoint {
         self.shared
             .trace
             .step(|| EventKind::Message(MessageEvent::Received { octets: Bytes::copy_from_slice(octets) }));
+        if let Some(result) = self.about_delete(&message) {
+            return result;
+        }
         match found {
             _ if self.stopping => Err(Reject::Stopping),
             _ if is_fragment(&message) && !assembled => self.fragment(found, &message),

@@ -108,7 +108,7 @@ impl Endpoint {
         self.pairs_with(sa.path.remote.ip(), standing.sa.peer.identity(), standing.user.as_deref())
     }
 
-    fn pairs_with(&self, peer: IpAddr, identity: &Identity, user: Option<&str>) -> Vec<IpsecSaId> {
+    pub(super) fn pairs_with(&self, peer: IpAddr, identity: &Identity, user: Option<&str>) -> Vec<IpsecSaId> {
         let of_peer = |pair: &Pair| pair.identity == *identity && pair.user.as_deref() == user;
         let is_peers = |id: &IpsecSaId| self.pairs.get(id).is_some_and(of_peer);
         self.index.pairs.of(&peer).filter(is_peers).collect()

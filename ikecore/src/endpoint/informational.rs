@@ -5,7 +5,8 @@ use super::tables::{DELETED_LIMIT, IkeSa, Pair, Standing};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
-use crate::exchange::info::{self, Information};
+use crate::exchange::info::acknowledged::Unacknowledged;
+use crate::exchange::info::{self, Information, Protected};
 use crate::exchange::message::{Incoming, Outgoing};
 use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
@@ -47,6 +48,9 @@ impl Endpoint {
                 negotiating.suspicion = Some(Failure::PeerRefused { what, notify, text });
             }
             self.tell_notification(notify, false, &data);
+            if notify == NotifyType::MS_DOS_COOKIE {
+                self.dos_cookie(id, &data);
+            }
         }
         Ok(())
     }
@@ -68,11 +72,14 @@ impl Endpoint {
         }
         check_unused(standing, message_id, message)?;
         let keys = Arc::clone(&standing.sa.keys);
-        let all = info::read_protected(message, &keys, &mut self.shared.cx())?;
+        let Protected { all, question } = info::read_protected(message, &keys, &mut self.shared.cx())?;
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
         self.confirm(id, message.path);
+        if let Some(question) = question {
+            self.acknowledge(id, message, &question);
+        }
         for information in all {
             match information {
                 Information::Notify {
@@ -228,11 +235,20 @@ impl Endpoint {
         }
     }
 
-    /// Sends a protected message; it is never repeated (RFC 2408 §4.8).
+    /// Sends a protected message; it is never repeated (RFC 2408 §4.8), but for deletes to peers that acknowledge them.
     pub(super) fn inform(&mut self, id: IkeSaId, information: &Information) -> Option<Outgoing> {
         let message_id = self.new_message_id(id)?;
         let sa = self.ike_sas.get(&id)?;
-        let message = info::protected(sa.path, &sa.standing()?.sa.keys, message_id, information).ok()?;
+        let (path, cookies, standing) = (sa.path, sa.cookies, sa.standing()?);
+        let keys = &standing.sa.keys;
+        let is_delete = matches!(information, Information::DeleteIpsec { .. } | Information::DeleteIke { .. });
+        if is_delete && standing.sa.announced.microsoft {
+            let rng = self.shared.rng.as_mut();
+            let (message, delete) = Unacknowledged::new(path, keys, message_id, information, rng).ok()?;
+            self.send_until_acknowledged((cookies, message_id), message.clone(), delete);
+            return Some(message);
+        }
+        let message = info::protected(path, keys, message_id, information).ok()?;
         self.send(&message);
         Some(message)
     }

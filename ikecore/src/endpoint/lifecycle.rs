@@ -61,6 +61,9 @@ impl Endpoint {
             Timer::IpsecReplaced(id) => self.remove_pair(id, Failure::Replaced, true),
             Timer::DeadPeer(id) => self.dead_peer_timer(id),
             Timer::Restart(id) => self.restart_timer(id),
+            Timer::Delete(cookies, message_id) => self.delete_timer((cookies, message_id)),
+            Timer::ForgetAcknowledged(cookies, message_id) => self.forget_acknowledged((cookies, message_id)),
+            Timer::Idle(id) => self.idle_timer(id),
             Timer::Fragments => self.fragments_timer(),
             Timer::KeepAlive(local, remote) => self.keep_alive_timer(Path { local, remote }),
         }
@@ -280,7 +283,7 @@ impl Endpoint {
             self.tell_peers_deleted(&[id]);
         }
         let Some(pair) = self.take_pair(id) else { return };
-        for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id)] {
+        for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id), Timer::Idle(id)] {
             self.timers.cancel(timer);
         }
         self.tell_driver(pair.sa.removal());
@@ -410,6 +413,7 @@ impl Endpoint {
         }
         self.tell_driver(SaOp::SetPolicies(Vec::new()));
         self.stopping = true;
+        self.give_deletes_up();
     }
 
     /// A new driver takes the place of the one that was lost; the standing policies are all that it needs to know.

@@ -1,6 +1,7 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
+use super::dos_cookie::Asked;
 use super::dpd::Look;
 use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Preparation, Standing, first_message};
 use super::timers::Timer;
@@ -164,6 +165,7 @@ impl Endpoint {
             retransmission,
             suspicion: None,
             waiting: Vec::new(),
+            dos_cookie: Asked::default(),
         }));
         let rule = Arc::clone(rule);
         let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
@@ -279,6 +281,7 @@ impl Endpoint {
         let (path, remote, sa_cookies) = (sa.path, sa.path.remote, sa.cookies);
         let Some(negotiating) = sa.negotiating_mut() else { return };
         let messages: Vec<_> = negotiating.exchange.unanswered().cloned().collect();
+        let dos_cookie = negotiating.dos_cookie;
         if negotiating.retransmission.sent >= self.plan.transmissions {
             let waits_for = negotiating.exchange.state().map_or("a message", crate::exchange::step::Role::waits_for);
             let seconds = now.since(negotiating.retransmission.since).as_secs();
@@ -311,6 +314,9 @@ impl Endpoint {
             self.counters.retransmitted += 1;
             self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));
             self.transmit(message);
+            if let Some(message) = dos_cookie.message_1(message) {
+                self.transmit(&message);
+            }
         }
         // Told while the peer still listens: if this host waited to the end, the peer would have given up without a word.
         if let Some((cookies, notify)) = warning {

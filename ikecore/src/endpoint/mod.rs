@@ -4,10 +4,13 @@ mod asks;
 mod begin;
 pub mod config;
 mod config_mode;
+mod deletes;
 mod demux;
+mod dos_cookie;
 mod dpd;
 mod forge;
 mod fragments;
+mod idle;
 mod index;
 mod informational;
 pub mod io;
@@ -23,6 +26,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unique;
+mod versions;
 
 pub use crate::exchange::work::{AddressOp, Answer, Ask, KeyExchange, KeyExchangeAnswer, XauthCheck};
 pub use config::Config;
@@ -94,6 +99,11 @@ pub struct Endpoint {
     index: Index,
     unproven: admission::Unproven,
     fragments: fragments::Fragments,
+    versions: versions::Allowance,
+    /// Deletes that wait for their acknowledgement.
+    deletes: BTreeMap<deletes::Key, deletes::Delete>,
+    /// Acknowledgements of the peers' deletes.
+    acknowledged: BTreeMap<deletes::Key, deletes::Acknowledged>,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
     /// Addresses that peers gave to this host.
     granted: BTreeSet<IpAddr>,
@@ -138,6 +148,9 @@ impl Endpoint {
             index: Index::default(),
             unproven: admission::Unproven::default(),
             fragments: fragments::Fragments::default(),
+            versions: versions::Allowance::default(),
+            deletes: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
             negotiations: BTreeMap::new(),
             granted: BTreeSet::new(),
             restarts: BTreeMap::new(),

@@ -434,9 +434,15 @@ impl Endpoint {
             rekeying: false,
             replaced: false,
             usage: Usage::default(),
+            idle: 0,
+            carried: (0, 0),
             sa: sa.clone(),
         };
         self.add_pair(pair);
+        let idle = sa.rule.quick_mode().map_or(0, |policy| policy.idle);
+        let standing = self.ike_sas.get(&ike_sa).and_then(IkeSa::standing);
+        let cluster = standing.is_some_and(|standing| standing.sa.announced.cluster);
+        self.watch_traffic(id, idle, cluster);
         // A peer that rekeys does not say which pair it replaces: the one for the same traffic.
         let twin = self.supersede_twin(id);
         sa.replaces = sa.replaces.or(twin);

@@ -1,4 +1,5 @@
 //! The tables of the endpoint: ISAKMP SAs with their exchanges, pairs of IPsec SAs, negotiations.
+use super::dos_cookie::Asked;
 use super::dpd::Look;
 use crate::crypto::hash::Digest;
 use crate::crypto::iv::Iv;
@@ -66,6 +67,8 @@ pub(super) struct Negotiating {
     pub(super) suspicion: Option<Failure>,
     /// What is waiting for it.
     pub(super) waiting: Vec<NegotiationId>,
+    /// A cookie that a flooded responder wants to see.
+    pub(super) dos_cookie: Asked,
 }
 
 /// An ISAKMP SA that stands.
@@ -181,6 +184,10 @@ pub(super) struct Pair {
     pub(super) rekeying: bool,
     /// A successor has taken over.
     pub(super) replaced: bool,
+    /// It ends when it carries nothing for so many seconds; 0: it does not.
+    pub(super) idle: u32,
+    /// Packets in and out when that was last looked at.
+    pub(super) carried: (u64, u64),
     /// The traffic through it at the last look.
     pub(super) usage: Usage,
 }

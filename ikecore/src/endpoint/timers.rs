@@ -1,6 +1,6 @@
 //! Timers: what is due when.
 use super::tables::FirstMessage;
-use crate::ids::{IkeSaId, IpsecSaId, MessageId};
+use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -44,6 +44,12 @@ pub(super) enum Timer {
     KeepAlive(SocketAddr, SocketAddr),
     /// Fragments whose message has not become whole go.
     Fragments,
+    /// Repeat a delete that is not acknowledged.
+    Delete(Cookies, MessageId),
+    /// Forget the acknowledgement of a delete: it does not come again any more.
+    ForgetAcknowledged(Cookies, MessageId),
+    /// Look whether a pair of IPsec SAs carries anything.
+    Idle(IpsecSaId),
     /// Negotiate anew what was lost with a dead peer.
     Restart(IpsecSaId),
 }

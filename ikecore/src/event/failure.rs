@@ -227,6 +227,20 @@ pub enum Failure {
     /// The peer has restarted.
     #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
     InitialContact,
+    /// Another peer has proven this identity, and the rule allows one.
+    #[error("the identity {identity} is in use by the peer at {peer}, and the rule refuses a second")]
+    IdentityInUse {
+        /// The identity.
+        identity: Identity,
+        /// The peer that has it.
+        peer: IpAddr,
+    },
+    /// Nothing went through it.
+    #[error("no packet in {seconds} s")]
+    Idle {
+        /// For how long.
+        seconds: u32,
+    },
     /// The peer does not answer R-U-THERE.
     #[error("the peer {peer} is dead: no answer to {probes} R-U-THERE in {seconds} s")]
     DeadPeer {
@@ -277,6 +291,7 @@ impl Failure {
             | Self::PeerBegins { .. } => Status::NoPolicy,
             Self::PreSharedKeyMismatch { .. }
             | Self::IdentityMismatch { .. }
+            | Self::IdentityInUse { .. }
             | Self::XauthFailed { .. }
             | Self::XauthRefused { .. } => Status::AuthFail,
             Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
@@ -286,7 +301,7 @@ impl Failure {
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
-            Self::LifetimeEnded(_) | Self::Replaced => Status::SaReaped,
+            Self::LifetimeEnded(_) | Self::Replaced | Self::Idle { .. } => Status::SaReaped,
             Self::TooMany { .. }
             | Self::Stalled { .. }
             | Self::NoAddressGiven { .. }

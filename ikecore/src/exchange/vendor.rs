@@ -1,7 +1,9 @@
 //! What hosts announce by vendor IDs in messages 1 and 2, beside the revision of NAT traversal.
 use super::Settings;
 use crate::policy::rule::Rule;
-use crate::wire::payload::vendor::{DPD, DPD_1_0, FRAGMENTATION, FRAGMENTATION_MAIN_MODE, UNITY_1_0, XAUTH};
+use crate::wire::payload::vendor::{
+    DPD, DPD_1_0, FRAGMENTATION, FRAGMENTATION_MAIN_MODE, MS_NT5, NLBS_PRESENT, UNITY_1_0, XAUTH,
+};
 use crate::wire::{Chain, PayloadType};
 
 /// What a peer announces. No hash covers vendor IDs, so nothing that matters for protection may hang on them.
@@ -11,6 +13,10 @@ pub struct Announced {
     pub dpd: bool,
     /// It puts fragments together.
     pub fragmentation: bool,
+    /// It is Windows, which acknowledges deletes.
+    pub microsoft: bool,
+    /// It is a member of a cluster.
+    pub cluster: bool,
 }
 
 impl Announced {
@@ -21,6 +27,9 @@ impl Announced {
             // A later minor version speaks this one too.
             announced.dpd |= payload.body.starts_with(&DPD);
             announced.fragmentation |= payload.body.starts_with(&FRAGMENTATION);
+            // Its version follows.
+            announced.microsoft |= payload.body.starts_with(&MS_NT5);
+            announced.cluster |= payload.body == NLBS_PRESENT;
         }
         announced
     }

@@ -30,6 +30,8 @@ pub struct QuickModePolicy {
     pub offers: Vec<QuickModeOffer>,
     /// Clear-text packets that arrive and match are accepted (the answer will be protected).
     pub inbound_passthrough: bool,
+    /// SAs that carry nothing for so many seconds end; 0: they live on.
+    pub idle: u32,
 }
 
 /// A way to prove who one is.
@@ -90,6 +92,18 @@ pub enum DeadPeerAction {
     Restart,
 }
 
+/// What happens to ISAKMP SAs of a rule whose peers prove the same identity from different addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Uniqueness {
+    /// They stand side by side.
+    #[default]
+    Keep,
+    /// The older ends, with its IPsec SAs.
+    Replace,
+    /// The newer ends.
+    Refuse,
+}
+
 /// A rule: filters, what to do with their traffic, and with whom.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -118,6 +132,8 @@ pub struct Rule {
     pub mode_config: Option<ModeConfig>,
     /// How its peers are watched; `None`: not at all.
     pub dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub uniqueness: Uniqueness,
     /// The number that ties the driver's policies to the SAs of this rule; unique in the database, not 0.
     pub reqid: u32,
 }

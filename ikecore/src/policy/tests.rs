@@ -36,7 +36,12 @@ pub(crate) const MAIN: MainModeOffer =
     MainModeOffer { cipher: CipherAlg::Aes128, hash: HashAlg::Sha256, group: Group::Modp2048 };
 
 pub(crate) fn quick(offers: Vec<QuickModeOffer>) -> RuleAction {
-    RuleAction::Negotiate(Arc::new(QuickModePolicy { name: "protect".to_owned(), offers, inbound_passthrough: false }))
+    RuleAction::Negotiate(Arc::new(QuickModePolicy {
+        name: "protect".to_owned(),
+        offers,
+        inbound_passthrough: false,
+        idle: 0,
+    }))
 }
 
 pub(crate) fn main(offers: Vec<MainModeOffer>) -> Arc<MainModePolicy> {
@@ -59,6 +64,7 @@ pub(crate) fn rule(name: &str, reqid: u32) -> Rule {
         xauth: None,
         mode_config: None,
         dpd: None,
+        uniqueness: crate::policy::rule::Uniqueness::Keep,
         reqid,
     }
 }

@@ -6,7 +6,7 @@ use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
 use crate::policy::remote_access::{ModeConfig, Xauth};
 use crate::policy::rule::{
-    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints,
+    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness,
 };
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -52,6 +52,10 @@ pub struct TestPolicy {
     pub mode_config: Option<ModeConfig>,
     /// How the peer is watched.
     pub dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub uniqueness: Uniqueness,
+    /// Seconds after which SAs without traffic end; 0: they live on.
+    pub idle: u32,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -84,6 +88,8 @@ impl TestPolicy {
             xauth: None,
             mode_config: None,
             dpd: None,
+            uniqueness: Uniqueness::Keep,
+            idle: 0,
         }
     }
 
@@ -94,8 +100,12 @@ impl TestPolicy {
         } else {
             self.filters.clone()
         };
-        let quick_mode =
-            QuickModePolicy { name: "protect".to_owned(), offers: self.quick_mode.clone(), inbound_passthrough: false };
+        let quick_mode = QuickModePolicy {
+            name: "protect".to_owned(),
+            offers: self.quick_mode.clone(),
+            inbound_passthrough: false,
+            idle: self.idle,
+        };
         let main_mode = MainModePolicy {
             name: "main".to_owned(),
             offers: self.main_mode.clone(),
@@ -118,6 +128,7 @@ impl TestPolicy {
             xauth: self.xauth.clone(),
             mode_config: self.mode_config.clone(),
             dpd: self.dpd,
+            uniqueness: self.uniqueness,
             reqid: 1,
         };
         PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])

@@ -122,6 +122,7 @@ impl<'a> Compiler<'a> {
             xauth: rule.xauth.clone(),
             mode_config,
             dpd: rule.dpd,
+            uniqueness: rule.uniqueness,
             reqid,
         })
     }
@@ -179,10 +180,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn action(&mut self, rule: &model::Rule, action: &'a FilterAction) -> RuleAction {
-        let (offers, pfs, inbound_passthrough) = match &action.action {
+        let (offers, pfs, inbound_passthrough, idle) = match &action.action {
             Action::Permit => return RuleAction::Permit,
             Action::Block => return RuleAction::Block,
-            Action::Negotiate { offers, pfs, inbound_passthrough } => (offers, *pfs, *inbound_passthrough),
+            Action::Negotiate { offers, pfs, inbound_passthrough, idle } => (offers, *pfs, *inbound_passthrough, *idle),
         };
         if let Some(policy) = self.quick_modes.get(action.name.as_str()) {
             return RuleAction::Negotiate(Arc::clone(policy));
@@ -219,6 +220,7 @@ impl<'a> Compiler<'a> {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),
             inbound_passthrough,
+            idle,
         });
         self.quick_modes.insert(&action.name, Arc::clone(&policy));
         RuleAction::Negotiate(policy)

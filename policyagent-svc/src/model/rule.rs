@@ -1,7 +1,9 @@
 //! Policies, their main-mode settings and their rules.
 use ikecore::identity::Identity;
 use ikecore::policy::remote_access::Xauth;
-use ikecore::policy::rule::{AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints};
+use ikecore::policy::rule::{
+    AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints, Uniqueness,
+};
 use ikecore::proposal::suite::Lifetime;
 use ikecore::secret::Secret;
 use std::net::IpAddr;
@@ -59,6 +61,8 @@ pub(crate) struct Rule {
     pub(crate) remote_id: Option<Identity>,
     /// How the peer is watched.
     pub(crate) dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub(crate) uniqueness: Uniqueness,
     /// Where it stands in the file.
     pub(crate) position: Position,
 }
@@ -144,6 +148,8 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let local_id = table.get("local_id").map(|value| identity(&value));
     let remote_id = table.get("remote_id").map(|value| identity(&value));
     let dpd = table.get("dpd").map(|value| dead_peer_detection(&value));
+    let ways = [("keep", Uniqueness::Keep), ("replace", Uniqueness::Replace), ("refuse", Uniqueness::Refuse)];
+    let uniqueness = table.get("unique").map_or(Some(Uniqueness::Keep), |value| value.one_of(&ways));
     table.finish();
     Some(Rule {
         name: name?,
@@ -160,6 +166,7 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         local_id: flatten(local_id)?,
         remote_id: flatten(remote_id)?,
         dpd: flatten(dpd)?,
+        uniqueness: uniqueness?,
         position: value.position(),
     })
 }

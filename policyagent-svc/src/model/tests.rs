@@ -56,13 +56,13 @@ fn the_good_file_is_read_with_its_defaults() {
     let filter = &file.filter_list(&rule.filter_list).unwrap().filters[0];
     assert_eq!((filter.source, filter.protocol, filter.mirrored), (Side::Me, 0, true));
     assert_eq!(filter.destination, Side::Prefix(Prefix::host("10.9.0.2".parse().unwrap())));
-    let Action::Negotiate { offers, pfs, inbound_passthrough } =
+    let Action::Negotiate { offers, pfs, inbound_passthrough, idle } =
         &file.filter_action(&rule.filter_action).unwrap().action
     else {
         panic!("negotiate");
     };
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 100_000));
-    assert_eq!((*pfs, *inbound_passthrough), (Pfs::Off, false));
+    assert_eq!((*pfs, *inbound_passthrough, *idle), (Pfs::Off, false, 0));
 }
 
 #[test]
@@ -235,6 +235,7 @@ fn what_does_not_go_together_is_a_fault() {
             "horse\" }]\ndpd = { delay = 0 }",
             "dpd of rule \"to b\" is 0, allowed: an integer from 1 to 86400",
         ),
+        ("horse\" }]", "horse\" }]\nunique = true", "unique of rule \"to b\" is"),
         ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, \"fqdn:\" and a domain name"),
     ];
     for (from, to, expected) in cases {
@@ -285,7 +286,7 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
              { source = \"2001:db8::/32\", destination = \"me\", protocol = \"icmpv6\", mirrored = false },\n]",
         )
         .replace("horse\" }]", "horse\" }]\nlocal_id = \"user-fqdn:me@host.example\"\nremote_id = \"key-id:00ff\"")
-        .replace("{ esp = \"aes256-sha256\" }]", "{ ah = \"SHA1\", lifetime = { kilobytes = 0 } }]\npfs = \"ecp384\"");
+        .replace("{ esp = \"aes256-sha256\" }]", "{ ah = \"SHA1\", lifetime = { kilobytes = 0 } }]\npfs = \"ecp384\"\nidle = 300");
     let file = parse(&text).unwrap();
     assert_eq!(file.warnings.len(), 1, "host bits: {:?}", file.warnings);
     let filters = &file.filter_lists[0].filters;
@@ -295,11 +296,26 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     let rule = &file.policies[0].rules[0];
     assert_eq!(rule.local_id, Some(Identity::UserFqdn("me@host.example".into())));
     assert_eq!(rule.remote_id, Some(Identity::KeyId(vec![0, 0xff])));
-    let Action::Negotiate { offers, pfs, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
+    let Action::Negotiate { offers, pfs, idle, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
+    assert_eq!(*idle, 300);
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 0));
     assert_eq!(offers[0].suite.to_string(), "AH HMAC-SHA-1-96");
     assert_eq!(*pfs, Pfs::Group(Group::Ecp384));
     assert!(faults("\"10.9.0.2\"", "\"10.9.0.0/255.0.255.0\"").contains("allowed: \"me\""), "a mask with holes");
+}
+
+#[test]
+fn a_rule_says_whether_an_identity_may_be_at_several_addresses() {
+    use ikecore::policy::rule::Uniqueness;
+    for (text, expected) in [
+        ("", Uniqueness::Keep),
+        ("unique = \"keep\"", Uniqueness::Keep),
+        ("unique = \"replace\"", Uniqueness::Replace),
+        ("unique = \"refuse\"", Uniqueness::Refuse),
+    ] {
+        let file = parse(&GOOD.replace("horse\" }]", &format!("horse\" }}]\n{text}"))).unwrap();
+        assert_eq!(file.policies[0].rules[0].uniqueness, expected, "{text}");
+    }
 }
 
 #[test]

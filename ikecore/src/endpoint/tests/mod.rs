@@ -1,9 +1,12 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
 mod aggressive;
 mod config_mode;
+mod deletes;
+mod dos_cookie;
 mod dpd;
 mod failures;
 mod fragments;
+mod idle;
 mod injection;
 mod lifecycle;
 mod nat;
@@ -12,6 +15,8 @@ mod steps;
 mod suspended;
 mod transcript;
 mod transitions;
+mod unique;
+mod versions;
 mod weather;
 
 use super::*;
