@@ -69,6 +69,7 @@ echo "script $reason $INTERNAL_IP4_ADDRESS $INTERNAL_IP4_DNS $CISCO_DEF_DOMAIN $
 ip link set "$TUNDEV" up mtu 1300
 ip addr add "$INTERNAL_IP4_ADDRESS/32" dev "$TUNDEV"
 ip route add "$CISCO_SPLIT_INC_0_ADDR/$CISCO_SPLIT_INC_0_MASKLEN" dev "$TUNDEV" src "$INTERNAL_IP4_ADDRESS"
+echo script done
 "#;
 
 /// vpnc connects, and pings a host behind the gateway.
@@ -98,7 +99,7 @@ pub fn connects() {
     let configuration = scratch.write("vpnc.conf", &configuration).display().to_string();
     let arguments = ["--no-detach", "--non-inter", "--debug", "2", &configuration];
     let mut vpnc = Process::start(&world.b, &scratch, "vpnc.log", "vpnc", &arguments);
-    let connected = wait_until(PATIENCE, || vpnc.log().contains("script connect"));
+    let connected = wait_until(PATIENCE, || vpnc.log().contains("script done"));
     assert!(connected, "{}\n{}", vpnc.log(), daemon.oakley());
     let told = format!("script connect {LEASE} 10.10.1.53 office.example {} Welcome", A.net);
     assert!(vpnc.log().contains(&told), "{}", vpnc.log());
