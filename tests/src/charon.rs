@@ -1,4 +1,4 @@
-//! strongSwan's charon as a peer in a namespace, with IKEv1 and a pre-shared key.
+//! strongSwan's charon as a peer in a namespace, with IKEv1 and a pre-shared key or certificates.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,6 +93,19 @@ impl RemoteAccess {
     }
 }
 
+/// By what charon proves who it is, and whom it trusts; all in PEM.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Its certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub private_key: String,
+    /// The authorities that it trusts; it sends those of them that its own certificate needs.
+    pub authorities: Vec<String>,
+    /// Revocation lists: a certificate that none of them covers is refused.
+    pub revocation_lists: Vec<String>,
+}
+
 /// What charon shall negotiate. [`Connection::between`] gives tunnel mode between the protected nets, with
 /// aes256-sha256-modp2048 in both phases.
 #[derive(Debug, Clone)]
@@ -107,6 +120,8 @@ pub struct Connection {
     pub remote_id: String,
     /// Pre-shared key.
     pub psk: String,
+    /// Certificates in place of the pre-shared key.
+    pub certificates: Option<Credentials>,
     /// Proposals of main mode, e.g. `aes256-sha256-modp2048`.
     pub ike: Vec<String>,
     /// Proposals of quick mode; with a group there is PFS. With `sha256_96` among them, all HMAC-SHA-256 is cut to 96 bits.
@@ -148,6 +163,7 @@ impl Connection {
             local_id: own.wire.to_owned(),
             remote_id: other.wire.to_owned(),
             psk: "correct horse battery".to_owned(),
+            certificates: None,
             ike: vec!["aes256-sha256-modp2048".to_owned()],
             esp: vec!["aes256-sha256-modp2048".to_owned()],
             protocol: Protocol::Esp,
@@ -207,7 +223,15 @@ impl Connection {
     }
 
     fn section(&self) -> Section {
-        let peer = |id: &str| Section::new().text("auth", "psk").text("id", id);
+        let method = if self.certificates.is_some() { "pubkey" } else { "psk" };
+        let peer = |id: &str| Section::new().text("auth", method).text("id", id);
+        let (own, other) = match &self.certificates {
+            Some(certificates) => (
+                peer(&self.local_id).list("certs", [&certificates.certificate]),
+                peer(&self.remote_id).text("revocation", "strict"),
+            ),
+            None => (peer(&self.local_id), peer(&self.remote_id)),
+        };
         let seconds = |share: u32, whole: u32| format!("{}s", u64::from(whole) * u64::from(share) / 100);
         // What is cut is not negotiated: charon has a setting for it beside the proposals.
         let cut = self.esp.iter().any(|proposal| proposal.contains("sha256_96"));
@@ -241,8 +265,8 @@ impl Connection {
             .text("rand_time", "0s")
             .text("dpd_delay", format!("{}s", self.dpd_delay))
             .text("dpd_timeout", "10s")
-            .section("local-1", peer(&self.local_id))
-            .section("remote-1", peer(&self.remote_id))
+            .section("local-1", own)
+            .section("remote-1", other)
             .section("children", children);
         let connection = match self.remote_access {
             None => connection,
@@ -345,12 +369,27 @@ impl Charon {
     /// Loads `connection` in place of the one before; SAs that exist stay.
     #[track_caller]
     pub fn load(&self, connection: &Connection) {
-        let secret = Section::new()
-            .text("id", "psk")
-            .text("type", "IKE")
-            .text("data", &connection.psk)
-            .list("owners", [&connection.local_id, &connection.remote_id]);
-        let mut messages = vec![("load-shared", secret)];
+        let mut messages = Vec::new();
+        match &connection.certificates {
+            Some(certificates) => {
+                let load = |kind: &str, flag: &str, data: &String| {
+                    let message = Section::new().text("type", kind).text("flag", flag).text("data", data);
+                    ("load-cert", message)
+                };
+                messages.extend(certificates.authorities.iter().map(|data| load("X509", "CA", data)));
+                messages.extend(certificates.revocation_lists.iter().map(|data| load("X509_CRL", "NONE", data)));
+                let key = Section::new().text("type", "any").text("data", &certificates.private_key);
+                messages.push(("load-key", key));
+            }
+            None => {
+                let secret = Section::new()
+                    .text("id", "psk")
+                    .text("type", "IKE")
+                    .text("data", &connection.psk)
+                    .list("owners", [&connection.local_id, &connection.remote_id]);
+                messages.push(("load-shared", secret));
+            }
+        }
         if let Some(access) = connection.remote_access {
             let (user, password) = access.user();
             let secret = Section::new().text("id", "xauth").text("type", "XAUTH").text("data", password);
@@ -506,7 +545,7 @@ fn configuration(kernel: Kernel, socket: &str, levels: &str, fragment_size: u16)
     };
     format!(
         "charon {{
-  load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown xauth-generic
+  load = random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown xauth-generic
   install_virtual_ip = yes
   i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   fragment_size = {fragment_size}

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+pub mod certificates;
 pub mod charon;
 pub mod conformance;
 pub mod daemon;

@@ -2,6 +2,7 @@
 
 // The cases that are tried once: by what they are about.
 pub mod aggressive;
+pub mod certificates;
 pub mod control;
 pub mod driver_failure;
 pub mod fragments;

@@ -31,7 +31,8 @@ pub(super) enum Owner {
 /// What an ask is, as far as it matters when its owner goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    KeyExchange,
+    /// Of a worker.
+    Work,
     AllocSpi(ProtocolId, IpAddr),
     Sa,
     /// Something that answers by itself even without a driver.
@@ -90,7 +91,7 @@ impl Endpoint {
     /// Sends work out.
     pub(super) fn ask(&mut self, owner: Owner, ask: Ask) {
         let kind = match &ask {
-            Ask::KeyExchange(_) => Kind::KeyExchange,
+            Ask::KeyExchange(_) | Ask::Sign(_) | Ask::VerifyChain(_) => Kind::Work,
             Ask::Sa(SaOp::AllocSpi { protocol, destination, .. }) => Kind::AllocSpi(*protocol, *destination),
             Ask::Sa(_) => Kind::Sa,
             Ask::Xauth(_) | Ask::Address(_) => Kind::Other,
@@ -121,7 +122,7 @@ impl Endpoint {
         let orphans: Vec<AskId> = self.asks.owned.range(range).map(|(_, id)| *id).collect();
         for id in orphans {
             let Some((_, kind)) = self.asks.take(id) else { continue };
-            if kind == Kind::KeyExchange {
+            if kind == Kind::Work {
                 self.flush();
                 self.outputs.push_back(Output::Cancel(id));
             } else {

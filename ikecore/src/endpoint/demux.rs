@@ -106,6 +106,7 @@ impl Endpoint {
         match &reason {
             Reject::Malformed(_) => self.counters.malformed += 1,
             Reject::Hash(_) | Reject::Undecipherable(_) => self.counters.authentication_failures += 1,
+            Reject::Refused(failure) if failure.is_authentication() => self.counters.authentication_failures += 1,
             _ => {}
         }
         self.tell(EventKind::Message(MessageEvent::Dropped { cookies, reason, len }));

@@ -19,7 +19,7 @@ use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
-use crate::wire::ExchangeType;
+use crate::wire::{AuthenticationMethod, ExchangeType};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -183,6 +183,7 @@ impl Endpoint {
     pub(super) fn main_mode_message(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
         let Some(sa) = self.ike_sas.get_mut(&id) else { return Ok(()) };
         let rule = Arc::clone(&sa.rule);
+        let method = sa.negotiating().and_then(|negotiating| negotiating.exchange.state()).and_then(authentication);
         match &mut sa.phase {
             Phase::Established(standing) => {
                 let digest = message.digest();
@@ -202,7 +203,7 @@ impl Endpoint {
                         Ok(())
                     }
                     Err(reject) => {
-                        let suspicion = suspect(&reject, message, &rule);
+                        let suspicion = suspect(&reject, message, &rule, method);
                         negotiating.suspicion = suspicion.or_else(|| negotiating.suspicion.take());
                         Err(reject)
                     }
@@ -257,6 +258,10 @@ impl Endpoint {
                 self.fail_main_mode(id, failure);
             }
             Verdict::BranchFailed(failure) => {
+                if failure.is_authentication() {
+                    self.counters.authentication_failures += 1;
+                    self.tell(EventKind::IkeSa(IkeSaEvent::ProofRefused(failure.clone())));
+                }
                 if let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) {
                     negotiating.suspicion = Some(failure);
                 }
@@ -292,7 +297,7 @@ impl Endpoint {
                     message: message.name,
                     sent: transmissions(message.name).min(self.plan.transmissions),
                     seconds,
-                    hint: hint(message.name),
+                    hint: hint(message.name, negotiating.exchange.state().and_then(authentication)),
                 },
                 None => Failure::TimedOut { peer: remote, message: waits_for, sent: 0, seconds, hint: None },
             });
@@ -423,10 +428,22 @@ impl Endpoint {
     }
 }
 
+/// The method that was chosen.
+fn authentication(main: &Mode) -> Option<AuthenticationMethod> {
+    main.progress().0.map(|suite| suite.authentication)
+}
+
 /// What a refused message says about why no better one will come.
-fn suspect(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<Failure> {
+fn suspect(
+    reject: &Reject,
+    message: &Incoming<'_>,
+    rule: &Rule,
+    method: Option<AuthenticationMethod>,
+) -> Option<Failure> {
     let detail = match reject {
         Reject::Refused(failure) => return Some(failure.clone()),
+        // With another method the keys come from nothing that the two could have configured differently.
+        _ if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => return None,
         Reject::Undecipherable(_) => "its encrypted message does not decrypt to payloads",
         Reject::Hash(_) => "its hash is wrong",
         _ => return None,
@@ -446,10 +463,13 @@ fn transmissions(message: &str) -> u32 {
 }
 
 /// What usually keeps a peer silent at this point.
-fn hint(message: &str) -> Option<&'static str> {
+fn hint(message: &str, method: Option<AuthenticationMethod>) -> Option<&'static str> {
     match message {
         "main mode message 1" | "aggressive mode message 1" => {
             Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us")
+        }
+        "main mode message 5" if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => {
+            Some("the peer probably refuses our certificate or our identity")
         }
         "main mode message 5" | "aggressive mode message 2" => {
             Some("the pre-shared key probably differs from the peer's, or it refuses our identity")

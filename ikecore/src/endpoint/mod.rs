@@ -29,7 +29,9 @@ mod timers;
 mod unique;
 mod versions;
 
-pub use crate::exchange::work::{AddressOp, Answer, Ask, KeyExchange, KeyExchangeAnswer, XauthCheck};
+pub use crate::exchange::work::{
+    AddressOp, Answer, Ask, KeyExchange, KeyExchangeAnswer, Sign, VerifyChain, XauthCheck,
+};
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};

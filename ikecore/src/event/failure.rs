@@ -1,5 +1,6 @@
 //! Why things end: one typed reason, one wording, used by trace, audit and command line alike.
 use super::status::Status;
+use crate::certificate::CertificateFault;
 use crate::identity::Identity;
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
@@ -96,6 +97,14 @@ pub enum Failure {
         /// What was seen: `message 5 does not decrypt to payloads`, `HASH_I is wrong`.
         detail: &'static str,
         /// The rule whose key was used.
+        rule: String,
+    },
+    /// A certificate does not prove who the peer is, or who this host is.
+    #[error("authentication with certificates (rule {rule:?}) failed: {fault}")]
+    Certificate {
+        /// What is wrong.
+        fault: CertificateFault,
+        /// The rule.
         rule: String,
     },
     /// The peer is somebody else.
@@ -292,6 +301,7 @@ impl Failure {
             Self::PreSharedKeyMismatch { .. }
             | Self::IdentityMismatch { .. }
             | Self::IdentityInUse { .. }
+            | Self::Certificate { .. }
             | Self::XauthFailed { .. }
             | Self::XauthRefused { .. } => Status::AuthFail,
             Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
@@ -311,7 +321,13 @@ impl Failure {
 
     /// True if the peer could not prove who it is.
     pub const fn is_authentication(&self) -> bool {
-        matches!(self, Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } | Self::XauthFailed { .. })
+        matches!(
+            self,
+            Self::PreSharedKeyMismatch { .. }
+                | Self::IdentityMismatch { .. }
+                | Self::Certificate { .. }
+                | Self::XauthFailed { .. }
+        )
     }
 
     /// The notification that tells the peer (RFC 2408 §5), if one is due.
@@ -321,6 +337,7 @@ impl Failure {
                 Some(NotifyType::NO_PROPOSAL_CHOSEN)
             }
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
+            Self::Certificate { fault, .. } => Some(certificate_notify(fault)),
             Self::IdentityMismatch { .. }
             | Self::SelectorMismatch { .. }
             | Self::SelectorsChanged { .. }
@@ -333,6 +350,21 @@ impl Failure {
             }
             _ => None,
         }
+    }
+}
+
+/// RFC 2408 §3.14.1.
+const fn certificate_notify(fault: &CertificateFault) -> NotifyType {
+    match fault {
+        CertificateFault::Missing => NotifyType::CERTIFICATE_UNAVAILABLE,
+        CertificateFault::NoChain { .. } => NotifyType::INVALID_CERT_AUTHORITY,
+        CertificateFault::Signature { .. } => NotifyType::INVALID_SIGNATURE,
+        CertificateFault::OtherNames { .. } | CertificateFault::OtherSubject { .. } => {
+            NotifyType::INVALID_ID_INFORMATION
+        }
+        // Nothing of the peer's is wrong.
+        CertificateFault::PrivateKey { .. } | CertificateFault::Aborted(_) => NotifyType::AUTHENTICATION_FAILED,
+        _ => NotifyType::INVALID_CERTIFICATE,
     }
 }
 

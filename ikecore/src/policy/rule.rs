@@ -1,11 +1,13 @@
 //! The compiled policy objects: what the engine negotiates with whom.
 use super::remote_access::{ModeConfig, Xauth};
 use super::selector::{Flow, Prefix, Selector, transport_selector};
+use crate::certificate::{Certificate, Trust};
 use crate::identity::Identity;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{Lifetime, Mode};
 use crate::secret::Secret;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How main mode is negotiated (the ISAKMP policy).
@@ -39,6 +41,32 @@ pub struct QuickModePolicy {
 pub enum AuthMethod {
     /// A pre-shared key.
     PreSharedKey(Arc<Secret<Vec<u8>>>),
+    /// Signatures by the keys of certificates.
+    Certificate(Arc<CertificateMethod>),
+}
+
+impl AuthMethod {
+    /// True if both prove the same by the same means.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::PreSharedKey(one), Self::PreSharedKey(other)) => one.ct_eq(other.expose()),
+            (Self::Certificate(one), Self::Certificate(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// How certificates authenticate the two ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateMethod {
+    /// This host's certificate. The kind of its key is the kind of signature that both ends make.
+    pub certificate: Certificate,
+    /// The certificates of its issuers, as far as the peer may not have them.
+    pub issuers: Vec<Certificate>,
+    /// The file with the private key: it is read whenever a signature is made, and never kept.
+    pub private_key: PathBuf,
+    /// Whose certificates the peer may have.
+    pub trust: Trust,
 }
 
 /// What a rule does with the traffic of its filters.

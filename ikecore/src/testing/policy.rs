@@ -38,14 +38,16 @@ pub struct TestPolicy {
     pub quick_mode_limit: u32,
     /// The number of the database.
     pub version: u64,
+    /// The authentication methods; none: the pre-shared key.
+    pub methods: Vec<AuthMethod>,
+    /// The identity that this host sends.
+    pub local_id: Option<Identity>,
     /// The identity that the peer must prove.
     pub remote_id: Option<Identity>,
     /// In tunnel mode: the peer may be anybody.
     pub any_peer: bool,
     /// Aggressive mode.
     pub aggressive_mode: bool,
-    /// The identity that this host sends.
-    pub local_id: Option<Identity>,
     /// Extended authentication.
     pub xauth: Option<Xauth>,
     /// Mode Config.
@@ -81,10 +83,11 @@ impl TestPolicy {
             tunnel: false,
             quick_mode_limit: 0,
             version: 1,
+            methods: Vec::new(),
+            local_id: None,
             remote_id: None,
             any_peer: false,
             aggressive_mode: false,
-            local_id: None,
             xauth: None,
             mode_config: None,
             dpd: None,
@@ -95,6 +98,11 @@ impl TestPolicy {
 
     /// The policy database.
     pub fn database(&self) -> PolicyDb {
+        let authentication = if self.methods.is_empty() {
+            vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))]
+        } else {
+            self.methods.clone()
+        };
         let filters = if self.filters.is_empty() {
             vec![Selector::between(Prefix::host(self.local), Prefix::host(self.remote))]
         } else {
@@ -117,7 +125,7 @@ impl TestPolicy {
             filters,
             action: RuleAction::Negotiate(Arc::new(quick_mode)),
             main_mode: Arc::new(main_mode),
-            authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))],
+            authentication,
             tunnel: self.tunnel.then_some(TunnelEndpoints {
                 local: Some(self.local),
                 remote: (!self.any_peer).then_some(self.remote),

@@ -2,7 +2,7 @@
 use super::Counters;
 use super::handle::{Control, DriverOpener, PolicyReply, ReplaceError};
 use crate::addresses::Addresses;
-use crate::asks::{UserChecks, Workers};
+use crate::asks::{UserChecks, Work, Workers};
 use crate::clock::Clock;
 use crate::driver::open::Opened;
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
@@ -125,7 +125,9 @@ impl Engine {
                         tracing::debug!(target: "policyagent::listener", "{error}");
                     }
                 }
-                Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, work),
+                Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, Work::KeyExchange(work)),
+                Output::Ask(ask, Ask::Sign(work)) => self.workers.submit(ask, Work::Sign(work)),
+                Output::Ask(ask, Ask::VerifyChain(work)) => self.workers.submit(ask, Work::VerifyChain(work)),
                 Output::Ask(ask, Ask::Xauth(check)) => self.user_checks.submit(ask, check),
                 Output::Ask(ask, Ask::Address(operation)) => {
                     let result = self.addresses.carry_out(operation);

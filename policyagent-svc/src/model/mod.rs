@@ -1,6 +1,7 @@
 //! The policy objects as administrators write them: policies, rules, filter lists, filter actions.
 mod action;
 mod algorithms;
+mod authentication;
 mod filter;
 mod remote_access;
 mod rule;

@@ -6,7 +6,7 @@ use ikecore::secret::Secret;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Reference, filter, rule};
+use super::{Reference, authentication, filter, rule};
 use crate::document::{Table, Value};
 
 /// A pool, and where it stands.
@@ -120,7 +120,7 @@ pub(super) fn xauth(value: &Value<'_>) -> Option<Xauth> {
     }
     let table = value.table()?;
     let user = table.require("user").and_then(|value| value.name());
-    let password = rule::secret(&table, "password", "password_file");
+    let password = authentication::secret(&table, "password", "password_file");
     table.finish();
     // The copy is the one that stays; the other is wiped.
     let password = Arc::new(Secret::new(password?.to_vec()));

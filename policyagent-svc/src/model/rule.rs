@@ -1,19 +1,16 @@
 //! Policies, their main-mode settings and their rules.
-use ikecore::identity::Identity;
+use ikecore::identity::{Identity, dn};
 use ikecore::policy::remote_access::Xauth;
 use ikecore::policy::rule::{
     AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints, Uniqueness,
 };
 use ikecore::proposal::suite::Lifetime;
-use ikecore::secret::Secret;
 use std::net::IpAddr;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 use super::remote_access::{self, ModeConfig};
-use super::{action, algorithms};
-use crate::document::{Position, Table, Value};
+use super::{action, algorithms, authentication};
+use crate::document::{Position, Value};
 
 /// A policy.
 #[derive(Debug)]
@@ -140,12 +137,19 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let filter_list = table.require("filter_list").and_then(|value| reference(&value));
     let filter_action = table.require("filter_action").and_then(|value| reference(&value));
     let authentication = table.get("authentication").map_or(Some(Vec::new()), |value| value.list("method"));
-    let authentication = authentication.map(|values| values.iter().map(method).collect::<Vec<_>>());
+    let authentication = authentication.map(|values| values.iter().map(authentication::method).collect::<Vec<_>>());
     let aggressive_mode = table.get("aggressive_mode").map_or(Some(false), |value| aggressive_mode(&value));
     let xauth = table.get("xauth").map(|value| remote_access::xauth(&value));
     let mode_config = table.get("mode_config").map(|value| remote_access::mode_config(&value));
     let tunnel = table.get("tunnel").map(|value| endpoints(&value));
-    let local_id = table.get("local_id").map(|value| identity(&value));
+    let authentication = authentication.map(|methods| methods.into_iter().collect::<Option<Vec<_>>>());
+    let local_id = table.get("local_id").map(|value| {
+        let identity = identity(&value)?;
+        if let Some(Some(methods)) = &authentication {
+            authentication::check_local_id(&value, &identity, methods);
+        }
+        Some(identity)
+    });
     let remote_id = table.get("remote_id").map(|value| identity(&value));
     let dpd = table.get("dpd").map(|value| dead_peer_detection(&value));
     let ways = [("keep", Uniqueness::Keep), ("replace", Uniqueness::Replace), ("refuse", Uniqueness::Refuse)];
@@ -157,7 +161,7 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         active: active?,
         filter_list: filter_list?,
         filter_action: filter_action?,
-        authentication: authentication?.into_iter().collect::<Option<Vec<_>>>()?,
+        authentication: authentication??,
         // Outer: whether it is there. Inner: whether it is right.
         aggressive_mode: aggressive_mode?,
         xauth: flatten(xauth)?,
@@ -194,79 +198,6 @@ fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
 
 pub(super) fn reference(value: &Value<'_>) -> Option<Reference> {
     Some(Reference { name: value.name()?.to_owned(), position: value.position() })
-}
-
-fn method(value: &Value<'_>) -> Option<AuthMethod> {
-    let table = value.table()?;
-    let key = secret(&table, "preshared_key", "preshared_key_file");
-    table.finish();
-    let key = key?;
-    // The copy is the one that stays; the other is wiped.
-    Some(AuthMethod::PreSharedKey(Arc::new(Secret::new(key.to_vec()))))
-}
-
-/// A secret that stands in the file, under `key`, or in one of its own, which is named under `file_key`.
-pub(super) fn secret(table: &Table<'_>, key: &'static str, file_key: &'static str) -> Option<Zeroizing<Vec<u8>>> {
-    match (table.get(key), table.get(file_key)) {
-        (Some(text), None) => text.secret(),
-        (None, Some(file)) => key_file(&file),
-        (None, None) => {
-            table.fault(format!("{} names no key, allowed: {key} or {file_key}", table.what()));
-            None
-        }
-        (Some(_), Some(_)) => {
-            table.fault(format!("{} has both {key} and {file_key}, allowed: one", table.what()));
-            None
-        }
-    }
-}
-
-/// A key is some octets, not a disk.
-const MAX_KEY_OCTETS: u64 = 4096;
-
-fn key_file(value: &Value<'_>) -> Option<Zeroizing<Vec<u8>>> {
-    let path = value.path()?;
-    let read = || -> std::io::Result<(std::fs::Metadata, Option<Zeroizing<Vec<u8>>>)> {
-        let metadata = std::fs::metadata(&path)?;
-        if metadata.len() > MAX_KEY_OCTETS || !metadata.is_file() {
-            return Ok((metadata, None));
-        }
-        Ok((metadata, Some(Zeroizing::new(std::fs::read(&path)?))))
-    };
-    let (metadata, key) = match read() {
-        Ok(read) => read,
-        Err(error) => {
-            value.fault(format!("{} is {}: {error}", value.what(), path.display()));
-            return None;
-        }
-    };
-    let Some(mut key) = key else {
-        value.fault(format!(
-            "{} is {}, allowed: a file of at most {MAX_KEY_OCTETS} octets",
-            value.what(),
-            path.display()
-        ));
-        return None;
-    };
-    if key.last() == Some(&b'\n') {
-        key.pop();
-        if key.last() == Some(&b'\r') {
-            key.pop();
-        }
-    }
-    if key.is_empty() {
-        value.fault(format!("{} is {}, which is empty", value.what(), path.display()));
-        return None;
-    }
-    if metadata.mode() & 0o077 != 0 {
-        value.warn(format!(
-            "{} is {}, which others can read (mode {:03o}); it should be 600",
-            value.what(),
-            path.display(),
-            metadata.mode() & 0o777
-        ));
-    }
-    Some(key)
 }
 
 fn dead_peer_detection(value: &Value<'_>) -> Option<DeadPeerDetection> {
@@ -322,12 +253,14 @@ fn identity(value: &Value<'_>) -> Option<Identity> {
             let (user, domain) = name.rsplit_once('@')?;
             (!user.is_empty() && is_domain_name(domain)).then(|| Identity::UserFqdn(name.to_owned()))
         }
+        Some(("dn", name)) => dn::encode(name).ok().map(Identity::DerAsn1Dn),
         Some(("key-id", octets)) => octets_of(octets).map(Identity::KeyId),
         _ => text.parse().ok().map(Identity::Address),
     };
     value.parsed(
         parse,
-        "an address, \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"key-id:\" and hexadecimal digits",
+        "an address, \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"dn:\" and a distinguished name as in \
+         C=CH, O=Example, CN=host, \"key-id:\" and hexadecimal digits",
     )
 }
 

@@ -1,3 +1,5 @@
+mod certificates;
+
 use super::*;
 use ikecore::crypto::group::Group;
 use ikecore::identity::Identity;
@@ -51,7 +53,7 @@ fn the_good_file_is_read_with_its_defaults() {
     assert_eq!((main_mode.lifetime.seconds, main_mode.lifetime.kilobytes, main_mode.quick_mode_limit), (28800, 0, 0));
     let rule = &policy.rules[0];
     assert!(rule.active && rule.tunnel.is_none() && rule.local_id.is_none() && rule.remote_id.is_none());
-    let AuthMethod::PreSharedKey(key) = &rule.authentication[0];
+    let AuthMethod::PreSharedKey(key) = &rule.authentication[0] else { panic!("a certificate") };
     assert_eq!(key.expose(), b"correct horse");
     let filter = &file.filter_list(&rule.filter_list).unwrap().filters[0];
     assert_eq!((filter.source, filter.protocol, filter.mirrored), (Side::Me, 0, true));
@@ -345,7 +347,9 @@ fn a_key_file_is_read_without_its_line_end_and_warned_of_when_others_can_read_it
 
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let file = PolicyFile::read(&policy).unwrap();
-    let AuthMethod::PreSharedKey(octets) = &file.policies[0].rules[0].authentication[0];
+    let AuthMethod::PreSharedKey(octets) = &file.policies[0].rules[0].authentication[0] else {
+        panic!("a certificate")
+    };
     assert_eq!(octets.expose(), b"\x00octets\xff");
     assert_eq!(file.warnings.len(), 1);
     assert!(file.warnings[0].message.contains("which others can read (mode 644)"), "{}", file.warnings[0]);

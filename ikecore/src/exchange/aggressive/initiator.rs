@@ -1,5 +1,5 @@
 //! Aggressive mode, initiator.
-use super::super::auth::{Authentication, Claim, Judgement, Proof, Proving};
+use super::super::auth::{Claim, Judgement, Proving};
 use super::super::message::Incoming;
 use super::super::natt::Revision;
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
@@ -12,6 +12,7 @@ use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::skeyid::{HashInputs, Inputs};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
+use crate::identity::Identity;
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
@@ -70,7 +71,8 @@ pub fn begin(
     let usable = super::usable(rule).ok_or(Failure::NoPolicyForPeer { peer })?;
     let group = usable.main_mode.offers.first().ok_or(Failure::NoPolicyForPeer { peer })?.group;
     let sa = phase1::offer(&usable, peer)?;
-    let id = phase1::own_id(rule, path);
+    let own = rule.local_id.clone().unwrap_or_else(|| Identity::Address(path.local.ip()));
+    let id = phase1::id_body(&own);
     let nonce = phase1::nonce(cx.rng)?;
     let private = PrivateKey::random(group, cx.rng)
         .map_err(|error| Failure::Crypto { operation: "making a private value", reason: error.to_string() })?;
@@ -208,7 +210,12 @@ fn finish(
             return Err(Failure::PreSharedKeyMismatch { peer, detail: "its HASH_R is wrong", rule });
         }
     };
-    let proof = own_proof(authentication, &keys, &hash_inputs(&opening.id))?;
+    // With a pre-shared key there is but one identity that this host can prove: the one of message 1.
+    let credential = authentication.credential(&[], opening.path.local.ip());
+    let proof = match authentication.prove(&credential, &keys.skeyid.hash_i(&hash_inputs(&opening.id))) {
+        Proving::Ready(proof) => proof,
+        Proving::Ask(_) => return Err(only_keys()),
+    };
     let envelope = msgs::envelope("aggressive mode message 3", path, cookies);
     let initial_contact = opening.initial_contact && !cx.peers.knows(path.remote.ip());
     let (message, last_block) = msgs::last(&envelope, &proof, &keys, &chosen.suite, revision, initial_contact)?;
@@ -231,13 +238,6 @@ fn finish(
         announced,
     };
     Ok(Step::done(established, Some(message)))
-}
-
-fn own_proof(authentication: &Authentication, keys: &Phase1Keys, inputs: &HashInputs<'_>) -> Result<Proof, Failure> {
-    match authentication.prove(&keys.skeyid.hash_i(inputs)) {
-        Proving::Ready(proof) => Ok(proof),
-        Proving::Ask(_) => Err(only_keys()),
-    }
 }
 
 /// [`super::usable`] leaves nothing but pre-shared keys.

@@ -162,14 +162,15 @@ fn send_reply(
     let inputs = Inputs { cookies: &opening.cookies, ni: &opening.peer.nonce, nr: &nonce, g_xy: shared.expose() };
     let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
     let keys = Phase1Keys::derive(&chosen.suite, skeyid, &opening.peer.public, pair.public())?;
-    let id = phase1::own_id(authentication.rule(), opening.path);
-    let proof = match authentication.prove(&keys.skeyid.hash_r(&opening.hash_inputs(&pair, &id))) {
+    let credential = authentication.credential(&[], opening.path.local.ip());
+    let id = credential.id();
+    let proof = match authentication.prove(&credential, &keys.skeyid.hash_r(&opening.hash_inputs(&pair, id))) {
         Proving::Ready(proof) => proof,
         Proving::Ask(_) => return Err(only_keys()),
     };
     let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), cx);
     let envelope = msgs::envelope("aggressive mode message 2", opening.path, opening.cookies);
-    let first = First { sa: &chosen.body, public: pair.public(), nonce: &nonce, id: &id, vendor_ids: &vendor_ids };
+    let first = First { sa: &chosen.body, public: pair.public(), nonce: &nonce, id, vendor_ids: &vendor_ids };
     let message = first.reply(&envelope, &proof, &chosen.suite, opening.revision);
     Ok(Step::send(State::SentReply(opening, Box::new(SentReply { pair, keys })), message))
 }
