@@ -27,6 +27,9 @@ const LOG: &str = "default = 1\n      ike = 2\n      cfg = 2";
 const CONNECTION: &str = "p";
 const CHILD: &str = "c";
 
+/// The name of its pool of addresses.
+const POOL: &str = "pool";
+
 /// What carries charon's ESP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
@@ -51,6 +54,41 @@ impl Mode {
         match self {
             Self::Transport => "transport",
             Self::Tunnel => "tunnel",
+        }
+    }
+}
+
+/// How charon takes part in extended authentication with Mode Config.
+#[derive(Debug, Clone, Copy)]
+pub enum RemoteAccess {
+    /// It admits one user, and gives addresses.
+    Gateway {
+        /// The user.
+        user: &'static str,
+        /// The password.
+        password: &'static str,
+        /// The addresses, `FIRST-LAST`.
+        pool: &'static str,
+        /// A name server.
+        dns: &'static str,
+        /// Unasked.
+        push: bool,
+    },
+    /// It proves to be a user, and gets an address.
+    Client {
+        /// The user.
+        user: &'static str,
+        /// The password.
+        password: &'static str,
+        /// Without asking.
+        push: bool,
+    },
+}
+
+impl RemoteAccess {
+    const fn user(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Gateway { user, password, .. } | Self::Client { user, password, .. } => (user, password),
         }
     }
 }
@@ -110,6 +148,10 @@ pub struct Connection {
     pub ike_lifetime: u32,
     /// Lifetime of the IPsec SAs, seconds: charon rekeys at 90 %.
     pub esp_lifetime: u32,
+    /// Aggressive mode.
+    pub aggressive: bool,
+    /// Extended authentication with Mode Config.
+    pub remote_access: Option<RemoteAccess>,
     /// `none`, `trap` (negotiate when traffic wants it) or `start`.
     pub start_action: &'static str,
 }
@@ -137,6 +179,8 @@ impl Connection {
             fragment_size: 0,
             ike_lifetime: 14_400,
             esp_lifetime: 3_600,
+            aggressive: false,
+            remote_access: None,
             start_action: "none",
         }
     }
@@ -214,6 +258,7 @@ impl Connection {
         }
         let connection = Section::new()
             .text("version", self.version.to_string())
+            .text("aggressive", if self.aggressive { "yes" } else { "no" })
             .list("local_addrs", [&self.local])
             .list("remote_addrs", [&self.remote])
             .list("proposals", &self.ike)
@@ -226,6 +271,17 @@ impl Connection {
             .section("local-1", own)
             .section("remote-1", other)
             .section("children", children);
+        let connection = match self.remote_access {
+            None => connection,
+            Some(RemoteAccess::Gateway { push, .. }) => connection
+                .section("remote-2", Section::new().text("auth", "xauth"))
+                .list("pools", [POOL])
+                .text("pull", if push { "no" } else { "yes" }),
+            Some(RemoteAccess::Client { user, push, .. }) => connection
+                .section("local-2", Section::new().text("auth", "xauth").text("xauth_id", user))
+                .list("vips", ["0.0.0.0"])
+                .text("pull", if push { "no" } else { "yes" }),
+        };
         Section::new().section(CONNECTION, connection)
     }
 }
@@ -336,6 +392,15 @@ impl Charon {
                     .list("owners", [&connection.local_id, &connection.remote_id]);
                 messages.push(("load-shared", secret));
             }
+        }
+        if let Some(access) = connection.remote_access {
+            let (user, password) = access.user();
+            let secret = Section::new().text("id", "xauth").text("type", "XAUTH").text("data", password);
+            messages.push(("load-shared", secret.list("owners", [user])));
+        }
+        if let Some(RemoteAccess::Gateway { pool, dns, .. }) = connection.remote_access {
+            let pool = Section::new().text("addrs", pool).list("dns", [dns]);
+            messages.push(("load-pool", Section::new().section(POOL, pool)));
         }
         messages.push(("load-conn", connection.section()));
         for (command, message) in messages {
@@ -483,8 +548,9 @@ fn configuration(kernel: Kernel, socket: &str, levels: &str, fragment_size: u16)
     };
     format!(
         "charon {{
-  load = random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown
-  install_virtual_ip = no
+  load = random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown xauth-generic
+  install_virtual_ip = yes
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   fragment_size = {fragment_size}
   retransmit_timeout = 1.0
   retransmit_base = 1.2

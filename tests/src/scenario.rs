@@ -1,6 +1,7 @@
 //! What is tried with every driver, suite, mode and role: the daemon on host `a` against charon on host `b`.
 
 // The cases that are tried once: by what they are about.
+pub mod aggressive;
 pub mod behind_nat;
 pub mod certificates;
 pub mod control;
@@ -11,8 +12,10 @@ pub mod libreswan;
 pub mod liveliness;
 pub mod recovery;
 pub mod rekeys;
+pub mod remote_access;
 pub mod shapes;
 mod trial;
+pub mod vpnc;
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;

@@ -9,8 +9,8 @@ use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::{
-    GCM_CUT, Mismatch, Role, SUITES, driver_failure, fragments, liveliness, recovery, refuses, rekeys,
-    rekeys_and_deletes, whole_life,
+    GCM_CUT, Mismatch, Role, SUITES, aggressive, driver_failure, fragments, liveliness, recovery, refuses, rekeys,
+    rekeys_and_deletes, remote_access, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -152,6 +152,51 @@ fn the_peer_dies() {
 #[test]
 fn the_device_vanishes() {
     driver_failure::the_device_vanishes(Kernel::Libipsec);
+}
+
+#[test]
+fn gives_an_address_when_asked() {
+    remote_access::gateway(false);
+}
+
+#[test]
+fn gives_an_address_unasked() {
+    remote_access::gateway(true);
+}
+
+#[test]
+fn asks_for_an_address() {
+    remote_access::client(false);
+}
+
+#[test]
+fn takes_an_address_unasked() {
+    remote_access::client(true);
+}
+
+#[test]
+fn wrong_password() {
+    remote_access::wrong_password();
+}
+
+#[test]
+fn aggressive_mode_initiator() {
+    aggressive::with_charon(Role::Initiator);
+}
+
+#[test]
+fn aggressive_mode_responder() {
+    aggressive::with_charon(Role::Responder);
+}
+
+#[test]
+fn aggressive_mode_unwanted() {
+    aggressive::with_ike_scan();
+}
+
+#[test]
+fn vpnc_connects() {
+    vpnc::connects();
 }
 
 /// One test a kind of key and role; the hash of main mode is another than that of the signature.

@@ -73,7 +73,7 @@ impl Endpoint {
             return Err(Reject::UnknownCookies { initiator, responder });
         }
         match message.header.exchange {
-            ExchangeType::MAIN => self.begin_main_mode_as_responder(message),
+            ExchangeType::MAIN | ExchangeType::AGGRESSIVE => self.begin_main_mode_as_responder(message),
             ExchangeType::INFORMATIONAL => Err(Reject::UnknownCookies { initiator, responder }),
             exchange => Err(Reject::Exchange(exchange)),
         }
@@ -84,15 +84,18 @@ impl Endpoint {
         let known = sa.cookies;
         let established = matches!(sa.phase, Phase::Established(_));
         match message.header.exchange {
-            ExchangeType::MAIN => self.main_mode_message(id, message),
+            ExchangeType::MAIN | ExchangeType::AGGRESSIVE => self.main_mode_message(id, message),
             ExchangeType::INFORMATIONAL if !message.is_encrypted() => self.clear_information(id, message),
-            ExchangeType::QUICK | ExchangeType::INFORMATIONAL if !established => Err(message.unexpected("main mode")),
+            ExchangeType::QUICK | ExchangeType::INFORMATIONAL | ExchangeType::TRANSACTION if !established => {
+                Err(message.unexpected("main mode"))
+            }
             // From here on the keys are those of both cookies.
             _ if message.header.cookies() != known => {
                 let Cookies { initiator, responder } = message.header.cookies();
                 Err(Reject::UnknownCookies { initiator, responder })
             }
             ExchangeType::QUICK => self.quick_mode_message(id, message),
+            ExchangeType::TRANSACTION => self.transaction_message(id, message),
             ExchangeType::INFORMATIONAL => self.protected_information(id, message),
             exchange => Err(Reject::Exchange(exchange)),
         }

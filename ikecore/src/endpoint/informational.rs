@@ -1,7 +1,7 @@
 //! The informational exchange: what peers notify and delete, and what this host tells them.
 use super::Endpoint;
 use super::quick_mode::check_unused;
-use super::tables::{DELETED_LIMIT, IkeSa, Standing};
+use super::tables::{DELETED_LIMIT, IkeSa, Pair, Standing};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
@@ -33,11 +33,12 @@ impl Endpoint {
             if let Some(negotiating) = negotiating.filter(|_| notify.is_error()) {
                 let what = match negotiating.exchange.unanswered().last().map(|message| message.name) {
                     Some("main mode message 1") => "the main mode proposal",
+                    Some("aggressive mode message 1") => "the aggressive mode proposal",
                     Some(name) => name,
                     None => "main mode",
                 };
                 let text = match what {
-                    "the main mode proposal" => Some(offered(&rule)),
+                    "the main mode proposal" | "the aggressive mode proposal" => Some(offered(&rule)),
                     "main mode message 5" => Some(format!(
                         "the pre-shared key of rule {:?} probably differs from the peer's, or it refuses our identity",
                         rule.name
@@ -105,9 +106,13 @@ impl Endpoint {
         self.tell_notification(notify, true, data);
         let Some(sa) = self.ike_sas.get(&id) else { return };
         if notify == NotifyType::INITIAL_CONTACT {
-            let (peer, began) = (sa.path.remote.ip(), sa.began);
-            let Some(identity) = sa.standing().map(|standing| standing.sa.peer.identity().clone()) else { return };
-            return self.forget_peer(peer, &identity, id, began);
+            let began = sa.began;
+            // Who the user is, is not known before extended authentication.
+            let standing = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut);
+            return match standing.and_then(|standing| standing.preparation.as_mut()) {
+                Some(preparation) => preparation.initial_contact = true,
+                None => self.forget_peer(id, began),
+            };
         }
         if !notify.is_error() {
             return;
@@ -158,8 +163,9 @@ impl Endpoint {
             let Some(standing) = sa.standing() else { return };
             // RFC 2408 §3.15: the sender names SPIs of its own choice, those that this host sends to.
             let name = SaName { protocol, destination: sa.path.remote.ip(), spi: *spi };
-            let identity = standing.sa.peer.identity();
-            let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(|pair| pair.identity == *identity);
+            let (identity, user) = (standing.sa.peer.identity(), &standing.user);
+            let is_of_peer = |pair: &Pair| pair.identity == *identity && pair.user == *user;
+            let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(is_of_peer);
             let pair = self.index.outbound.of(&name).find(is_peers);
             if let Some(pair) = pair {
                 self.remove_pair(pair, Failure::DeletedByPeer("IPsec"), false);
@@ -178,7 +184,10 @@ impl Endpoint {
     }
 
     fn peer_deleted_ike(&mut self, id: IkeSaId, cookies: crate::ids::Cookies) {
-        let who = |sa: &IkeSa| Some((sa.path.remote.ip(), sa.standing()?.sa.peer.identity().clone()));
+        let who = |sa: &IkeSa| {
+            let standing = sa.standing()?;
+            Some((sa.path.remote.ip(), standing.sa.peer.identity().clone(), standing.user.clone()))
+        };
         let find = |cookie| self.by_cookie.get(&cookie).copied();
         let Some(named) = find(cookies.initiator).or_else(|| find(cookies.responder)) else { return };
         let (Some(by), Some(sa)) = (self.ike_sas.get(&id), self.ike_sas.get(&named)) else { return };
@@ -247,14 +256,15 @@ impl Endpoint {
     /// The ISAKMP SA under which the peer can be told of a pair.
     pub(super) fn ike_sa_of_pair(&self, id: IpsecSaId) -> Option<IkeSaId> {
         let pair = self.pairs.get(&id)?;
-        self.ike_sa_with(pair.sa.path, &pair.identity)
+        self.ike_sa_with(pair.sa.path, &pair.identity, pair.user.as_deref())
     }
 
     /// The ISAKMP SA under which a peer can be told something.
-    pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity) -> Option<IkeSaId> {
+    pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity, user: Option<&str>) -> Option<IkeSaId> {
         let fits = |id: &IkeSaId| {
             let ike = self.ike_sas.get(id).filter(|ike| ike.path.local.ip() == path.local.ip())?;
-            ike.standing().filter(|standing| standing.sa.peer.identity() == identity)
+            let is_of_peer = |of: &&Standing| of.sa.peer.identity() == identity && of.user.as_deref() == user;
+            ike.standing().filter(is_of_peer)
         };
         // The newest; but one that is about to end may be gone before the message comes.
         let peer = path.remote.ip();

@@ -3,6 +3,7 @@ mod admission;
 mod asks;
 mod begin;
 pub mod config;
+mod config_mode;
 mod deletes;
 mod demux;
 mod dos_cookie;
@@ -29,7 +30,9 @@ mod timers;
 mod unique;
 mod versions;
 
-pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer, Sign, VerifyChain};
+pub use crate::exchange::work::{
+    AddressOp, Answer, Ask, KeyExchange, KeyExchangeAnswer, Sign, VerifyChain, XauthCheck,
+};
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use key_log::LoggedKey;
@@ -41,12 +44,14 @@ use crate::exchange::retransmit::Plan;
 use crate::exchange::{Cx, Path, Peers, Settings};
 use crate::ids::{Cookie, IkeSaId, IpsecSaId, NegotiationId};
 use crate::policy::db::PolicyDb;
+use crate::policy::lease::Leases;
 use crate::rng::SecureRandom;
 use crate::sa::driver::DriverError;
 use crate::time::Time;
 use asks::Asks;
 use index::Index;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tables::{FirstMessage, IkeSa, Negotiation, Pair};
 use timers::Timers;
@@ -58,6 +63,7 @@ struct Shared {
     policy: Arc<PolicyDb>,
     settings: Settings,
     peers: Peers,
+    leases: Leases,
     trace: Trace,
 }
 
@@ -69,6 +75,7 @@ impl Shared {
             policy: &self.policy,
             settings: &self.settings,
             peers: &self.peers,
+            leases: &self.leases,
             trace: &mut self.trace,
         }
     }
@@ -102,6 +109,8 @@ pub struct Endpoint {
     /// Acknowledgements of the peers' deletes.
     acknowledged: BTreeMap<deletes::Key, deletes::Acknowledged>,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
+    /// Addresses that peers gave to this host.
+    granted: BTreeSet<IpAddr>,
     /// Pairs that were lost with a dead peer, by their old handle.
     restarts: BTreeMap<IpsecSaId, dpd::Restart>,
     driver_lost: Option<String>,
@@ -121,7 +130,15 @@ impl Endpoint {
         Self {
             plan: Plan { first: config.retransmit_first, transmissions: config.transmissions },
             config,
-            shared: Shared { now, rng, policy: Arc::default(), settings, peers: Peers::default(), trace },
+            shared: Shared {
+                now,
+                rng,
+                policy: Arc::default(),
+                settings,
+                peers: Peers::default(),
+                leases: Leases::default(),
+                trace,
+            },
             outputs: VecDeque::new(),
             timers: Timers::default(),
             asks: Asks::default(),
@@ -139,6 +156,7 @@ impl Endpoint {
             deletes: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             negotiations: BTreeMap::new(),
+            granted: BTreeSet::new(),
             restarts: BTreeMap::new(),
             driver_lost: None,
             stopping: false,

@@ -95,6 +95,8 @@ fn allows_ike_sa(now: &Rule, then: &Rule) -> bool {
         && now.authentication.iter().zip(&then.authentication).all(|(now, then)| now.is_same(then));
     now.quick_mode().is_some()
         && same_methods
+        && now.aggressive_mode == then.aggressive_mode
+        && now.prepares_like(then)
         && now.main_mode == then.main_mode
         && now.local_id == then.local_id
         && now.remote_id == then.remote_id

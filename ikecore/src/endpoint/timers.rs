@@ -18,6 +18,12 @@ pub(super) enum Timer {
     TellAgain(IkeSaId, MessageId),
     /// Forget a finished quick mode: no duplicates come any more.
     Forget(IkeSaId, MessageId),
+    /// Repeat the last message of a transaction, or give up.
+    Transaction(IkeSaId, MessageId),
+    /// Forget a finished transaction.
+    ForgetTransaction(IkeSaId, MessageId),
+    /// The peer must have begun by now what comes between phase 1 and quick mode.
+    Preparation(IkeSaId),
     /// Forget a first message that was refused.
     ForgetRefused(FirstMessage),
     /// An ISAKMP SA needs a successor.

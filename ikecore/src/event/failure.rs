@@ -61,6 +61,20 @@ pub enum Failure {
         /// The peer.
         peer: IpAddr,
     },
+    /// No rule allows aggressive mode with this peer.
+    #[error("no rule of the policy allows aggressive mode with {peer}")]
+    AggressiveMode {
+        /// The peer.
+        peer: IpAddr,
+    },
+    /// No rule that allows aggressive mode is for a peer of this name.
+    #[error("no rule of the policy that allows aggressive mode is for {identity} at {peer}")]
+    UnknownIdentity {
+        /// The peer.
+        peer: IpAddr,
+        /// Who it says it is; nothing is proven.
+        identity: Identity,
+    },
     /// No rule covers this traffic.
     #[error("no rule of the policy protects {0}")]
     NoPolicyForFlow(Flow),
@@ -100,6 +114,54 @@ pub enum Failure {
         received: Identity,
         /// What the rule wants.
         allowed: Identity,
+        /// The rule.
+        rule: String,
+    },
+    /// The peer's user could not prove who it is.
+    #[error("extended authentication of {}{peer} failed: {reason}", named(user.as_deref()))]
+    XauthFailed {
+        /// The peer.
+        peer: IpAddr,
+        /// The name that was given.
+        user: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// The peer does not admit this host's user.
+    #[error("the peer refused {} in extended authentication{}", user_of(user.as_deref()), text.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
+    XauthRefused {
+        /// The name that this host gave, if its policy has one.
+        user: Option<String>,
+        /// What the peer said.
+        text: Option<String>,
+    },
+    /// The peer did not begin what it must between phase 1 and quick mode.
+    #[error("{peer} did not begin {what} within {seconds} s")]
+    PeerSilent {
+        /// The peer.
+        peer: SocketAddr,
+        /// `extended authentication`, `mode config`.
+        what: &'static str,
+        /// How long this host waited.
+        seconds: u64,
+    },
+    /// Mode Config gave no address of the family that is needed.
+    #[error("the peer gave this host no {family} address by mode config")]
+    NoAddressGiven {
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+    },
+    /// The address that the peer gave could not become this host's.
+    #[error("the address {address} that the peer gave could not be added to this host: {reason}")]
+    AddressNotAdded {
+        /// The address.
+        address: IpAddr,
+        /// What the system said.
+        reason: String,
+    },
+    /// Only the peer can begin.
+    #[error("rule {rule:?} is for peers that begin themselves: this host cannot")]
+    PeerBegins {
         /// The rule.
         rule: String,
     },
@@ -214,21 +276,34 @@ fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+fn named(user: Option<&str>) -> String {
+    user.map(|user| format!("user {user:?} at ")).unwrap_or_default()
+}
+
+fn user_of(user: Option<&str>) -> String {
+    user.map_or_else(|| "this host, which has no user to name,".to_owned(), |user| format!("user {user:?}"))
+}
+
 impl Failure {
     /// The status code.
     pub const fn status(&self) -> Status {
         match self {
-            Self::TimedOut { .. } | Self::DeadPeer { .. } => Status::TimedOut,
+            Self::TimedOut { .. } | Self::PeerSilent { .. } | Self::DeadPeer { .. } => Status::TimedOut,
             Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
             Self::NoPolicyForPeer { .. }
+            | Self::AggressiveMode { .. }
+            | Self::UnknownIdentity { .. }
             | Self::NoPolicyForFlow(_)
             | Self::NoSuchRule(_)
-            | Self::PeerNotNamed { .. } => Status::NoPolicy,
+            | Self::PeerNotNamed { .. }
+            | Self::PeerBegins { .. } => Status::NoPolicy,
             Self::PreSharedKeyMismatch { .. }
             | Self::IdentityMismatch { .. }
             | Self::IdentityInUse { .. }
-            | Self::Certificate { .. } => Status::AuthFail,
+            | Self::Certificate { .. }
+            | Self::XauthFailed { .. }
+            | Self::XauthRefused { .. } => Status::AuthFail,
             Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
             Self::Malformed(_) => Status::InvalidPayload,
             Self::InvalidHash { .. } => Status::InvalidHash,
@@ -237,13 +312,22 @@ impl Failure {
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
             Self::LifetimeEnded(_) | Self::Replaced | Self::Idle { .. } => Status::SaReaped,
-            Self::TooMany { .. } | Self::Stalled { .. } => Status::GeneralProcessingError,
+            Self::TooMany { .. }
+            | Self::Stalled { .. }
+            | Self::NoAddressGiven { .. }
+            | Self::AddressNotAdded { .. } => Status::GeneralProcessingError,
         }
     }
 
     /// True if the peer could not prove who it is.
     pub const fn is_authentication(&self) -> bool {
-        matches!(self, Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } | Self::Certificate { .. })
+        matches!(
+            self,
+            Self::PreSharedKeyMismatch { .. }
+                | Self::IdentityMismatch { .. }
+                | Self::Certificate { .. }
+                | Self::XauthFailed { .. }
+        )
     }
 
     /// The notification that tells the peer (RFC 2408 §5), if one is due.

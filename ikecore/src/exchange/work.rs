@@ -6,6 +6,7 @@ use crate::crypto::signature::SigningKey;
 use crate::policy::rule::CertificateMethod;
 use crate::sa::driver::{SaAnswer, SaOp};
 use crate::secret::Secret;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +22,10 @@ pub enum Ask {
     VerifyChain(VerifyChain),
     /// An operation of the SA driver.
     Sa(SaOp),
+    /// A user's name and password to check.
+    Xauth(XauthCheck),
+    /// An address of this host that a peer gave, or takes back.
+    Address(AddressOp),
 }
 
 /// The answer to an [`Ask`].
@@ -34,6 +39,32 @@ pub enum Answer {
     VerifyChain(Result<(), CertificateFault>),
     /// To [`Ask::Sa`].
     Sa(SaAnswer),
+    /// To [`Ask::Xauth`]: why the user is not admitted. The reason is for the administrator; the peer never hears it.
+    Xauth(Result<(), String>),
+    /// To [`Ask::Address`]: why not, in the words of the system.
+    Address(Result<(), String>),
+}
+
+/// A user's name and password.
+#[derive(Debug)]
+pub struct XauthCheck {
+    /// Where they came from.
+    pub peer: IpAddr,
+    /// The rule that wants them.
+    pub rule: String,
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret<Vec<u8>>,
+}
+
+/// What becomes of an address that a peer gave to this host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressOp {
+    /// It is this host's from now on; that it is already is no error.
+    Add(IpAddr),
+    /// It is no more; that it was not is no error.
+    Remove(IpAddr),
 }
 
 /// A Diffie-Hellman computation.

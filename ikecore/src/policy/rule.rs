@@ -1,4 +1,5 @@
 //! The compiled policy objects: what the engine negotiates with whom.
+use super::remote_access::{ModeConfig, Xauth};
 use super::selector::{Flow, Prefix, Selector, transport_selector};
 use crate::certificate::{Certificate, Trust};
 use crate::identity::Identity;
@@ -84,15 +85,16 @@ pub enum RuleAction {
 pub struct TunnelEndpoints {
     /// This host's end; `None`: whatever address the route to `remote` gives.
     pub local: Option<IpAddr>,
-    /// The peer.
-    pub remote: IpAddr,
+    /// The peer; `None`: any that proves who it is. Then this host never begins.
+    pub remote: Option<IpAddr>,
 }
 
 impl TunnelEndpoints {
     /// This host's end: the address that is given, else the first of `local_addresses` that is of the peer's family.
     pub fn source(&self, local_addresses: &[Prefix]) -> Option<IpAddr> {
         let mut addresses = local_addresses.iter().map(|prefix| prefix.address());
-        self.local.or_else(|| addresses.find(|address| address.is_ipv4() == self.remote.is_ipv4()))
+        let fits = |address: &IpAddr| self.remote.is_none_or(|remote| address.is_ipv4() == remote.is_ipv4());
+        self.local.or_else(|| addresses.find(fits))
     }
 }
 
@@ -149,6 +151,13 @@ pub struct Rule {
     pub local_id: Option<Identity>,
     /// The identity that the peer must prove; `None`: any.
     pub remote_id: Option<Identity>,
+    /// Phase 1 is aggressive mode where this host begins, and may be where the peer begins. It exposes the pre-shared key to
+    /// guessing.
+    pub aggressive_mode: bool,
+    /// Extended authentication after phase 1.
+    pub xauth: Option<Xauth>,
+    /// Mode Config after that.
+    pub mode_config: Option<ModeConfig>,
     /// How its peers are watched; `None`: not at all.
     pub dpd: Option<DeadPeerDetection>,
     /// Whether an identity may be at several addresses.

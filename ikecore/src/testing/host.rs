@@ -1,6 +1,8 @@
 //! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
 use crate::certificate::{CertificateFault, lists_from_file};
-use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, LoggedKey, Output, Transmit};
+use crate::endpoint::{
+    AddressOp, Answer, Ask, Command, Config, Endpoint, Input, LoggedKey, Output, Transmit, XauthCheck,
+};
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
@@ -8,7 +10,7 @@ use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, Tra
 use crate::testing::SeededRandom;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -131,6 +133,14 @@ pub struct Host {
     pub keys: Vec<LoggedKey>,
     /// When it wants to be woken.
     pub wake: Option<Time>,
+    /// Names and passwords of the users that it admits.
+    pub users: BTreeMap<String, Vec<u8>>,
+    /// Addresses that peers gave to it.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Refuses to take an address.
+    pub no_addresses: bool,
+    /// Checks of users that are kept back; `None`: none is.
+    pub checks: Option<Vec<(AskId, XauthCheck)>>,
 }
 
 impl Host {
@@ -150,6 +160,10 @@ impl Host {
             files: BTreeMap::new(),
             date: DATE,
             wake: None,
+            users: BTreeMap::new(),
+            addresses: BTreeSet::new(),
+            no_addresses: false,
+            checks: None,
         };
         host.feed(Time::ZERO, Input::Policy(Arc::new(policy)));
         host
@@ -169,6 +183,9 @@ impl Host {
                     self.held.retain(|(of, _)| *of != id);
                 }
                 Output::Ask(id, Ask::Sa(_)) if self.driver.is_mute() => self.unanswered.push(id),
+                Output::Ask(id, Ask::Xauth(check)) if self.checks.is_some() => {
+                    self.checks.get_or_insert_default().push((id, check));
+                }
                 Output::Ask(id, ask) if self.hold && !matches!(ask, Ask::Sa(_)) => self.held.push((id, ask)),
                 Output::Ask(id, ask) => answers.push_back((id, self.work(ask))),
                 Output::Wait(wake) => {
@@ -178,6 +195,21 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Whether a user is admitted.
+    pub fn check(&self, check: &XauthCheck) -> Answer {
+        let known = self.users.get(&check.user).is_some_and(|password| check.password.ct_eq(password));
+        Answer::Xauth(if known { Ok(()) } else { Err("wrong name or password".to_owned()) })
+    }
+
+    fn address(&mut self, operation: AddressOp) -> Result<(), String> {
+        match operation {
+            AddressOp::Add(_) if self.no_addresses => return Err("told to fail".to_owned()),
+            AddressOp::Add(address) => self.addresses.insert(address),
+            AddressOp::Remove(address) => self.addresses.remove(&address),
+        };
+        Ok(())
     }
 
     /// What the driver and the workers answer.
@@ -195,6 +227,8 @@ impl Host {
                 lists_from_file(&name, self.files.get(path).ok_or_else(missing)?)
             })),
             Ask::Sa(operation) => Answer::Sa(self.driver.carry_out(operation)),
+            Ask::Xauth(check) => self.check(&check),
+            Ask::Address(operation) => Answer::Address(self.address(operation)),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
+use crate::policy::remote_access::{ModeConfig, Xauth};
 use crate::policy::rule::{
     AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness,
 };
@@ -43,6 +44,14 @@ pub struct TestPolicy {
     pub local_id: Option<Identity>,
     /// The identity that the peer must prove.
     pub remote_id: Option<Identity>,
+    /// In tunnel mode: the peer may be anybody.
+    pub any_peer: bool,
+    /// Aggressive mode.
+    pub aggressive_mode: bool,
+    /// Extended authentication.
+    pub xauth: Option<Xauth>,
+    /// Mode Config.
+    pub mode_config: Option<ModeConfig>,
     /// How the peer is watched.
     pub dpd: Option<DeadPeerDetection>,
     /// Whether an identity may be at several addresses.
@@ -77,6 +86,10 @@ impl TestPolicy {
             methods: Vec::new(),
             local_id: None,
             remote_id: None,
+            any_peer: false,
+            aggressive_mode: false,
+            xauth: None,
+            mode_config: None,
             dpd: None,
             uniqueness: Uniqueness::Keep,
             idle: 0,
@@ -113,9 +126,15 @@ impl TestPolicy {
             action: RuleAction::Negotiate(Arc::new(quick_mode)),
             main_mode: Arc::new(main_mode),
             authentication,
-            tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
+            tunnel: self.tunnel.then_some(TunnelEndpoints {
+                local: Some(self.local),
+                remote: (!self.any_peer).then_some(self.remote),
+            }),
             local_id: self.local_id.clone(),
             remote_id: self.remote_id.clone(),
+            aggressive_mode: self.aggressive_mode,
+            xauth: self.xauth.clone(),
+            mode_config: self.mode_config.clone(),
             dpd: self.dpd,
             uniqueness: self.uniqueness,
             reqid: 1,

@@ -2,6 +2,9 @@
 mod certificates;
 #[cfg(test)]
 mod tests;
+mod users;
+
+pub use users::{UserChecks, Users};
 
 use ikecore::certificate::CertificateFault;
 use ikecore::crypto::error::GroupError;

@@ -9,6 +9,7 @@ mod tests;
 
 pub use handle::{EngineGone, EngineHandle, EventStream, ReplaceError};
 
+use crate::asks::Users;
 use crate::clock::Clock;
 use crate::driver::SaDriver;
 use crate::listener::{self, BindError, Listener};
@@ -33,6 +34,8 @@ pub struct Config {
     pub listen: Vec<std::net::SocketAddr>,
     /// Takes the keys of all that is negotiated; `None`: they leave the endpoint by no way but to the driver.
     pub key_log: Option<Arc<KeyLog>>,
+    /// Who knows the users of extended authentication; without anybody no user is admitted.
+    pub users: Option<Arc<dyn Users>>,
 }
 
 impl Config {
@@ -68,9 +71,7 @@ pub fn start(config: Config, mut driver: Box<dyn SaDriver>) -> Result<EngineHand
     let driver_name = driver.capabilities().name;
     let clock = Clock::start();
     let rng = Box::new(SystemRandom::new());
-    let endpoint = endpoint::Config { key_log: config.key_log.is_some(), ..config.endpoint };
-    let mut engine = task::Engine::new(endpoint, rng, driver, listener, requests, events.clone(), clock);
-    engine.key_log = config.key_log;
+    let engine = task::Engine::new(config, rng, driver, listener, requests, events.clone(), clock);
     crate::sinks::started(&addresses, driver_name);
     tokio::spawn(engine);
     Ok(EngineHandle::new(control, events, addresses, clock))

@@ -67,6 +67,22 @@ pub(super) fn method(value: &Value<'_>) -> Option<AuthMethod> {
     Some(AuthMethod::PreSharedKey(Arc::new(Secret::new(key.to_vec()))))
 }
 
+/// A secret that stands in the file, under `key`, or in one of its own, which is named under `file_key`.
+pub(super) fn secret(table: &Table<'_>, key: &'static str, file_key: &'static str) -> Option<Zeroizing<Vec<u8>>> {
+    match (table.get(key), table.get(file_key)) {
+        (Some(text), None) => text.secret(),
+        (None, Some(file)) => key_file(&file),
+        (None, None) => {
+            table.fault(format!("{} names no key, allowed: {key} or {file_key}", table.what()));
+            None
+        }
+        (Some(_), Some(_)) => {
+            table.fault(format!("{} has both {key} and {file_key}, allowed: one", table.what()));
+            None
+        }
+    }
+}
+
 /// A file's octets; `None` is a fault.
 fn read(value: &Value<'_>, path: &Path, most: u64) -> Option<(Metadata, Zeroizing<Vec<u8>>)> {
     let read = || -> io::Result<(Metadata, Option<Zeroizing<Vec<u8>>>)> {

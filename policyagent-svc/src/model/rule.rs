@@ -1,5 +1,6 @@
 //! Policies, their main-mode settings and their rules.
 use ikecore::identity::{Identity, dn};
+use ikecore::policy::remote_access::Xauth;
 use ikecore::policy::rule::{
     AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints, Uniqueness,
 };
@@ -7,6 +8,7 @@ use ikecore::proposal::suite::Lifetime;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::remote_access::{self, ModeConfig};
 use super::{action, algorithms, authentication};
 use crate::document::{Position, Value};
 
@@ -42,6 +44,12 @@ pub(crate) struct Rule {
     pub(crate) filter_action: Reference,
     /// In order of preference.
     pub(crate) authentication: Vec<AuthMethod>,
+    /// Aggressive mode.
+    pub(crate) aggressive_mode: bool,
+    /// Extended authentication.
+    pub(crate) xauth: Option<Xauth>,
+    /// Mode Config.
+    pub(crate) mode_config: Option<ModeConfig>,
     /// Tunnel mode between these; not yet seen from this host.
     pub(crate) tunnel: Option<TunnelEndpoints>,
     /// Whom this host claims to be.
@@ -130,6 +138,9 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let filter_action = table.require("filter_action").and_then(|value| reference(&value));
     let authentication = table.get("authentication").map_or(Some(Vec::new()), |value| value.list("method"));
     let authentication = authentication.map(|values| values.iter().map(authentication::method).collect::<Vec<_>>());
+    let aggressive_mode = table.get("aggressive_mode").map_or(Some(false), |value| aggressive_mode(&value));
+    let xauth = table.get("xauth").map(|value| remote_access::xauth(&value));
+    let mode_config = table.get("mode_config").map(|value| remote_access::mode_config(&value));
     let tunnel = table.get("tunnel").map(|value| endpoints(&value));
     let authentication = authentication.map(|methods| methods.into_iter().collect::<Option<Vec<_>>>());
     let local_id = table.get("local_id").map(|value| {
@@ -152,6 +163,9 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         filter_action: filter_action?,
         authentication: authentication??,
         // Outer: whether it is there. Inner: whether it is right.
+        aggressive_mode: aggressive_mode?,
+        xauth: flatten(xauth)?,
+        mode_config: flatten(mode_config)?,
         tunnel: flatten(tunnel)?,
         local_id: flatten(local_id)?,
         remote_id: flatten(remote_id)?,
@@ -159,6 +173,18 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         uniqueness: uniqueness?,
         position: value.position(),
     })
+}
+
+/// Only in so many words: nobody shall come to it by a plain switch.
+fn aggressive_mode(value: &Value<'_>) -> Option<bool> {
+    const WORDS: &str = "exposes the pre-shared key to guessing";
+    let on = value.one_of(&[(WORDS, true)])?;
+    value.warn(format!(
+        "{}: it shows a hash of the pre-shared key to whoever asks, or listens, who can then try out keys offline; main mode \
+         does not. The key must be long and drawn by chance",
+        value.what()
+    ));
+    Some(on)
 }
 
 /// Not there is right; there and wrong is not.
@@ -170,7 +196,7 @@ fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-fn reference(value: &Value<'_>) -> Option<Reference> {
+pub(super) fn reference(value: &Value<'_>) -> Option<Reference> {
     Some(Reference { name: value.name()?.to_owned(), position: value.position() })
 }
 
@@ -190,16 +216,21 @@ fn dead_peer_detection(value: &Value<'_>) -> Option<DeadPeerDetection> {
 fn endpoints(value: &Value<'_>) -> Option<TunnelEndpoints> {
     let table = value.table()?;
     let local = table.get("local").map(|value| endpoint(&value));
-    let remote = table.require("remote").and_then(|value| endpoint(&value));
+    let remote = table.require("remote").and_then(|value| match value.text() {
+        // Whoever proves who it is.
+        Some("any") => Some(None),
+        _ => endpoint(&value).map(Some),
+    });
     table.finish();
     let tunnel = TunnelEndpoints { local: flatten(local)?, remote: remote? };
+    let Some(remote) = tunnel.remote else { return Some(tunnel) };
     match tunnel.local {
-        Some(local) if local.is_ipv4() != tunnel.remote.is_ipv4() => {
+        Some(local) if local.is_ipv4() != remote.is_ipv4() => {
             let what = table.what();
-            table.fault(format!("{what} is from {local} to {}, allowed: both IPv4 or both IPv6", tunnel.remote));
+            table.fault(format!("{what} is from {local} to {remote}, allowed: both IPv4 or both IPv6"));
             None
         }
-        Some(local) if local == tunnel.remote => {
+        Some(local) if local == remote => {
             table.fault(format!("{} is from {local} to itself, allowed: two addresses", table.what()));
             None
         }

@@ -120,7 +120,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "\"10.9.0.2\"",
             "\"10.9.0.256\"",
             "/x/policy.toml:16:43: destination of filter 1 in filters of filter list \"b hosts\" is \"10.9.0.256\", \
-             allowed: \"me\", \"any\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
+             allowed: \"me\", \"any\", \"pool\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
              (10.1.0.0/255.255.0.0)",
         ),
         (
@@ -372,8 +372,11 @@ fn the_examples_of_the_documentation_have_no_fault() {
     for entry in std::fs::read_dir(examples).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        // The key's file is not part of the example.
-        let text = text.replace("preshared_key_file = \"berlin-lisbon.psk\"", "preshared_key = \"k\"");
+        // The files of keys are not part of the examples.
+        let text = ["berlin-lisbon.psk", "clients.psk"].iter().fold(text, |text, file| {
+            text.replace(&format!("preshared_key_file = \"{file}\""), "preshared_key = \"k\"")
+        });
+        let text = text.replace("password_file = \"joe.password\"", "password = \"p\"");
         // Nor are the files of certificates; theirs is read where they are.
         if path.ends_with("certificates.toml") {
             certificates::check_example(&text);
@@ -384,8 +387,123 @@ fn the_examples_of_the_documentation_have_no_fault() {
         assert!(file.assigned().is_some() && file.warnings.is_empty(), "{}: {:?}", path.display(), file.warnings);
         found += 1;
     }
-    assert_eq!(found, 4);
+    assert_eq!(found, 6);
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
     let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     parse(example).unwrap_or_else(|error| panic!("docs/policy.md: {error}"));
+}
+
+/// A gateway's rule and its pool, in place of GOOD's rule.
+const GATEWAY: (&str, &str) = (
+    "authentication = [{ preshared_key = \"correct horse\" }]",
+    "authentication = [{ preshared_key = \"correct horse\" }]\ntunnel = { remote = \"any\" }\nxauth = \"server\"\n\
+     mode_config = { pool = \"office\", push = true }",
+);
+
+const POOL: &str = "\n[[pool]]\nname = \"office\"\naddresses = [\"10.99.0.0/24\", \"2001:db8::1-2001:db8::9\"]\n\
+                    dns = [\"10.10.1.53\"]\nsplit_networks = [\"10.10.1.0/24\"]\ndomain = \"office.example\"\n\
+                    banner = \"Welcome\"\n";
+
+fn remote_access(changes: &[(&str, &str)]) -> String {
+    let mut text = GOOD.replace(GATEWAY.0, GATEWAY.1) + POOL;
+    text = text
+        .replace("source = \"me\", destination = \"10.9.0.2\"", "source = \"10.10.1.0/24\", destination = \"pool\"");
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    text
+}
+
+fn faults_of(changes: &[(&str, &str)]) -> String {
+    let parsed = parse(&remote_access(changes));
+    parsed.map(|file| format!("no fault, warnings {:?}", file.warnings)).unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn a_gateway_and_a_client_are_read() {
+    let file = parse(&remote_access(&[])).unwrap();
+    let rule = &file.assigned().unwrap().rules[0];
+    assert!(matches!(rule.xauth, Some(ikecore::policy::remote_access::Xauth::Server)));
+    assert_eq!(rule.tunnel.unwrap().remote, None);
+    let Some(ModeConfig::Server { pool, push: true }) = &rule.mode_config else { panic!("{rule:?}") };
+    let pool = &file.pool(pool).unwrap().pool;
+    let ranges: Vec<String> = pool.ranges.iter().map(ToString::to_string).collect();
+    assert_eq!(ranges, ["10.99.0.1-10.99.0.254", "2001:db8::1-2001:db8::9"]);
+    assert_eq!((pool.dns.len(), pool.split_networks.len()), (1, 1));
+    assert_eq!((pool.domain.as_deref(), pool.banner.as_deref()), (Some("office.example"), Some("Welcome")));
+
+    let client = [
+        ("remote = \"any\"", "remote = \"10.9.0.2\""),
+        ("xauth = \"server\"", "xauth = { user = \"joe\", password = \"secret words\" }"),
+        ("mode_config = { pool = \"office\", push = true }", "mode_config = \"pull\""),
+    ];
+    let file = parse(&remote_access(&client)).unwrap();
+    let rule = &file.assigned().unwrap().rules[0];
+    assert!(matches!(rule.mode_config, Some(ModeConfig::Client { push: false })));
+    let Some(ikecore::policy::remote_access::Xauth::Client(credentials)) = &rule.xauth else { panic!("{rule:?}") };
+    assert_eq!(
+        (credentials.user.as_str(), credentials.password.expose().as_slice()),
+        ("joe", b"secret words".as_slice())
+    );
+    assert!(!format!("{file:?}").contains("secret words"));
+}
+
+#[test]
+fn faults_of_remote_access_name_the_value_and_what_is_allowed() {
+    for (change, told) in [
+        (("xauth = \"server\"", "xauth = \"client\""), "xauth of rule \"to b\" is \"client\", allowed: server"),
+        (("xauth = \"server\"", "xauth = { user = \"joe\" }"), "names no key, allowed: password or password_file"),
+        (
+            ("\"office\", push", "\"offices\", push"),
+            "rule \"to b\" names the pool \"offices\", which the file does not have; did you mean \"office\"? allowed: office",
+        ),
+        (
+            ("{ pool = \"office\", push = true }", "\"both\""),
+            "mode_config of rule \"to b\" is \"both\", allowed: pull, push",
+        ),
+        (
+            ("\"10.99.0.0/24\"", "\"10.99.0.9-10.99.0.1\""),
+            "range 1 in addresses of pool \"office\" is \"10.99.0.9-10.99.0.1\", allowed: an address, a prefix (10.99.0.0/24), a range FIRST-LAST of one family",
+        ),
+        (
+            ("\"10.99.0.0/24\"", "\"10.99.0.0/24\", \"10.99.0.7\""),
+            "pool \"office\" has 10.99.0.1-10.99.0.254 and 10.99.0.7, which overlap; allowed: each address once",
+        ),
+        (("split_networks = [\"10.10.1.0/24\"]", "split_networks = [\"any\"]"), "names no network, allowed: a prefix"),
+        (
+            ("destination = \"pool\"", "destination = \"10.9.0.2\""),
+            "rule \"to b\" has mode_config, but no filter of its list has \"pool\"",
+        ),
+        (
+            ("mode_config = { pool = \"office\", push = true }", ""),
+            "the filter has \"pool\", but rule \"to b\" has no mode_config",
+        ),
+        (
+            ("source = \"10.10.1.0/24\", destination", "source = \"me\", destination"),
+            "has \"pool\" and no network, allowed: \"pool\" with \"any\", an address or a prefix",
+        ),
+        (("banner = \"Welcome\"", "banner = \"\""), "banner of pool \"office\" has 0 octets, allowed: 1 to 512"),
+    ] {
+        let all = faults_of(&[change]);
+        assert!(all.contains(told), "{change:?}:\n{all}");
+    }
+    let secret = faults_of(&[("xauth = \"server\"", "xauth = { user = \"\", password = \"secret words\" }")]);
+    assert!(!secret.contains("secret words"), "{secret}");
+}
+
+#[test]
+fn aggressive_mode_takes_so_many_words_and_is_warned_of() {
+    let words = "horse\" }]\naggressive_mode = \"exposes the pre-shared key to guessing\"";
+    let file = parse(&GOOD.replace("horse\" }]", words)).unwrap();
+    assert!(file.assigned().unwrap().rules[0].aggressive_mode);
+    let warnings: Vec<String> = file.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        matches!(warnings.as_slice(), [one] if one.starts_with("/x/policy.toml:13:19: aggressive_mode of rule \"to b\": it shows a hash")),
+        "{warnings:?}"
+    );
+    assert!(!parse(GOOD).unwrap().assigned().unwrap().rules[0].aggressive_mode);
+    assert!(faults("horse\" }]", "horse\" }]\naggressive_mode = true").contains("is true, allowed: text in quotes"));
+    let told = faults("horse\" }]", "horse\" }]\naggressive_mode = \"on\"");
+    assert!(told.ends_with("is \"on\", allowed: exposes the pre-shared key to guessing"), "{told}");
 }

@@ -28,6 +28,7 @@ use crate::control::report::DriverReport;
 use crate::control::server::{ControlSocket, SocketError};
 use crate::document::DocumentError;
 use crate::paths::Paths;
+use crate::users::UsersFile;
 use answers::Service;
 use lock::{Lock, LockError};
 use policy::InForce;
@@ -143,7 +144,9 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
     tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
     let started = Instant::now();
     let key_log = open_key_log(&paths, &settings)?;
-    let config = engine::Config { endpoint: settings.endpoint.clone(), listen: settings.sockets(), key_log };
+    let users = Arc::new(UsersFile::new(&settings.users.clone().unwrap_or_else(|| paths.users())));
+    let endpoint = settings.endpoint.clone();
+    let config = engine::Config { endpoint, listen: settings.sockets(), key_log, users: Some(users) };
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
     let driver = Mutex::new(DriverReport::new(capabilities, opened.why));

@@ -1,5 +1,7 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod aggressive;
 mod certificates;
+mod config_mode;
 mod deletes;
 mod dos_cookie;
 mod dpd;

@@ -3,6 +3,7 @@
 //!
 //! A proof may need what only others can do: a signature, the check of a certificate chain. Then [`Proving`] or
 //! [`Judgement`] is an ask, and the exchange waits for its answer in a state of its own.
+mod methods;
 mod psk;
 mod signature;
 
@@ -12,11 +13,13 @@ use crate::certificate::{Certificate, CertificateFault};
 use crate::crypto::hash::HashAlg;
 use crate::crypto::prf::Mac;
 use crate::crypto::skeyid::{Inputs, Skeyid};
+use crate::event::negotiation::Role;
 use crate::event::{Failure, Reject};
 use crate::identity::Identity;
 use crate::policy::rule::{AuthMethod, CertificateMethod, Rule};
 use crate::secret::Secret;
 use crate::wire::{AuthenticationMethod, Chain, ChainWriter, PayloadRule, PayloadType};
+use methods::code;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -111,10 +114,10 @@ pub struct Unconfirmed {
     identity: Identity,
 }
 
-/// As which IKE authentication methods a rule's methods are offered, in the rule's order.
-pub fn offered(rule: &Rule) -> Vec<AuthenticationMethod> {
+/// As which IKE authentication methods a rule's methods are offered by this host in this role, in the rule's order.
+pub fn offered(rule: &Rule, role: Role) -> Vec<AuthenticationMethod> {
     let mut codes = Vec::new();
-    for code in rule.authentication.iter().map(code) {
+    for code in rule.authentication.iter().filter_map(|method| code(rule, method, role)) {
         if !codes.contains(&code) {
             codes.push(code);
         }
@@ -122,19 +125,12 @@ pub fn offered(rule: &Rule) -> Vec<AuthenticationMethod> {
     codes
 }
 
-fn code(method: &AuthMethod) -> AuthenticationMethod {
-    match method {
-        AuthMethod::PreSharedKey(_) => AuthenticationMethod::PRE_SHARED_KEY,
-        AuthMethod::Certificate(method) => signature::code(method.certificate.key().algorithm()),
-    }
-}
-
 impl Authentication {
     /// The methods of a rule that were chosen as `code`. Of pre-shared keys the first counts: nothing in main mode says
     /// before the keys are needed which of several the peer has.
-    pub fn chosen(rule: &Arc<Rule>, chosen: AuthenticationMethod) -> Option<Self> {
+    pub fn chosen(rule: &Arc<Rule>, chosen: AuthenticationMethod, role: Role) -> Option<Self> {
         let mut certificates = Vec::new();
-        for method in rule.authentication.iter().filter(|method| code(method) == chosen) {
+        for method in rule.authentication.iter().filter(|method| code(rule, method, role) == Some(chosen)) {
             match method {
                 AuthMethod::PreSharedKey(key) => {
                     let methods = Methods::PreSharedKey(Arc::clone(key));
@@ -237,7 +233,7 @@ impl Authentication {
         match answer {
             Answer::VerifyChain(Ok(())) => Ok(PeerVerified { identity: claim.identity }),
             Answer::VerifyChain(Err(fault)) => Err(self.certificate(fault)),
-            Answer::KeyExchange(_) | Answer::Sign(_) | Answer::Sa(_) => Err(wrong_answer()),
+            _ => Err(wrong_answer()),
         }
     }
 

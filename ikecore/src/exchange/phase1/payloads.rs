@@ -8,6 +8,7 @@ use crate::crypto::group::KeyPair;
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, Reject};
 use crate::identity::Identity;
 use crate::ids::Cookies;
+use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
 use crate::rng::SecureRandom;
 use crate::secret::Secret;
@@ -35,9 +36,9 @@ pub fn push_vendors(chain: &mut ChainWriter, vendor_ids: &[&[u8]]) {
     }
 }
 
-/// The vendor IDs of this host. Of NAT traversal it announces as initiator (`peer` is `None`) all that it speaks, as
-/// responder only what the initiator announced too (RFC 3947 §3.1).
-pub fn announced(peer: Option<Option<Revision>>, cx: &Cx<'_>) -> Vec<&'static [u8]> {
+/// The vendor IDs that this host announces: of NAT traversal as initiator (`peer` is `None`) all that it speaks, as
+/// responder only what the initiator announced too (RFC 3947 §3.1); then what the rule has besides.
+pub fn announced(peer: Option<Option<Revision>>, rule: &Rule, cx: &Cx<'_>) -> Vec<&'static [u8]> {
     let natt: &[&[u8]] = match peer {
         _ if !cx.settings.nat_traversal => &[],
         None => &Revision::VENDOR_IDS,
@@ -45,7 +46,8 @@ pub fn announced(peer: Option<Option<Revision>>, cx: &Cx<'_>) -> Vec<&'static [u
         Some(Some(Revision::Draft)) => &Revision::VENDOR_IDS[1..],
         Some(None) => &[],
     };
-    [natt, vendor::own(cx.settings)].concat()
+    let own = vendor::own(cx.settings).iter().copied();
+    natt.iter().copied().chain(own).chain(vendor::of_remote_access(rule)).collect()
 }
 
 /// Tells which vendor IDs a message has.
@@ -108,7 +110,7 @@ pub fn key_exchange(answer: Answer) -> Result<KeyExchangeAnswer, Failure> {
     match answer {
         Answer::KeyExchange(Ok(answer)) => Ok(answer),
         Answer::KeyExchange(Err(error)) => Err(failed(error.to_string())),
-        Answer::Sa(_) | Answer::Sign(_) | Answer::VerifyChain(_) => Err(failed("wrong answer".to_owned())),
+        _ => Err(failed("wrong answer".to_owned())),
     }
 }
 

@@ -218,8 +218,6 @@ pub(super) fn brought(answer: Answer) -> Result<Brought, Failure> {
         Answer::KeyExchange(Err(error)) => {
             Err(Failure::Crypto { operation: "Diffie-Hellman", reason: error.to_string() })
         }
-        Answer::Sa(_) | Answer::Sign(_) | Answer::VerifyChain(_) => {
-            Err(Failure::Crypto { operation: "quick mode", reason: "wrong answer".to_owned() })
-        }
+        _ => Err(Failure::Crypto { operation: "quick mode", reason: "wrong answer".to_owned() }),
     }
 }

@@ -55,6 +55,8 @@ pub const DPD_1_0: [u8; 16] = *b"\xaf\xca\xd7\x13\x68\xa1\xf1\xc9\x6b\x86\x96\xf
 pub const XAUTH: [u8; 8] = *b"\x09\x00\x26\x89\xdf\xd6\xb7\x12";
 /// Cisco's client extensions; the version, 1.0, follows in 2 octets.
 pub const UNITY: [u8; 14] = *b"\x12\xf5\xf2\x8c\x45\x71\x68\xa9\x70\x2d\x9f\xe2\x74\xcc";
+/// [`UNITY`] with the version 1.0.
+pub const UNITY_1_0: [u8; 16] = *b"\x12\xf5\xf2\x8c\x45\x71\x68\xa9\x70\x2d\x9f\xe2\x74\xcc\x01\x00";
 
 /// The beginnings of known vendor IDs with their names.
 pub const KNOWN: &[(&[u8], &str)] = &[
