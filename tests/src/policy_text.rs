@@ -62,6 +62,8 @@ pub struct Policy {
     pub quick_mode_kilobytes: u32,
     /// Seconds without traffic after which IPsec SAs end; 0 is never.
     pub idle: u32,
+    /// No rule: the default response alone answers.
+    pub default_response: bool,
     /// The table `dpd` of the rules.
     pub dpd: Option<&'static str>,
 }
@@ -88,6 +90,7 @@ impl Policy {
             quick_mode_seconds: 3_600,
             quick_mode_kilobytes: 100_000,
             idle: 0,
+            default_response: false,
             dpd: None,
         }
     }
@@ -186,6 +189,12 @@ filters = [{{ source = "{local}", destination = "{remote}"{upper} }}]
         for (number, (local, remote)) in (2..).zip(&self.also) {
             rules += &rule(&format!("{RULE} {number}"), &format!("traffic {number}"));
             lists += &list(&format!("traffic {number}"), local, remote);
+        }
+        if self.default_response {
+            rules = format!(
+                "\n[policy.default_response]\nfilter_action = \"protect\"\nauthentication = [{method}]\n{identities}"
+            );
+            lists.clear();
         }
         format!(
             r#"[[policy]]

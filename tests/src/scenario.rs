@@ -5,6 +5,7 @@ pub mod aggressive;
 pub mod behind_nat;
 pub mod certificates;
 pub mod control;
+pub mod default_response;
 pub mod driver_failure;
 pub mod fragments;
 pub mod key_log;

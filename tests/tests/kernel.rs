@@ -9,8 +9,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, certificates, control, driver_failure,
-    liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, certificates, control, default_response,
+    driver_failure, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -123,6 +123,8 @@ fn conduct(cases: &mut Vec<Case>) {
         }));
         cases.push(Case::new(name(driver, "commands_terminate"), move || control::terminates(driver)));
         cases.push(Case::new(name(driver, "idle_sas_end"), move || liveliness::idle_sas_end(driver, Kernel::Netlink)));
+        let run = move || default_response::strangers_are_answered(driver);
+        cases.push(Case::new(name(driver, "strangers_are_answered"), run));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
         cases
             .push(Case::new(name(driver, "the_peer_dies"), move || liveliness::the_peer_dies(driver, Kernel::Netlink)));

@@ -111,7 +111,9 @@ impl Endpoint {
 
     /// Each filter of the rule, for the peer that it names or that the administrator names.
     fn initiate_rule(&mut self, name: &str, peer: Option<IpAddr>) {
-        let found = self.shared.policy.rule(name).filter(|rule| rule.quick_mode().is_some()).map(Arc::clone);
+        // The default response only answers.
+        let begins = |rule: &&Arc<Rule>| rule.quick_mode().is_some() && !self.shared.policy.is_default_response(rule);
+        let found = self.shared.policy.rule(name).filter(begins).map(Arc::clone);
         let Some(rule) = found else { return self.refuse_command(Failure::NoSuchRule(name.to_owned())) };
         for filter in rule.filters.clone() {
             let remote = match rule.tunnel {

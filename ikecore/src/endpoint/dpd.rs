@@ -239,8 +239,12 @@ impl Endpoint {
         let (then, path, selector) = (Arc::clone(&restart.rule), restart.path, restart.selector);
         restart.attempts = restart.attempts.saturating_add(1);
         let again = retry_after(restart.attempts);
-        let rule =
-            self.shared.policy.rule(&then.name).filter(|now| allows_traffic(now, &then, &selector)).map(Arc::clone);
+        let rule = self
+            .shared
+            .policy
+            .rule(&then.name)
+            .filter(|now| allows_traffic(&self.shared.policy, now, &then, &selector))
+            .map(Arc::clone);
         let is_there = self
             .index
             .traffic

@@ -26,7 +26,7 @@ impl Endpoint {
             .iter()
             .filter(|(_, pair)| {
                 let sa = &pair.sa;
-                !policy.rule(&sa.rule.name).is_some_and(|now| allows_pair(now, sa))
+                !policy.rule(&sa.rule.name).is_some_and(|now| allows_pair(&policy, now, sa))
             })
             .map(|(id, _)| *id)
             .collect();
@@ -38,7 +38,11 @@ impl Endpoint {
         let sas: Vec<IkeSaId> = self
             .ike_sas
             .iter()
-            .filter(|(_, sa)| !policy.rule(&sa.rule.name).is_some_and(|now| allows_ike_sa(now, &sa.rule)))
+            .filter(|(_, sa)| {
+                let (local, remote) = (sa.path.local.ip(), sa.path.remote.ip());
+                let allows = |now: &Arc<Rule>| allows_ike_sa(now, &sa.rule) && policy.is_between(now, local, remote);
+                !policy.rule(&sa.rule.name).is_some_and(allows)
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in sas {
@@ -55,7 +59,7 @@ impl Endpoint {
         let forbidden = self.negotiations.iter().filter_map(|(id, negotiation)| {
             let Goal::IpsecSa { selector, .. } = &negotiation.goal else { return None };
             let then = negotiation.rule.as_ref()?;
-            let allowed = policy.rule(&then.name).is_some_and(|now| allows_traffic(now, then, selector));
+            let allowed = policy.rule(&then.name).is_some_and(|now| allows_traffic(policy, now, then, selector));
             (!allowed).then_some((*id, negotiation.ike_sa.filter(|_| negotiation.in_quick_mode)))
         });
         for (id, ike_sa) in forbidden.collect::<Vec<_>>() {
@@ -74,19 +78,19 @@ impl Endpoint {
     }
 }
 
-fn allows_pair(now: &Rule, sa: &IpsecSa) -> bool {
+fn allows_pair(policy: &PolicyDb, now: &Rule, sa: &IpsecSa) -> bool {
     let offers = now.quick_mode().map_or(&[][..], |policy| &policy.offers);
     let fits = |offer: &QuickModeOffer| {
         offer.suite == sa.suite && offer.extended_sequence_numbers == sa.extended_sequence_numbers
     };
-    offers.iter().any(fits) && allows_traffic(now, &sa.rule, &sa.selector)
+    offers.iter().any(fits) && allows_traffic(policy, now, &sa.rule, &sa.selector)
 }
 
-pub(super) fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bool {
+pub(super) fn allows_traffic(policy: &PolicyDb, now: &Rule, then: &Rule, selector: &Selector) -> bool {
     now.quick_mode().is_some()
         && now.reqid == then.reqid
         && now.tunnel == then.tunnel
-        && now.filters.iter().any(|filter| filter.covers(selector))
+        && policy.is_for(now, selector)
         && allows_ike_sa(now, then)
 }
 

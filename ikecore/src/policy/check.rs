@@ -79,6 +79,9 @@ pub enum PolicyFault {
         /// The peer.
         remote: IpAddr,
     },
+    /// A default response that is more than an answer.
+    #[error("it is the default response, which negotiates in transport mode and has no filters")]
+    DefaultResponse,
     /// Nothing to negotiate with.
     #[error("it has no {0}, at least one of them is needed to negotiate")]
     Missing(

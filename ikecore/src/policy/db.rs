@@ -20,6 +20,8 @@ pub struct PolicyDb {
     pub rules: Vec<Arc<Rule>>,
     /// The addresses of this host, for `me` and for transport-mode rules.
     pub local_addresses: Vec<Prefix>,
+    /// Answers peers for whom no rule names filters.
+    pub(super) default_response: Option<Arc<Rule>>,
     /// Every filter, by rank: the index of its rule and its index in that.
     ranking: Vec<(usize, usize)>,
 }
@@ -38,12 +40,12 @@ impl PolicyDb {
         // The sort is stable: what is equal stays in order of creation.
         ranked.sort_by_key(|(_, rule, _, filter)| (Reverse(weight(filter)), rule.tunnel.is_none()));
         let ranking = ranked.into_iter().map(|(index, _, at, _)| (index, at)).collect();
-        Ok(Self { version, rules, local_addresses, ranking })
+        Ok(Self { version, rules, local_addresses, default_response: None, ranking })
     }
 
-    /// The rule of a name.
+    /// The rule of a name; the default response is one, too.
     pub fn rule(&self, name: &str) -> Option<&Arc<Rule>> {
-        self.rules.iter().find(|rule| rule.name == name)
+        self.rules.iter().chain(&self.default_response).find(|rule| rule.name == name)
     }
 
     /// Every filter with its rule, by rank.
@@ -63,12 +65,17 @@ impl PolicyDb {
     /// anywhere, and those in transport mode that have a filter for both addresses. The one that names the two most specifically comes
     /// first, a tunnel's end being as specific as it can be; the rest in order of creation.
     ///
+    /// Where there are none, the default response may answer.
+    ///
     /// As responder, main mode is negotiated by the first rule whose offers accept one of the peer's. Which rule's
     /// filters the peer's traffic falls under shows in quick mode only.
     pub fn main_mode_rules(&self, local: IpAddr, remote: IpAddr) -> Vec<&Arc<Rule>> {
         let mut rules: Vec<(u32, &Arc<Rule>)> =
             self.rules.iter().filter_map(|rule| Some((rule.nearness(local, remote)?, rule))).collect();
         rules.sort_by_key(|(nearness, _)| Reverse(*nearness));
+        if rules.is_empty() {
+            return self.default_main_mode(local, remote).into_iter().collect();
+        }
         rules.into_iter().map(|(_, rule)| rule).collect()
     }
 
@@ -96,11 +103,14 @@ impl PolicyDb {
             Some((rule, _)) if rule.quick_mode().is_some() && (mode == Mode::Tunnel || between_hosts) => {
                 Ok((rule, *proposed))
             }
-            _ => Err(self
-                .ranked()
-                .filter(|(rule, filter)| candidate(rule) && (mode == Mode::Tunnel || is_between(filter, local, peer)))
-                .map(|(_, filter)| *filter)
-                .collect()),
+            _ => self.default_quick_mode(local, peer, proposed, mode).map(|rule| (rule, *proposed)).ok_or_else(|| {
+                self.ranked()
+                    .filter(|(rule, filter)| {
+                        candidate(rule) && (mode == Mode::Tunnel || is_between(filter, local, peer))
+                    })
+                    .map(|(_, filter)| *filter)
+                    .collect()
+            }),
         }
     }
 }

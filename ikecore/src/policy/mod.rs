@@ -1,6 +1,7 @@
 //! Policy: which traffic is protected how, and with whom.
 pub mod check;
 pub mod db;
+mod default_response;
 pub mod lease;
 pub mod pool;
 pub mod remote_access;

@@ -130,7 +130,7 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
         };
         policy.rules.iter().map(rule).collect()
     };
-    let in_force = compiled.db.rules.iter().map(|rule| RuleReport {
+    let in_force = compiled.db.rules.iter().chain(compiled.db.default_response()).map(|rule| RuleReport {
         name: rule.name.clone(),
         action: match &rule.action {
             RuleAction::Permit => "permit".to_owned(),

@@ -10,7 +10,7 @@ pub(crate) use reqid::Reqids;
 
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::remote_access::ModeConfig;
-use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
+use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness};
 use ikecore::policy::selector::Prefix;
 use ikecore::proposal::offer::QuickModeOffer;
 use ikecore::proposal::suite::Lifetime;
@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 use sides::PoolSide;
 
-use crate::document::Fault;
+use crate::document::{Fault, Position};
+use crate::model::default_response::{self, DefaultResponse};
 use crate::model::{self, Action, FilterAction, Pfs, PolicyFile};
 
 /// What a policy file is for a machine.
@@ -39,7 +40,9 @@ pub(crate) fn compile(file: &PolicyFile, addresses: &BTreeSet<IpAddr>, reqids: &
         return Ok(Compiled { db: PolicyDb::default(), warnings: file.warnings.clone() });
     };
     let active: Vec<&model::Rule> = policy.rules.iter().filter(|rule| rule.active).collect();
-    let numbers = reqids.assign(active.iter().map(|rule| rule.name.as_str())).ok_or_else(|| {
+    let default = policy.default_response.as_ref().filter(|default| default.active);
+    let names = active.iter().map(|rule| rule.name.as_str()).chain(default.map(|_| default_response::NAME));
+    let numbers = reqids.assign(names).ok_or_else(|| {
         let (name, count) = (&policy.name, active.len());
         file.at(policy.position, format!("policy {name:?} has {count} active rules, allowed: {}", reqid::MAX))
     })?;
@@ -53,12 +56,17 @@ pub(crate) fn compile(file: &PolicyFile, addresses: &BTreeSet<IpAddr>, reqids: &
     let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
     let mut warnings = file.warnings.clone();
     let mut compiler = Compiler { file, addresses, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
+    let default = default.zip(numbers.last()).and_then(|(default, reqid)| compiler.default_response(default, *reqid));
     let rules = active.iter().zip(numbers).filter_map(|(rule, reqid)| compiler.rule(rule, reqid)).map(Arc::new);
     let rules = rules.collect();
     warnings.sort();
     warnings.dedup();
     let local_addresses = addresses.iter().copied().map(Prefix::host).collect();
-    let db = PolicyDb::new(0, rules, local_addresses).map_err(|error| {
+    let db = PolicyDb::new(0, rules, local_addresses).and_then(|db| match default {
+        Some(default) => db.with_default_response(default),
+        None => Ok(db),
+    });
+    let db = db.map_err(|error| {
         let rule = active.iter().find(|rule| rule.name == error.rule);
         file.at(rule.map_or(policy.position, |rule| rule.position), error.to_string())
     })?;
@@ -112,7 +120,7 @@ impl<'a> Compiler<'a> {
         Some(Rule {
             name: rule.name.clone(),
             filters,
-            action: self.action(rule, action),
+            action: self.action(&format!("rule {:?}", rule.name), rule.position, action),
             main_mode: Arc::clone(&self.main_mode),
             authentication: rule.authentication.clone(),
             tunnel,
@@ -123,6 +131,27 @@ impl<'a> Compiler<'a> {
             mode_config,
             dpd: rule.dpd,
             uniqueness: rule.uniqueness,
+            reqid,
+        })
+    }
+
+    /// The rule of the default response: its filters are made of what peers propose.
+    fn default_response(&mut self, default: &DefaultResponse, reqid: u32) -> Option<Rule> {
+        let action = self.file.filter_action(&default.filter_action)?;
+        Some(Rule {
+            name: default_response::NAME.to_owned(),
+            filters: Vec::new(),
+            action: self.action("the default response", default.position, action),
+            main_mode: Arc::clone(&self.main_mode),
+            authentication: default.authentication.clone(),
+            tunnel: None,
+            local_id: default.local_id.clone(),
+            remote_id: None,
+            aggressive_mode: false,
+            xauth: None,
+            mode_config: None,
+            dpd: None,
+            uniqueness: Uniqueness::Keep,
             reqid,
         })
     }
@@ -179,7 +208,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn action(&mut self, rule: &model::Rule, action: &'a FilterAction) -> RuleAction {
+    fn action(&mut self, who: &str, position: Position, action: &'a FilterAction) -> RuleAction {
         let (offers, pfs, inbound_passthrough, idle) = match &action.action {
             Action::Permit => return RuleAction::Permit,
             Action::Block => return RuleAction::Block,
@@ -199,13 +228,11 @@ impl<'a> Compiler<'a> {
                     && groups.any(|other| other != group)
                 {
                     let message = format!(
-                        "rule {:?}: pfs of filter action {:?} is true and main mode offers several groups: quick mode \
-                         takes {}",
-                        rule.name,
+                        "{who}: pfs of filter action {:?} is true and main mode offers several groups: quick mode takes {}",
                         action.name,
                         group.name()
                     );
-                    self.warnings.push(self.file.at(rule.position, message));
+                    self.warnings.push(self.file.at(position, message));
                 }
                 first
             }

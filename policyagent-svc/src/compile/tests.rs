@@ -177,3 +177,28 @@ fn a_client_of_nobody_is_refused() {
     let fault = compile(&file, &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap_err().to_string();
     assert!(fault.contains("its tunnel names no peer: allowed is a tunnel with a remote address"), "{fault}");
 }
+
+/// GOOD with a default response, and with `line` in its table.
+fn with_default_response(line: &str) -> Compiled {
+    let table = format!(
+        "[policy.default_response]\nfilter_action = \"require\"\n\
+         authentication = [{{ preshared_key = \"for strangers\" }}]\n{line}\n\n[[filter_list]]"
+    );
+    let file = parse(&GOOD.replacen("[[filter_list]]", &table, 1)).unwrap_or_else(|error| panic!("{error}"));
+    compile(&file, &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap()
+}
+
+#[test]
+fn the_default_response_is_a_rule_without_filters_beside_the_others() {
+    let db = with_default_response("local_id = \"fqdn:a.example\"").db;
+    let default = db.default_response().expect("a default response");
+    assert_eq!((default.name.as_str(), default.filters.len()), ("default response", 0));
+    assert_eq!(default.local_id, Some(ikecore::identity::Identity::Fqdn("a.example".to_owned())));
+    let rule = &db.rules[0];
+    assert_eq!(default.main_mode, rule.main_mode);
+    assert_eq!(default.quick_mode().map(|policy| &policy.name), rule.quick_mode().map(|policy| &policy.name));
+    assert!(default.reqid != 0 && default.reqid != rule.reqid);
+    assert!(!default.authentication[0].is_same(&rule.authentication[0]));
+    assert_eq!(db.rules.len(), 1);
+    assert!(with_default_response("active = false").db.default_response().is_none());
+}

@@ -2,6 +2,7 @@
 mod action;
 mod algorithms;
 mod authentication;
+pub(crate) mod default_response;
 mod filter;
 mod remote_access;
 mod rule;
@@ -87,23 +88,27 @@ impl PolicyFile {
             for rule in &policy.rules {
                 self.check_rule(policy, rule, &mut faults);
             }
+            self.check_default_response(policy, &mut faults);
         }
         faults.sort();
         faults
     }
 
+    /// `who` names an object that is not there.
+    fn dangling(&self, who: &str, kind: &str, reference: &Reference, names: Vec<&str>) -> Fault {
+        let hint = suggestion(&reference.name, names.iter().copied());
+        let hint = if hint.is_empty() { ",".to_owned() } else { hint };
+        let message = format!(
+            "{who} names the {kind} {:?}, which the file does not have{hint} allowed: {}",
+            reference.name,
+            allowed(names)
+        );
+        self.at(reference.position, message)
+    }
+
     fn check_rule(&self, policy: &Policy, rule: &Rule, faults: &mut Vec<Fault>) {
-        let dangling = |kind: &str, reference: &Reference, names: Vec<&str>| {
-            let hint = suggestion(&reference.name, names.iter().copied());
-            let hint = if hint.is_empty() { ",".to_owned() } else { hint };
-            let message = format!(
-                "rule {:?} names the {kind} {:?}, which the file does not have{hint} allowed: {}",
-                rule.name,
-                reference.name,
-                allowed(names)
-            );
-            self.at(reference.position, message)
-        };
+        let who = format!("rule {:?}", rule.name);
+        let dangling = |kind, reference, names| self.dangling(&who, kind, reference, names);
         let list = self.filter_list(&rule.filter_list);
         if list.is_none() {
             let names = self.filter_lists.iter().map(|list| list.name.as_str()).collect();

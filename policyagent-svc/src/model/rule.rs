@@ -8,6 +8,7 @@ use ikecore::proposal::suite::Lifetime;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::default_response::{DefaultResponse, default_response};
 use super::remote_access::{self, ModeConfig};
 use super::{action, algorithms, authentication};
 use crate::document::{Position, Value};
@@ -25,6 +26,8 @@ pub(crate) struct Policy {
     pub(crate) main_mode: Option<Arc<MainModePolicy>>,
     /// The rules.
     pub(crate) rules: Vec<Rule>,
+    /// How peers are answered for whom no rule names filters.
+    pub(crate) default_response: Option<DefaultResponse>,
     /// Where it stands in the file.
     pub(crate) position: Position,
 }
@@ -83,6 +86,8 @@ pub(super) fn policy(value: &Value<'_>) -> Option<Policy> {
     let rules = table.get("rule").map_or(Some(Vec::new()), |value| value.list("rule"));
     super::unique(rules.as_deref().unwrap_or_default());
     let rules = rules.map(|values| values.iter().map(rule).collect::<Vec<_>>());
+    let default = table.get("default_response");
+    let default = default.map(|value| default_response(&value, name.as_deref().unwrap_or_default()));
     table.finish();
     let main_mode = match main_mode {
         Some(main_mode) => Some(Arc::new(main_mode?)),
@@ -94,6 +99,7 @@ pub(super) fn policy(value: &Value<'_>) -> Option<Policy> {
         assigned: assigned?,
         main_mode,
         rules: rules?.into_iter().collect::<Option<Vec<_>>>()?,
+        default_response: flatten(default)?,
         position: value.position(),
     })
 }
@@ -188,7 +194,7 @@ fn aggressive_mode(value: &Value<'_>) -> Option<bool> {
 }
 
 /// Not there is right; there and wrong is not.
-fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+pub(super) fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
     match read {
         None => Some(None),
         Some(None) => None,
@@ -246,7 +252,7 @@ fn endpoint(value: &Value<'_>) -> Option<IpAddr> {
     value.parsed(unicast, "the address of a host")
 }
 
-fn identity(value: &Value<'_>) -> Option<Identity> {
+pub(super) fn identity(value: &Value<'_>) -> Option<Identity> {
     let parse = |text: &str| match text.split_once(':') {
         Some(("fqdn", name)) if is_domain_name(name) => Some(Identity::Fqdn(name.to_owned())),
         Some(("user-fqdn", name)) => {

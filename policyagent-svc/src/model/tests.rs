@@ -79,7 +79,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "assigned = true",
             "asigned = true",
             "/x/policy.toml:3:1: policy \"lab\" has no key \"asigned\"; did you mean \"assigned\"? allowed: name, \
-             description, assigned, main_mode, rule",
+             description, assigned, main_mode, rule, default_response",
         ),
         (
             "aes256-sha256-modp2048",
@@ -506,4 +506,42 @@ fn aggressive_mode_takes_so_many_words_and_is_warned_of() {
     assert!(faults("horse\" }]", "horse\" }]\naggressive_mode = true").contains("is true, allowed: text in quotes"));
     let told = faults("horse\" }]", "horse\" }]\naggressive_mode = \"on\"");
     assert!(told.ends_with("is \"on\", allowed: exposes the pre-shared key to guessing"), "{told}");
+}
+
+#[test]
+fn a_default_response_is_held_to_what_it_can_be() {
+    let table = "[policy.default_response]\nfilter_action = \"require\"\nauthentication = [{ preshared_key = \"k\" }]\n\n\
+                 [[filter_list]]\n";
+    let file = parse(&GOOD.replacen("[[filter_list]]\n", table, 1)).unwrap();
+    let default = file.assigned().unwrap().default_response.as_ref().unwrap();
+    assert!(default.active && default.local_id.is_none());
+    assert_eq!((default.filter_action.name.as_str(), default.authentication.len()), ("require", 1));
+    let what = "the default response of policy \"lab\"";
+    for (from, to, expected) in [
+        (
+            "\"require\"\nauthentication = [{ preshared_key = \"k\" }]",
+            "\"require\"",
+            format!("{what} has no authentication"),
+        ),
+        (
+            "filter_action = \"require\"\nauth",
+            "filter_action = \"requires\"\nauth",
+            format!(
+                "{what} names the filter action \"requires\", which the file does not have; did you mean \"require\"?"
+            ),
+        ),
+        ("active", "activ", format!("{what} has no key \"activ\"; did you mean \"active\"?")),
+        ("name = \"to b\"", "name = \"default response\"", format!("is that of {what}; allowed: another name")),
+        (
+            "action = \"negotiate\"\noffers = [{ esp = \"aes256-sha256\" }]",
+            "action = \"block\"",
+            format!("{what} has the filter action \"require\"; allowed: one that negotiates"),
+        ),
+    ] {
+        let text = GOOD.replacen("[[filter_list]]\n", &table.replacen("\n\n", "\nactive = true\n\n", 1), 1);
+        let at = text.rfind(from).unwrap_or_else(|| panic!("{from}"));
+        let text = [&text[..at], to, &text[at + from.len()..]].concat();
+        let error = parse(&text).map(|_| String::new()).unwrap_or_else(|error| error.to_string());
+        assert!(error.contains(&expected), "{to}: {error}");
+    }
 }

@@ -207,6 +207,8 @@ impl Service {
         }
         let what = if policy.db().rules.iter().any(|other| other.name == rule) {
             "does not negotiate"
+        } else if policy.db().default_response().is_some_and(|default| default.name == rule) {
+            "only answers"
         } else {
             "is not in force"
         };

@@ -111,7 +111,7 @@ impl InForce {
             path: self.path.clone(),
             version: db.version,
             name,
-            rules: db.rules.iter().map(|rule| rule.name.clone()).collect(),
+            rules: db.rules.iter().chain(db.default_response()).map(|rule| rule.name.clone()).collect(),
             error: None,
             warnings: warnings.iter().map(ToString::to_string).collect(),
         };

@@ -2,6 +2,7 @@
 mod aggressive;
 mod certificates;
 mod config_mode;
+mod default_response;
 mod deletes;
 mod dos_cookie;
 mod dpd;
