@@ -4,6 +4,7 @@
 use super::Endpoint;
 use super::io::Output;
 use super::tables::IkeSa;
+use crate::exchange::mode::Mode;
 use crate::ids::{Cookie, IkeSaId, Spi};
 use crate::proposal::suite::{EspCipher, Integrity, IpsecSuite};
 use crate::sa::driver::SaSpec;
@@ -68,7 +69,7 @@ impl Endpoint {
             return;
         };
         let initiator = sa.cookies.initiator;
-        let key = negotiating.exchange.state().and_then(|state| state.keys()).map(|keys| keys.cipher_octets());
+        let key = negotiating.exchange.state().and_then(Mode::keys).map(|keys| keys.cipher_octets());
         if let Some(key) = key {
             self.log_key(LoggedKey::Isakmp { initiator, key });
         }
