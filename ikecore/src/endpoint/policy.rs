@@ -91,10 +91,8 @@ pub(super) fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bo
 }
 
 fn allows_ike_sa(now: &Rule, then: &Rule) -> bool {
-    let same_methods = now.authentication.len() == then.authentication.len()
-        && now.authentication.iter().zip(&then.authentication).all(|(now, then)| now.is_same(then));
     now.quick_mode().is_some()
-        && same_methods
+        && now.authenticates_like(then)
         && now.aggressive_mode == then.aggressive_mode
         && now.prepares_like(then)
         && now.main_mode == then.main_mode

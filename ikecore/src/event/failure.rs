@@ -117,6 +117,16 @@ pub enum Failure {
         /// The rule.
         rule: String,
     },
+    /// The peer's traffic falls under a rule whose proof of identity is another than what the peer has shown.
+    #[error(
+        "rule {rule:?}, which the traffic falls under, has other authentication methods than rule {under:?}, by which the peer proved who it is"
+    )]
+    OtherAuthentication {
+        /// The rule of the traffic.
+        rule: String,
+        /// The rule of the ISAKMP SA.
+        under: String,
+    },
     /// The peer's user could not prove who it is.
     #[error("extended authentication of {}{peer} failed: {reason}", named(user.as_deref()))]
     XauthFailed {
@@ -300,6 +310,7 @@ impl Failure {
             | Self::PeerBegins { .. } => Status::NoPolicy,
             Self::PreSharedKeyMismatch { .. }
             | Self::IdentityMismatch { .. }
+            | Self::OtherAuthentication { .. }
             | Self::IdentityInUse { .. }
             | Self::Certificate { .. }
             | Self::XauthFailed { .. }
@@ -339,6 +350,7 @@ impl Failure {
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
             Self::Certificate { fault, .. } => Some(certificate_notify(fault)),
             Self::IdentityMismatch { .. }
+            | Self::OtherAuthentication { .. }
             | Self::SelectorMismatch { .. }
             | Self::SelectorsChanged { .. }
             | Self::TrafficId(_) => Some(NotifyType::INVALID_ID_INFORMATION),

@@ -12,6 +12,7 @@ mod injection;
 mod lifecycle;
 mod nat;
 mod negotiate;
+mod other_rule;
 mod steps;
 mod suspended;
 mod transcript;

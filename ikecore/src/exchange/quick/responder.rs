@@ -12,6 +12,7 @@ use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_2, verify_hash_1, verify_hash_3};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
+use crate::exchange::auth::Proven;
 use crate::exchange::phase1::IkeKeys;
 use crate::ids::{IpsecSaId, Spi};
 use crate::policy::rule::Rule;
@@ -34,8 +35,8 @@ pub struct Peer<'a> {
     pub encapsulation: Option<Revision>,
     /// The handle for the SA pair.
     pub id: IpsecSaId,
-    /// The rule of the ISAKMP SA.
-    pub rule: &'a Rule,
+    /// What it has proven.
+    pub proven: Proven<'a>,
     /// The addresses that Mode Config gave under the ISAKMP SA.
     pub addresses: &'a [IpAddr],
 }
@@ -47,7 +48,7 @@ impl Peer<'_> {
             return Ok(());
         }
         // What another rule did not ask of the peer, it has not shown.
-        if !rule.prepares_like(self.rule) {
+        if !rule.prepares_like(self.proven.under) {
             return Err(Vec::new());
         }
         let gives = rule.gives_addresses();
@@ -167,6 +168,7 @@ fn accept(
         .quick_mode_rule(peer.path.remote.ip(), peer.path.local.ip(), &proposed, mode)
         .map_err(|allowed| Failure::SelectorMismatch { received: proposed, allowed })?;
     let rule: Arc<Rule> = Arc::clone(rule);
+    peer.proven.satisfies(&rule)?;
     peer.may_use(&rule, &proposed).map_err(|allowed| Failure::SelectorMismatch { received: proposed, allowed })?;
     let Some(policy) = rule.quick_mode() else {
         return Err(Failure::SelectorMismatch { received: proposed, allowed: Vec::new() });
