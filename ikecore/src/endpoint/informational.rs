@@ -25,7 +25,7 @@ impl Endpoint {
         if sa.path.remote.ip() != message.path.remote.ip() {
             return Err(Reject::WrongAddress { expected: sa.path.remote });
         }
-        let rule = Arc::clone(&sa.rule);
+        let (rule, path) = (Arc::clone(&sa.rule), sa.path);
         for information in all {
             let Information::Notify { notify, data, .. } = information else { continue };
             let negotiating = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut);
@@ -37,6 +37,10 @@ impl Endpoint {
                 };
                 let text = match what {
                     "the main mode proposal" => Some(offered(&rule)),
+                    "main mode message 5" if notify == NotifyType::INVALID_ID_INFORMATION => {
+                        let own = rule.local_id.clone().unwrap_or(Identity::Address(path.local.ip()));
+                        Some(format!("this host's identity is {own}"))
+                    }
                     "main mode message 5" => Some(format!(
                         "the pre-shared key of rule {:?} probably differs from the peer's, or it refuses our identity",
                         rule.name
@@ -123,10 +127,14 @@ impl Endpoint {
             return;
         };
         let cleanup = exchange.cleanup();
+        let what = match exchange.unanswered().last().map(|message| message.name) {
+            Some(name) if name != "quick mode message 1" => name,
+            _ => "the quick mode proposal",
+        };
         let negotiation = standing.quick_modes.get(&message_id).map(|running| running.negotiation);
         let rule =
             negotiation.and_then(|id| self.negotiations.get(&id)).and_then(|negotiation| negotiation.rule.clone());
-        let text = rule.and_then(|rule| {
+        let text = rule.filter(|_| what == "the quick mode proposal").and_then(|rule| {
             let offers = &rule.quick_mode()?.offers;
             let list: Vec<String> = offers
                 .iter()
@@ -139,9 +147,9 @@ impl Endpoint {
                 })
                 .collect();
             let filters: Vec<String> = rule.filters.iter().map(ToString::to_string).collect();
-            Some(format!("offered were {} for {}", list.join(", "), filters.join(", ")))
+            Some(format!("offered were {} in {} mode for {}", list.join(", "), rule.mode(), filters.join(", ")))
         });
-        let failure = Failure::PeerRefused { what: "the quick mode proposal", notify, text };
+        let failure = Failure::PeerRefused { what, notify, text };
         self.fail_quick_mode(id, message_id, failure, cleanup, false);
     }
 

@@ -1,6 +1,7 @@
 //! Why things end: one typed reason, one wording, used by trace, audit and command line alike.
 use super::status::Status;
 use crate::identity::Identity;
+use crate::policy::db::NoRule;
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
 use crate::sa::driver::DriverError;
@@ -94,6 +95,15 @@ pub enum Failure {
         /// The rule.
         rule: String,
     },
+    /// The peer's ID payload of phase 1 names no peer.
+    #[error("the peer's identity names no peer: {0}")]
+    PeerId(String),
+    /// The peer speaks an exchange of phase 1 that this host does not.
+    #[error("the peer's message has exchange type {received}, allowed is {}", ExchangeType::MAIN)]
+    ExchangeType {
+        /// The exchange.
+        received: ExchangeType,
+    },
     /// The peer wants to protect traffic that no rule of this host covers.
     #[error("the peer proposes {received}, the policy allows for this peer: {}", list(allowed))]
     SelectorMismatch {
@@ -102,8 +112,20 @@ pub enum Failure {
         /// The filters of the rules for this peer.
         allowed: Vec<Selector>,
     },
+    /// The peer wants to protect traffic that a rule permits in clear, or blocks.
+    #[error("the peer proposes {received}, which the filter {filter} of rule {rule:?} {}", if *blocks { "blocks" } else { "permits in clear" })]
+    Excepted {
+        /// What the peer proposes, as seen from this host.
+        received: Selector,
+        /// The filter.
+        filter: Selector,
+        /// Its rule.
+        rule: String,
+        /// True if it blocks.
+        blocks: bool,
+    },
     /// A KE payload where none was agreed on, or none where one was.
-    #[error("{}", if *expected { "perfect forward secrecy was agreed on, but the message has no KE payload" } else { "the message has a KE payload, but perfect forward secrecy was not agreed on" })]
+    #[error("{}", if *expected { "perfect forward secrecy was agreed on, but the Key Exchange payload is absent" } else { "the message has a Key Exchange payload, but perfect forward secrecy was not agreed on" })]
     KePayload {
         /// True if one must be there.
         expected: bool,
@@ -119,8 +141,8 @@ pub enum Failure {
         /// What was proposed.
         proposed: Selector,
     },
-    /// A message that was authenticated is nevertheless wrong.
-    #[error("{0}")]
+    /// A message is wrong in itself.
+    #[error("the peer's message is malformed: {0}")]
     Malformed(WireError),
     /// The hash of a phase 2 message is wrong.
     #[error("{hash} of the {exchange} message is wrong")]
@@ -188,10 +210,21 @@ pub enum Failure {
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "nothing".to_owned();
+    }
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Failure {
+    /// No rule negotiates what the peer proposes.
+    pub fn no_rule(received: Selector, reason: NoRule) -> Self {
+        match reason {
+            NoRule::Excepted { rule, filter, blocks } => Self::Excepted { received, filter, rule, blocks },
+            NoRule::Uncovered(allowed) => Self::SelectorMismatch { received, allowed },
+        }
+    }
+
     /// The status code.
     pub const fn status(&self) -> Status {
         match self {
@@ -203,8 +236,11 @@ impl Failure {
             | Self::NoSuchRule(_)
             | Self::PeerNotNamed { .. } => Status::NoPolicy,
             Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } => Status::AuthFail,
-            Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
-            Self::Malformed(_) => Status::InvalidPayload,
+            Self::SelectorMismatch { .. }
+            | Self::Excepted { .. }
+            | Self::SelectorsChanged { .. }
+            | Self::TrafficId(_) => Status::InvalidFilter,
+            Self::Malformed(_) | Self::PeerId(_) | Self::ExchangeType { .. } => Status::InvalidPayload,
             Self::InvalidHash { .. } => Status::InvalidHash,
             Self::Crypto { .. } | Self::KePayload { .. } => Status::DhFail,
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
@@ -223,12 +259,20 @@ impl Failure {
     /// The notification that tells the peer (RFC 2408 §5), if one is due.
     pub fn notify(&self) -> Option<NotifyType> {
         match self {
-            Self::NoProposalChosen { .. } | Self::ChoiceNotOffered(_) | Self::NoPolicyForPeer { .. } => {
-                Some(NotifyType::NO_PROPOSAL_CHOSEN)
+            // Where all transforms were refused for one kind of reason, that one; else that the policy has none of them.
+            Self::NoProposalChosen { mismatches, .. } => {
+                let first = mismatches.first().map_or(NotifyType::NO_PROPOSAL_CHOSEN, |mismatch| mismatch.notify);
+                let same = mismatches.iter().all(|mismatch| mismatch.notify == first);
+                Some(if same { first } else { NotifyType::NO_PROPOSAL_CHOSEN })
             }
+            Self::ChoiceNotOffered(mismatch) => Some(mismatch.notify),
+            Self::NoPolicyForPeer { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
+            Self::ExchangeType { .. } => Some(NotifyType::UNSUPPORTED_EXCHANGE_TYPE),
             Self::IdentityMismatch { .. }
+            | Self::PeerId(_)
             | Self::SelectorMismatch { .. }
+            | Self::Excepted { .. }
             | Self::SelectorsChanged { .. }
             | Self::TrafficId(_) => Some(NotifyType::INVALID_ID_INFORMATION),
             Self::Malformed(error) => error.notify(),

@@ -37,10 +37,14 @@ pub struct TestPolicy {
     pub quick_mode_limit: u32,
     /// The number of the database.
     pub version: u64,
+    /// The identity that this host sends.
+    pub local_id: Option<Identity>,
     /// The identity that the peer must prove.
     pub remote_id: Option<Identity>,
     /// How the peer is watched.
     pub dpd: Option<DeadPeerDetection>,
+    /// Traffic that is permitted or blocked, each by a rule of its own.
+    pub exceptions: Vec<(Selector, RuleAction)>,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -66,8 +70,10 @@ impl TestPolicy {
             tunnel: false,
             quick_mode_limit: 0,
             version: 1,
+            local_id: None,
             remote_id: None,
             dpd: None,
+            exceptions: Vec::new(),
         }
     }
 
@@ -93,12 +99,21 @@ impl TestPolicy {
             main_mode: Arc::new(main_mode),
             authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))],
             tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
-            local_id: None,
+            local_id: self.local_id.clone(),
             remote_id: self.remote_id.clone(),
             dpd: self.dpd,
             reqid: 1,
         };
-        PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])
+        let exceptions = (2..).zip(&self.exceptions).map(|(reqid, (filter, action))| Rule {
+            name: format!("exception {reqid}"),
+            filters: vec![*filter],
+            action: action.clone(),
+            tunnel: None,
+            reqid,
+            ..rule.clone()
+        });
+        let rules = core::iter::once(rule.clone()).chain(exceptions).map(Arc::new).collect();
+        PolicyDb::new(self.version, rules, vec![Prefix::host(self.local)])
             .unwrap_or_else(|error| panic!("the test policy is wrong: {error}"))
     }
 }

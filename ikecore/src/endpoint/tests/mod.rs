@@ -4,6 +4,7 @@ mod failures;
 mod fragments;
 mod injection;
 mod lifecycle;
+mod misconfigured;
 mod nat;
 mod negotiate;
 mod steps;

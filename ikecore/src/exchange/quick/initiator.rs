@@ -211,15 +211,22 @@ impl SentOffer {
     fn receive(self: &Arc<Self>, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
         let plan = &self.plan;
         let opened = msgs::open(message, plan, &self.iv, cx)?;
-        let chain = opened.chain(msgs::OFFER_RULES)?;
-        let (hash, rest) = opened.hashed(&chain)?;
+        let payloads = opened.payloads()?;
+        let (hash, rest) = opened.hashed(&payloads)?;
         // RFC 2409 §5.5: HASH(2) covers Ni_b too, for liveliness.
         if !verify_hash_2(plan.keys.a(), plan.message_id, &self.nonce, rest, hash) {
             return Err(Reject::Hash("HASH(2)"));
         }
         // From here on the message is authentic: what is wrong with it ends the quick mode.
-        let (nonce, public) = msgs::nonce_and_public(message, &chain)?;
         let fail = |failure| Ok(self.refuse(failure));
+        let chain = match opened.chain(msgs::OFFER_RULES) {
+            Ok(chain) => chain,
+            Err(error) => return fail(Failure::Malformed(error)),
+        };
+        let (nonce, public) = match msgs::nonce_and_public(message, &chain) {
+            Err(Reject::Malformed(error)) => return fail(Failure::Malformed(error)),
+            other => other?,
+        };
         let Some(raw) = chain.one(PayloadType::SA) else { return Err(message.unexpected("SA")) };
         let reply = match raw.decode(Sa::decode) {
             Ok(reply) => reply,
