@@ -56,6 +56,8 @@ pub struct Policy {
     pub quick_mode_seconds: u32,
     /// Lifetime of IPsec SAs, kilobytes.
     pub quick_mode_kilobytes: u32,
+    /// The identity that the peer must prove.
+    pub remote_id: Option<&'static str>,
     /// The table `dpd` of the rules.
     pub dpd: Option<&'static str>,
 }
@@ -79,6 +81,7 @@ impl Policy {
             main_mode_seconds: 14_400,
             quick_mode_seconds: 3_600,
             quick_mode_kilobytes: 100_000,
+            remote_id: None,
             dpd: None,
         }
     }
@@ -145,6 +148,7 @@ impl Policy {
         let upper = self.tcp_port.map(|port| format!(", protocol = \"tcp\", destination_port = {port}"));
         let upper = upper.unwrap_or_default();
         let dpd = self.dpd.map(|dpd| format!("dpd = {dpd}\n")).unwrap_or_default();
+        let remote_id = self.remote_id.map(|id| format!("remote_id = \"{id}\"\n")).unwrap_or_default();
         let rule = |name: &str, list: &str| {
             format!(
                 r#"
@@ -153,7 +157,7 @@ name = "{name}"
 filter_list = "{list}"
 filter_action = "protect"
 authentication = [{{ preshared_key = "{psk}" }}]
-{tunnel}{dpd}"#,
+{tunnel}{remote_id}{dpd}"#,
                 psk = self.psk
             )
         };

@@ -38,7 +38,7 @@ impl Endpoint {
                 let text = match what {
                     "the main mode proposal" => Some(offered(&rule)),
                     "main mode message 5" if notify == NotifyType::INVALID_ID_INFORMATION => {
-                        let own = rule.local_id.clone().unwrap_or(Identity::Address(path.local.ip()));
+                        let own = rule.local_id.clone().unwrap_or_else(|| Identity::Address(path.local.ip()));
                         Some(format!("this host's identity is {own}"))
                     }
                     "main mode message 5" => Some(format!(

@@ -112,6 +112,12 @@ pub enum Failure {
         /// The filters of the rules for this peer.
         allowed: Vec<Selector>,
     },
+    /// AH authenticates the addresses, which a NAT changes (RFC 3715 §2.1).
+    #[error("a NAT is between the peers, and rule {rule:?} has AH only, allowed is ESP")]
+    AhThroughNat {
+        /// The rule.
+        rule: String,
+    },
     /// The peer wants to protect traffic that a rule permits in clear, or blocks.
     #[error("the peer proposes {received}, which the filter {filter} of rule {rule:?} {}", if *blocks { "blocks" } else { "permits in clear" })]
     Excepted {
@@ -229,7 +235,7 @@ impl Failure {
     pub const fn status(&self) -> Status {
         match self {
             Self::TimedOut { .. } | Self::DeadPeer { .. } => Status::TimedOut,
-            Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
+            Self::NoProposalChosen { .. } | Self::PeerRefused { .. } | Self::AhThroughNat { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
             Self::NoPolicyForPeer { .. }
             | Self::NoPolicyForFlow(_)
@@ -266,7 +272,7 @@ impl Failure {
                 Some(if same { first } else { NotifyType::NO_PROPOSAL_CHOSEN })
             }
             Self::ChoiceNotOffered(mismatch) => Some(mismatch.notify),
-            Self::NoPolicyForPeer { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
+            Self::NoPolicyForPeer { .. } | Self::AhThroughNat { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
             Self::ExchangeType { .. } => Some(NotifyType::UNSUPPORTED_EXCHANGE_TYPE),
             Self::IdentityMismatch { .. }

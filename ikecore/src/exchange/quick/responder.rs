@@ -162,7 +162,7 @@ fn accept(
         encapsulation: peer.encapsulation,
         replaces: None,
     };
-    let chosen = select_quick_mode(&offered, &policy.offers, &[plan.encapsulation_mode()], public.map(<[u8]>::len))
+    let chosen = select_quick_mode(&offered, &plan.offers()?, &[plan.encapsulation_mode()], public.map(<[u8]>::len))
         .map_err(|mismatches| {
             for mismatch in &mismatches {
                 cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::TransformRefused(mismatch.clone())));

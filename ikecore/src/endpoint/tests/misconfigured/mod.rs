@@ -2,7 +2,9 @@
 //! setting and its values, and the notification that RFC 2407 and RFC 2408 have for it.
 //!
 //! `expected/misconfigured.txt` holds what administrators read in each case; `docs/failures.md` explains it.
+mod drivers;
 mod messages;
+mod nat;
 mod policies;
 
 use super::*;
