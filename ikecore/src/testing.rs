@@ -1,4 +1,5 @@
 //! For tests only: a source of randomness that repeats itself. Nothing of a running service may use it.
+pub mod authority;
 pub mod host;
 pub mod network;
 pub mod policy;

@@ -6,6 +6,7 @@ mod document;
 mod model;
 mod paths;
 mod service;
+mod users;
 
 fn main() -> std::process::ExitCode {
     cli::main()

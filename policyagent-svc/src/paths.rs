@@ -28,6 +28,11 @@ impl Paths {
         self.root.join("etc/policyagent/policy.toml")
     }
 
+    /// The users of extended authentication, if the settings name no other file.
+    pub(crate) fn users(&self) -> PathBuf {
+        self.root.join("etc/policyagent/users")
+    }
+
     /// The directory of Oakley.log.
     pub(crate) fn log(&self) -> PathBuf {
         self.root.join("var/log/policyagent")

@@ -1,4 +1,4 @@
-//! strongSwan's charon as a peer in a namespace, with IKEv1 and a pre-shared key.
+//! strongSwan's charon as a peer in a namespace, with IKEv1 and a pre-shared key or certificates.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,6 +26,9 @@ const LOG: &str = "default = 1\n      ike = 2\n      cfg = 2";
 /// The name of the connection, and of its one child, in charon.
 const CONNECTION: &str = "p";
 const CHILD: &str = "c";
+
+/// The name of its pool of addresses.
+const POOL: &str = "pool";
 
 /// What carries charon's ESP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,54 @@ impl Mode {
     }
 }
 
+/// How charon takes part in extended authentication with Mode Config.
+#[derive(Debug, Clone, Copy)]
+pub enum RemoteAccess {
+    /// It admits one user, and gives addresses.
+    Gateway {
+        /// The user.
+        user: &'static str,
+        /// The password.
+        password: &'static str,
+        /// The addresses, `FIRST-LAST`.
+        pool: &'static str,
+        /// A name server.
+        dns: &'static str,
+        /// Unasked.
+        push: bool,
+    },
+    /// It proves to be a user, and gets an address.
+    Client {
+        /// The user.
+        user: &'static str,
+        /// The password.
+        password: &'static str,
+        /// Without asking.
+        push: bool,
+    },
+}
+
+impl RemoteAccess {
+    const fn user(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Gateway { user, password, .. } | Self::Client { user, password, .. } => (user, password),
+        }
+    }
+}
+
+/// By what charon proves who it is, and whom it trusts; all in PEM.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Its certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub private_key: String,
+    /// The authorities that it trusts; it sends those of them that its own certificate needs.
+    pub authorities: Vec<String>,
+    /// Revocation lists: a certificate that none of them covers is refused.
+    pub revocation_lists: Vec<String>,
+}
+
 /// What charon shall negotiate. [`Connection::between`] gives tunnel mode between the protected nets, with
 /// aes256-sha256-modp2048 in both phases.
 #[derive(Debug, Clone)]
@@ -69,6 +120,8 @@ pub struct Connection {
     pub remote_id: String,
     /// Pre-shared key.
     pub psk: String,
+    /// Certificates in place of the pre-shared key.
+    pub certificates: Option<Credentials>,
     /// Proposals of main mode, e.g. `aes256-sha256-modp2048`.
     pub ike: Vec<String>,
     /// Proposals of quick mode; with a group there is PFS. With `sha256_96` among them, all HMAC-SHA-256 is cut to 96 bits.
@@ -85,6 +138,8 @@ pub struct Connection {
     pub also: Vec<(String, String)>,
     /// Force UDP encapsulation.
     pub encap: bool,
+    /// The version of IKE, 1 or 2.
+    pub version: u8,
     /// Seconds of silence after which charon asks whether the peer lives; 0 is never.
     pub dpd_delay: u32,
     /// charon sends IKE messages in fragments if an IP datagram would have more octets than this; 0 is its default.
@@ -93,6 +148,10 @@ pub struct Connection {
     pub ike_lifetime: u32,
     /// Lifetime of the IPsec SAs, seconds: charon rekeys at 90 %.
     pub esp_lifetime: u32,
+    /// Aggressive mode.
+    pub aggressive: bool,
+    /// Extended authentication with Mode Config.
+    pub remote_access: Option<RemoteAccess>,
     /// `none`, `trap` (negotiate when traffic wants it) or `start`.
     pub start_action: &'static str,
 }
@@ -106,6 +165,7 @@ impl Connection {
             local_id: own.wire.to_owned(),
             remote_id: other.wire.to_owned(),
             psk: "correct horse battery".to_owned(),
+            certificates: None,
             ike: vec!["aes256-sha256-modp2048".to_owned()],
             esp: vec!["aes256-sha256-modp2048".to_owned()],
             protocol: Protocol::Esp,
@@ -114,10 +174,13 @@ impl Connection {
             local_ts: vec![own.net.to_owned()],
             remote_ts: vec![other.net.to_owned()],
             encap: false,
+            version: 1,
             dpd_delay: 0,
             fragment_size: 0,
             ike_lifetime: 14_400,
             esp_lifetime: 3_600,
+            aggressive: false,
+            remote_access: None,
             start_action: "none",
         }
     }
@@ -163,7 +226,15 @@ impl Connection {
     }
 
     fn section(&self) -> Section {
-        let peer = |id: &str| Section::new().text("auth", "psk").text("id", id);
+        let method = if self.certificates.is_some() { "pubkey" } else { "psk" };
+        let peer = |id: &str| Section::new().text("auth", method).text("id", id);
+        let (own, other) = match &self.certificates {
+            Some(certificates) => (
+                peer(&self.local_id).list("certs", [&certificates.certificate]),
+                peer(&self.remote_id).text("revocation", "strict"),
+            ),
+            None => (peer(&self.local_id), peer(&self.remote_id)),
+        };
         let seconds = |share: u32, whole: u32| format!("{}s", u64::from(whole) * u64::from(share) / 100);
         // What is cut is not negotiated: charon has a setting for it beside the proposals.
         let cut = self.esp.iter().any(|proposal| proposal.contains("sha256_96"));
@@ -186,7 +257,8 @@ impl Connection {
             children = children.section(&format!("{CHILD}{number}"), child);
         }
         let connection = Section::new()
-            .text("version", "1")
+            .text("version", self.version.to_string())
+            .text("aggressive", if self.aggressive { "yes" } else { "no" })
             .list("local_addrs", [&self.local])
             .list("remote_addrs", [&self.remote])
             .list("proposals", &self.ike)
@@ -196,9 +268,20 @@ impl Connection {
             .text("rand_time", "0s")
             .text("dpd_delay", format!("{}s", self.dpd_delay))
             .text("dpd_timeout", "10s")
-            .section("local-1", peer(&self.local_id))
-            .section("remote-1", peer(&self.remote_id))
+            .section("local-1", own)
+            .section("remote-1", other)
             .section("children", children);
+        let connection = match self.remote_access {
+            None => connection,
+            Some(RemoteAccess::Gateway { push, .. }) => connection
+                .section("remote-2", Section::new().text("auth", "xauth"))
+                .list("pools", [POOL])
+                .text("pull", if push { "no" } else { "yes" }),
+            Some(RemoteAccess::Client { user, push, .. }) => connection
+                .section("local-2", Section::new().text("auth", "xauth").text("xauth_id", user))
+                .list("vips", ["0.0.0.0"])
+                .text("pull", if push { "no" } else { "yes" }),
+        };
         Section::new().section(CONNECTION, connection)
     }
 }
@@ -289,12 +372,38 @@ impl Charon {
     /// Loads `connection` in place of the one before; SAs that exist stay.
     #[track_caller]
     pub fn load(&self, connection: &Connection) {
-        let secret = Section::new()
-            .text("id", "psk")
-            .text("type", "IKE")
-            .text("data", &connection.psk)
-            .list("owners", [&connection.local_id, &connection.remote_id]);
-        for (command, message) in [("load-shared", secret), ("load-conn", connection.section())] {
+        let mut messages = Vec::new();
+        match &connection.certificates {
+            Some(certificates) => {
+                let load = |kind: &str, flag: &str, data: &String| {
+                    let message = Section::new().text("type", kind).text("flag", flag).text("data", data);
+                    ("load-cert", message)
+                };
+                messages.extend(certificates.authorities.iter().map(|data| load("X509", "CA", data)));
+                messages.extend(certificates.revocation_lists.iter().map(|data| load("X509_CRL", "NONE", data)));
+                let key = Section::new().text("type", "any").text("data", &certificates.private_key);
+                messages.push(("load-key", key));
+            }
+            None => {
+                let secret = Section::new()
+                    .text("id", "psk")
+                    .text("type", "IKE")
+                    .text("data", &connection.psk)
+                    .list("owners", [&connection.local_id, &connection.remote_id]);
+                messages.push(("load-shared", secret));
+            }
+        }
+        if let Some(access) = connection.remote_access {
+            let (user, password) = access.user();
+            let secret = Section::new().text("id", "xauth").text("type", "XAUTH").text("data", password);
+            messages.push(("load-shared", secret.list("owners", [user])));
+        }
+        if let Some(RemoteAccess::Gateway { pool, dns, .. }) = connection.remote_access {
+            let pool = Section::new().text("addrs", pool).list("dns", [dns]);
+            messages.push(("load-pool", Section::new().section(POOL, pool)));
+        }
+        messages.push(("load-conn", connection.section()));
+        for (command, message) in messages {
             let answer = self.request(command, &message);
             assert_eq!(answer.get("success"), "yes", "{command} of {connection:?}: {}", answer.get("errmsg"));
         }
@@ -439,8 +548,9 @@ fn configuration(kernel: Kernel, socket: &str, levels: &str, fragment_size: u16)
     };
     format!(
         "charon {{
-  load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown
-  install_virtual_ip = no
+  load = random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey hmac kdf {libipsec}kernel-netlink socket-default vici updown xauth-generic
+  install_virtual_ip = yes
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   fragment_size = {fragment_size}
   retransmit_timeout = 1.0
   retransmit_base = 1.2

@@ -1,8 +1,9 @@
 //! The daemon under test: `policyagent` in a namespace, with a root directory of its own.
 
+use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -116,6 +117,23 @@ impl<'a> Daemon<'a> {
         self.process.wait_until("the control socket", START, || UnixStream::connect(&socket).is_ok());
         let status = self.command(&["status"]);
         assert!(status.status.success(), "status: {status:?}; the daemon:\n{}", self.output());
+    }
+
+    /// The hash of a password, for the users file.
+    #[track_caller]
+    pub fn hash_password(&self, password: &str) -> String {
+        let mut command = Command::new(program());
+        let mut child = command
+            .arg("hash-password")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("policyagent hash-password: {error}"));
+        if let Some(mut input) = child.stdin.take() {
+            input.write_all(password.as_bytes()).expect("it reads the password");
+        }
+        let output = child.wait_with_output().expect("it ends");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     /// Runs `policyagent` with `arguments` for this daemon.

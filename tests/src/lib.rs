@@ -5,14 +5,17 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+pub mod certificates;
 pub mod charon;
 pub mod conformance;
 pub mod daemon;
 pub mod interop;
 pub mod load;
 pub mod netns;
+pub mod pluto;
 pub mod policy_text;
 pub mod process;
+pub mod relay;
 pub mod scenario;
 pub mod scratch;
 pub mod uml;

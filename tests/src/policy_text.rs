@@ -46,6 +46,10 @@ pub struct Policy {
     pub also: Vec<(String, String)>,
     /// Pre-shared key.
     pub psk: String,
+    /// An authentication method in place of the pre-shared key, as policy files write it.
+    pub authentication: Option<String>,
+    /// The identities of both ends, this side's first, as policy files write them.
+    pub identities: Option<(String, String)>,
     /// Main-mode offers in order, as strongSwan writes them: `aes256-sha256-modp2048`.
     pub main_mode: Vec<String>,
     /// Quick-mode offers in order, the same way; with a group there is PFS. `-esn` and `-noesn` stand last.
@@ -56,8 +60,8 @@ pub struct Policy {
     pub quick_mode_seconds: u32,
     /// Lifetime of IPsec SAs, kilobytes.
     pub quick_mode_kilobytes: u32,
-    /// The identity that the peer must prove.
-    pub remote_id: Option<&'static str>,
+    /// Seconds without traffic after which IPsec SAs end; 0 is never.
+    pub idle: u32,
     /// The table `dpd` of the rules.
     pub dpd: Option<&'static str>,
 }
@@ -76,12 +80,14 @@ impl Policy {
             local: own.net.to_owned(),
             remote: other.net.to_owned(),
             psk: "correct horse battery".to_owned(),
+            authentication: None,
+            identities: None,
             main_mode: vec!["aes256-sha256-modp2048".to_owned()],
             quick_mode: vec!["aes256-sha256-modp2048".to_owned()],
             main_mode_seconds: 14_400,
             quick_mode_seconds: 3_600,
             quick_mode_kilobytes: 100_000,
-            remote_id: None,
+            idle: 0,
             dpd: None,
         }
     }
@@ -147,8 +153,14 @@ impl Policy {
         let main_mode: Vec<String> = self.main_mode.iter().map(|offer| format!("\"{offer}\"")).collect();
         let upper = self.tcp_port.map(|port| format!(", protocol = \"tcp\", destination_port = {port}"));
         let upper = upper.unwrap_or_default();
+        let key = || format!("{{ preshared_key = \"{}\" }}", self.psk);
+        let method = self.authentication.clone().unwrap_or_else(key);
+        let identities = self
+            .identities
+            .as_ref()
+            .map(|(local, remote)| format!("local_id = \"{local}\"\nremote_id = \"{remote}\"\n"));
+        let identities = identities.unwrap_or_default();
         let dpd = self.dpd.map(|dpd| format!("dpd = {dpd}\n")).unwrap_or_default();
-        let remote_id = self.remote_id.map(|id| format!("remote_id = \"{id}\"\n")).unwrap_or_default();
         let rule = |name: &str, list: &str| {
             format!(
                 r#"
@@ -156,9 +168,8 @@ impl Policy {
 name = "{name}"
 filter_list = "{list}"
 filter_action = "protect"
-authentication = [{{ preshared_key = "{psk}" }}]
-{tunnel}{remote_id}{dpd}"#,
-                psk = self.psk
+authentication = [{method}]
+{identities}{tunnel}{dpd}"#
             )
         };
         let list = |name: &str, local: &str, remote: &str| {
@@ -190,10 +201,12 @@ name = "protect"
 action = "negotiate"
 offers = [{quick_mode}]
 pfs = {pfs}
+idle = {idle}
 "#,
             main_mode = main_mode.join(", "),
             main_mode_seconds = self.main_mode_seconds,
             quick_mode = quick_mode.join(", "),
+            idle = self.idle,
             pfs = pfs.map_or_else(|| "false".to_owned(), |group| format!("\"{group}\"")),
         )
     }

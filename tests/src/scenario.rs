@@ -1,21 +1,30 @@
 //! What is tried with every driver, suite, mode and role: the daemon on host `a` against charon on host `b`.
 
 // The cases that are tried once: by what they are about.
+pub mod aggressive;
+pub mod behind_nat;
+pub mod certificates;
 pub mod control;
 pub mod driver_failure;
 pub mod fragments;
+pub mod libreswan;
 pub mod liveliness;
 pub mod recovery;
 pub mod refusals;
 pub mod rekeys;
+pub mod remote_access;
 pub mod shapes;
+mod trial;
+pub mod vpnc;
 
-use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
-use crate::capture::{Capture, Kind};
+pub use trial::Trial;
+
+use crate::capture::Kind;
 use crate::charon::{Charon, ChildSa, Connection, Kernel, Mode};
-use crate::daemon::{Daemon, Driver};
+use crate::daemon::Driver;
 use crate::interop::Row;
 use crate::netns::{A, B, World};
 use crate::policy_text::{Policy, Protocol};
@@ -195,22 +204,25 @@ pub const GCM: Suite = Suite {
 /// The settings of daemons that shall soon give up peers which do not answer: after 6.2 s instead of 63.
 pub const IMPATIENT: &str = "[ike]\nretransmit_first_milliseconds = 200\ntransmissions = 5\n";
 
-/// Both ends, ready to negotiate.
+/// Both ends, ready to negotiate. What does not depend on the peer is in [`Trial`].
 pub struct Setting<'a> {
-    /// The hosts.
-    pub world: &'a World,
-    /// The daemon under test, on host `a`.
-    pub daemon: Daemon<'a>,
+    trial: Trial<'a>,
     /// The peer, on host `b`.
     pub charon: Charon,
-    /// Of the wire between them.
-    pub capture: Capture,
-    /// The two addresses between which traffic is protected, ours first.
-    pub ends: (&'static str, &'static str),
-    /// The packets in which protected traffic travels.
-    pub protected: Kind,
-    /// Since when the peer has protected its side, too.
-    settled: Cell<Option<Instant>>,
+}
+
+impl<'a> Deref for Setting<'a> {
+    type Target = Trial<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.trial
+    }
+}
+
+impl DerefMut for Setting<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.trial
+    }
 }
 
 impl<'a> Setting<'a> {
@@ -228,21 +240,16 @@ impl<'a> Setting<'a> {
         connection: &Connection,
         settings: &str,
     ) -> Self {
-        let capture = Capture::start(world);
         let mut connection = connection.clone();
         connection.encap |= peer == Kernel::Libipsec;
-        let charon = Charon::start(&world.b, peer, &connection);
-        let daemon = Daemon::start_with_settings(&world.a, driver, &policy.text(), settings);
         let protected = match (policy.protocol, connection.encap) {
             (Protocol::Ah, _) => Kind::Ah,
             (Protocol::Esp, true) => Kind::EspInUdp,
             (Protocol::Esp, false) => Kind::Esp,
         };
-        let ends = match policy.mode {
-            Mode::Tunnel => (policy.own.inside, policy.other.inside),
-            Mode::Transport => (policy.own.wire, policy.other.wire),
-        };
-        Self { world, daemon, charon, capture, ends, protected, settled: Cell::new(None) }
+        let (trial, charon) =
+            Trial::start(world, driver, policy, settings, protected, || Charon::start(&world.b, peer, &connection));
+        Self { trial, charon }
     }
 
     /// Starts both with configurations that suit each other.
@@ -256,16 +263,7 @@ impl<'a> Setting<'a> {
     #[track_caller]
     pub fn negotiate(&self, role: Role) {
         match role {
-            Role::Initiator => {
-                let (from, to) = self.ends;
-                assert!(
-                    self.world.a.ping_until_answered(from, to, PATIENCE),
-                    "no ping was answered; the daemon:\n{}\nOakley.log:\n{}\ncharon:\n{}",
-                    self.daemon.output(),
-                    self.daemon.oakley(),
-                    self.charon.log()
-                );
-            }
+            Role::Initiator => self.traffic_negotiates(|| self.charon.log()),
             Role::Responder => {
                 if let Err(error) = self.charon.initiate() {
                     panic!("charon: {error}\nOakley.log:\n{}", self.daemon.oakley());
@@ -276,33 +274,7 @@ impl<'a> Setting<'a> {
             }
         }
         self.charon.wait_installed();
-        self.settled.set(Some(Instant::now()));
-    }
-
-    /// Pings three times: all must be answered, by ESP on the wire and nothing in clear.
-    #[track_caller]
-    pub fn exchange_traffic(&self) {
-        let (from, to) = self.ends;
-        let before = self.capture.count(self.protected);
-        // As responder of a rekey the daemon installs when it has the third message, which may still be under way.
-        assert!(self.world.a.ping_until_answered(from, to, PATIENCE), "{}", self.daemon.oakley());
-        assert_eq!(self.world.a.ping(from, to, 3), 3, "pings through ESP:\n{}", self.daemon.oakley());
-        assert!(self.capture.wait_count(self.protected, before + 8, PATIENCE), "4 pings and 4 replies protected");
-        self.assert_nothing_in_clear();
-    }
-
-    /// No ping crossed the wire in clear.
-    #[track_caller]
-    pub fn assert_nothing_in_clear(&self) {
-        // charon takes the inbound SA into use before it protects the way back: a reply of its host in between goes in
-        // clear, and is its own affair. What the daemon's host sends never is.
-        let settled = self.settled.get();
-        let own = |source: &str| [A.wire, A.wire6, A.inside, A.inside6].contains(&source);
-        let clear = self.capture.packets().into_iter().filter(|packet| packet.kind == Kind::Echo);
-        let clear: Vec<_> = clear
-            .filter(|packet| own(&packet.source.to_string()) || settled.is_some_and(|settled| packet.time > settled))
-            .collect();
-        assert!(clear.is_empty(), "pings in clear: {clear:#?}\n{}", self.daemon.oakley());
+        self.settle();
     }
 
     /// charon's one pair of SAs in use that is not `old`; waits for it.
@@ -320,26 +292,7 @@ impl<'a> Setting<'a> {
     #[track_caller]
     pub fn wait_nothing_left(&self) {
         self.charon.wait_sas("no SAs left", PATIENCE, <[_]>::is_empty);
-        let left = || (self.daemon.isakmp_sas(), self.daemon.ipsec_sas());
-        let gone = crate::process::wait_until(PATIENCE, || left() == (0, 0));
-        assert!(gone, "ISAKMP SAs and IPsec SAs left: {:?}\n{}", left(), self.daemon.oakley());
-    }
-
-    /// Waits until the daemon has `count` pairs of IPsec SAs.
-    #[track_caller]
-    pub fn wait_daemon_ipsec_sas(&self, count: usize) {
-        let held = crate::process::wait_until(PATIENCE, || self.daemon.ipsec_sas() == count);
-        assert!(held, "{} pairs, not {count}:\n{}", self.daemon.ipsec_sas(), self.daemon.oakley());
-    }
-
-    /// Neither host's kernel has an SA, not even one that is half installed.
-    #[track_caller]
-    pub fn wait_kernels_empty(&self) {
-        for host in [&self.world.a, &self.world.b] {
-            let states = || host.run("ip", &["xfrm", "state"]);
-            let empty = crate::process::wait_until(PATIENCE, || states().is_empty());
-            assert!(empty, "{}: SAs left in the kernel:\n{}", host.name(), states());
-        }
+        self.wait_daemon_has_none();
     }
 
     /// A new charon in place of one that has ended.

@@ -1,5 +1,7 @@
 //! The committed corpora: replayed, and as the codec builds them.
-use ikecore::fuzzing::{endpoint_seeds, fuzz_endpoint, fuzz_message, fuzz_select, seeds, select_seeds};
+use ikecore::fuzzing::{
+    certificate_seeds, endpoint_seeds, fuzz_certificate, fuzz_endpoint, fuzz_message, fuzz_select, seeds, select_seeds,
+};
 use ikedaemon::fuzzing::{esp_seeds, fuzz_esp, fuzz_pfkey, pfkey_seeds};
 use std::path::PathBuf;
 
@@ -49,4 +51,9 @@ fn the_corpus_of_pf_key_holds_the_seeds_and_is_survived() {
 #[test]
 fn the_corpus_of_endpoints_holds_the_seeds_and_is_survived() {
     replay("endpoint", &endpoint_seeds(), fuzz_endpoint);
+}
+
+#[test]
+fn the_corpus_of_certificates_holds_the_seeds_and_is_survived() {
+    replay("certificate", &certificate_seeds(), fuzz_certificate);
 }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use ikecore::testing::authority::KeyKind;
 use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
+use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::{
-    GCM_CUT, Role, SUITES, driver_failure, fragments, liveliness, recovery, rekeys, rekeys_and_deletes, whole_life,
+    GCM_CUT, Role, SUITES, aggressive, driver_failure, fragments, liveliness, recovery, rekeys, rekeys_and_deletes,
+    remote_access, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -155,6 +158,16 @@ fn the_peer_answers_that_it_lives() {
 }
 
 #[test]
+fn idle_sas_end() {
+    liveliness::idle_sas_end(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn the_peer_speaks_another_version() {
+    liveliness::the_peer_speaks_another_version(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
 fn the_peer_dies() {
     liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec);
 }
@@ -162,4 +175,93 @@ fn the_peer_dies() {
 #[test]
 fn the_device_vanishes() {
     driver_failure::the_device_vanishes(Kernel::Libipsec);
+}
+
+#[test]
+fn gives_an_address_when_asked() {
+    remote_access::gateway(false);
+}
+
+#[test]
+fn gives_an_address_unasked() {
+    remote_access::gateway(true);
+}
+
+#[test]
+fn asks_for_an_address() {
+    remote_access::client(false);
+}
+
+#[test]
+fn takes_an_address_unasked() {
+    remote_access::client(true);
+}
+
+#[test]
+fn wrong_password() {
+    remote_access::wrong_password();
+}
+
+#[test]
+fn aggressive_mode_initiator() {
+    aggressive::with_charon(Role::Initiator);
+}
+
+#[test]
+fn aggressive_mode_responder() {
+    aggressive::with_charon(Role::Responder);
+}
+
+#[test]
+fn aggressive_mode_unwanted() {
+    aggressive::with_ike_scan();
+}
+
+#[test]
+fn vpnc_connects() {
+    vpnc::connects();
+}
+
+/// One test a kind of key and role; the hash of main mode is another than that of the signature.
+macro_rules! signatures {
+    ($($name:ident: $key:expr, $main_mode:literal, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                signatures(Driver::Userspace, Kernel::Libipsec, $key, $main_mode, Role::$role);
+            }
+        )*
+    };
+}
+
+signatures! {
+    rsa_signatures_initiator: KeyKind::Rsa(2048), "aes256-sha256-modp2048", Initiator;
+    rsa_signatures_responder: KeyKind::Rsa(2048), "aes256-sha256-modp2048", Responder;
+    ecdsa_p256_signatures_initiator: KeyKind::P256, "aes256-sha384-modp2048", Initiator;
+    ecdsa_p256_signatures_responder: KeyKind::P256, "aes256-sha384-modp2048", Responder;
+    ecdsa_p384_signatures_initiator: KeyKind::P384, "aes256-sha1-modp2048", Initiator;
+    ecdsa_p384_signatures_responder: KeyKind::P384, "aes256-sha1-modp2048", Responder;
+    ecdsa_p521_signatures_initiator: KeyKind::P521, "aes256-sha512-ecp384", Initiator;
+    ecdsa_p521_signatures_responder: KeyKind::P521, "aes256-sha512-ecp384", Responder;
+}
+
+macro_rules! wrong_certificates {
+    ($($name:ident: $fault:ident, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                refuses_certificate(Driver::Userspace, Kernel::Libipsec, Fault::$fault, Role::$role);
+            }
+        )*
+    };
+}
+
+wrong_certificates! {
+    a_revoked_certificate_as_initiator: Revoked, Initiator;
+    a_revoked_certificate_as_responder: Revoked, Responder;
+    an_expired_certificate_as_initiator: Expired, Initiator;
+    an_expired_certificate_as_responder: Expired, Responder;
+    another_peer_of_the_same_authority_as_initiator: OtherPeer, Initiator;
+    another_peer_of_the_same_authority_as_responder: OtherPeer, Responder;
+    an_expired_certificate_of_ours_as_initiator: OwnExpired, Initiator;
 }

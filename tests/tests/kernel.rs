@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ikecore::testing::authority::KeyKind;
 use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, control, driver_failure, liveliness, recovery, rekeys,
-    rekeys_and_deletes, shapes, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, certificates, control, driver_failure,
+    liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -39,6 +40,13 @@ fn main() -> ExitCode {
         }
     }
     rare_suites(&mut cases);
+    for (name, key, main_mode, role) in [
+        ("xfrm_certificates_rsa_initiator", KeyKind::Rsa(2048), "aes256-sha256-modp2048", Role::Initiator),
+        ("xfrm_certificates_ecdsa_responder", KeyKind::P384, "aes256-sha256-ecp384", Role::Responder),
+    ] {
+        let run = move || certificates::signatures(Driver::Xfrm, Kernel::Netlink, key, main_mode, role);
+        cases.push(Case::new(name, run));
+    }
     protection(&mut cases);
     conduct(&mut cases);
     uml::main(cases)
@@ -100,6 +108,10 @@ fn protection(cases: &mut Vec<Case>) {
             cases.push(Case::new(name, move || shapes::two_rules(driver, role)));
         }
     }
+    for driver in [Driver::Xfrm, Driver::Userspace] {
+        let name = format!("{}_transport_through_a_nat", driver.name());
+        cases.push(Case::new(name, move || behind_nat::transport_through_a_nat(driver)));
+    }
 }
 
 /// What administrators, accidents and the kernel do to the SAs.
@@ -110,6 +122,7 @@ fn conduct(cases: &mut Vec<Case>) {
             control::initiates_and_rekeys(driver);
         }));
         cases.push(Case::new(name(driver, "commands_terminate"), move || control::terminates(driver)));
+        cases.push(Case::new(name(driver, "idle_sas_end"), move || liveliness::idle_sas_end(driver, Kernel::Netlink)));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
         cases
             .push(Case::new(name(driver, "the_peer_dies"), move || liveliness::the_peer_dies(driver, Kernel::Netlink)));

@@ -46,6 +46,17 @@ pub fn informational(a: &PrfKey, message_id: MessageId, rest: &[u8]) -> Mac {
     a.sign(&[&message_id.0.to_be_bytes(), rest])
 }
 
+/// HASH(2) of an acknowledged delete, prf(SKEYID_a, Ni_b | M-ID | Nr | D), as Windows has it. `ni` is the body of the nonce
+/// payload of the delete.
+pub fn acknowledgement(a: &PrfKey, ni: &[u8], message_id: MessageId, rest: &[u8]) -> Mac {
+    a.sign(&[ni, &message_id.0.to_be_bytes(), rest])
+}
+
+/// True if `received` is [`acknowledgement`].
+pub fn verify_acknowledgement(a: &PrfKey, ni: &[u8], message_id: MessageId, rest: &[u8], received: &[u8]) -> bool {
+    a.verify(&[ni, &message_id.0.to_be_bytes(), rest], received)
+}
+
 /// True if `received` is [`informational`].
 pub fn verify_informational(a: &PrfKey, message_id: MessageId, rest: &[u8], received: &[u8]) -> bool {
     a.verify(&[&message_id.0.to_be_bytes(), rest], received)

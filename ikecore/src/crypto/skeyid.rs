@@ -43,8 +43,10 @@ pub struct HashInputs<'a> {
 /// The secrets of an ISAKMP SA.
 #[derive(Debug)]
 pub struct Skeyid {
-    /// SKEYID, the key of HASH_I and HASH_R.
+    /// SKEYID.
     pub skeyid: PrfKey,
+    /// SKEYID as the key of HASH_I and HASH_R: the same, but for signatures that are tied to a hash with its HMAC.
+    proof: PrfKey,
     /// SKEYID_d, from which the keys of IPsec SAs are derived.
     pub d: PrfKey,
     /// SKEYID_a, which authenticates the messages of phase 2.
@@ -56,23 +58,25 @@ pub struct Skeyid {
 impl Skeyid {
     /// For pre-shared keys: SKEYID = prf(pre-shared-key, Ni_b | Nr_b).
     pub fn pre_shared_key(hash: HashAlg, psk: &[u8], inputs: &Inputs<'_>) -> Self {
-        Self::derive(hash, &PrfKey::new(hash, psk).sign(&[inputs.ni, inputs.nr]), inputs)
+        Self::derive(hash, hash, &PrfKey::new(hash, psk).sign(&[inputs.ni, inputs.nr]), inputs)
     }
 
-    /// For signatures: SKEYID = prf(Ni_b | Nr_b, g^xy).
-    pub fn signature(hash: HashAlg, inputs: &Inputs<'_>) -> Self {
+    /// For signatures: SKEYID = prf(Ni_b | Nr_b, g^xy). HASH_I and HASH_R are made with the HMAC of `proof`, the hash that
+    /// the signature is tied to, or else the negotiated one (RFC 2409 §5.1).
+    pub fn signature(hash: HashAlg, proof: HashAlg, inputs: &Inputs<'_>) -> Self {
         let nonces = Secret::new([inputs.ni, inputs.nr].concat());
-        Self::derive(hash, &PrfKey::new(hash, nonces.expose()).sign(&[inputs.g_xy]), inputs)
+        Self::derive(hash, proof, &PrfKey::new(hash, nonces.expose()).sign(&[inputs.g_xy]), inputs)
     }
 
     /// For public key encryption: SKEYID = prf(hash(Ni_b | Nr_b), CKY-I | CKY-R).
     pub fn public_key_encryption(hash: HashAlg, inputs: &Inputs<'_>) -> Self {
         let key = hash.digest(&[inputs.ni, inputs.nr]);
         let Cookies { initiator, responder } = inputs.cookies;
-        Self::derive(hash, &PrfKey::new(hash, key.as_ref()).sign(&[&initiator.0, &responder.0]), inputs)
+        Self::derive(hash, hash, &PrfKey::new(hash, key.as_ref()).sign(&[&initiator.0, &responder.0]), inputs)
     }
 
-    fn derive(hash: HashAlg, skeyid: &Mac, inputs: &Inputs<'_>) -> Self {
+    fn derive(hash: HashAlg, proof: HashAlg, skeyid: &Mac, inputs: &Inputs<'_>) -> Self {
+        let proof = PrfKey::new(proof, skeyid.as_ref());
         let skeyid = PrfKey::new(hash, skeyid.as_ref());
         let Cookies { initiator, responder } = inputs.cookies;
         let sign =
@@ -88,6 +92,7 @@ impl Skeyid {
             a: PrfKey::new(hash, a.as_ref()),
             e: Secret::new(e.as_ref().to_vec()),
             skeyid,
+            proof,
         }
     }
 
@@ -108,13 +113,13 @@ impl Skeyid {
     /// HASH_I = prf(SKEYID, g^xi | g^xr | CKY-I | CKY-R | SAi_b | IDii_b) (RFC 2409 §5).
     pub fn hash_i(&self, inputs: &HashInputs<'_>) -> Mac {
         let HashInputs { g_xi, g_xr, cookies: Cookies { initiator, responder }, sai_b, id_b } = *inputs;
-        self.skeyid.sign(&[g_xi, g_xr, &initiator.0, &responder.0, sai_b, id_b])
+        self.proof.sign(&[g_xi, g_xr, &initiator.0, &responder.0, sai_b, id_b])
     }
 
     /// HASH_R = prf(SKEYID, g^xr | g^xi | CKY-R | CKY-I | SAi_b | IDir_b) (RFC 2409 §5).
     pub fn hash_r(&self, inputs: &HashInputs<'_>) -> Mac {
         let HashInputs { g_xi, g_xr, cookies: Cookies { initiator, responder }, sai_b, id_b } = *inputs;
-        self.skeyid.sign(&[g_xr, g_xi, &responder.0, &initiator.0, sai_b, id_b])
+        self.proof.sign(&[g_xr, g_xi, &responder.0, &initiator.0, sai_b, id_b])
     }
 }
 

@@ -16,8 +16,14 @@ pub(super) enum Owner {
     MainMode(IkeSaId, BranchNumber),
     /// A quick mode.
     QuickMode(IkeSaId, MessageId, BranchNumber),
+    /// A transaction.
+    Transaction(IkeSaId, MessageId, BranchNumber),
+    /// The preparation of an ISAKMP SA: an address is being added.
+    Address(IkeSaId),
     /// A look at the traffic of a pair with the peer of an ISAKMP SA.
     Look(IkeSaId, IpsecSaId),
+    /// A look whether a pair carries anything.
+    Idle(IpsecSaId),
     /// Nobody waits for it, except that an SPI must be given back.
     Nobody,
 }
@@ -25,9 +31,19 @@ pub(super) enum Owner {
 /// What an ask is, as far as it matters when its owner goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    KeyExchange,
+    /// Of a worker.
+    Work,
     AllocSpi(ProtocolId, IpAddr),
     Sa,
+    /// Something that answers by itself even without a driver.
+    Other,
+}
+
+impl Kind {
+    /// True if the driver does it.
+    const fn is_of_driver(self) -> bool {
+        matches!(self, Self::AllocSpi(..) | Self::Sa)
+    }
 }
 
 /// All asks under way.
@@ -39,15 +55,17 @@ pub(super) struct Asks {
 }
 
 impl Asks {
-    /// True while the driver has something to do.
+    /// True while something is to be done that must be done before the end: by the driver, or to this host's addresses.
     pub(super) fn driver_is_busy(&self) -> bool {
-        self.waiting.values().any(|(_, kind)| *kind != Kind::KeyExchange)
+        self.waiting
+            .values()
+            .any(|(owner, kind)| kind.is_of_driver() || (*owner, *kind) == (Owner::Nobody, Kind::Other))
     }
 
     /// Forgets what the driver will not answer any more; gives the owners.
     pub(super) fn drop_driver(&mut self) -> Vec<Owner> {
         let lost: Vec<AskId> =
-            self.waiting.iter().filter(|(_, (_, kind))| *kind != Kind::KeyExchange).map(|(id, _)| *id).collect();
+            self.waiting.iter().filter(|(_, (_, kind))| kind.is_of_driver()).map(|(id, _)| *id).collect();
         lost.into_iter().filter_map(|id| self.take(id)).map(|(owner, _)| owner).collect()
     }
 
@@ -73,12 +91,13 @@ impl Endpoint {
     /// Sends work out.
     pub(super) fn ask(&mut self, owner: Owner, ask: Ask) {
         let kind = match &ask {
-            Ask::KeyExchange(_) => Kind::KeyExchange,
+            Ask::KeyExchange(_) | Ask::Sign(_) | Ask::VerifyChain(_) => Kind::Work,
             Ask::Sa(SaOp::AllocSpi { protocol, destination, .. }) => Kind::AllocSpi(*protocol, *destination),
             Ask::Sa(_) => Kind::Sa,
+            Ask::Xauth(_) | Ask::Address(_) => Kind::Other,
         };
         // A driver that is gone answers nothing.
-        if kind != Kind::KeyExchange && self.driver_lost.is_some() {
+        if kind.is_of_driver() && self.driver_lost.is_some() {
             return;
         }
         let id = AskId(self.asks.next);
@@ -103,7 +122,7 @@ impl Endpoint {
         let orphans: Vec<AskId> = self.asks.owned.range(range).map(|(_, id)| *id).collect();
         for id in orphans {
             let Some((_, kind)) = self.asks.take(id) else { continue };
-            if kind == Kind::KeyExchange {
+            if kind == Kind::Work {
                 self.flush();
                 self.outputs.push_back(Output::Cancel(id));
             } else {
@@ -129,12 +148,23 @@ impl Endpoint {
         match owner {
             Owner::MainMode(sa, branch) => self.main_mode_answer(sa, branch, answer),
             Owner::QuickMode(sa, message_id, branch) => self.quick_mode_answer(sa, message_id, branch, answer),
+            Owner::Transaction(sa, message_id, branch) => self.transaction_answer(sa, message_id, branch, answer),
+            Owner::Address(sa) => {
+                if let Answer::Address(result) = answer {
+                    self.address_added(sa, result);
+                }
+            }
             Owner::Look(sa, pair) => {
                 let usage = match answer {
                     Answer::Sa(SaAnswer::Usage(Ok(usage))) => Some(usage),
                     _ => None,
                 };
                 self.looked(sa, pair, usage);
+            }
+            Owner::Idle(pair) => {
+                if let Answer::Sa(SaAnswer::Usage(Ok(usage))) = answer {
+                    self.idle_looked(pair, usage);
+                }
             }
             Owner::Nobody => match (answer, kind) {
                 (Answer::Sa(SaAnswer::Spi(Ok(spi))), Kind::AllocSpi(protocol, destination)) => {

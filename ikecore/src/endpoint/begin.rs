@@ -6,7 +6,7 @@ use crate::event::{EndpointEvent, EventKind, Failure, NegotiationEvent, Phase};
 use crate::exchange::Path;
 use crate::ids::NegotiationId;
 use crate::policy::rule::Rule;
-use crate::policy::selector::{Flow, Selector};
+use crate::policy::selector::{Flow, Prefix, Selector};
 use crate::sa::driver::Acquire;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -42,12 +42,21 @@ impl Endpoint {
         acquire: Option<Acquire>,
     ) {
         let (local, remote) = match rule.tunnel {
-            Some(tunnel) => match tunnel.source(&self.shared.policy.local_addresses) {
-                Some(local) => (local, tunnel.remote),
-                None => return self.refuse_command(Failure::NoPolicyForFlow(*flow)),
+            Some(tunnel) => match (tunnel.source(&self.shared.policy.local_addresses), tunnel.remote) {
+                (Some(local), Some(remote)) => (local, remote),
+                (_, None) => return self.refuse_command(Failure::PeerBegins { rule: rule.name.clone() }),
+                (None, _) => return self.refuse_command(Failure::NoPolicyForFlow(*flow)),
             },
             None => (flow.local, flow.remote),
         };
+        // What comes from another address than the one that the peer gave is not for the SAs that stand with it.
+        let has_pair = |granted: &IpAddr| {
+            let selector = Selector { local: Prefix::host(*granted), ..*filter };
+            self.index.traffic.of(&selector).any(|id| self.pairs.get(&id).is_some_and(|pair| !pair.replaced))
+        };
+        if rule.gets_address() && self.granted.iter().any(has_pair) && matches!(cause, Cause::Acquire(_)) {
+            return;
+        }
         let selector = rule.sa_selector(filter, flow);
         let path = self.path(local, remote);
         if acquire.is_some_and(|acquire| self.join_offered(rule, selector, path, acquire)) {
@@ -106,7 +115,10 @@ impl Endpoint {
         let Some(rule) = found else { return self.refuse_command(Failure::NoSuchRule(name.to_owned())) };
         for filter in rule.filters.clone() {
             let remote = match rule.tunnel {
-                Some(tunnel) => tunnel.remote,
+                Some(tunnel) => match tunnel.remote {
+                    Some(remote) => remote,
+                    None => return self.refuse_command(Failure::PeerBegins { rule: name.to_owned() }),
+                },
                 None if filter.remote.is_host() => filter.remote.address(),
                 None => match peer {
                     Some(peer) if filter.remote.contains(peer) => peer,

@@ -7,6 +7,7 @@ use crate::event::{EventKind, Failure, MessageEvent, Reject};
 use crate::exchange::Path;
 use crate::exchange::message::Incoming;
 use crate::ids::{Cookies, IkeSaId};
+use crate::wire::error::Fault;
 use crate::wire::{ExchangeType, Header, WireError};
 use bytes::Bytes;
 
@@ -15,6 +16,9 @@ impl Endpoint {
     pub(super) fn datagram(&mut self, path: Path, octets: &[u8]) {
         self.counters.datagrams += 1;
         if let Err(reason) = self.take(path, octets, false) {
+            if let Reject::Malformed(WireError { fault: Fault::MajorVersion(_), .. }) = reason {
+                self.answer_other_version(path, octets);
+            }
             let cookies = Header::read(octets).ok().map(|header| header.cookies());
             self.drop_datagram(cookies, octets.len(), reason);
         }
@@ -38,6 +42,9 @@ impl Endpoint {
         self.shared
             .trace
             .step(|| EventKind::Message(MessageEvent::Received { octets: Bytes::copy_from_slice(octets) }));
+        if let Some(result) = self.about_delete(&message) {
+            return result;
+        }
         match found {
             _ if self.stopping => Err(Reject::Stopping),
             _ if is_fragment(&message) && !assembled => self.fragment(found, &message),
@@ -89,9 +96,9 @@ impl Endpoint {
             return Err(Reject::UnknownCookies { initiator, responder });
         }
         match message.header.exchange {
-            ExchangeType::MAIN => self.begin_main_mode_as_responder(message),
+            ExchangeType::MAIN | ExchangeType::AGGRESSIVE => self.begin_main_mode_as_responder(message),
             ExchangeType::INFORMATIONAL => Err(Reject::UnknownCookies { initiator, responder }),
-            received @ (ExchangeType::BASE | ExchangeType::AUTH_ONLY | ExchangeType::AGGRESSIVE) => {
+            received @ (ExchangeType::BASE | ExchangeType::AUTH_ONLY) => {
                 self.refuse_first(message, Failure::ExchangeType { received }, Reject::Exchange(received))
             }
             exchange => Err(Reject::Exchange(exchange)),
@@ -103,9 +110,11 @@ impl Endpoint {
         let known = sa.cookies;
         let established = matches!(sa.phase, Phase::Established(_));
         match message.header.exchange {
-            ExchangeType::MAIN => self.main_mode_message(id, message),
+            ExchangeType::MAIN | ExchangeType::AGGRESSIVE => self.main_mode_message(id, message),
             ExchangeType::INFORMATIONAL if !message.is_encrypted() => self.clear_information(id, message),
-            ExchangeType::QUICK | ExchangeType::INFORMATIONAL if !established => Err(message.unexpected("main mode")),
+            ExchangeType::QUICK | ExchangeType::INFORMATIONAL | ExchangeType::TRANSACTION if !established => {
+                Err(message.unexpected("main mode"))
+            }
             received if !established => {
                 self.suspect(id, message, Failure::ExchangeType { received });
                 Err(Reject::Exchange(received))
@@ -116,6 +125,7 @@ impl Endpoint {
                 Err(Reject::UnknownCookies { initiator, responder })
             }
             ExchangeType::QUICK => self.quick_mode_message(id, message),
+            ExchangeType::TRANSACTION => self.transaction_message(id, message),
             ExchangeType::INFORMATIONAL => self.protected_information(id, message),
             exchange => Err(Reject::Exchange(exchange)),
         }
@@ -126,6 +136,7 @@ impl Endpoint {
         match &reason {
             Reject::Malformed(_) => self.counters.malformed += 1,
             Reject::Hash(_) | Reject::Undecipherable(_) => self.counters.authentication_failures += 1,
+            Reject::Refused(failure) if failure.is_authentication() => self.counters.authentication_failures += 1,
             _ => {}
         }
         self.tell(EventKind::Message(MessageEvent::Dropped { cookies, reason, len }));

@@ -7,7 +7,7 @@ use super::Endpoint;
 use super::asks::Owner;
 use super::lifecycle::retry_after;
 use super::policy::allows_traffic;
-use super::tables::IkeSa;
+use super::tables::{IkeSa, Pair};
 use super::timers::Timer;
 use crate::event::negotiation::Cause;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
@@ -65,6 +65,7 @@ impl Endpoint {
         let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) else { return };
         let was_asked = standing.liveliness.probing().is_some();
         standing.liveliness.hear(now);
+        standing.confirmed = true;
         if was_asked {
             self.watch(id);
         }
@@ -95,20 +96,21 @@ impl Endpoint {
     }
 
     fn speaks_for_peer(&self, id: IkeSaId) -> bool {
-        let of = |sa: &IkeSa| Some((sa.path, sa.standing()?.sa.peer.identity().clone()));
-        let Some((path, identity)) = self.ike_sas.get(&id).and_then(of) else { return false };
-        self.ike_sa_with(path, &identity) == Some(id)
+        let Some(sa) = self.ike_sas.get(&id) else { return false };
+        let Some(standing) = sa.standing() else { return false };
+        self.ike_sa_with(sa.path, standing.sa.peer.identity(), standing.user.as_deref()) == Some(id)
     }
 
     /// The pairs with the peer of a standing SA.
     fn pairs_of_peer(&self, id: IkeSaId) -> Vec<IpsecSaId> {
-        let of = |sa: &IkeSa| Some((sa.path.remote.ip(), sa.standing()?.sa.peer.identity().clone()));
-        let Some((peer, identity)) = self.ike_sas.get(&id).and_then(of) else { return Vec::new() };
-        self.pairs_with(peer, &identity)
+        let Some(sa) = self.ike_sas.get(&id) else { return Vec::new() };
+        let Some(standing) = sa.standing() else { return Vec::new() };
+        self.pairs_with(sa.path.remote.ip(), standing.sa.peer.identity(), standing.user.as_deref())
     }
 
-    fn pairs_with(&self, peer: IpAddr, identity: &Identity) -> Vec<IpsecSaId> {
-        let is_peers = |id: &IpsecSaId| self.pairs.get(id).is_some_and(|pair| pair.identity == *identity);
+    pub(super) fn pairs_with(&self, peer: IpAddr, identity: &Identity, user: Option<&str>) -> Vec<IpsecSaId> {
+        let of_peer = |pair: &Pair| pair.identity == *identity && pair.user.as_deref() == user;
+        let is_peers = |id: &IpsecSaId| self.pairs.get(id).is_some_and(of_peer);
         self.index.pairs.of(&peer).filter(is_peers).collect()
     }
 
@@ -203,15 +205,16 @@ impl Endpoint {
         let now = self.shared.now;
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let Some(standing) = sa.standing() else { return };
-        let (remote, identity) = (sa.path.remote, standing.sa.peer.identity().clone());
+        let (remote, identity, user) = (sa.path.remote, standing.sa.peer.identity().clone(), standing.user.clone());
         let probing = standing.liveliness.probing();
         let failure = Failure::DeadPeer {
             peer: remote,
             probes: probing.map_or(0, |probing| probing.sent),
             seconds: probing.map_or(0, |probing| now.since(probing.since).as_secs()),
         };
-        let pairs = self.pairs_with(remote.ip(), &identity);
-        if action == DeadPeerAction::Restart {
+        let pairs = self.pairs_with(remote.ip(), &identity, user.as_deref());
+        // A peer that begins itself will do so again.
+        if action == DeadPeerAction::Restart && !sa.rule.peer_begins() {
             for pair in pairs.iter().filter_map(|pair| self.pairs.get(pair)).filter(|pair| !pair.replaced) {
                 let (rule, path, selector) = (Arc::clone(&pair.sa.rule), pair.sa.path, pair.sa.selector);
                 self.restarts.insert(pair.sa.id, Restart { rule, path, selector, attempts: 0 });
@@ -223,7 +226,7 @@ impl Endpoint {
         }
         let is_peers = |id: &IkeSaId| {
             let standing = self.ike_sas.get(id).and_then(IkeSa::standing);
-            standing.is_some_and(|standing| *standing.sa.peer.identity() == identity)
+            standing.is_some_and(|standing| *standing.sa.peer.identity() == identity && standing.user == user)
         };
         for sa in self.index.ike_sas.of(&remote.ip()).filter(is_peers).collect::<Vec<_>>() {
             self.end_ike_sa(sa, failure.clone(), false);

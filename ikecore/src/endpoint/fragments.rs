@@ -221,7 +221,7 @@ impl IkeSa {
         match &self.phase {
             super::tables::Phase::Established(standing) => standing.sa.announced,
             super::tables::Phase::Negotiating(negotiating) => {
-                negotiating.exchange.state().map(crate::exchange::main::MainMode::announced).unwrap_or_default()
+                negotiating.exchange.state().map(crate::exchange::mode::Mode::announced).unwrap_or_default()
             }
         }
     }

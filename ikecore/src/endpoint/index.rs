@@ -4,6 +4,7 @@ use super::tables::{IkeSa, Pair, Phase};
 use crate::event::negotiation::Role;
 use crate::exchange::Path;
 use crate::ids::{IkeSaId, IpsecSaId, NegotiationId};
+use crate::policy::lease::Owner;
 use crate::policy::selector::Selector;
 use crate::sa::driver::SaName;
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,8 +121,10 @@ impl Endpoint {
         self.index.ike_sas.remove(&peer, id);
         self.index.half_open.remove(&peer, id);
         self.unproven.remove(id);
-        if matches!(sa.phase, Phase::Established(_)) {
+        if let Phase::Established(standing) = &sa.phase {
             self.shared.peers.remove(peer);
+            let now = self.shared.now;
+            standing.leases.iter().for_each(|address| self.shared.leases.release(*address, now));
         }
         self.end_keep_alive(sa.path);
         self.drop_fragments(id);
@@ -158,6 +161,10 @@ impl Endpoint {
         self.index.outbound.insert(pair.sa.outbound, id);
         self.index.traffic.insert(pair.sa.selector, id);
         self.shared.peers.add(peer);
+        if pair.sa.rule.gives_addresses() {
+            let owner = Owner::new(&pair.identity, pair.user.as_deref());
+            self.shared.leases.hold(pair.sa.selector.remote.address(), &owner, peer);
+        }
         self.pairs.insert(id, pair);
     }
 
@@ -172,6 +179,9 @@ impl Endpoint {
         self.index.outbound.remove(&pair.sa.outbound, id);
         self.index.traffic.remove(&pair.sa.selector, id);
         self.shared.peers.remove(peer);
+        if pair.sa.rule.gives_addresses() {
+            self.shared.leases.release(pair.sa.selector.remote.address(), self.shared.now);
+        }
         self.end_keep_alive(pair.sa.path);
         Some(pair)
     }

@@ -1,14 +1,16 @@
 //! The informational exchange: what peers notify and delete, and what this host tells them.
 use super::Endpoint;
 use super::quick_mode::check_unused;
-use super::tables::{DELETED_LIMIT, IkeSa, Standing};
+use super::tables::{DELETED_LIMIT, IkeSa, Pair, Standing};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
-use crate::exchange::info::{self, Information};
+use crate::exchange::info::acknowledged::Unacknowledged;
+use crate::exchange::info::{self, Information, Protected};
 use crate::exchange::message::{Incoming, Outgoing};
 use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
+use crate::policy::rule::AuthMethod;
 use crate::sa::driver::SaName;
 use crate::wire::{NotifyType, ProtocolId};
 use std::collections::BTreeMap;
@@ -32,14 +34,20 @@ impl Endpoint {
             if let Some(negotiating) = negotiating.filter(|_| notify.is_error()) {
                 let what = match negotiating.exchange.unanswered().last().map(|message| message.name) {
                     Some("main mode message 1") => "the main mode proposal",
+                    Some("aggressive mode message 1") => "the aggressive mode proposal",
                     Some(name) => name,
                     None => "main mode",
                 };
                 let text = match what {
-                    "the main mode proposal" => Some(offered(&rule)),
+                    "the main mode proposal" | "the aggressive mode proposal" => Some(offered(&rule)),
                     "main mode message 5" if notify == NotifyType::INVALID_ID_INFORMATION => {
-                        let own = rule.local_id.clone().unwrap_or_else(|| Identity::Address(path.local.ip()));
-                        Some(format!("this host's identity is {own}"))
+                        // With a certificate and without a name in the policy it is what the certificate says.
+                        let named = rule.authentication.iter().all(|it| matches!(it, AuthMethod::PreSharedKey(_)));
+                        let own = rule.local_id.clone().or_else(|| named.then(|| Identity::Address(path.local.ip())));
+                        Some(own.map_or_else(
+                            || "it refuses our identity".to_owned(),
+                            |own| format!("this host's identity is {own}"),
+                        ))
                     }
                     "main mode message 5" => Some(format!(
                         "the pre-shared key of rule {:?} probably differs from the peer's, or it refuses our identity",
@@ -50,6 +58,9 @@ impl Endpoint {
                 negotiating.suspicion = Some(Failure::PeerRefused { what, notify, text });
             }
             self.tell_notification(notify, false, &data);
+            if notify == NotifyType::MS_DOS_COOKIE {
+                self.dos_cookie(id, &data);
+            }
         }
         Ok(())
     }
@@ -71,11 +82,14 @@ impl Endpoint {
         }
         check_unused(standing, message_id, message)?;
         let keys = Arc::clone(&standing.sa.keys);
-        let all = info::read_protected(message, &keys, &mut self.shared.cx())?;
+        let Protected { all, question } = info::read_protected(message, &keys, &mut self.shared.cx())?;
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
         self.confirm(id, message.path);
+        if let Some(question) = question {
+            self.acknowledge(id, message, &question);
+        }
         for information in all {
             match information {
                 Information::Notify {
@@ -102,9 +116,13 @@ impl Endpoint {
         self.tell_notification(notify, true, data);
         let Some(sa) = self.ike_sas.get(&id) else { return };
         if notify == NotifyType::INITIAL_CONTACT {
-            let (peer, began) = (sa.path.remote.ip(), sa.began);
-            let Some(identity) = sa.standing().map(|standing| standing.sa.peer.identity().clone()) else { return };
-            return self.forget_peer(peer, &identity, id, began);
+            let began = sa.began;
+            // Who the user is, is not known before extended authentication.
+            let standing = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut);
+            return match standing.and_then(|standing| standing.preparation.as_mut()) {
+                Some(preparation) => preparation.initial_contact = true,
+                None => self.forget_peer(id, began),
+            };
         }
         if !notify.is_error() {
             return;
@@ -159,8 +177,9 @@ impl Endpoint {
             let Some(standing) = sa.standing() else { return };
             // RFC 2408 §3.15: the sender names SPIs of its own choice, those that this host sends to.
             let name = SaName { protocol, destination: sa.path.remote.ip(), spi: *spi };
-            let identity = standing.sa.peer.identity();
-            let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(|pair| pair.identity == *identity);
+            let (identity, user) = (standing.sa.peer.identity(), &standing.user);
+            let is_of_peer = |pair: &Pair| pair.identity == *identity && pair.user == *user;
+            let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(is_of_peer);
             let pair = self.index.outbound.of(&name).find(is_peers);
             if let Some(pair) = pair {
                 self.remove_pair(pair, Failure::DeletedByPeer("IPsec"), false);
@@ -179,7 +198,10 @@ impl Endpoint {
     }
 
     fn peer_deleted_ike(&mut self, id: IkeSaId, cookies: crate::ids::Cookies) {
-        let who = |sa: &IkeSa| Some((sa.path.remote.ip(), sa.standing()?.sa.peer.identity().clone()));
+        let who = |sa: &IkeSa| {
+            let standing = sa.standing()?;
+            Some((sa.path.remote.ip(), standing.sa.peer.identity().clone(), standing.user.clone()))
+        };
         let find = |cookie| self.by_cookie.get(&cookie).copied();
         let Some(named) = find(cookies.initiator).or_else(|| find(cookies.responder)) else { return };
         let (Some(by), Some(sa)) = (self.ike_sas.get(&id), self.ike_sas.get(&named)) else { return };
@@ -227,11 +249,20 @@ impl Endpoint {
         }
     }
 
-    /// Sends a protected message; it is never repeated (RFC 2408 §4.8).
+    /// Sends a protected message; it is never repeated (RFC 2408 §4.8), but for deletes to peers that acknowledge them.
     pub(super) fn inform(&mut self, id: IkeSaId, information: &Information) -> Option<Outgoing> {
         let message_id = self.new_message_id(id)?;
         let sa = self.ike_sas.get(&id)?;
-        let message = info::protected(sa.path, &sa.standing()?.sa.keys, message_id, information).ok()?;
+        let (path, cookies, standing) = (sa.path, sa.cookies, sa.standing()?);
+        let keys = &standing.sa.keys;
+        let is_delete = matches!(information, Information::DeleteIpsec { .. } | Information::DeleteIke { .. });
+        if is_delete && standing.sa.announced.microsoft {
+            let rng = self.shared.rng.as_mut();
+            let (message, delete) = Unacknowledged::new(path, keys, message_id, information, rng).ok()?;
+            self.send_until_acknowledged((cookies, message_id), message.clone(), delete);
+            return Some(message);
+        }
+        let message = info::protected(path, keys, message_id, information).ok()?;
         self.send(&message);
         Some(message)
     }
@@ -239,14 +270,15 @@ impl Endpoint {
     /// The ISAKMP SA under which the peer can be told of a pair.
     pub(super) fn ike_sa_of_pair(&self, id: IpsecSaId) -> Option<IkeSaId> {
         let pair = self.pairs.get(&id)?;
-        self.ike_sa_with(pair.sa.path, &pair.identity)
+        self.ike_sa_with(pair.sa.path, &pair.identity, pair.user.as_deref())
     }
 
     /// The ISAKMP SA under which a peer can be told something.
-    pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity) -> Option<IkeSaId> {
+    pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity, user: Option<&str>) -> Option<IkeSaId> {
         let fits = |id: &IkeSaId| {
             let ike = self.ike_sas.get(id).filter(|ike| ike.path.local.ip() == path.local.ip())?;
-            ike.standing().filter(|standing| standing.sa.peer.identity() == identity)
+            let is_of_peer = |of: &&Standing| of.sa.peer.identity() == identity && of.user.as_deref() == user;
+            ike.standing().filter(is_of_peer)
         };
         // The newest; but one that is about to end may be gone before the message comes.
         let peer = path.remote.ip();

@@ -2,14 +2,13 @@
 use super::Endpoint;
 use super::asks::Owner;
 use super::negotiation::serves;
-use super::tables::{IkeSa, Phase};
+use super::tables::{IkeSa, Pair, Phase, Standing};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EndpointEvent, EventKind, Failure, IkeSaEvent, IpsecSaEvent};
 use crate::exchange::Path;
 use crate::exchange::quick::IpsecSa;
 use crate::exchange::runner::Exchange;
-use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::Lifetime;
@@ -42,6 +41,9 @@ impl Endpoint {
             Timer::SwitchOver(id, message_id) => self.switch_over(id, message_id),
             Timer::TellAgain(id, message_id) => self.tell_again(id, message_id),
             Timer::Forget(id, message_id) => self.forget_quick_mode(id, message_id),
+            Timer::Transaction(id, message_id) => self.transaction_timer(id, message_id),
+            Timer::ForgetTransaction(id, message_id) => self.forget_transaction(id, message_id),
+            Timer::Preparation(id) => self.preparation_timer(id),
             Timer::IkeSoft(id) => self.rekey_ike_sa(id, Cause::Rekey, false),
             Timer::IkeHard(id) => {
                 let lifetime = self.ike_sas.get(&id).and_then(IkeSa::standing).map(|standing| standing.sa.lifetime);
@@ -59,6 +61,9 @@ impl Endpoint {
             Timer::IpsecReplaced(id) => self.remove_pair(id, Failure::Replaced, true),
             Timer::DeadPeer(id) => self.dead_peer_timer(id),
             Timer::Restart(id) => self.restart_timer(id),
+            Timer::Delete(cookies, message_id) => self.delete_timer((cookies, message_id)),
+            Timer::ForgetAcknowledged(cookies, message_id) => self.forget_acknowledged((cookies, message_id)),
+            Timer::Idle(id) => self.idle_timer(id),
             Timer::Fragments => self.fragments_timer(),
             Timer::KeepAlive(local, remote) => self.keep_alive_timer(Path { local, remote }),
         }
@@ -119,6 +124,7 @@ impl Endpoint {
                 && !twin.replaced
                 && twin.sa.rule.name == new.sa.rule.name
                 && twin.identity == new.identity
+                && twin.user == new.user
                 && twin.sa.path.remote.ip() == new.sa.path.remote.ip()
         })?;
         let old = twin.sa.id;
@@ -143,11 +149,17 @@ impl Endpoint {
     /// the one with the higher CKY-I stays, and the end that began the other one ends it.
     pub(super) fn retire_older(&mut self, newest: IkeSaId, rule: &Arc<Rule>, path: Path, role: Role) {
         let now = self.shared.now;
-        let Some(cookie) = self.ike_sas.get(&newest).map(|sa| sa.cookies.initiator) else { return };
+        let Some(new) = self.ike_sas.get(&newest) else { return };
+        let cookie = new.cookies.initiator;
         let peers: Vec<IkeSaId> = self.index.ike_sas.of(&path.remote.ip()).filter(|id| *id != newest).collect();
         for id in peers {
             let Some(sa) = self.ike_sas.get(&id).filter(|sa| serves(sa, rule, path)) else { continue };
-            let Some(standing) = sa.standing().filter(|_| sa.cookies.initiator != cookie) else { continue };
+            let same_peer = |old: &&Standing| {
+                // Behind one NAT may be several.
+                let new = self.ike_sas.get(&newest).and_then(IkeSa::standing);
+                sa.cookies.initiator != cookie && new.is_some_and(|new| new.is_with_peer_of(old))
+            };
+            let Some(standing) = sa.standing().filter(same_peer) else { continue };
             let at_once = sa.role != role && now.since(standing.since) < Duration::from_secs(AT_ONCE);
             if !at_once {
                 self.retire_ike_sa(id, role);
@@ -192,7 +204,8 @@ impl Endpoint {
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let Some(standing) = sa.standing() else { return };
         let used = self.index.pairs.count(&sa.path.remote.ip()) > 0;
-        if standing.retired || !(used || always) {
+        // A client of this host renews it itself.
+        if standing.retired || !(used || always) || (sa.rule.peer_begins() && !always) {
             return;
         }
         let path = sa.path;
@@ -259,8 +272,17 @@ impl Endpoint {
     pub(super) fn mapping(&mut self, mapping: Mapping) {
         let pair = self.index.inbound.get(&mapping.sa).and_then(|id| self.pairs.get(id));
         let Some(pair) = pair.filter(|pair| pair.sa.encapsulated) else { return };
-        let (id, local, remote) = (pair.sa.id, pair.sa.path.local, mapping.remote);
+        let (id, before, remote) = (pair.sa.id, pair.sa.path, mapping.remote);
+        let local = before.local;
         self.move_pair(id, Path { local, remote });
+        // ESP and IKE share the mapping (RFC 3948 §1): what this host has to say goes there too.
+        let shares = |id: &IkeSaId| {
+            let ike_sa = self.ike_sas.get(id).filter(|ike_sa| ike_sa.path == before);
+            ike_sa.and_then(IkeSa::standing).is_some_and(Standing::is_behind_nat)
+        };
+        for ike_sa in self.index.ike_sas.of(&before.remote.ip()).filter(shares).collect::<Vec<_>>() {
+            self.move_ike_sa(ike_sa, Path { local, remote });
+        }
         self.tell_driver(SaOp::Update { id, local, remote });
     }
 
@@ -270,7 +292,7 @@ impl Endpoint {
             self.tell_peers_deleted(&[id]);
         }
         let Some(pair) = self.take_pair(id) else { return };
-        for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id)] {
+        for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id), Timer::Idle(id)] {
             self.timers.cancel(timer);
         }
         self.tell_driver(pair.sa.removal());
@@ -280,6 +302,7 @@ impl Endpoint {
         context.remote = Some(pair.sa.path.remote);
         let (inbound, outbound) = (pair.sa.inbound.spi, pair.sa.outbound.spi);
         self.tell(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound, outbound, reason }));
+        self.return_addresses();
         self.hasten_successor(pair.sa.path.remote.ip(), &pair.sa.selector);
     }
 
@@ -304,17 +327,30 @@ impl Endpoint {
         if tell_peer {
             self.tell_peer_ike_deleted(id);
         }
-        let Some(sa) = self.ike_sas.get(&id) else { return };
-        let (cookies, quick_modes) = (sa.cookies, sa.quick_modes);
+        let Some(sa) = self.ike_sas.get_mut(&id) else { return };
+        let (cookies, quick_modes, negotiation) = (sa.cookies, sa.quick_modes, sa.negotiation);
+        let preparation = sa.standing_mut().and_then(|standing| standing.preparation.take());
         self.remove_ike_sa(id);
-        self.tell(EventKind::IkeSa(IkeSaEvent::Ended { cookies, established: true, reason, quick_modes }));
+        self.tell(EventKind::IkeSa(IkeSaEvent::Ended {
+            cookies,
+            established: true,
+            reason: reason.clone(),
+            quick_modes,
+        }));
+        if let Some(preparation) = preparation {
+            self.fail_negotiation(negotiation, reason.clone());
+            for negotiation in preparation.waiting {
+                self.fail_negotiation(negotiation, reason.clone());
+            }
+        }
+        self.return_addresses();
     }
 
     /// Takes an ISAKMP SA out of all tables.
     pub(super) fn remove_ike_sa(&mut self, id: IkeSaId) {
         let Some(sa) = self.take_ike_sa(id) else { return };
         let all = [Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id), Timer::DeadPeer(id)];
-        for timer in all.into_iter().chain([Timer::MainMode(id)]) {
+        for timer in all.into_iter().chain([Timer::MainMode(id), Timer::Preparation(id)]) {
             self.timers.cancel(timer);
         }
         if let Some(standing) = sa.standing() {
@@ -323,24 +359,36 @@ impl Endpoint {
                     self.timers.cancel(timer(id, *message_id));
                 }
             }
+            for message_id in standing.transactions.keys() {
+                self.timers.cancel(Timer::ForgetTransaction(id, *message_id));
+                self.timers.cancel(Timer::Transaction(id, *message_id));
+            }
         }
         self.disown_main_mode(id);
         self.disown(Owner::QuickMode(id, MessageId(0), 0), Owner::QuickMode(id, MessageId(u32::MAX), u32::MAX));
+        self.disown(Owner::Transaction(id, MessageId(0), 0), Owner::Transaction(id, MessageId(u32::MAX), u32::MAX));
+        self.disown(Owner::Address(id), Owner::Address(id));
     }
 
     /// The peer has restarted: ends what stood with it before it began the main mode `except`. Nothing is told: the peer
     /// knows nothing of it. Another peer behind the same NAT has another identity.
-    pub(super) fn forget_peer(&mut self, peer: IpAddr, identity: &Identity, except: IkeSaId, began: Time) {
+    pub(super) fn forget_peer(&mut self, except: IkeSaId, began: Time) {
+        let Some(sa) = self.ike_sas.get(&except) else { return };
+        let peer = sa.path.remote.ip();
+        let Some(standing) = sa.standing() else { return };
+        let (identity, user) = (standing.sa.peer.identity().clone(), standing.user.clone());
         let pairs: Vec<IpsecSaId> = self.index.pairs.of(&peer).collect();
         for id in pairs {
-            if self.pairs.get(&id).is_some_and(|pair| pair.identity == *identity && pair.since < began) {
+            let is_of_peer = |pair: &Pair| pair.identity == identity && pair.user == user && pair.since < began;
+            if self.pairs.get(&id).is_some_and(is_of_peer) {
                 self.remove_pair(id, Failure::InitialContact, false);
             }
         }
         let sas: Vec<IkeSaId> = self.index.ike_sas.of(&peer).filter(|id| *id != except).collect();
         for id in sas {
             let standing = self.ike_sas.get(&id).and_then(IkeSa::standing);
-            if standing.is_some_and(|old| old.sa.peer.identity() == identity && old.since < began) {
+            let is_of_peer = |old: &Standing| *old.sa.peer.identity() == identity && old.user == user;
+            if standing.is_some_and(|old| is_of_peer(old) && old.since < began) {
                 self.end_ike_sa(id, Failure::InitialContact, false);
             }
         }
@@ -374,6 +422,7 @@ impl Endpoint {
         }
         self.tell_driver(SaOp::SetPolicies(Vec::new()));
         self.stopping = true;
+        self.give_deletes_up();
     }
 
     /// A new driver takes the place of the one that was lost; the standing policies are all that it needs to know.

@@ -1,14 +1,17 @@
 //! Drives main modes: begins them, gives them messages and answers, and does what comes of it.
 use super::Endpoint;
 use super::asks::Owner;
+use super::dos_cookie::Asked;
 use super::dpd::Look;
-use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Standing, first_message};
+use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Preparation, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
+use crate::exchange::aggressive::{self, AggressiveMode};
 use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
+use crate::exchange::mode::Mode;
 use crate::exchange::phase1::Established;
 use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
@@ -16,7 +19,7 @@ use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
-use crate::wire::{Padding, parse};
+use crate::wire::{AuthenticationMethod, ExchangeType, Padding, parse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -36,6 +39,9 @@ impl Endpoint {
 
     /// Begins a main mode for a negotiation.
     pub(super) fn begin_main_mode(&mut self, rule: &Arc<Rule>, path: Path, negotiation: NegotiationId) {
+        if rule.peer_begins() {
+            return self.fail_negotiation(negotiation, Failure::PeerBegins { rule: rule.name.clone() });
+        }
         let Some(cookie) = self.new_cookie() else {
             let failure = Failure::Crypto { operation: "making a cookie", reason: crate::rng::RngError.to_string() };
             return self.fail_negotiation(negotiation, failure);
@@ -44,8 +50,16 @@ impl Endpoint {
         self.shared.trace.context.ike_sa = Some(id);
         let first_contact = self.config.initial_contact && !self.shared.peers.knows(path.remote.ip());
         self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule)));
-        let step = match initiator::begin(rule, path, cookie, first_contact, &mut self.shared.cx()) {
-            Ok(step) => step.lift(MainMode::Initiator),
+        let cx = &mut self.shared.cx();
+        let begun = if rule.aggressive_mode {
+            let begun = aggressive::initiator::begin(rule, path, cookie, first_contact, cx);
+            begun.map(|step| step.lift(AggressiveMode::Initiator).lift(Mode::Aggressive))
+        } else {
+            let begun = initiator::begin(rule, path, cookie, first_contact, cx);
+            begun.map(|step| step.lift(MainMode::Initiator).lift(Mode::Main))
+        };
+        let step = match begun {
+            Ok(step) => step,
             Err(failure) => return self.fail_negotiation(negotiation, failure),
         };
         let (exchange, verdict) = Exchange::begin(BRANCHES, None, step);
@@ -74,10 +88,17 @@ impl Endpoint {
             .map(Arc::clone)
             .collect();
         let cookie = self.new_cookie().ok_or(Reject::Local("making a cookie"))?;
-        let begun = responder::begin(message, &rules, cookie, &mut self.shared.cx());
+        let cx = &mut self.shared.cx();
+        let begun = if message.header.exchange == ExchangeType::AGGRESSIVE {
+            let begun = aggressive::responder::begin(message, &rules, cookie, cx);
+            begun.map(|step| step.lift(AggressiveMode::Responder).lift(Mode::Aggressive))
+        } else {
+            let begun = responder::begin(message, &rules, cookie, cx);
+            begun.map(|step| step.lift(MainMode::Responder).lift(Mode::Main))
+        };
         let initiator = message.header.initiator;
         let step = match begun {
-            Ok(step) => step.lift(MainMode::Responder),
+            Ok(step) => step,
             Err(Reject::Refused(failure)) => {
                 return self.refuse_peer(message, failure);
             }
@@ -164,7 +185,7 @@ impl Endpoint {
         first_message: Option<FirstMessage>,
         rule: &Arc<Rule>,
         negotiation: NegotiationId,
-        exchange: Exchange<MainMode>,
+        exchange: Exchange<Mode>,
     ) {
         let retransmission = Retransmission::begin(self.shared.now);
         let phase = Phase::Negotiating(Box::new(Negotiating {
@@ -173,6 +194,7 @@ impl Endpoint {
             suspicion: None,
             refused: None,
             waiting: Vec::new(),
+            dos_cookie: Asked::default(),
         }));
         let rule = Arc::clone(rule);
         let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
@@ -181,6 +203,8 @@ impl Endpoint {
         let sa =
             IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes, fragmenting };
         self.add_ike_sa(id, sa);
+        // Also while this host itself is waited for: nothing waits for ever.
+        self.timers.set(Timer::MainMode(id), began + self.plan.interval(1));
         self.focus(id);
         self.tell(EventKind::IkeSa(IkeSaEvent::Created { role, cookies }));
     }
@@ -188,6 +212,7 @@ impl Endpoint {
     pub(super) fn main_mode_message(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
         let Some(sa) = self.ike_sas.get_mut(&id) else { return Ok(()) };
         let rule = Arc::clone(&sa.rule);
+        let method = sa.negotiating().and_then(|negotiating| negotiating.exchange.state()).and_then(authentication);
         match &mut sa.phase {
             Phase::Established(standing) => {
                 let digest = message.digest();
@@ -207,7 +232,7 @@ impl Endpoint {
                         Ok(())
                     }
                     Err(reject) => {
-                        if let Some(failure) = explanation(&reject, message, &rule) {
+                        if let Some(failure) = explanation(&reject, message, &rule, method) {
                             negotiating.suspicion = Some(failure);
                             negotiating.refused = Some(message.header.cookies());
                         }
@@ -254,7 +279,7 @@ impl Endpoint {
                         && let Phase::Negotiating(negotiating) = &mut sa.phase
                     {
                         negotiating.retransmission = Retransmission::begin(now);
-                        if let Some((_, Some(cookies))) = negotiating.exchange.state().map(MainMode::progress) {
+                        if let Some((_, Some(cookies))) = negotiating.exchange.state().map(Mode::progress) {
                             sa.cookies = cookies;
                         }
                     }
@@ -279,6 +304,10 @@ impl Endpoint {
                 }
             }
             Verdict::BranchFailed(failure) => {
+                if failure.is_authentication() {
+                    self.counters.authentication_failures += 1;
+                    self.tell(EventKind::IkeSa(IkeSaEvent::ProofRefused(failure.clone())));
+                }
                 if let Some(negotiating) = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut) {
                     negotiating.suspicion = Some(failure);
                 }
@@ -303,6 +332,7 @@ impl Endpoint {
         let (path, remote, sa_cookies) = (sa.path, sa.path.remote, sa.cookies);
         let Some(negotiating) = sa.negotiating_mut() else { return };
         let messages: Vec<_> = negotiating.exchange.unanswered().cloned().collect();
+        let dos_cookie = negotiating.dos_cookie;
         if negotiating.retransmission.sent >= self.plan.transmissions {
             let waits_for = negotiating.exchange.state().map_or("a message", crate::exchange::step::Role::waits_for);
             let seconds = now.since(negotiating.retransmission.since).as_secs();
@@ -311,10 +341,9 @@ impl Endpoint {
                 Some(message) => Failure::TimedOut {
                     peer: remote,
                     message: message.name,
-                    // Message 2 is never repeated.
-                    sent: if message.name == "main mode message 2" { 1 } else { self.plan.transmissions },
+                    sent: transmissions(message.name).min(self.plan.transmissions),
                     seconds,
-                    hint: hint(message.name),
+                    hint: hint(message.name, negotiating.exchange.state().and_then(authentication)),
                 },
                 None => Failure::TimedOut { peer: remote, message: waits_for, sent: 0, seconds, hint: None },
             });
@@ -331,13 +360,15 @@ impl Endpoint {
             self.fragment_from_now(id);
         }
         for message in &messages {
-            // Message 2 goes to an address that has proven nothing: repeating it would serve those who forge addresses.
-            if message.name == "main mode message 2" {
+            if count >= transmissions(message.name) {
                 continue;
             }
             self.counters.retransmitted += 1;
             self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));
             self.transmit(message);
+            if let Some(message) = dos_cookie.message_1(message) {
+                self.transmit(&message);
+            }
         }
         // Told while the peer still listens: if this host waited to the end, the peer would have given up without a word.
         if let Some((cookies, notify)) = warning {
@@ -354,11 +385,9 @@ impl Endpoint {
         let identity = outcome.peer.identity().clone();
         let initial_contact = outcome.initial_contact;
         let behind_nat = outcome.nat.local && outcome.revision.is_some();
-        let began = sa.began;
         sa.cookies = cookies;
         sa.rule = Arc::clone(&outcome.rule);
         let rule = Arc::clone(&sa.rule);
-        let peer = identity.clone();
         let standing = Standing {
             sa: outcome,
             since: now,
@@ -368,18 +397,32 @@ impl Endpoint {
             quick_modes: BTreeMap::new(),
             used: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            confirmed: role == Role::Responder || !rule.aggressive_mode,
+            preparation: Some(Box::new(Preparation {
+                waits_for: "its preparation",
+                identifier: None,
+                configured: false,
+                adding: 0,
+                failure: None,
+                initial_contact,
+                waiting: Vec::new(),
+            })),
+            transactions: BTreeMap::new(),
+            admitted: rule.xauth.is_none(),
+            user: None,
+            questions: 0,
+            leases: Vec::new(),
+            configuration: None,
             liveliness: Liveliness::new(now),
             look: Look::default(),
         };
         let phase = core::mem::replace(&mut sa.phase, Phase::Established(Box::new(standing)));
-        let mut waiting = Vec::new();
-        if let Phase::Negotiating(negotiating) = phase {
-            waiting = negotiating.waiting;
-            if let Some(standing) = sa.standing_mut() {
-                standing.past = negotiating.exchange.into_past();
+        if let (Phase::Negotiating(negotiating), Some(standing)) = (phase, sa.standing_mut()) {
+            standing.past = negotiating.exchange.into_past();
+            if let Some(preparation) = &mut standing.preparation {
+                preparation.waiting = negotiating.waiting;
             }
         }
-        let negotiation = sa.negotiation;
         self.close_half_open(id);
         if let Some(sa) = self.ike_sas.get(&id) {
             self.shared.peers.add(sa.path.remote.ip());
@@ -396,19 +439,7 @@ impl Endpoint {
         if behind_nat {
             self.keep_alive(path);
         }
-        if initial_contact {
-            self.forget_peer(path.remote.ip(), &peer, id, began);
-        }
-        self.retire_older(id, &rule, path, role);
-        if role == Role::Responder {
-            if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
-                negotiation.rule = Some(rule);
-            }
-            self.succeed_negotiation(negotiation, crate::event::Phase::MainMode);
-        }
-        for negotiation in waiting {
-            self.main_mode_is_there(negotiation, id);
-        }
+        self.prepare(id);
     }
 
     /// Ends a main mode that did not come to an ISAKMP SA.
@@ -418,7 +449,7 @@ impl Endpoint {
         let (cookies, path, negotiation) = (sa.cookies, sa.path, sa.negotiation);
         let (waiting, unproven, known) = match &sa.phase {
             Phase::Negotiating(negotiating) => {
-                let unproven = negotiating.exchange.state().is_some_and(MainMode::is_unproven);
+                let unproven = negotiating.exchange.state().is_some_and(Mode::is_unproven);
                 (negotiating.waiting.clone(), unproven, negotiating.refused.unwrap_or(cookies))
             }
             Phase::Established(_) => return,
@@ -444,8 +475,18 @@ impl Endpoint {
     }
 }
 
+/// The method that was chosen.
+fn authentication(main: &Mode) -> Option<AuthenticationMethod> {
+    main.progress().0.map(|suite| suite.authentication)
+}
+
 /// What a refused message says about why no better one will come.
-fn explanation(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<Failure> {
+fn explanation(
+    reject: &Reject,
+    message: &Incoming<'_>,
+    rule: &Rule,
+    method: Option<AuthenticationMethod>,
+) -> Option<Failure> {
     let detail = match reject {
         Reject::Refused(failure) => return Some(failure.clone()),
         Reject::Malformed(error) => return Some(Failure::Malformed(error.clone())),
@@ -453,6 +494,8 @@ fn explanation(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<F
             return Some(Failure::Crypto { operation: "Diffie-Hellman", reason: reason.clone() });
         }
         Reject::Identity(reason) => return Some(Failure::PeerId(reason.clone())),
+        // With another method the keys come from nothing that the two could have configured differently.
+        _ if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => return None,
         Reject::Undecipherable(_) => "its encrypted message does not decrypt to payloads",
         Reject::Hash(_) => "its hash is wrong",
         _ => return None,
@@ -461,13 +504,26 @@ fn explanation(reject: &Reject, message: &Incoming<'_>, rule: &Rule) -> Option<F
     Some(Failure::PreSharedKeyMismatch { peer, detail, rule: rule.name.clone() })
 }
 
-/// What usually keeps a peer silent at this point.
-fn hint(message: &str) -> Option<&'static str> {
+/// How often a message may be sent. Message 2 goes to an address that has proven nothing: repeating it would serve those
+/// who forge addresses. But that of aggressive mode is not asked for again by who has it and lost its own message 3.
+fn transmissions(message: &str) -> u32 {
     match message {
-        "main mode message 1" => {
+        "main mode message 2" => 1,
+        "aggressive mode message 2" => 3,
+        _ => u32::MAX,
+    }
+}
+
+/// What usually keeps a peer silent at this point.
+fn hint(message: &str, method: Option<AuthenticationMethod>) -> Option<&'static str> {
+    match message {
+        "main mode message 1" | "aggressive mode message 1" => {
             Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us")
         }
-        "main mode message 5" => {
+        "main mode message 5" if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => {
+            Some("the peer probably refuses our certificate or our identity")
+        }
+        "main mode message 5" | "aggressive mode message 2" => {
             Some("the pre-shared key probably differs from the peer's, or it refuses our identity")
         }
         _ => None,

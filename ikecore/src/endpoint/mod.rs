@@ -3,10 +3,14 @@ mod admission;
 mod asks;
 mod begin;
 pub mod config;
+mod config_mode;
+mod deletes;
 mod demux;
+mod dos_cookie;
 mod dpd;
 mod forge;
 mod fragments;
+mod idle;
 mod index;
 mod informational;
 pub mod io;
@@ -22,8 +26,12 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unique;
+mod versions;
 
-pub use crate::exchange::work::{Answer, Ask, KeyExchange, KeyExchangeAnswer};
+pub use crate::exchange::work::{
+    AddressOp, Answer, Ask, KeyExchange, KeyExchangeAnswer, Sign, VerifyChain, XauthCheck,
+};
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
@@ -34,12 +42,14 @@ use crate::exchange::retransmit::Plan;
 use crate::exchange::{Cx, Path, Peers, Settings};
 use crate::ids::{Cookie, IkeSaId, IpsecSaId, NegotiationId};
 use crate::policy::db::PolicyDb;
+use crate::policy::lease::Leases;
 use crate::rng::SecureRandom;
 use crate::sa::driver::DriverError;
 use crate::time::Time;
 use asks::Asks;
 use index::Index;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tables::{FirstMessage, IkeSa, Negotiation, Pair};
 use timers::Timers;
@@ -51,6 +61,7 @@ struct Shared {
     policy: Arc<PolicyDb>,
     settings: Settings,
     peers: Peers,
+    leases: Leases,
     trace: Trace,
 }
 
@@ -62,6 +73,7 @@ impl Shared {
             policy: &self.policy,
             settings: &self.settings,
             peers: &self.peers,
+            leases: &self.leases,
             trace: &mut self.trace,
         }
     }
@@ -89,7 +101,14 @@ pub struct Endpoint {
     index: Index,
     unproven: admission::Unproven,
     fragments: fragments::Fragments,
+    versions: versions::Allowance,
+    /// Deletes that wait for their acknowledgement.
+    deletes: BTreeMap<deletes::Key, deletes::Delete>,
+    /// Acknowledgements of the peers' deletes.
+    acknowledged: BTreeMap<deletes::Key, deletes::Acknowledged>,
     negotiations: BTreeMap<NegotiationId, Negotiation>,
+    /// Addresses that peers gave to this host.
+    granted: BTreeSet<IpAddr>,
     /// Pairs that were lost with a dead peer, by their old handle.
     restarts: BTreeMap<IpsecSaId, dpd::Restart>,
     driver_lost: Option<String>,
@@ -109,7 +128,15 @@ impl Endpoint {
         Self {
             plan: Plan { first: config.retransmit_first, transmissions: config.transmissions },
             config,
-            shared: Shared { now, rng, policy: Arc::default(), settings, peers: Peers::default(), trace },
+            shared: Shared {
+                now,
+                rng,
+                policy: Arc::default(),
+                settings,
+                peers: Peers::default(),
+                leases: Leases::default(),
+                trace,
+            },
             outputs: VecDeque::new(),
             timers: Timers::default(),
             asks: Asks::default(),
@@ -123,7 +150,11 @@ impl Endpoint {
             index: Index::default(),
             unproven: admission::Unproven::default(),
             fragments: fragments::Fragments::default(),
+            versions: versions::Allowance::default(),
+            deletes: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
             negotiations: BTreeMap::new(),
+            granted: BTreeSet::new(),
             restarts: BTreeMap::new(),
             driver_lost: None,
             stopping: false,

@@ -1,6 +1,6 @@
 //! Negotiations: from what was wanted to exactly one end.
 use super::Endpoint;
-use super::tables::{Goal, IkeSa, Negotiation};
+use super::tables::{Goal, IkeSa, Negotiation, Pair, Standing};
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, NegotiationEvent, Phase};
 use crate::exchange::Path;
@@ -119,7 +119,7 @@ impl Endpoint {
         if let Some(reason) = self.driver_lost.clone() {
             self.fail_negotiation(id, Failure::DriverLost(reason));
         } else {
-            self.lead_to_main_mode(id, rule, path);
+            self.lead_to_main_mode(id, rule, path, replaces);
         }
         true
     }
@@ -136,36 +136,41 @@ impl Endpoint {
         true
     }
 
-    /// A main mode that this host began and that may serve a rule.
+    /// An ISAKMP SA that this host began, that may serve a rule, and that is not ready for it yet.
     fn main_mode_under_way(&self, rule: &Rule, path: Path) -> Option<IkeSaId> {
+        let under_way = |sa: &IkeSa| sa.standing().is_none_or(|standing| standing.preparation.is_some());
         self.index.ike_sas.of(&path.remote.ip()).find(|id| {
-            self.ike_sas
-                .get(id)
-                .is_some_and(|sa| sa.role == Role::Initiator && sa.negotiating().is_some() && serves(sa, rule, path))
+            let sa = self.ike_sas.get(id);
+            sa.is_some_and(|sa| sa.role == Role::Initiator && under_way(sa) && serves(sa, rule, path))
         })
     }
 
     /// Finds an ISAKMP SA for a negotiation, joins a main mode under way, or begins one.
-    fn lead_to_main_mode(&mut self, id: NegotiationId, rule: &Arc<Rule>, path: Path) {
-        if let Some(ike_sa) = self.standing_sa_for(rule, path) {
+    fn lead_to_main_mode(&mut self, id: NegotiationId, rule: &Arc<Rule>, path: Path, replaces: Option<IpsecSaId>) {
+        if let Some(ike_sa) = self.standing_sa_for(rule, path, replaces) {
             return self.main_mode_is_there(id, ike_sa);
         }
         let Some(ike_sa) = self.main_mode_under_way(rule, path) else { return self.begin_main_mode(rule, path, id) };
-        if let Some(negotiating) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::negotiating_mut) {
-            negotiating.waiting.push(id);
+        if let Some(waiting) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::waiting_mut) {
+            waiting.push(id);
         }
         if let Some(negotiation) = self.negotiations.get_mut(&id) {
             negotiation.ike_sa = Some(ike_sa);
         }
     }
 
-    /// The newest standing ISAKMP SA that may serve a rule.
-    fn standing_sa_for(&self, rule: &Rule, path: Path) -> Option<IkeSaId> {
-        self.index.ike_sas.of(&path.remote.ip()).rev().find(|id| {
-            self.ike_sas
-                .get(id)
-                .is_some_and(|sa| serves(sa, rule, path) && sa.standing().is_some_and(|standing| !standing.retired))
-        })
+    /// The newest standing ISAKMP SA that may serve a rule; for a successor of a pair, one with the same peer.
+    fn standing_sa_for(&self, rule: &Rule, path: Path, replaces: Option<IpsecSaId>) -> Option<IkeSaId> {
+        let pair = replaces.and_then(|old| self.pairs.get(&old));
+        let fits = |standing: &Standing| {
+            let same_peer = |pair: &Pair| pair.identity == *standing.sa.peer.identity() && pair.user == standing.user;
+            !standing.retired && standing.preparation.is_none() && pair.is_none_or(same_peer)
+        };
+        self.index
+            .ike_sas
+            .of(&path.remote.ip())
+            .rev()
+            .find(|id| self.ike_sas.get(id).is_some_and(|sa| serves(sa, rule, path) && sa.standing().is_some_and(fits)))
     }
 
     /// Goes on now that the ISAKMP SA stands.
@@ -190,5 +195,5 @@ pub(super) fn serves(sa: &IkeSa, rule: &Rule, path: Path) -> bool {
         || (sa.rule.main_mode == rule.main_mode
             && sa.rule.local_id == rule.local_id
             && sa.rule.remote_id == rule.remote_id);
-    same_peers && same_way
+    same_peers && same_way && sa.rule.prepares_like(rule)
 }

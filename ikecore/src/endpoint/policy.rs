@@ -6,7 +6,7 @@ use crate::exchange::quick::IpsecSa;
 use crate::exchange::runner::Exchange;
 use crate::ids::{IkeSaId, IpsecSaId};
 use crate::policy::db::PolicyDb;
-use crate::policy::rule::{AuthMethod, Rule};
+use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
 use crate::proposal::offer::QuickModeOffer;
 use crate::sa::driver::SaOp;
@@ -91,14 +91,12 @@ pub(super) fn allows_traffic(now: &Rule, then: &Rule, selector: &Selector) -> bo
 }
 
 fn allows_ike_sa(now: &Rule, then: &Rule) -> bool {
-    let same_keys = now.authentication.len() == then.authentication.len()
-        && now
-            .authentication
-            .iter()
-            .zip(&then.authentication)
-            .all(|(AuthMethod::PreSharedKey(now), AuthMethod::PreSharedKey(then))| now.ct_eq(then.expose()));
+    let same_methods = now.authentication.len() == then.authentication.len()
+        && now.authentication.iter().zip(&then.authentication).all(|(now, then)| now.is_same(then));
     now.quick_mode().is_some()
-        && same_keys
+        && same_methods
+        && now.aggressive_mode == then.aggressive_mode
+        && now.prepares_like(then)
         && now.main_mode == then.main_mode
         && now.local_id == then.local_id
         && now.remote_id == then.remote_id

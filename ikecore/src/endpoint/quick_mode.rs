@@ -15,8 +15,9 @@ use crate::exchange::step::{Next, Role as ExchangeRole, Step};
 use crate::exchange::work::{Answer, Ask};
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
-use crate::policy::selector::Selector;
+use crate::policy::selector::{Prefix, Selector};
 use crate::sa::driver::{SaOp, Usage};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Endpoint {
@@ -60,11 +61,12 @@ impl Endpoint {
             return self.fail_negotiation(negotiation, failure);
         };
         let id = IpsecSaId(self.handle_number());
-        let Some((path, keys, encapsulation)) = self.ike_sas.get(&ike_sa).and_then(|sa| {
-            let standing = sa.standing()?;
-            Some((sa.path, Arc::clone(&standing.sa.keys), standing.sa.revision))
-        }) else {
-            return;
+        let Some(sa) = self.ike_sas.get(&ike_sa) else { return };
+        let Some(standing) = sa.standing() else { return };
+        let (path, keys, encapsulation) = (sa.path, Arc::clone(&standing.sa.keys), standing.sa.revision);
+        let selector = match own_address(rule, standing.addresses(), selector) {
+            Ok(selector) => selector,
+            Err(failure) => return self.fail_negotiation(negotiation, failure),
         };
         self.shared.trace.context.ipsec_sa = Some(id);
         let event = QuickModeEvent::Created { role: Role::Initiator, message_id, rule: rule.name.clone(), selector };
@@ -153,8 +155,14 @@ impl Endpoint {
         // A NAT may have given the peer a new mapping: if the message is authentic, its addresses count.
         let path = if standing.is_behind_nat() { message.path } else { sa.path };
         check_unused(standing, message_id, message)?;
+        // draft-beaulieu-ike-xauth-02 §6: not before extended authentication; nor before an address that is to come.
+        if let Some(preparation) = &standing.preparation {
+            return Err(message.unexpected(preparation.waits_for));
+        }
         let keys = Arc::clone(&standing.sa.keys);
-        let peer = responder::Peer { keys: &keys, path, encapsulation: standing.sa.revision, id };
+        let (rule, addresses) = (Arc::clone(&sa.rule), standing.addresses().to_vec());
+        let encapsulation = standing.sa.revision;
+        let peer = responder::Peer { keys: &keys, path, encapsulation, id, rule: &rule, addresses: &addresses };
         // Before the hash is known to be right, nothing is created.
         let mut step = quick::respond(message, &peer, &mut self.shared.cx())?;
         if let (Some(reason), Next::Become(_)) = (&self.driver_lost, &step.next) {
@@ -302,7 +310,13 @@ impl Endpoint {
                 None => Failure::Stalled { what: waits_for, seconds },
             };
             let cleanup = exchange.cleanup();
-            return self.fail_quick_mode(ike_sa, message_id, failure, cleanup, false);
+            self.fail_quick_mode(ike_sa, message_id, failure.clone(), cleanup, false);
+            let standing = self.ike_sas.get(&ike_sa).and_then(IkeSa::standing);
+            if standing.is_some_and(|standing| !standing.confirmed) {
+                // The peer never had it: the next negotiation needs another.
+                self.end_ike_sa(ike_sa, failure, false);
+            }
+            return;
         }
         running.retransmission.sent += 1;
         let count = running.retransmission.sent - 1;
@@ -407,23 +421,28 @@ impl Endpoint {
         if let Some(old) = sa.replaces {
             self.supersede_pair(old, role);
         }
-        let Some(identity) = self.ike_sas.get(&ike_sa).and_then(|ike| Some(ike.standing()?.sa.peer.identity().clone()))
-        else {
-            return;
-        };
+        let Some(standing) = self.ike_sas.get(&ike_sa).and_then(IkeSa::standing) else { return };
+        let (identity, user) = (standing.sa.peer.identity().clone(), standing.user.clone());
         let id = sa.id;
         let since = self.shared.now;
         let pair = Pair {
             since,
             role,
             identity,
+            user,
             attempts: 0,
             rekeying: false,
             replaced: false,
             usage: Usage::default(),
+            idle: 0,
+            carried: (0, 0),
             sa: sa.clone(),
         };
         self.add_pair(pair);
+        let idle = sa.rule.quick_mode().map_or(0, |policy| policy.idle);
+        let standing = self.ike_sas.get(&ike_sa).and_then(IkeSa::standing);
+        let cluster = standing.is_some_and(|standing| standing.sa.announced.cluster);
+        self.watch_traffic(id, idle, cluster);
         // A peer that rekeys does not say which pair it replaces: the one for the same traffic.
         let twin = self.supersede_twin(id);
         sa.replaces = sa.replaces.or(twin);
@@ -439,6 +458,17 @@ impl Endpoint {
         }));
         self.succeed_negotiation(negotiation, Phase::QuickMode);
     }
+}
+
+/// What the SAs will be for: under a rule that gets an address of the peer, traffic from that address.
+fn own_address(rule: &Rule, addresses: &[IpAddr], selector: Selector) -> Result<Selector, Failure> {
+    if !rule.gets_address() {
+        return Ok(selector);
+    }
+    let ipv4 = selector.remote.address().is_ipv4();
+    let own = addresses.iter().find(|address| address.is_ipv4() == ipv4);
+    let family = if ipv4 { "IPv4" } else { "IPv6" };
+    own.map(|own| Selector { local: Prefix::host(*own), ..selector }).ok_or(Failure::NoAddressGiven { family })
 }
 
 /// A message ID serves one exchange only: what was recorded cannot be played again.

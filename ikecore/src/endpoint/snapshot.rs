@@ -7,7 +7,8 @@ use crate::ids::{Cookies, IkeSaId, IpsecSaId, NegotiationId, Spi};
 use crate::policy::selector::Selector;
 use crate::proposal::suite::{IkeSuite, IpsecSuite, Lifetime, Mode};
 use crate::time::Time;
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 /// Everything that stands.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub quick_modes: Vec<QuickModeInfo>,
     /// Installed IPsec SA pairs.
     pub ipsec_sas: Vec<IpsecSaInfo>,
+    /// Addresses that peers gave to this host.
+    pub granted: BTreeSet<IpAddr>,
     /// Since the start.
     pub counters: Counters,
 }
@@ -53,6 +56,10 @@ pub struct IkeSaInfo {
     pub quick_modes: u32,
     /// A NAT is before this host, before the peer.
     pub nat: (bool, bool),
+    /// The peer's user, once extended authentication has proven it.
+    pub user: Option<String>,
+    /// The addresses that Mode Config gave: to the peer, or to this host.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// A quick mode under way.
@@ -135,6 +142,7 @@ impl super::Endpoint {
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot =
             Snapshot { policy_version: self.shared.policy.version, counters: self.counters, ..Snapshot::default() };
+        snapshot.granted.clone_from(&self.granted);
         for (id, sa) in &self.ike_sas {
             snapshot.ike_sas.push(ike_sa(*id, sa, self));
             for running in sa.standing().iter().flat_map(|standing| standing.quick_modes.values()) {
@@ -157,7 +165,11 @@ impl super::Endpoint {
 fn ike_sa(id: IkeSaId, sa: &IkeSa, endpoint: &super::Endpoint) -> IkeSaInfo {
     let (state, suite, identity, since, lifetime, nat) = match &sa.phase {
         Phase::Established(standing) => (
-            if standing.retired { "retired" } else { "established" },
+            match &standing.preparation {
+                Some(preparation) => standing.awaits(preparation),
+                None if standing.retired => "retired",
+                None => "established",
+            },
             Some(standing.sa.keys.suite),
             Some(standing.sa.peer.identity().clone()),
             standing.since,
@@ -187,6 +199,8 @@ fn ike_sa(id: IkeSaId, sa: &IkeSa, endpoint: &super::Endpoint) -> IkeSaInfo {
         lifetime,
         quick_modes: sa.quick_modes,
         nat,
+        user: sa.standing().filter(|standing| standing.admitted).and_then(|standing| standing.user.clone()),
+        addresses: sa.standing().map_or_else(Vec::new, |standing| standing.addresses().to_vec()),
     }
 }
 

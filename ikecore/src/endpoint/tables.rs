@@ -1,12 +1,15 @@
 //! The tables of the endpoint: ISAKMP SAs with their exchanges, pairs of IPsec SAs, negotiations.
+use super::dos_cookie::Asked;
 use super::dpd::Look;
 use crate::crypto::hash::Digest;
+use crate::crypto::iv::Iv;
 use crate::event::Failure;
 use crate::event::negotiation::Role;
 use crate::exchange::Path;
+use crate::exchange::config_mode::{self, Configuration};
 use crate::exchange::dpd::Liveliness;
-use crate::exchange::main::MainMode;
 use crate::exchange::message::{Incoming, Outgoing};
+use crate::exchange::mode::Mode;
 use crate::exchange::phase1::Established;
 use crate::exchange::quick::{IpsecSa, QuickMode};
 use crate::exchange::retransmit::Retransmission;
@@ -18,7 +21,7 @@ use crate::policy::selector::Selector;
 use crate::sa::driver::{Acquire, SaName, SaOp, Usage};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// What tells one message 1 from another: where it came from, and a digest of all of it. CKY-I alone would not do: a forged
@@ -56,9 +59,9 @@ pub(super) enum Phase {
     Established(Box<Standing>),
 }
 
-/// A main mode under way.
+/// A phase 1 under way.
 pub(super) struct Negotiating {
-    pub(super) exchange: Exchange<MainMode>,
+    pub(super) exchange: Exchange<Mode>,
     pub(super) retransmission: Retransmission,
     /// What has been seen that explains why nothing better comes.
     pub(super) suspicion: Option<Failure>,
@@ -66,6 +69,8 @@ pub(super) struct Negotiating {
     pub(super) refused: Option<Cookies>,
     /// What is waiting for it.
     pub(super) waiting: Vec<NegotiationId>,
+    /// A cookie that a flooded responder wants to see.
+    pub(super) dos_cookie: Asked,
 }
 
 /// An ISAKMP SA that stands.
@@ -83,9 +88,52 @@ pub(super) struct Standing {
     pub(super) used: BTreeSet<MessageId>,
     /// SAs that the peer deleted before this host had them, while a quick mode is under way.
     pub(super) deleted: BTreeSet<SaName>,
+    /// The peer has shown that it has this SA too: after message 3 of aggressive mode nothing does before phase 2.
+    pub(super) confirmed: bool,
+    /// What must happen before quick modes; `None` once it has.
+    pub(super) preparation: Option<Box<Preparation>>,
+    pub(super) transactions: BTreeMap<MessageId, Transaction>,
+    /// Extended authentication, where the rule has it, is done.
+    pub(super) admitted: bool,
+    /// The peer's user, as extended authentication has proven it once `admitted`.
+    pub(super) user: Option<String>,
+    /// How often the peer has been told this host's user and password.
+    pub(super) questions: u32,
+    /// Addresses that the peer holds under this SA.
+    pub(super) leases: Vec<IpAddr>,
+    /// What the peer gave this host.
+    pub(super) configuration: Option<Box<Configuration>>,
     /// What is known of the peer's liveliness.
     pub(super) liveliness: Liveliness,
     pub(super) look: Look,
+}
+
+/// What must happen under an ISAKMP SA before quick modes may: extended authentication, Mode Config.
+pub(super) struct Preparation {
+    /// What it waits for, for people.
+    pub(super) waits_for: &'static str,
+    /// The identifier of this host's configuration transactions, once there is one.
+    pub(super) identifier: Option<u16>,
+    /// Mode Config is done.
+    pub(super) configured: bool,
+    /// Addresses that are being added to this host.
+    pub(super) adding: usize,
+    /// Why the peer is refused, while it is being told.
+    pub(super) failure: Option<Failure>,
+    /// The peer says that it has no earlier SA with this host.
+    pub(super) initial_contact: bool,
+    /// What is waiting for it.
+    pub(super) waiting: Vec<NegotiationId>,
+}
+
+/// A transaction exchange, under way or just finished.
+pub(super) struct Transaction {
+    /// `None` once it is finished, or if the peer began it.
+    pub(super) exchange: Option<Exchange<config_mode::State>>,
+    pub(super) past: Vec<(Digest, Option<Outgoing>)>,
+    pub(super) retransmission: Retransmission,
+    /// The IV of what the peer may send next with the same message ID.
+    pub(super) next_iv: Option<Iv>,
 }
 
 /// A quick mode, under way or just finished.
@@ -130,12 +178,18 @@ pub(super) struct Pair {
     pub(super) role: Role,
     /// Who the peer is.
     pub(super) identity: Identity,
+    /// Its user, after extended authentication.
+    pub(super) user: Option<String>,
     /// How often a successor was tried in vain.
     pub(super) attempts: u32,
     /// A successor is being negotiated.
     pub(super) rekeying: bool,
     /// A successor has taken over.
     pub(super) replaced: bool,
+    /// It ends when it carries nothing for so many seconds; 0: it does not.
+    pub(super) idle: u32,
+    /// Packets in and out when that was last looked at.
+    pub(super) carried: (u64, u64),
     /// The traffic through it at the last look.
     pub(super) usage: Usage,
 }
@@ -193,6 +247,14 @@ impl IkeSa {
         match &mut self.phase {
             Phase::Established(standing) => Some(standing),
             Phase::Negotiating(_) => None,
+        }
+    }
+
+    /// The negotiations that wait until it is ready for quick modes; `None` if it is.
+    pub(super) fn waiting_mut(&mut self) -> Option<&mut Vec<NegotiationId>> {
+        match &mut self.phase {
+            Phase::Negotiating(negotiating) => Some(&mut negotiating.waiting),
+            Phase::Established(standing) => standing.preparation.as_mut().map(|preparation| &mut preparation.waiting),
         }
     }
 

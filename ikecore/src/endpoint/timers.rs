@@ -1,6 +1,6 @@
 //! Timers: what is due when.
 use super::tables::FirstMessage;
-use crate::ids::{IkeSaId, IpsecSaId, MessageId};
+use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,6 +18,12 @@ pub(super) enum Timer {
     TellAgain(IkeSaId, MessageId),
     /// Forget a finished quick mode: no duplicates come any more.
     Forget(IkeSaId, MessageId),
+    /// Repeat the last message of a transaction, or give up.
+    Transaction(IkeSaId, MessageId),
+    /// Forget a finished transaction.
+    ForgetTransaction(IkeSaId, MessageId),
+    /// The peer must have begun by now what comes between phase 1 and quick mode.
+    Preparation(IkeSaId),
     /// Forget a first message that was refused.
     ForgetRefused(FirstMessage),
     /// An ISAKMP SA needs a successor.
@@ -38,6 +44,12 @@ pub(super) enum Timer {
     KeepAlive(SocketAddr, SocketAddr),
     /// Fragments whose message has not become whole go.
     Fragments,
+    /// Repeat a delete that is not acknowledged.
+    Delete(Cookies, MessageId),
+    /// Forget the acknowledgement of a delete: it does not come again any more.
+    ForgetAcknowledged(Cookies, MessageId),
+    /// Look whether a pair of IPsec SAs carries anything.
+    Idle(IpsecSaId),
     /// Negotiate anew what was lost with a dead peer.
     Restart(IpsecSaId),
 }

@@ -1,5 +1,6 @@
 //! Why things end: one typed reason, one wording, used by trace, audit and command line alike.
 use super::status::Status;
+use crate::certificate::CertificateFault;
 use crate::identity::Identity;
 use crate::policy::db::NoRule;
 use crate::policy::selector::{Flow, Selector};
@@ -61,6 +62,20 @@ pub enum Failure {
         /// The peer.
         peer: IpAddr,
     },
+    /// No rule allows aggressive mode with this peer.
+    #[error("no rule of the policy allows aggressive mode with {peer}")]
+    AggressiveMode {
+        /// The peer.
+        peer: IpAddr,
+    },
+    /// No rule that allows aggressive mode is for a peer of this name.
+    #[error("no rule of the policy that allows aggressive mode is for {identity} at {peer}")]
+    UnknownIdentity {
+        /// The peer.
+        peer: IpAddr,
+        /// Who it says it is; nothing is proven.
+        identity: Identity,
+    },
     /// No rule covers this traffic.
     #[error("no rule of the policy protects {0}")]
     NoPolicyForFlow(Flow),
@@ -85,6 +100,14 @@ pub enum Failure {
         /// The rule whose key was used.
         rule: String,
     },
+    /// A certificate does not prove who the peer is, or who this host is.
+    #[error("authentication with certificates (rule {rule:?}) failed: {fault}")]
+    Certificate {
+        /// What is wrong.
+        fault: CertificateFault,
+        /// The rule.
+        rule: String,
+    },
     /// The peer is somebody else.
     #[error("the peer's identity is {received}, rule {rule:?} requires {allowed}")]
     IdentityMismatch {
@@ -99,10 +122,62 @@ pub enum Failure {
     #[error("the peer's identity names no peer: {0}")]
     PeerId(String),
     /// The peer speaks an exchange of phase 1 that this host does not.
-    #[error("the peer's message has exchange type {received}, allowed is {}", ExchangeType::MAIN)]
+    #[error(
+        "the peer's message has exchange type {received}, allowed is {}, and {} where a rule says so",
+        ExchangeType::MAIN,
+        ExchangeType::AGGRESSIVE
+    )]
     ExchangeType {
         /// The exchange.
         received: ExchangeType,
+    },
+    /// The peer's user could not prove who it is.
+    #[error("extended authentication of {}{peer} failed: {reason}", named(user.as_deref()))]
+    XauthFailed {
+        /// The peer.
+        peer: IpAddr,
+        /// The name that was given.
+        user: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// The peer does not admit this host's user.
+    #[error("the peer refused {} in extended authentication{}", user_of(user.as_deref()), text.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
+    XauthRefused {
+        /// The name that this host gave, if its policy has one.
+        user: Option<String>,
+        /// What the peer said.
+        text: Option<String>,
+    },
+    /// The peer did not begin what it must between phase 1 and quick mode.
+    #[error("{peer} did not begin {what} within {seconds} s")]
+    PeerSilent {
+        /// The peer.
+        peer: SocketAddr,
+        /// `extended authentication`, `mode config`.
+        what: &'static str,
+        /// How long this host waited.
+        seconds: u64,
+    },
+    /// Mode Config gave no address of the family that is needed.
+    #[error("the peer gave this host no {family} address by mode config")]
+    NoAddressGiven {
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+    },
+    /// The address that the peer gave could not become this host's.
+    #[error("the address {address} that the peer gave could not be added to this host: {reason}")]
+    AddressNotAdded {
+        /// The address.
+        address: IpAddr,
+        /// What the system said.
+        reason: String,
+    },
+    /// Only the peer can begin.
+    #[error("rule {rule:?} is for peers that begin themselves: this host cannot")]
+    PeerBegins {
+        /// The rule.
+        rule: String,
     },
     /// The peer wants to protect traffic that no rule of this host covers.
     #[error("the peer proposes {received}, the policy allows for this peer: {}", list(allowed))]
@@ -193,6 +268,20 @@ pub enum Failure {
     /// The peer has restarted.
     #[error("the peer announced INITIAL-CONTACT: it knows of no earlier SA")]
     InitialContact,
+    /// Another peer has proven this identity, and the rule allows one.
+    #[error("the identity {identity} is in use by the peer at {peer}, and the rule refuses a second")]
+    IdentityInUse {
+        /// The identity.
+        identity: Identity,
+        /// The peer that has it.
+        peer: IpAddr,
+    },
+    /// Nothing went through it.
+    #[error("no packet in {seconds} s")]
+    Idle {
+        /// For how long.
+        seconds: u32,
+    },
     /// The peer does not answer R-U-THERE.
     #[error("the peer {peer} is dead: no answer to {probes} R-U-THERE in {seconds} s")]
     DeadPeer {
@@ -222,6 +311,14 @@ fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+fn named(user: Option<&str>) -> String {
+    user.map(|user| format!("user {user:?} at ")).unwrap_or_default()
+}
+
+fn user_of(user: Option<&str>) -> String {
+    user.map_or_else(|| "this host, which has no user to name,".to_owned(), |user| format!("user {user:?}"))
+}
+
 impl Failure {
     /// No rule negotiates what the peer proposes.
     pub fn no_rule(received: Selector, reason: NoRule) -> Self {
@@ -234,14 +331,22 @@ impl Failure {
     /// The status code.
     pub const fn status(&self) -> Status {
         match self {
-            Self::TimedOut { .. } | Self::DeadPeer { .. } => Status::TimedOut,
+            Self::TimedOut { .. } | Self::PeerSilent { .. } | Self::DeadPeer { .. } => Status::TimedOut,
             Self::NoProposalChosen { .. } | Self::PeerRefused { .. } | Self::AhThroughNat { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
             Self::NoPolicyForPeer { .. }
+            | Self::AggressiveMode { .. }
+            | Self::UnknownIdentity { .. }
             | Self::NoPolicyForFlow(_)
             | Self::NoSuchRule(_)
-            | Self::PeerNotNamed { .. } => Status::NoPolicy,
-            Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. } => Status::AuthFail,
+            | Self::PeerNotNamed { .. }
+            | Self::PeerBegins { .. } => Status::NoPolicy,
+            Self::PreSharedKeyMismatch { .. }
+            | Self::IdentityMismatch { .. }
+            | Self::IdentityInUse { .. }
+            | Self::Certificate { .. }
+            | Self::XauthFailed { .. }
+            | Self::XauthRefused { .. } => Status::AuthFail,
             Self::SelectorMismatch { .. }
             | Self::Excepted { .. }
             | Self::SelectorsChanged { .. }
@@ -252,14 +357,23 @@ impl Failure {
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
-            Self::LifetimeEnded(_) | Self::Replaced => Status::SaReaped,
-            Self::TooMany { .. } | Self::Stalled { .. } => Status::GeneralProcessingError,
+            Self::LifetimeEnded(_) | Self::Replaced | Self::Idle { .. } => Status::SaReaped,
+            Self::TooMany { .. }
+            | Self::Stalled { .. }
+            | Self::NoAddressGiven { .. }
+            | Self::AddressNotAdded { .. } => Status::GeneralProcessingError,
         }
     }
 
     /// True if the peer could not prove who it is.
     pub const fn is_authentication(&self) -> bool {
-        matches!(self, Self::PreSharedKeyMismatch { .. } | Self::IdentityMismatch { .. })
+        matches!(
+            self,
+            Self::PreSharedKeyMismatch { .. }
+                | Self::IdentityMismatch { .. }
+                | Self::Certificate { .. }
+                | Self::XauthFailed { .. }
+        )
     }
 
     /// The notification that tells the peer (RFC 2408 §5), if one is due.
@@ -275,6 +389,7 @@ impl Failure {
             Self::NoPolicyForPeer { .. } | Self::AhThroughNat { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
             Self::ExchangeType { .. } => Some(NotifyType::UNSUPPORTED_EXCHANGE_TYPE),
+            Self::Certificate { fault, .. } => Some(certificate_notify(fault)),
             Self::IdentityMismatch { .. }
             | Self::PeerId(_)
             | Self::SelectorMismatch { .. }
@@ -289,6 +404,21 @@ impl Failure {
             }
             _ => None,
         }
+    }
+}
+
+/// RFC 2408 §3.14.1.
+const fn certificate_notify(fault: &CertificateFault) -> NotifyType {
+    match fault {
+        CertificateFault::Missing => NotifyType::CERTIFICATE_UNAVAILABLE,
+        CertificateFault::NoChain { .. } => NotifyType::INVALID_CERT_AUTHORITY,
+        CertificateFault::Signature { .. } => NotifyType::INVALID_SIGNATURE,
+        CertificateFault::OtherNames { .. }
+        | CertificateFault::OtherSubject { .. }
+        | CertificateFault::OtherAddress { .. } => NotifyType::INVALID_ID_INFORMATION,
+        // Nothing of the peer's is wrong.
+        CertificateFault::PrivateKey { .. } | CertificateFault::Aborted(_) => NotifyType::AUTHENTICATION_FAILED,
+        _ => NotifyType::INVALID_CERTIFICATE,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Events are produced by the endpoint only. Those marked (trace) are produced only while [`Detail::Trace`] is asked
 //! for, so that a trace that is off costs nothing.
+pub mod config;
 pub mod failure;
 pub mod message;
 pub mod negotiation;
@@ -11,6 +12,7 @@ pub mod trace;
 use crate::ids::{IkeSaId, IpsecSaId, NegotiationId};
 use std::net::SocketAddr;
 
+pub use config::ConfigEvent;
 pub use failure::{Failure, Reject};
 pub use message::MessageEvent;
 pub use negotiation::{IkeSaEvent, IpsecSaEvent, NegotiationEvent, Phase, QuickModeEvent};
@@ -60,6 +62,8 @@ pub enum EventKind {
     Negotiation(NegotiationEvent),
     /// An ISAKMP SA and its main mode.
     IkeSa(IkeSaEvent),
+    /// Extended authentication and Mode Config.
+    Config(ConfigEvent),
     /// A quick mode under way.
     QuickMode(QuickModeEvent),
     /// An IPsec SA pair.

@@ -1,6 +1,7 @@
 //! Negotiations, ISAKMP SAs, quick modes and IPsec SAs.
 use super::failure::Failure;
 use crate::crypto::group::Group;
+use crate::crypto::signature::SignatureAlg;
 use crate::identity::Identity;
 use crate::ids::{Cookies, IpsecSaId, MessageId, Spi};
 use crate::policy::rule::{AuthMethod, Rule};
@@ -122,7 +123,8 @@ pub enum IkeSaEvent {
         lifetime: Lifetime,
         /// Its quick-mode limit; 0 is none.
         quick_mode_limit: u32,
-        /// The names of the authentication methods and, for a pre-shared key, its length in octets.
+        /// The names of the authentication methods (of certificates, of their signatures) and, for a pre-shared key, its
+        /// length in octets.
         authentication: Vec<(&'static str, usize)>,
     },
     /// A main mode began.
@@ -155,6 +157,8 @@ pub enum IkeSaEvent {
         /// The identity.
         identity: Identity,
     },
+    /// A proof of the peer was refused. It may have been somebody else's, so the main mode goes on.
+    ProofRefused(Failure),
     /// It stands.
     Established {
         /// Which end began.
@@ -198,6 +202,12 @@ impl IkeSaEvent {
         let policy = &rule.main_mode;
         let method = |method: &AuthMethod| match method {
             AuthMethod::PreSharedKey(key) => ("PresharedKey", key.expose().len()),
+            AuthMethod::Certificate(method) => match method.certificate.key().algorithm() {
+                SignatureAlg::Rsa => ("RSA Sig", 0),
+                SignatureAlg::Ecdsa256 => ("ECDSA-256 Sig", 0),
+                SignatureAlg::Ecdsa384 => ("ECDSA-384 Sig", 0),
+                SignatureAlg::Ecdsa521 => ("ECDSA-521 Sig", 0),
+            },
         };
         Self::PolicyFound {
             rule: rule.name.clone(),

@@ -5,6 +5,7 @@ use crate::crypto::hash::{Digest, HashAlg};
 use crate::crypto::iv::Iv;
 use crate::event::{EventKind, Failure, MessageEvent, Reject};
 use crate::ids::{Cookies, MessageId};
+use crate::wire::payload::attributes::without_secrets;
 use crate::wire::{
     Chain, ChainWriter, ExchangeType, Flags, Header, Padding, PayloadRule, PayloadType, Unlisted, WireError,
     build_message, check, parse,
@@ -69,11 +70,13 @@ impl<'a> Incoming<'a> {
         let mut body = self.body().to_vec();
         let next_iv = iv.next(&body);
         key.decrypt(iv.as_ref(), &mut body).map_err(|error| Reject::Cipher(error.to_string()))?;
+        let is_transaction = self.header.exchange == ExchangeType::TRANSACTION;
         // What does not parse was encrypted with another key, and shows nothing to the trace.
         parse(self.header.next_payload, &body, Padding::Allowed).map_err(Reject::Undecipherable)?;
         cx.trace.step(|| {
             let flags = self.header.flags.without(Flags::ENCRYPTION);
-            let octets = build_message(&Header { flags, ..self.header }, self.header.next_payload, &body).into();
+            let octets = build_message(&Header { flags, ..self.header }, self.header.next_payload, &body);
+            let octets = if is_transaction { without_secrets(&octets).into() } else { octets.into() };
             EventKind::Message(MessageEvent::Decrypted { octets })
         });
         Ok(Opened { first: self.header.next_payload, body, next_iv })

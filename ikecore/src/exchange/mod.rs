@@ -1,12 +1,15 @@
 //! The exchanges: each mode is a set of small states, and the runner is the only one who writes them.
 //!
 //! A state borrows itself to judge a message ([`step::Role::receive`] takes `&self`), so what it refuses leaves no mark.
+pub mod aggressive;
 pub mod auth;
+pub mod config_mode;
 pub mod dpd;
 pub mod fragment;
 pub mod info;
 pub mod main;
 pub mod message;
+pub mod mode;
 pub mod natt;
 pub mod phase1;
 pub mod quick;
@@ -18,6 +21,7 @@ pub mod work;
 
 use crate::event::Trace;
 use crate::policy::db::PolicyDb;
+use crate::policy::lease::Leases;
 use crate::rng::SecureRandom;
 use crate::time::Time;
 use std::collections::BTreeMap;
@@ -48,6 +52,8 @@ pub struct Cx<'a> {
     pub settings: &'a Settings,
     /// The peers with which SAs stand.
     pub peers: &'a Peers,
+    /// Who has which address of the pools.
+    pub leases: &'a Leases,
     /// Takes the events.
     pub trace: &'a mut Trace,
 }

@@ -1,6 +1,9 @@
 //! What hosts announce by vendor IDs in messages 1 and 2, beside the revision of NAT traversal.
 use super::Settings;
-use crate::wire::payload::vendor::{DPD, DPD_1_0, FRAGMENTATION, FRAGMENTATION_MAIN_MODE};
+use crate::policy::rule::Rule;
+use crate::wire::payload::vendor::{
+    DPD, DPD_1_0, FRAGMENTATION, FRAGMENTATION_MAIN_MODE, MS_NT5, NLBS_PRESENT, UNITY_1_0, XAUTH,
+};
 use crate::wire::{Chain, PayloadType};
 
 /// What a peer announces. No hash covers vendor IDs, so nothing that matters for protection may hang on them.
@@ -10,6 +13,10 @@ pub struct Announced {
     pub dpd: bool,
     /// It puts fragments together.
     pub fragmentation: bool,
+    /// It is Windows, which acknowledges deletes.
+    pub microsoft: bool,
+    /// It is a member of a cluster.
+    pub cluster: bool,
 }
 
 impl Announced {
@@ -20,6 +27,9 @@ impl Announced {
             // A later minor version speaks this one too.
             announced.dpd |= payload.body.starts_with(&DPD);
             announced.fragmentation |= payload.body.starts_with(&FRAGMENTATION);
+            // Its version follows.
+            announced.microsoft |= payload.body.starts_with(&MS_NT5);
+            announced.cluster |= payload.body == NLBS_PRESENT;
         }
         announced
     }
@@ -29,4 +39,12 @@ impl Announced {
 /// Of fragmentation some know only the one form, some only the other.
 pub const fn own(settings: &Settings) -> &'static [&'static [u8]] {
     if settings.fragmentation { &[&DPD_1_0, &FRAGMENTATION, &FRAGMENTATION_MAIN_MODE] } else { &[&DPD_1_0] }
+}
+
+/// Those of extended authentication (draft-beaulieu-ike-xauth-02 §4) and of Cisco's additions to Mode Config, where the
+/// rule has the one or the other.
+pub fn of_remote_access(rule: &Rule) -> impl Iterator<Item = &'static [u8]> {
+    let xauth = rule.xauth.is_some().then_some(XAUTH.as_slice());
+    let unity = rule.mode_config.is_some().then_some(UNITY_1_0.as_slice());
+    xauth.into_iter().chain(unity)
 }

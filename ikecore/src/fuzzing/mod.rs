@@ -5,10 +5,12 @@ use crate::wire::{
     Notify, Padding, PayloadType, Sa, Signature, Vendor, WireError, Writer, build_message, dump, parse,
 };
 
+mod certificate;
 mod endpoint;
 mod seeds;
 mod select;
 
+pub use certificate::{certificate_seeds, fuzz_certificate};
 pub use endpoint::{endpoint_seeds, fuzz_endpoint};
 pub use seeds::{Seed, seeds};
 pub use select::{fuzz_select, select_seeds};

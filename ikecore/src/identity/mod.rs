@@ -1,4 +1,6 @@
 //! Identities of peers: what the ID payload of main mode names (RFC 2407 §4.6.2).
+pub mod dn;
+
 use crate::wire::codes::IdType;
 use crate::wire::payload::Id;
 use core::fmt;
@@ -27,7 +29,10 @@ impl fmt::Display for Identity {
             Self::Address(address) => write!(f, "{address}"),
             Self::Fqdn(name) => write!(f, "fqdn:{name}"),
             Self::UserFqdn(name) => write!(f, "user-fqdn:{name}"),
-            Self::DerAsn1Dn(octets) => f.write_str("dn:").and_then(|()| hex(f, octets)),
+            Self::DerAsn1Dn(octets) => match dn::text(octets) {
+                Some(text) => write!(f, "dn:{text}"),
+                None => f.write_str("dn:#").and_then(|()| hex(f, octets)),
+            },
             Self::KeyId(octets) => f.write_str("key-id:").and_then(|()| hex(f, octets)),
         }
     }
@@ -36,8 +41,8 @@ impl fmt::Display for Identity {
 impl FromStr for Identity {
     type Err = IdentityTextError;
 
-    /// Reads what [`fmt::Display`] writes: `10.9.0.1`, `fqdn:host.example`, `user-fqdn:a@b.example`, `key-id:0a0b`,
-    /// `dn:3000` (the last two in hexadecimal digits).
+    /// Reads what [`fmt::Display`] writes: `10.9.0.1`, `fqdn:host.example`, `user-fqdn:a@b.example`,
+    /// `dn:C=CH, O=Example, CN=host`, `dn:#3000` and `key-id:0a0b` (the last two in hexadecimal digits).
     fn from_str(text: &str) -> Result<Self, IdentityTextError> {
         let refuse = |reason| IdentityTextError { text: text.to_owned(), reason };
         if let Ok(address) = text.parse() {
@@ -48,12 +53,16 @@ impl FromStr for Identity {
             Ok(name) => Ok(name),
             Err(reason) => Err(refuse(IdentityTextFault::Name(reason))),
         };
-        let octets = || hex(value).filter(|octets| !octets.is_empty()).ok_or_else(|| refuse(IdentityTextFault::Hex));
+        let octets =
+            |value| hex(value).filter(|octets| !octets.is_empty()).ok_or_else(|| refuse(IdentityTextFault::Hex));
         match kind {
             "fqdn" => Ok(Self::Fqdn(name()?)),
             "user-fqdn" => Ok(Self::UserFqdn(name()?)),
-            "key-id" => Ok(Self::KeyId(octets()?)),
-            "dn" => Ok(Self::DerAsn1Dn(octets()?)),
+            "key-id" => Ok(Self::KeyId(octets(value)?)),
+            "dn" => match value.strip_prefix('#') {
+                Some(digits) => Ok(Self::DerAsn1Dn(octets(digits)?)),
+                None => dn::encode(value).map(Self::DerAsn1Dn).map_err(|fault| refuse(IdentityTextFault::Dn(fault))),
+            },
             _ => Err(refuse(IdentityTextFault::Form)),
         }
     }
@@ -70,14 +79,17 @@ pub struct IdentityTextError {
 }
 
 /// What is wrong with the text of an identity.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum IdentityTextFault {
     /// Neither an address nor one of the known kinds.
-    #[error("allowed is an IP address, fqdn:NAME, user-fqdn:NAME@DOMAIN, key-id:HEX or dn:HEX")]
+    #[error("allowed is an IP address, fqdn:NAME, user-fqdn:NAME@DOMAIN, dn:C=CH, CN=NAME or key-id:HEX")]
     Form,
     /// Not a name.
     #[error("the name {0}")]
     Name(NameFault),
+    /// Not a distinguished name.
+    #[error("the distinguished name has {0}")]
+    Dn(dn::DnFault),
     /// Not octets.
     #[error("allowed are pairs of hexadecimal digits, at least one")]
     Hex,
@@ -180,13 +192,14 @@ impl Identity {
         }
     }
 
-    /// True if both name the same peer: of one kind, names without regard to case (RFC 4945 §3.1.2, §3.1.3), all else
-    /// octet by octet.
+    /// True if both name the same peer: of one kind, names without regard to case (RFC 4945 §3.1.2, §3.1.3),
+    /// distinguished names as [`dn::same`] says, all else octet by octet.
     pub fn matches(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Fqdn(one), Self::Fqdn(other)) | (Self::UserFqdn(one), Self::UserFqdn(other)) => {
                 one.eq_ignore_ascii_case(other)
             }
+            (Self::DerAsn1Dn(one), Self::DerAsn1Dn(other)) => dn::same(one, other),
             _ => self == other,
         }
     }

@@ -6,13 +6,14 @@ fn decode(id_type: IdType, data: &[u8]) -> Result<Identity, IdentityError> {
 }
 
 /// One of each kind, with its text.
-fn each() -> [(Identity, &'static str); 6] {
+fn each() -> [(Identity, &'static str); 7] {
     [
         (Identity::Address(Ipv4Addr::new(10, 9, 0, 1).into()), "10.9.0.1"),
         (Identity::Address(Ipv6Addr::LOCALHOST.into()), "::1"),
         (Identity::Fqdn("Host.Example".to_owned()), "fqdn:Host.Example"),
         (Identity::UserFqdn("a@b.example".to_owned()), "user-fqdn:a@b.example"),
-        (Identity::DerAsn1Dn(vec![0x30, 0x00]), "dn:3000"),
+        (Identity::DerAsn1Dn(vec![0x30, 0x00]), "dn:#3000"),
+        (Identity::DerAsn1Dn(dn::encode("C=CH, CN=a").expect("a name")), "dn:C=CH, CN=a"),
         (Identity::KeyId(vec![0x0a, 0xff]), "key-id:0aff"),
     ]
 }
@@ -30,7 +31,7 @@ fn identities_go_there_and_back() {
 #[test]
 fn the_types_are_those_of_the_registry() {
     let types: Vec<u8> = each().iter().map(|(identity, _)| identity.encode().0.0).collect();
-    assert_eq!(types, [1, 5, 2, 3, 9, 11]);
+    assert_eq!(types, [1, 5, 2, 3, 9, 9, 11]);
 }
 
 #[test]
@@ -44,7 +45,9 @@ fn names_match_without_regard_to_case_and_all_else_exactly() {
     assert!(matches("key-id:4142", "key-id:4142"));
     assert!(!matches("key-id:4142", "key-id:6162"));
     assert!(!matches("10.9.0.1", "10.9.0.2"));
-    assert!(!matches("dn:3000", "key-id:3000"));
+    assert!(!matches("dn:#3000", "key-id:3000"));
+    assert!(matches("dn:C=CH, CN=Host  One", "dn:c=ch,cn=host one"));
+    assert!(!matches("dn:C=CH, CN=a", "dn:CN=a, C=CH"));
 }
 
 #[test]
@@ -78,12 +81,12 @@ fn what_names_no_peer_is_refused_by_name() {
 #[test]
 fn text_that_is_no_identity_says_what_is_allowed() {
     let error = |text: &str| text.parse::<Identity>().expect_err("refused").to_string();
-    let form = "allowed is an IP address, fqdn:NAME, user-fqdn:NAME@DOMAIN, key-id:HEX or dn:HEX";
+    let form = "allowed is an IP address, fqdn:NAME, user-fqdn:NAME@DOMAIN, dn:C=CH, CN=NAME or key-id:HEX";
     assert_eq!(error("host.example"), format!("identity \"host.example\": {form}"));
     assert_eq!(error("10.9.0.256"), format!("identity \"10.9.0.256\": {form}"));
     assert_eq!(error("email:a@b"), format!("identity \"email:a@b\": {form}"));
     let hex = "allowed are pairs of hexadecimal digits, at least one";
-    for text in ["key-id:", "key-id:0", "key-id:0g", "dn:+0"] {
+    for text in ["key-id:", "key-id:0", "key-id:0g", "dn:#+0"] {
         assert_eq!(error(text), format!("identity {text:?}: {hex}"));
     }
     assert_eq!(error("fqdn:"), "identity \"fqdn:\": the name has 0 octets, allowed are 1 to 255");

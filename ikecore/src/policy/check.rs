@@ -1,4 +1,5 @@
 //! What rules must be so that they can be in force together.
+use super::remote_access::{ModeConfig, Xauth};
 use super::rule::{QuickModePolicy, Rule, RuleAction};
 use super::selector::{Prefix, Selector};
 use crate::crypto::group::Group;
@@ -52,6 +53,18 @@ pub enum PolicyFault {
     /// A tunnel for a rule that negotiates nothing.
     #[error("it has a tunnel, allowed only with the action to negotiate")]
     TunnelWithoutAction,
+    /// Mode Config without a tunnel, or for a rule that negotiates nothing.
+    #[error("it has Mode Config, allowed only in tunnel mode")]
+    ModeConfigWithoutTunnel,
+    /// A client without a gateway.
+    #[error("it gets {0} of the peer, but its tunnel names no peer: allowed is a tunnel with a remote address")]
+    ClientWithoutPeer(
+        /// What it gets, or proves.
+        &'static str,
+    ),
+    /// A pool without addresses.
+    #[error("pool {0:?} has no addresses, at least one is needed")]
+    EmptyPool(String),
     /// A tunnel between IPv4 and IPv6.
     #[error("the tunnel from {local} to {remote} is between IPv4 and IPv6, allowed are addresses of one family")]
     TunnelFamilies {
@@ -152,6 +165,7 @@ pub(super) fn check(rules: &[Arc<Rule>], local_addresses: &[Prefix]) -> Result<(
         }
         check_filters(rule).map_err(refuse)?;
         check_tunnel(rule, local_addresses).map_err(refuse)?;
+        check_remote_access(rule).map_err(refuse)?;
         if let RuleAction::Negotiate(policy) = &rule.action {
             check_negotiation(rule, policy).map_err(refuse)?;
         }
@@ -185,14 +199,31 @@ fn check_filters(rule: &Rule) -> Result<(), PolicyFault> {
 
 fn check_tunnel(rule: &Rule, local_addresses: &[Prefix]) -> Result<(), PolicyFault> {
     let Some(tunnel) = rule.tunnel else { return Ok(()) };
-    let remote = tunnel.remote;
     if rule.quick_mode().is_none() {
         return Err(PolicyFault::TunnelWithoutAction);
     }
+    let Some(remote) = tunnel.remote else { return Ok(()) };
     match tunnel.source(local_addresses) {
         None => Err(PolicyFault::TunnelWithoutLocal { remote }),
         Some(local) if local.is_ipv4() != remote.is_ipv4() => Err(PolicyFault::TunnelFamilies { local, remote }),
         Some(_) => Ok(()),
+    }
+}
+
+fn check_remote_access(rule: &Rule) -> Result<(), PolicyFault> {
+    match &rule.mode_config {
+        Some(_) if rule.tunnel.is_none() => return Err(PolicyFault::ModeConfigWithoutTunnel),
+        Some(ModeConfig::Server { pool, .. }) if pool.ranges.is_empty() => {
+            return Err(PolicyFault::EmptyPool(pool.name.clone()));
+        }
+        Some(ModeConfig::Client { .. }) if rule.names_no_peer() => {
+            return Err(PolicyFault::ClientWithoutPeer("an address"));
+        }
+        _ => {}
+    }
+    match &rule.xauth {
+        Some(Xauth::Client(_)) if rule.names_no_peer() => Err(PolicyFault::ClientWithoutPeer("its user's admission")),
+        _ => Ok(()),
     }
 }
 

@@ -75,8 +75,8 @@ impl PolicyDb {
         self.ranked().find(|(_, filter)| filter.matches(flow))
     }
 
-    /// The rules by which this host, at its address `local`, negotiates with `remote`: those whose tunnel ends there, and
-    /// those in transport mode that have a filter for both addresses. The one that names the two most specifically comes
+    /// The rules by which this host, at its address `local`, negotiates with `remote`: those whose tunnel ends there or
+    /// anywhere, and those in transport mode that have a filter for both addresses. The one that names the two most specifically comes
     /// first, a tunnel's end being as specific as it can be; the rest in order of creation.
     ///
     /// As responder, main mode is negotiated by the first rule whose offers accept one of the peer's. Which rule's
@@ -136,10 +136,14 @@ impl Rule {
     /// How specifically the rule names the two ends of a main mode, if it negotiates between them.
     fn nearness(&self, local: IpAddr, remote: IpAddr) -> Option<u32> {
         self.quick_mode()?;
-        let host = |address| Selector::between(Prefix::host(address), Prefix::host(address));
         match self.tunnel {
             Some(tunnel) => {
-                (tunnel.remote == remote && tunnel.local.is_none_or(|own| own == local)).then(|| weight(&host(remote)))
+                let peer = match tunnel.remote {
+                    Some(end) => Prefix::host(end),
+                    None => Prefix::new(remote, 0).ok()?,
+                };
+                let ends_here = peer.contains(remote) && tunnel.local.is_none_or(|own| own == local);
+                ends_here.then(|| weight(&Selector::between(Prefix::host(remote), peer)))
             }
             None => {
                 let filters = self.filters.iter().filter(|filter| is_between(filter, local, remote));

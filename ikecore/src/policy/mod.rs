@@ -1,6 +1,9 @@
 //! Policy: which traffic is protected how, and with whom.
 pub mod check;
 pub mod db;
+pub mod lease;
+pub mod pool;
+pub mod remote_access;
 pub mod rule;
 pub mod selector;
 pub mod traffic_id;

@@ -1,10 +1,13 @@
 //! The compiled policy objects: what the engine negotiates with whom.
+use super::remote_access::{ModeConfig, Xauth};
 use super::selector::{Flow, Prefix, Selector, transport_selector};
+use crate::certificate::{Certificate, Trust};
 use crate::identity::Identity;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{Lifetime, Mode};
 use crate::secret::Secret;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How main mode is negotiated (the ISAKMP policy).
@@ -29,6 +32,8 @@ pub struct QuickModePolicy {
     pub offers: Vec<QuickModeOffer>,
     /// Clear-text packets that arrive and match are accepted (the answer will be protected).
     pub inbound_passthrough: bool,
+    /// SAs that carry nothing for so many seconds end; 0: they live on.
+    pub idle: u32,
 }
 
 /// A way to prove who one is.
@@ -36,6 +41,32 @@ pub struct QuickModePolicy {
 pub enum AuthMethod {
     /// A pre-shared key.
     PreSharedKey(Arc<Secret<Vec<u8>>>),
+    /// Signatures by the keys of certificates.
+    Certificate(Arc<CertificateMethod>),
+}
+
+impl AuthMethod {
+    /// True if both prove the same by the same means.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::PreSharedKey(one), Self::PreSharedKey(other)) => one.ct_eq(other.expose()),
+            (Self::Certificate(one), Self::Certificate(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// How certificates authenticate the two ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateMethod {
+    /// This host's certificate. The kind of its key is the kind of signature that both ends make.
+    pub certificate: Certificate,
+    /// The certificates of its issuers, as far as the peer may not have them.
+    pub issuers: Vec<Certificate>,
+    /// The file with the private key: it is read whenever a signature is made, and never kept.
+    pub private_key: PathBuf,
+    /// Whose certificates the peer may have.
+    pub trust: Trust,
 }
 
 /// What a rule does with the traffic of its filters.
@@ -54,15 +85,16 @@ pub enum RuleAction {
 pub struct TunnelEndpoints {
     /// This host's end; `None`: whatever address the route to `remote` gives.
     pub local: Option<IpAddr>,
-    /// The peer.
-    pub remote: IpAddr,
+    /// The peer; `None`: any that proves who it is. Then this host never begins.
+    pub remote: Option<IpAddr>,
 }
 
 impl TunnelEndpoints {
     /// This host's end: the address that is given, else the first of `local_addresses` that is of the peer's family.
     pub fn source(&self, local_addresses: &[Prefix]) -> Option<IpAddr> {
         let mut addresses = local_addresses.iter().map(|prefix| prefix.address());
-        self.local.or_else(|| addresses.find(|address| address.is_ipv4() == self.remote.is_ipv4()))
+        let fits = |address: &IpAddr| self.remote.is_none_or(|remote| address.is_ipv4() == remote.is_ipv4());
+        self.local.or_else(|| addresses.find(fits))
     }
 }
 
@@ -88,6 +120,18 @@ pub enum DeadPeerAction {
     Restart,
 }
 
+/// What happens to ISAKMP SAs of a rule whose peers prove the same identity from different addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Uniqueness {
+    /// They stand side by side.
+    #[default]
+    Keep,
+    /// The older ends, with its IPsec SAs.
+    Replace,
+    /// The newer ends.
+    Refuse,
+}
+
 /// A rule: filters, what to do with their traffic, and with whom.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -107,8 +151,17 @@ pub struct Rule {
     pub local_id: Option<Identity>,
     /// The identity that the peer must prove; `None`: any.
     pub remote_id: Option<Identity>,
+    /// Phase 1 is aggressive mode where this host begins, and may be where the peer begins. It exposes the pre-shared key to
+    /// guessing.
+    pub aggressive_mode: bool,
+    /// Extended authentication after phase 1.
+    pub xauth: Option<Xauth>,
+    /// Mode Config after that.
+    pub mode_config: Option<ModeConfig>,
     /// How its peers are watched; `None`: not at all.
     pub dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub uniqueness: Uniqueness,
     /// The number that ties the driver's policies to the SAs of this rule; unique in the database, not 0.
     pub reqid: u32,
 }

@@ -36,7 +36,12 @@ pub(crate) const MAIN: MainModeOffer =
     MainModeOffer { cipher: CipherAlg::Aes128, hash: HashAlg::Sha256, group: Group::Modp2048 };
 
 pub(crate) fn quick(offers: Vec<QuickModeOffer>) -> RuleAction {
-    RuleAction::Negotiate(Arc::new(QuickModePolicy { name: "protect".to_owned(), offers, inbound_passthrough: false }))
+    RuleAction::Negotiate(Arc::new(QuickModePolicy {
+        name: "protect".to_owned(),
+        offers,
+        inbound_passthrough: false,
+        idle: 0,
+    }))
 }
 
 pub(crate) fn main(offers: Vec<MainModeOffer>) -> Arc<MainModePolicy> {
@@ -55,7 +60,11 @@ pub(crate) fn rule(name: &str, reqid: u32) -> Rule {
         tunnel: None,
         local_id: None,
         remote_id: None,
+        aggressive_mode: false,
+        xauth: None,
+        mode_config: None,
         dpd: None,
+        uniqueness: crate::policy::rule::Uniqueness::Keep,
         reqid,
     }
 }
@@ -67,7 +76,7 @@ pub(crate) fn transport(name: &str, reqid: u32, filters: &[Selector]) -> Rule {
 
 /// A rule in tunnel mode.
 pub(crate) fn tunnel(name: &str, reqid: u32, filters: &[Selector], local: Option<&str>, remote: &str) -> Rule {
-    let endpoints = TunnelEndpoints { local: local.map(address), remote: address(remote) };
+    let endpoints = TunnelEndpoints { local: local.map(address), remote: Some(address(remote)) };
     Rule { tunnel: Some(endpoints), ..transport(name, reqid, filters) }
 }
 

@@ -61,12 +61,14 @@ impl PolicyDb {
         let action = match &rule.action {
             RuleAction::Permit => TrafficAction::Permit,
             RuleAction::Block => TrafficAction::Block,
+            // Nobody knows where such peers are before they begin, and until then nothing may go in clear.
+            RuleAction::Negotiate(_) if rule.names_no_peer() => TrafficAction::Block,
             RuleAction::Negotiate(policy) => TrafficAction::Protect {
                 // One offer may be for ESP and the next for AH: until SAs are there, the preferred one stands for all.
                 protocol: policy.offers.first()?.suite.protocol(),
                 mode: rule.mode(),
                 endpoints: match rule.tunnel {
-                    Some(tunnel) => Some((tunnel.source(&self.local_addresses)?, tunnel.remote)),
+                    Some(tunnel) => Some((tunnel.source(&self.local_addresses)?, tunnel.remote?)),
                     None => None,
                 },
                 inbound_passthrough: policy.inbound_passthrough,

@@ -1,5 +1,6 @@
 //! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
-use crate::endpoint::{Answer, Ask, Command, Config, Endpoint, Input, KeyExchange, Output, Transmit};
+use crate::certificate::{CertificateFault, lists_from_file};
+use crate::endpoint::{AddressOp, Answer, Ask, Command, Config, Endpoint, Input, Output, Transmit, XauthCheck};
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
@@ -7,8 +8,12 @@ use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, Tra
 use crate::testing::SeededRandom;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// The date of hosts that nobody told another: in January 2026.
+pub const DATE: i64 = 1_767_900_000;
 
 /// What a driver has been told, and how it misbehaves.
 #[derive(Default, Debug)]
@@ -117,9 +122,21 @@ pub struct Host {
     /// Keeps computations back in `held` instead of doing them.
     pub hold: bool,
     /// Computations that are kept back.
-    pub held: Vec<(AskId, KeyExchange)>,
+    pub held: Vec<(AskId, Ask)>,
+    /// The files of the host: private keys, revocation lists.
+    pub files: BTreeMap<PathBuf, Vec<u8>>,
+    /// The date, in seconds since 1970.
+    pub date: i64,
     /// When it wants to be woken.
     pub wake: Option<Time>,
+    /// Names and passwords of the users that it admits.
+    pub users: BTreeMap<String, Vec<u8>>,
+    /// Addresses that peers gave to it.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Refuses to take an address.
+    pub no_addresses: bool,
+    /// Checks of users that are kept back; `None`: none is.
+    pub checks: Option<Vec<(AskId, XauthCheck)>>,
 }
 
 impl Host {
@@ -135,7 +152,13 @@ impl Host {
             unanswered: Vec::new(),
             hold: false,
             held: Vec::new(),
+            files: BTreeMap::new(),
+            date: DATE,
             wake: None,
+            users: BTreeMap::new(),
+            addresses: BTreeSet::new(),
+            no_addresses: false,
+            checks: None,
         };
         host.feed(Time::ZERO, Input::Policy(Arc::new(policy)));
         host
@@ -153,12 +176,12 @@ impl Host {
                     answers.retain(|(of, _)| *of != id);
                     self.held.retain(|(of, _)| *of != id);
                 }
-                Output::Ask(id, Ask::KeyExchange(work)) if self.hold => self.held.push((id, work)),
-                Output::Ask(id, Ask::KeyExchange(work)) => answers.push_back((id, Answer::KeyExchange(work.run()))),
                 Output::Ask(id, Ask::Sa(_)) if self.driver.is_mute() => self.unanswered.push(id),
-                Output::Ask(id, Ask::Sa(operation)) => {
-                    answers.push_back((id, Answer::Sa(self.driver.carry_out(operation))));
+                Output::Ask(id, Ask::Xauth(check)) if self.checks.is_some() => {
+                    self.checks.get_or_insert_default().push((id, check));
                 }
+                Output::Ask(id, ask) if self.hold && !matches!(ask, Ask::Sa(_)) => self.held.push((id, ask)),
+                Output::Ask(id, ask) => answers.push_back((id, self.work(ask))),
                 Output::Wait(wake) => {
                     self.wake = wake;
                     let Some((id, answer)) = answers.pop_front() else { return };
@@ -168,11 +191,52 @@ impl Host {
         }
     }
 
-    /// Does the computations that were kept back.
+    /// Whether a user is admitted.
+    pub fn check(&self, check: &XauthCheck) -> Answer {
+        let known = self.users.get(&check.user).is_some_and(|password| check.password.ct_eq(password));
+        Answer::Xauth(if known { Ok(()) } else { Err("wrong name or password".to_owned()) })
+    }
+
+    fn address(&mut self, operation: AddressOp) -> Result<(), String> {
+        match operation {
+            AddressOp::Add(_) if self.no_addresses => return Err("told to fail".to_owned()),
+            AddressOp::Add(address) => self.addresses.insert(address),
+            AddressOp::Remove(address) => self.addresses.remove(&address),
+        };
+        Ok(())
+    }
+
+    /// What the driver and the workers answer.
+    fn work(&mut self, ask: Ask) -> Answer {
+        match ask {
+            Ask::KeyExchange(work) => Answer::KeyExchange(work.run()),
+            Ask::Sign(work) => Answer::Sign(match self.files.get(&work.method.private_key) {
+                Some(file) => work.run(file),
+                None => Err(work.no_key("no such file".to_owned())),
+            }),
+            Ask::VerifyChain(work) => Answer::VerifyChain(work.run(self.date, &mut |path| {
+                let name = path.display().to_string();
+                let missing =
+                    || CertificateFault::RevocationList { name: name.clone(), reason: "no such file".to_owned() };
+                lists_from_file(&name, self.files.get(path).ok_or_else(missing)?)
+            })),
+            Ask::Sa(operation) => Answer::Sa(self.driver.carry_out(operation)),
+            Ask::Xauth(check) => self.check(&check),
+            Ask::Address(operation) => Answer::Address(self.address(operation)),
+        }
+    }
+
+    /// Does the computations that were kept back, and from now on all at once.
     pub fn release(&mut self, now: Time) {
         self.hold = false;
-        for (id, work) in core::mem::take(&mut self.held) {
-            self.feed(now, Input::Answer(id, Answer::KeyExchange(work.run())));
+        self.do_held(now);
+    }
+
+    /// Does the computations that were kept back.
+    pub fn do_held(&mut self, now: Time) {
+        for (id, ask) in core::mem::take(&mut self.held) {
+            let answer = self.work(ask);
+            self.feed(now, Input::Answer(id, answer));
         }
     }
 

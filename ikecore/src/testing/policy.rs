@@ -4,8 +4,9 @@ use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::identity::Identity;
 use crate::policy::db::PolicyDb;
+use crate::policy::remote_access::{ModeConfig, Xauth};
 use crate::policy::rule::{
-    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints,
+    AuthMethod, DeadPeerDetection, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness,
 };
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
@@ -37,12 +38,26 @@ pub struct TestPolicy {
     pub quick_mode_limit: u32,
     /// The number of the database.
     pub version: u64,
+    /// The authentication methods; none: the pre-shared key.
+    pub methods: Vec<AuthMethod>,
     /// The identity that this host sends.
     pub local_id: Option<Identity>,
     /// The identity that the peer must prove.
     pub remote_id: Option<Identity>,
+    /// In tunnel mode: the peer may be anybody.
+    pub any_peer: bool,
+    /// Aggressive mode.
+    pub aggressive_mode: bool,
+    /// Extended authentication.
+    pub xauth: Option<Xauth>,
+    /// Mode Config.
+    pub mode_config: Option<ModeConfig>,
     /// How the peer is watched.
     pub dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub uniqueness: Uniqueness,
+    /// Seconds after which SAs without traffic end; 0: they live on.
+    pub idle: u32,
     /// Traffic that is permitted or blocked, each by a rule of its own.
     pub exceptions: Vec<(Selector, RuleAction)>,
 }
@@ -70,22 +85,38 @@ impl TestPolicy {
             tunnel: false,
             quick_mode_limit: 0,
             version: 1,
+            methods: Vec::new(),
             local_id: None,
             remote_id: None,
+            any_peer: false,
+            aggressive_mode: false,
+            xauth: None,
+            mode_config: None,
             dpd: None,
+            uniqueness: Uniqueness::Keep,
+            idle: 0,
             exceptions: Vec::new(),
         }
     }
 
     /// The policy database.
     pub fn database(&self) -> PolicyDb {
+        let authentication = if self.methods.is_empty() {
+            vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))]
+        } else {
+            self.methods.clone()
+        };
         let filters = if self.filters.is_empty() {
             vec![Selector::between(Prefix::host(self.local), Prefix::host(self.remote))]
         } else {
             self.filters.clone()
         };
-        let quick_mode =
-            QuickModePolicy { name: "protect".to_owned(), offers: self.quick_mode.clone(), inbound_passthrough: false };
+        let quick_mode = QuickModePolicy {
+            name: "protect".to_owned(),
+            offers: self.quick_mode.clone(),
+            inbound_passthrough: false,
+            idle: self.idle,
+        };
         let main_mode = MainModePolicy {
             name: "main".to_owned(),
             offers: self.main_mode.clone(),
@@ -97,11 +128,18 @@ impl TestPolicy {
             filters,
             action: RuleAction::Negotiate(Arc::new(quick_mode)),
             main_mode: Arc::new(main_mode),
-            authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(self.psk.to_vec())))],
-            tunnel: self.tunnel.then_some(TunnelEndpoints { local: Some(self.local), remote: self.remote }),
+            authentication,
+            tunnel: self.tunnel.then_some(TunnelEndpoints {
+                local: Some(self.local),
+                remote: (!self.any_peer).then_some(self.remote),
+            }),
             local_id: self.local_id.clone(),
             remote_id: self.remote_id.clone(),
+            aggressive_mode: self.aggressive_mode,
+            xauth: self.xauth.clone(),
+            mode_config: self.mode_config.clone(),
             dpd: self.dpd,
+            uniqueness: self.uniqueness,
             reqid: 1,
         };
         let exceptions = (2..).zip(&self.exceptions).map(|(reqid, (filter, action))| Rule {

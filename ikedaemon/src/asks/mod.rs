@@ -1,9 +1,14 @@
-//! Asks for worker threads: Diffie-Hellman must not stall the listener.
+//! Asks for worker threads: Diffie-Hellman, signatures and the check of certificates must not stall the listener.
+mod certificates;
 #[cfg(test)]
 mod tests;
+mod users;
 
+pub use users::{UserChecks, Users};
+
+use ikecore::certificate::CertificateFault;
 use ikecore::crypto::error::GroupError;
-use ikecore::endpoint::{Answer, KeyExchange};
+use ikecore::endpoint::{Answer, KeyExchange, Sign, VerifyChain};
 use ikecore::ids::AskId;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -14,12 +19,60 @@ use tokio::sync::mpsc;
 /// 0.3 ms each the last of them waits a third of a second.
 const MAX_WAITING: usize = 1024;
 
+/// What a worker does.
+#[derive(Debug)]
+pub enum Work {
+    /// A Diffie-Hellman computation.
+    KeyExchange(KeyExchange),
+    /// A signature of this host.
+    Sign(Sign),
+    /// The check of a peer's certificates.
+    VerifyChain(VerifyChain),
+}
+
+/// Which answer an ask needs.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    KeyExchange,
+    Sign,
+    VerifyChain,
+}
+
+impl Work {
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::KeyExchange(_) => Kind::KeyExchange,
+            Self::Sign(_) => Kind::Sign,
+            Self::VerifyChain(_) => Kind::VerifyChain,
+        }
+    }
+
+    fn run(self) -> Answer {
+        match self {
+            Self::KeyExchange(work) => Answer::KeyExchange(work.run()),
+            Self::Sign(work) => Answer::Sign(certificates::sign(&work)),
+            Self::VerifyChain(work) => Answer::VerifyChain(certificates::verify(&work)),
+        }
+    }
+}
+
+impl Kind {
+    /// The answer where no worker gave one.
+    fn without_result(self, error: GroupError) -> Answer {
+        match self {
+            Self::KeyExchange => Answer::KeyExchange(Err(error)),
+            Self::Sign => Answer::Sign(Err(CertificateFault::Aborted("signature"))),
+            Self::VerifyChain => Answer::VerifyChain(Err(CertificateFault::Aborted("check of the certificates"))),
+        }
+    }
+}
+
 /// Runs computations on tokio's blocking threads, no more at once than there are cores.
 #[derive(Debug)]
 pub struct Workers {
     cores: usize,
     running: usize,
-    waiting: VecDeque<(AskId, KeyExchange)>,
+    waiting: VecDeque<(AskId, Work)>,
     max_waiting: usize,
     sender: mpsc::UnboundedSender<Done>,
     receiver: mpsc::UnboundedReceiver<Done>,
@@ -36,19 +89,20 @@ enum Done {
 /// Answers even if the computation panics: an ask without an answer would hang its exchange.
 struct Worker {
     ask: AskId,
+    kind: Kind,
     sender: mpsc::UnboundedSender<Done>,
     answer: Option<Answer>,
 }
 
 impl Worker {
-    fn run(&mut self, work: KeyExchange) {
-        self.answer = Some(Answer::KeyExchange(work.run()));
+    fn run(&mut self, work: Work) {
+        self.answer = Some(work.run());
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let answer = self.answer.take().unwrap_or(Answer::KeyExchange(Err(GroupError::Aborted)));
+        let answer = self.answer.take().unwrap_or_else(|| self.kind.without_result(GroupError::Aborted));
         // Without a receiver the engine has ended and nobody waits.
         let _ = self.sender.send(Done::Ended(self.ask, answer));
     }
@@ -66,20 +120,20 @@ impl Workers {
     }
 
     /// Begins a computation, or lets it wait for a worker. To be called inside a tokio runtime.
-    pub fn submit(&mut self, ask: AskId, work: KeyExchange) {
+    pub fn submit(&mut self, ask: AskId, work: Work) {
         if self.running < self.cores {
             self.begin(ask, work);
         } else if self.waiting.len() < self.max_waiting {
             self.waiting.push_back((ask, work));
         } else {
-            let answer = Answer::KeyExchange(Err(GroupError::Busy { waiting: self.waiting.len() }));
+            let answer = work.kind().without_result(GroupError::Busy { waiting: self.waiting.len() });
             let _ = self.sender.send(Done::Refused(ask, answer));
         }
     }
 
-    fn begin(&mut self, ask: AskId, work: KeyExchange) {
+    fn begin(&mut self, ask: AskId, work: Work) {
         self.running += 1;
-        let mut worker = Worker { ask, sender: self.sender.clone(), answer: None };
+        let mut worker = Worker { ask, kind: work.kind(), sender: self.sender.clone(), answer: None };
         tokio::task::spawn_blocking(move || worker.run(work));
     }
 

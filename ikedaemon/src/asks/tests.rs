@@ -1,4 +1,4 @@
-use super::Workers;
+use super::{Work, Workers};
 use ikecore::crypto::error::GroupError;
 use ikecore::crypto::group::{Group, PrivateKey};
 use ikecore::endpoint::{Answer, KeyExchange, KeyExchangeAnswer};
@@ -6,9 +6,9 @@ use ikecore::ids::AskId;
 use ikecore::testing::SeededRandom;
 use std::future::poll_fn;
 
-fn work(seed: u64) -> KeyExchange {
+fn work(seed: u64) -> Work {
     let private = PrivateKey::random(Group::Modp1024, &mut SeededRandom::new(seed)).expect("randomness");
-    KeyExchange::Derive { private, peer: None }
+    Work::KeyExchange(KeyExchange::Derive { private, peer: None })
 }
 
 async fn answer(workers: &mut Workers) -> (AskId, Result<KeyExchangeAnswer, GroupError>) {
@@ -72,9 +72,11 @@ async fn the_peers_value_makes_the_shared_secret() {
     workers.submit(AskId(1), work(1));
     let pair = answer(&mut workers).await.1.expect("computed").pair;
     let private = PrivateKey::random(Group::Modp1024, &mut SeededRandom::new(2)).expect("randomness");
-    workers.submit(AskId(2), KeyExchange::Derive { private, peer: Some(pair.public().to_vec()) });
+    let derive = KeyExchange::Derive { private, peer: Some(pair.public().to_vec()) };
+    workers.submit(AskId(2), Work::KeyExchange(derive));
     let other = answer(&mut workers).await.1.expect("computed");
-    workers.submit(AskId(3), KeyExchange::Agree { pair, peer: other.pair.public().to_vec() });
+    let agree = KeyExchange::Agree { pair, peer: other.pair.public().to_vec() };
+    workers.submit(AskId(3), Work::KeyExchange(agree));
     let own = answer(&mut workers).await.1.expect("computed");
     let own = own.shared.expect("the peer's value was given");
     assert!(other.shared.expect("the peer's value was given").ct_eq(own.expose()));

@@ -9,6 +9,7 @@ mod tests;
 
 pub use handle::{EngineGone, EngineHandle, EventStream, ReplaceError};
 
+use crate::asks::Users;
 use crate::clock::Clock;
 use crate::driver::SaDriver;
 use crate::listener::{self, BindError, Listener};
@@ -30,6 +31,8 @@ pub struct Config {
     /// Addresses with ports to listen on; none: every address, with both ports of the endpoint. On the endpoint's NAT-T
     /// port the non-ESP marker is spoken, on any other port plain IKE.
     pub listen: Vec<std::net::SocketAddr>,
+    /// Who knows the users of extended authentication; without anybody no user is admitted.
+    pub users: Option<Arc<dyn Users>>,
 }
 
 impl Config {
@@ -65,7 +68,7 @@ pub fn start(config: Config, mut driver: Box<dyn SaDriver>) -> Result<EngineHand
     let driver_name = driver.capabilities().name;
     let clock = Clock::start();
     let rng = Box::new(SystemRandom::new());
-    let engine = task::Engine::new(config.endpoint, rng, driver, listener, requests, events.clone(), clock);
+    let engine = task::Engine::new(config, rng, driver, listener, requests, events.clone(), clock);
     crate::sinks::started(&addresses, driver_name);
     tokio::spawn(engine);
     Ok(EngineHandle::new(control, events, addresses, clock))

@@ -1,7 +1,8 @@
 //! The engine's task.
 use super::Counters;
 use super::handle::{Control, DriverOpener, PolicyReply, ReplaceError};
-use crate::asks::Workers;
+use crate::addresses::Addresses;
+use crate::asks::{UserChecks, Work, Workers};
 use crate::clock::Clock;
 use crate::driver::open::Opened;
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
@@ -41,6 +42,8 @@ pub(super) struct Engine {
     owns_encapsulation: bool,
     listener: Listener,
     workers: Workers,
+    user_checks: UserChecks,
+    addresses: Addresses,
     requests: mpsc::UnboundedReceiver<Control>,
     events: broadcast::Sender<Arc<Event>>,
     /// Answers that came up while the endpoint was being drained.
@@ -68,7 +71,7 @@ struct Stopping {
 
 impl Engine {
     pub(super) fn new(
-        config: endpoint::Config,
+        config: super::Config,
         rng: Box<dyn SecureRandom>,
         driver: Box<dyn SaDriver>,
         listener: Listener,
@@ -76,14 +79,18 @@ impl Engine {
         events: broadcast::Sender<Arc<Event>>,
         clock: Clock,
     ) -> Self {
+        let addresses = Addresses;
+        addresses.clean();
         Self {
-            endpoint: Endpoint::new(config, rng, clock.now()),
+            endpoint: Endpoint::new(config.endpoint, rng, clock.now()),
             clock,
             owns_encapsulation: driver.capabilities().owns_encapsulation,
             driver: Some(driver),
             lost: None,
             listener,
             workers: Workers::new(),
+            user_checks: UserChecks::new(config.users),
+            addresses,
             requests,
             events,
             answers: VecDeque::new(),
@@ -118,7 +125,14 @@ impl Engine {
                         tracing::debug!(target: "policyagent::listener", "{error}");
                     }
                 }
-                Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, work),
+                Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, Work::KeyExchange(work)),
+                Output::Ask(ask, Ask::Sign(work)) => self.workers.submit(ask, Work::Sign(work)),
+                Output::Ask(ask, Ask::VerifyChain(work)) => self.workers.submit(ask, Work::VerifyChain(work)),
+                Output::Ask(ask, Ask::Xauth(check)) => self.user_checks.submit(ask, check),
+                Output::Ask(ask, Ask::Address(operation)) => {
+                    let result = self.addresses.carry_out(operation);
+                    self.answers.push_back((ask, Answer::Address(result)));
+                }
                 Output::Ask(ask, Ask::Sa(operation)) => {
                     if matches!(operation, SaOp::SetPolicies(_)) {
                         self.policies.extend(self.policy_setter.take().map(|reply| (ask, reply)));
@@ -149,7 +163,7 @@ impl Engine {
     /// A turn of each source; true if one of them may have more.
     fn round(&mut self, context: &mut Context<'_>) -> bool {
         let requests = self.turn_of_requests(context);
-        let answers = self.turn_of_workers(context);
+        let answers = self.turn_of_workers(context) | self.turn_of_user_checks(context);
         let driver = self.turn_of_driver(context);
         let timer = self.turn_of_timer(context);
         let datagrams = self.turn_of_datagrams(context);
@@ -170,6 +184,16 @@ impl Engine {
     fn turn_of_workers(&mut self, context: &mut Context<'_>) -> bool {
         for _ in 0..TURN {
             match self.workers.poll_answer(context) {
+                Poll::Ready((ask, answer)) => self.handle(Input::Answer(ask, answer)),
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    fn turn_of_user_checks(&mut self, context: &mut Context<'_>) -> bool {
+        for _ in 0..TURN {
+            match self.user_checks.poll_answer(context) {
                 Poll::Ready((ask, answer)) => self.handle(Input::Answer(ask, answer)),
                 Poll::Pending => return false,
             }

@@ -52,6 +52,7 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
         name: "secure".to_owned(),
         offers: vec![QuickModeOffer { suite, lifetime, pfs: None, extended_sequence_numbers: false }],
         inbound_passthrough: false,
+        idle: 0,
     };
     let main = MainModePolicy {
         name: "main".to_owned(),
@@ -68,7 +69,11 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
         tunnel: None,
         local_id: None,
         remote_id: None,
+        aggressive_mode: false,
+        xauth: None,
+        mode_config: None,
         dpd: None,
+        uniqueness: ikecore::policy::rule::Uniqueness::Keep,
         reqid: 1,
     };
     Arc::new(PolicyDb::new(1, vec![Arc::new(rule)], vec![Prefix::host(me)]).expect("a sound policy"))

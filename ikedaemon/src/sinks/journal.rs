@@ -1,6 +1,6 @@
 //! Outcomes for the console and the journal: one line for each negotiation that succeeded or failed, with its reason,
 //! and for what befalls the service as a whole.
-use ikecore::event::{Context, EndpointEvent, Event, EventKind, Failure, NegotiationEvent};
+use ikecore::event::{ConfigEvent, Context, EndpointEvent, Event, EventKind, Failure, NegotiationEvent};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,6 +39,10 @@ pub(super) fn publish(event: &Event) {
                 Some(None) => tracing::debug!(target: TARGET, "{line}"),
             }
         }
+        EventKind::Config(event @ ConfigEvent::PoolExhausted { .. }) => {
+            tracing::warn!(target: TARGET, "{event}, asked for by {peer}");
+        }
+        EventKind::Config(event) => tracing::info!(target: TARGET, "{event}: {peer}"),
         EventKind::Endpoint(EndpointEvent::PolicyInForce { version, rules }) => {
             tracing::info!(target: TARGET, "policy {version} with {rules} rules is in force");
         }

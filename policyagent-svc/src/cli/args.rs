@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     /// Show Oakley.log, or switch it on or off
     Log(LogArgs),
+    /// Read a password from standard input and print its hash, for the users file of extended authentication
+    HashPassword,
     /// Write man pages or shell completions, for packages
     #[command(hide = true)]
     Generate(GenerateArgs),

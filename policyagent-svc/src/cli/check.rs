@@ -1,5 +1,6 @@
 //! `policyagent check`.
-use ikecore::policy::rule::RuleAction;
+use ikecore::policy::remote_access::{ModeConfig, Xauth};
+use ikecore::policy::rule::{Rule, RuleAction};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ struct Report {
     policies: Vec<PolicyReport>,
     filter_lists: Vec<FilterListReport>,
     filter_actions: Vec<FilterActionReport>,
+    pools: Vec<PoolReport>,
     in_force: Vec<RuleReport>,
 }
 
@@ -71,12 +73,21 @@ struct FilterActionReport {
     description: Option<String>,
 }
 
+#[derive(Serialize)]
+struct PoolReport {
+    name: String,
+    description: Option<String>,
+    addresses: Vec<String>,
+}
+
 /// A rule as this machine sees it.
 #[derive(Serialize)]
 struct RuleReport {
     name: String,
     action: String,
     tunnel: Option<String>,
+    /// Aggressive mode, extended authentication and Mode Config.
+    remote_access: Vec<String>,
     selectors: Vec<String>,
 }
 
@@ -131,8 +142,10 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
         },
         tunnel: rule.tunnel.map(|tunnel| {
             let local = tunnel.local.map_or_else(|| "this host".to_owned(), |local| local.to_string());
-            format!("{local} <-> {}", tunnel.remote)
+            let remote = tunnel.remote.map_or_else(|| "any".to_owned(), |remote| remote.to_string());
+            format!("{local} <-> {remote}")
         }),
+        remote_access: remote_access(rule),
         selectors: rule.filters.iter().map(ToString::to_string).collect(),
     });
     Ok(Report {
@@ -163,8 +176,34 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
             .iter()
             .map(|action| FilterActionReport { name: action.name.clone(), description: action.description.clone() })
             .collect(),
+        pools: file
+            .pools
+            .iter()
+            .map(|named| PoolReport {
+                name: named.pool.name.clone(),
+                description: named.description.clone(),
+                addresses: named.pool.ranges.iter().map(ToString::to_string).collect(),
+            })
+            .collect(),
         in_force: in_force.collect(),
     })
+}
+
+/// What the rule has besides main mode and quick mode.
+fn remote_access(rule: &Rule) -> Vec<String> {
+    let xauth = rule.xauth.as_ref().map(|xauth| match xauth {
+        Xauth::Server => "extended authentication: the peer's user".to_owned(),
+        Xauth::Client(credentials) => format!("extended authentication: as user {:?}", credentials.user),
+    });
+    let how = |push: bool| if push { "push" } else { "pull" };
+    let mode_config = rule.mode_config.as_ref().map(|mode_config| match mode_config {
+        ModeConfig::Server { pool, push } => {
+            format!("mode config, {}: gives addresses of pool {:?}", how(*push), pool.name)
+        }
+        ModeConfig::Client { push } => format!("mode config, {}: gets an address", how(*push)),
+    });
+    let aggressive = rule.aggressive_mode.then(|| "aggressive mode: exposes the pre-shared key to guessing".to_owned());
+    aggressive.into_iter().chain(xauth).chain(mode_config).collect()
 }
 
 /// A filter as it is written.
@@ -173,6 +212,7 @@ fn filter(filter: &Filter) -> String {
         let address = match side {
             Side::Me => "me".to_owned(),
             Side::Any => "any".to_owned(),
+            Side::Pool => "pool".to_owned(),
             Side::Prefix(prefix) => prefix.to_string(),
         };
         if port == 0 { address } else { format!("{address}[{port}]") }
@@ -219,6 +259,10 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             described(&action.description)
         )?;
     }
+    for pool in &report.pools {
+        writeln!(out, "{}{}", style.heading(&format!("Pool {:?}", pool.name)), described(&pool.description))?;
+        pool.addresses.iter().try_for_each(|range| writeln!(out, "  {range}"))?;
+    }
     writeln!(out, "{}", style.heading(&format!("In force on this machine: {}", count(report.in_force.len(), "rule"))))?;
     for rule in &report.in_force {
         writeln!(out, "  rule {:?}: {}", rule.name, rule.action)?;
@@ -227,6 +271,7 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             None if rule.action.starts_with("negotiate") => writeln!(out, "    transport mode")?,
             None => {}
         }
+        rule.remote_access.iter().try_for_each(|line| writeln!(out, "    {line}"))?;
         rule.selectors.iter().try_for_each(|selector| writeln!(out, "    {selector}"))?;
     }
     Ok(())

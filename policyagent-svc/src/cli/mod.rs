@@ -2,6 +2,7 @@
 pub(crate) mod args;
 mod check;
 mod generate;
+mod hash;
 mod log;
 mod status;
 mod style;
@@ -46,6 +47,7 @@ pub(crate) fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::HashPassword => hash::hash_password(),
         Command::Generate(arguments) => match generate::generate(arguments.what, &arguments.directory) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(format!("{}: {error}", arguments.directory.display())),

@@ -88,6 +88,13 @@ fn ike_sa(out: &mut String, sa: &IkeSaReport, style: Style) -> std::fmt::Result 
     if let Some(identity) = &sa.identity {
         writeln!(out, "      peer is   {identity}")?;
     }
+    if let Some(user) = &sa.user {
+        writeln!(out, "      user      {user:?}")?;
+    }
+    if !sa.addresses.is_empty() {
+        let addresses: Vec<String> = sa.addresses.iter().map(ToString::to_string).collect();
+        writeln!(out, "      given     {}", addresses.join(", "))?;
+    }
     let nat = match (sa.nat_local, sa.nat_remote) {
         (false, false) => "",
         (true, false) => ", NAT before this host",

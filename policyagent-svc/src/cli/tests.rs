@@ -87,6 +87,8 @@ fn example() -> Status {
             quick_modes: 1,
             nat_local: false,
             nat_remote: true,
+            user: Some("joe".into()),
+            addresses: vec!["10.99.0.1".parse().unwrap()],
         }],
         quick_modes: Vec::new(),
         ipsec_sas: vec![IpsecSaReport {

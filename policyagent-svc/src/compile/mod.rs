@@ -9,6 +9,7 @@ pub(crate) use addresses::local_addresses;
 pub(crate) use reqid::Reqids;
 
 use ikecore::policy::db::PolicyDb;
+use ikecore::policy::remote_access::ModeConfig;
 use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints};
 use ikecore::policy::selector::Prefix;
 use ikecore::proposal::offer::QuickModeOffer;
@@ -16,6 +17,8 @@ use ikecore::proposal::suite::Lifetime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use sides::PoolSide;
 
 use crate::document::Fault;
 use crate::model::{self, Action, FilterAction, Pfs, PolicyFile};
@@ -77,10 +80,15 @@ impl<'a> Compiler<'a> {
         let list = self.file.filter_list(&rule.filter_list)?;
         let action = self.file.filter_action(&rule.filter_action)?;
         let (tunnel, exchanged) = self.tunnel(rule)?;
+        let (mode_config, blocks) = self.mode_config(rule)?;
+        let pool = match &mode_config {
+            Some(ModeConfig::Client { .. }) => PoolSide::Local,
+            _ => PoolSide::Remote(&blocks),
+        };
         let negotiates = matches!(action.action, Action::Negotiate { .. });
         let mut filters = Vec::new();
         for filter in &list.filters {
-            let selectors = sides::selectors(filter, self.addresses, exchanged);
+            let selectors = sides::selectors(filter, self.addresses, exchanged, pool);
             if selectors.is_empty() {
                 let message = format!("rule {:?}: this machine has no address that the filter could be for", rule.name);
                 self.warnings.push(self.file.at(filter.position, message));
@@ -110,8 +118,25 @@ impl<'a> Compiler<'a> {
             tunnel,
             local_id: rule.local_id.clone(),
             remote_id: rule.remote_id.clone(),
+            aggressive_mode: rule.aggressive_mode,
+            xauth: rule.xauth.clone(),
+            mode_config,
             dpd: rule.dpd,
+            uniqueness: rule.uniqueness,
             reqid,
+        })
+    }
+
+    /// Mode Config, and the blocks of the pool that it gives addresses of.
+    fn mode_config(&self, rule: &model::Rule) -> Option<(Option<ModeConfig>, Vec<Prefix>)> {
+        Some(match &rule.mode_config {
+            None => (None, Vec::new()),
+            Some(model::ModeConfig::Client { push }) => (Some(ModeConfig::Client { push: *push }), Vec::new()),
+            Some(model::ModeConfig::Server { pool, push }) => {
+                let pool = Arc::clone(&self.file.pool(pool)?.pool);
+                let blocks = pool.blocks();
+                (Some(ModeConfig::Server { pool, push: *push }), blocks)
+            }
         })
     }
 
@@ -119,29 +144,34 @@ impl<'a> Compiler<'a> {
     /// machine can have no tunnel to there.
     fn tunnel(&mut self, rule: &model::Rule) -> Option<(Option<TunnelEndpoints>, bool)> {
         let Some(tunnel) = rule.tunnel else { return Some((None, false)) };
-        let family = |address: &IpAddr| address.is_ipv4() == tunnel.remote.is_ipv4();
+        let Some(remote) = tunnel.remote else {
+            if let Some(local) = tunnel.local.filter(|local| !self.addresses.contains(local)) {
+                let message = format!("rule {:?}: the tunnel's end {local} is no address of this machine", rule.name);
+                self.warnings.push(self.file.at(rule.position, message));
+            }
+            return Some((Some(tunnel), false));
+        };
+        let family = |address: &IpAddr| address.is_ipv4() == remote.is_ipv4();
         if tunnel.local.is_none() && !self.addresses.iter().any(family) {
-            let message =
-                format!("rule {:?}: this machine has no address for a tunnel to {}", rule.name, tunnel.remote);
+            let message = format!("rule {:?}: this machine has no address for a tunnel to {remote}", rule.name);
             self.warnings.push(self.file.at(rule.position, message));
             return None;
         }
         let is_here = |address: IpAddr| self.addresses.contains(&address);
         match tunnel.local {
-            Some(local) if is_here(tunnel.remote) && !is_here(local) => {
-                Some((Some(TunnelEndpoints { local: Some(tunnel.remote), remote: local }), true))
+            Some(local) if is_here(remote) && !is_here(local) => {
+                Some((Some(TunnelEndpoints { local: Some(remote), remote: Some(local) }), true))
             }
             local => {
                 let stranger = local.filter(|local| !is_here(*local));
                 if let Some(local) = stranger {
                     let message = format!(
-                        "rule {:?}: neither end of the tunnel, {local} and {}, is an address of this machine",
-                        rule.name, tunnel.remote
+                        "rule {:?}: neither end of the tunnel, {local} and {remote}, is an address of this machine",
+                        rule.name
                     );
                     self.warnings.push(self.file.at(rule.position, message));
-                } else if is_here(tunnel.remote) {
-                    let message =
-                        format!("rule {:?}: the tunnel's remote end {} is this machine", rule.name, tunnel.remote);
+                } else if is_here(remote) {
+                    let message = format!("rule {:?}: the tunnel's remote end {remote} is this machine", rule.name);
                     self.warnings.push(self.file.at(rule.position, message));
                 }
                 Some((Some(tunnel), false))
@@ -150,10 +180,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn action(&mut self, rule: &model::Rule, action: &'a FilterAction) -> RuleAction {
-        let (offers, pfs, inbound_passthrough) = match &action.action {
+        let (offers, pfs, inbound_passthrough, idle) = match &action.action {
             Action::Permit => return RuleAction::Permit,
             Action::Block => return RuleAction::Block,
-            Action::Negotiate { offers, pfs, inbound_passthrough } => (offers, *pfs, *inbound_passthrough),
+            Action::Negotiate { offers, pfs, inbound_passthrough, idle } => (offers, *pfs, *inbound_passthrough, *idle),
         };
         if let Some(policy) = self.quick_modes.get(action.name.as_str()) {
             return RuleAction::Negotiate(Arc::clone(policy));
@@ -190,6 +220,7 @@ impl<'a> Compiler<'a> {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),
             inbound_passthrough,
+            idle,
         });
         self.quick_modes.insert(&action.name, Arc::clone(&policy));
         RuleAction::Negotiate(policy)

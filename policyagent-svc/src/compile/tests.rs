@@ -64,7 +64,7 @@ fn a_tunnel_is_seen_from_this_host_and_takes_the_filter_with_it() {
     let ends = |compiled: &Compiled| {
         let rule = &compiled.db.rules[0];
         let tunnel = rule.tunnel.unwrap();
-        format!("{:?} {} {}", tunnel.local, tunnel.remote, rule.filters[0])
+        format!("{:?} {} {}", tunnel.local, tunnel.remote.unwrap(), rule.filters[0])
     };
     let a = compiled(filter, tunnel, &["10.9.0.1"]);
     assert_eq!(ends(&a), "Some(10.9.0.1) 10.9.0.2 10.10.1.0/24 <-> 10.10.2.0/24");
@@ -127,4 +127,53 @@ fn permit_and_block_hold_in_both_directions_and_say_so() {
     let compiled = compile(&parse(&text).unwrap(), &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap();
     assert!(matches!(compiled.db.rules[0].action, RuleAction::Block));
     assert!(compiled.warnings[0].message.contains("holds for both directions"), "{:?}", compiled.warnings);
+}
+
+/// Filters with the side `pool`, for a gateway and for a client.
+fn with_pool(filters: &str, mode_config: &str, remote: &str) -> Vec<String> {
+    let text = GOOD.replace("{ source = \"me\", destination = \"10.9.0.2\" }", filters).replace(
+        "horse\" }]",
+        &format!(
+            "horse\" }}]\nmode_config = {mode_config}\ntunnel = {{ local = \"10.9.0.1\", remote = \"{remote}\" }}"
+        ),
+    ) + "\n[[pool]]\nname = \"office\"\naddresses = [\"10.99.0.4-10.99.0.9\", \"2001:db8::/126\"]\n";
+    let file = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let compiled = compile(&file, &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap_or_else(|e| panic!("{e}"));
+    compiled.db.rules.iter().flat_map(|rule| rule.filters.iter().map(Selector::to_string)).collect()
+}
+
+#[test]
+fn the_pool_is_the_peers_side_at_the_gateway_and_this_hosts_at_the_client() {
+    let gateway = "{ pool = \"office\" }";
+    let blocks = ["10.10.1.0/24 <-> 10.99.0.4/30", "10.10.1.0/24 <-> 10.99.0.8/31"];
+    for filter in [
+        "{ source = \"10.10.1.0/24\", destination = \"pool\" }",
+        "{ source = \"pool\", destination = \"10.10.1.0/24\" }",
+    ] {
+        assert_eq!(with_pool(filter, gateway, "any"), blocks);
+        assert_eq!(with_pool(filter, "\"pull\"", "10.9.0.2"), ["0.0.0.0/0 <-> 10.10.1.0/24"]);
+    }
+    let all = "{ source = \"any\", destination = \"pool\", protocol = \"tcp\", source_port = 80 }";
+    assert_eq!(
+        with_pool(all, gateway, "any"),
+        [
+            "0.0.0.0/0[80] <-> 10.99.0.4/30 protocol 6",
+            "0.0.0.0/0[80] <-> 10.99.0.8/31 protocol 6",
+            "::/0[80] <-> 2001:db8::1 protocol 6",
+            "::/0[80] <-> 2001:db8::2/127 protocol 6"
+        ]
+    );
+}
+
+#[test]
+fn a_client_of_nobody_is_refused() {
+    let text = GOOD
+        .replace(
+            "{ source = \"me\", destination = \"10.9.0.2\" }",
+            "{ source = \"pool\", destination = \"10.1.0.0/16\" }",
+        )
+        .replace("horse\" }]", "horse\" }]\nmode_config = \"pull\"\ntunnel = { remote = \"any\" }");
+    let file = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let fault = compile(&file, &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap_err().to_string();
+    assert!(fault.contains("its tunnel names no peer: allowed is a tunnel with a remote address"), "{fault}");
 }

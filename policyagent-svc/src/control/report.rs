@@ -6,7 +6,7 @@ use ikecore::sa::driver::Usage;
 use ikecore::time::Time;
 use ikedaemon::driver::Capabilities;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Everything that stands.
@@ -144,6 +144,10 @@ pub(crate) struct IkeSaReport {
     pub(crate) nat_local: bool,
     /// A NAT is before the peer.
     pub(crate) nat_remote: bool,
+    /// The peer's user, once extended authentication has proven it.
+    pub(crate) user: Option<String>,
+    /// The addresses that Mode Config gave: to the peer, or to this host.
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 /// The algorithms of an ISAKMP SA.
@@ -183,6 +187,8 @@ impl IkeSaReport {
             quick_modes: sa.quick_modes,
             nat_local: sa.nat.0,
             nat_remote: sa.nat.1,
+            user: sa.user.clone(),
+            addresses: sa.addresses.clone(),
         }
     }
 }

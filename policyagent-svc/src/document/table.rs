@@ -160,6 +160,11 @@ impl<'a> Value<'a> {
         matches!(self.value.get_ref(), DeValue::Integer(_))
     }
 
+    /// True if it is a list.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Array(_))
+    }
+
     /// True if it is a table.
     pub(crate) fn is_table(&self) -> bool {
         matches!(self.value.get_ref(), DeValue::Table(_))

@@ -22,6 +22,9 @@ pub(crate) enum Side {
     Me,
     /// All of IPv4 and all of IPv6.
     Any,
+    /// Where the rule's peer is given an address by Mode Config: the addresses of its pool. Where this host is given one:
+    /// that one.
+    Pool,
     /// A block of addresses.
     Prefix(Prefix),
 }
@@ -114,6 +117,13 @@ fn filter(value: &Value<'_>) -> Option<Filter> {
             value.fault(format!("{} is from me to me, allowed: one side that is me", value.what()));
             None
         }
+        (Side::Pool, Side::Pool | Side::Me) | (Side::Me, Side::Pool) => {
+            value.fault(format!(
+                "{} has \"pool\" and no network, allowed: \"pool\" with \"any\", an address or a prefix",
+                value.what()
+            ));
+            None
+        }
         (Side::Prefix(a), Side::Prefix(b)) if a.address().is_ipv4() != b.address().is_ipv4() => {
             value.fault(format!("{} is from {a} to {b}, allowed: both IPv4 or both IPv6", value.what()));
             None
@@ -162,18 +172,19 @@ fn protocol(value: &Value<'_>) -> Option<u8> {
 }
 
 /// What the two sides of a filter can be.
-const SIDES: &str = "\"me\", \"any\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
+const SIDES: &str = "\"me\", \"any\", \"pool\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
                      (10.1.0.0/255.255.0.0)";
 
-fn side(value: &Value<'_>) -> Option<Side> {
+pub(super) fn side(value: &Value<'_>) -> Option<Side> {
     let text = value.text()?;
     match text {
         "me" => return Some(Side::Me),
         "any" => return Some(Side::Any),
+        "pool" => return Some(Side::Pool),
         _ => {}
     }
     let Some((address, length)) = block(text) else {
-        let hint = suggestion(text, ["me", "any"]);
+        let hint = suggestion(text, ["me", "any", "pool"]);
         let hint = if hint.is_empty() { ",".to_owned() } else { hint };
         value.fault(format!("{} is {text:?}{hint} allowed: {SIDES}", value.what()));
         return None;

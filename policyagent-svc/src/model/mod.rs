@@ -1,13 +1,16 @@
 //! The policy objects as administrators write them: policies, rules, filter lists, filter actions.
 mod action;
 mod algorithms;
+mod authentication;
 mod filter;
+mod remote_access;
 mod rule;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub(crate) use action::{Action, FilterAction, Offer, Pfs};
 pub(crate) use filter::{Filter, FilterList, Side, protocol_name};
+pub(crate) use remote_access::{ModeConfig, NamedPool};
 pub(crate) use rule::{Policy, Reference, Rule};
 
 use std::path::{Path, PathBuf};
@@ -25,6 +28,8 @@ pub(crate) struct PolicyFile {
     pub(crate) filter_lists: Vec<FilterList>,
     /// The filter actions.
     pub(crate) filter_actions: Vec<FilterAction>,
+    /// The pools.
+    pub(crate) pools: Vec<NamedPool>,
     /// What is allowed, but perhaps not meant.
     pub(crate) warnings: Vec<Fault>,
 }
@@ -55,6 +60,11 @@ impl PolicyFile {
     /// The filter action of a rule.
     pub(crate) fn filter_action(&self, reference: &Reference) -> Option<&FilterAction> {
         self.filter_actions.iter().find(|action| action.name == reference.name)
+    }
+
+    /// The pool of a rule.
+    pub(crate) fn pool(&self, reference: &Reference) -> Option<&NamedPool> {
+        self.pools.iter().find(|named| named.pool.name == reference.name)
     }
 
     /// A fault, or a warning, at a place of the file.
@@ -99,11 +109,36 @@ impl PolicyFile {
             let names = self.filter_lists.iter().map(|list| list.name.as_str()).collect();
             faults.push(dangling("filter list", &rule.filter_list, names));
         }
+        if let Some(ModeConfig::Server { pool, .. }) = &rule.mode_config
+            && self.pool(pool).is_none()
+        {
+            let names = self.pools.iter().map(|named| named.pool.name.as_str()).collect();
+            faults.push(dangling("pool", pool, names));
+        }
         let Some(action) = self.filter_action(&rule.filter_action) else {
             let names = self.filter_actions.iter().map(|action| action.name.as_str()).collect();
             faults.push(dangling("filter action", &rule.filter_action, names));
             return;
         };
+        let is_of_pool = |filter: &&Filter| filter.source == Side::Pool || filter.destination == Side::Pool;
+        let filters = list.map(|list| list.filters.as_slice()).unwrap_or_default();
+        match (&rule.mode_config, filters.iter().find(is_of_pool)) {
+            (None, Some(filter)) => {
+                let message = format!(
+                    "the filter has \"pool\", but rule {:?} has no mode_config; allowed: a rule that has",
+                    rule.name
+                );
+                faults.push(self.at(filter.position, message));
+            }
+            (Some(_), None) if !filters.is_empty() => {
+                let message = format!(
+                    "rule {:?} has mode_config, but no filter of its list has \"pool\" as source or destination",
+                    rule.name
+                );
+                faults.push(self.at(rule.position, message));
+            }
+            _ => {}
+        }
         let mut fault = |message: String| faults.push(self.at(rule.position, message));
         if !matches!(action.action, Action::Negotiate { .. }) {
             if rule.tunnel.is_some() {
@@ -143,12 +178,14 @@ fn objects(path: &Path, table: &Table<'_>) -> Option<PolicyFile> {
     let policies = each(table, "policy", rule::policy);
     let filter_lists = each(table, "filter_list", filter::filter_list);
     let filter_actions = each(table, "filter_action", action::filter_action);
+    let pools = each(table, "pool", remote_access::pool);
     table.finish();
     Some(PolicyFile {
         path: path.to_owned(),
         policies: policies?,
         filter_lists: filter_lists?,
         filter_actions: filter_actions?,
+        pools: pools?,
         warnings: Vec::new(),
     })
 }

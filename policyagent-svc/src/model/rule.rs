@@ -1,14 +1,15 @@
 //! Policies, their main-mode settings and their rules.
-use ikecore::identity::Identity;
-use ikecore::policy::rule::{AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints};
+use ikecore::identity::{Identity, dn};
+use ikecore::policy::remote_access::Xauth;
+use ikecore::policy::rule::{
+    AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints, Uniqueness,
+};
 use ikecore::proposal::suite::Lifetime;
-use ikecore::secret::Secret;
 use std::net::IpAddr;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
-use super::{action, algorithms};
+use super::remote_access::{self, ModeConfig};
+use super::{action, algorithms, authentication};
 use crate::document::{Position, Value};
 
 /// A policy.
@@ -43,6 +44,12 @@ pub(crate) struct Rule {
     pub(crate) filter_action: Reference,
     /// In order of preference.
     pub(crate) authentication: Vec<AuthMethod>,
+    /// Aggressive mode.
+    pub(crate) aggressive_mode: bool,
+    /// Extended authentication.
+    pub(crate) xauth: Option<Xauth>,
+    /// Mode Config.
+    pub(crate) mode_config: Option<ModeConfig>,
     /// Tunnel mode between these; not yet seen from this host.
     pub(crate) tunnel: Option<TunnelEndpoints>,
     /// Whom this host claims to be.
@@ -51,6 +58,8 @@ pub(crate) struct Rule {
     pub(crate) remote_id: Option<Identity>,
     /// How the peer is watched.
     pub(crate) dpd: Option<DeadPeerDetection>,
+    /// Whether an identity may be at several addresses.
+    pub(crate) uniqueness: Uniqueness,
     /// Where it stands in the file.
     pub(crate) position: Position,
 }
@@ -128,11 +137,23 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let filter_list = table.require("filter_list").and_then(|value| reference(&value));
     let filter_action = table.require("filter_action").and_then(|value| reference(&value));
     let authentication = table.get("authentication").map_or(Some(Vec::new()), |value| value.list("method"));
-    let authentication = authentication.map(|values| values.iter().map(method).collect::<Vec<_>>());
+    let authentication = authentication.map(|values| values.iter().map(authentication::method).collect::<Vec<_>>());
+    let aggressive_mode = table.get("aggressive_mode").map_or(Some(false), |value| aggressive_mode(&value));
+    let xauth = table.get("xauth").map(|value| remote_access::xauth(&value));
+    let mode_config = table.get("mode_config").map(|value| remote_access::mode_config(&value));
     let tunnel = table.get("tunnel").map(|value| endpoints(&value));
-    let local_id = table.get("local_id").map(|value| identity(&value));
+    let authentication = authentication.map(|methods| methods.into_iter().collect::<Option<Vec<_>>>());
+    let local_id = table.get("local_id").map(|value| {
+        let identity = identity(&value)?;
+        if let Some(Some(methods)) = &authentication {
+            authentication::check_local_id(&value, &identity, methods);
+        }
+        Some(identity)
+    });
     let remote_id = table.get("remote_id").map(|value| identity(&value));
     let dpd = table.get("dpd").map(|value| dead_peer_detection(&value));
+    let ways = [("keep", Uniqueness::Keep), ("replace", Uniqueness::Replace), ("refuse", Uniqueness::Refuse)];
+    let uniqueness = table.get("unique").map_or(Some(Uniqueness::Keep), |value| value.one_of(&ways));
     table.finish();
     Some(Rule {
         name: name?,
@@ -140,14 +161,30 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         active: active?,
         filter_list: filter_list?,
         filter_action: filter_action?,
-        authentication: authentication?.into_iter().collect::<Option<Vec<_>>>()?,
+        authentication: authentication??,
         // Outer: whether it is there. Inner: whether it is right.
+        aggressive_mode: aggressive_mode?,
+        xauth: flatten(xauth)?,
+        mode_config: flatten(mode_config)?,
         tunnel: flatten(tunnel)?,
         local_id: flatten(local_id)?,
         remote_id: flatten(remote_id)?,
         dpd: flatten(dpd)?,
+        uniqueness: uniqueness?,
         position: value.position(),
     })
+}
+
+/// Only in so many words: nobody shall come to it by a plain switch.
+fn aggressive_mode(value: &Value<'_>) -> Option<bool> {
+    const WORDS: &str = "exposes the pre-shared key to guessing";
+    let on = value.one_of(&[(WORDS, true)])?;
+    value.warn(format!(
+        "{}: it shows a hash of the pre-shared key to whoever asks, or listens, who can then try out keys offline; main mode \
+         does not. The key must be long and drawn by chance",
+        value.what()
+    ));
+    Some(on)
 }
 
 /// Not there is right; there and wrong is not.
@@ -159,77 +196,8 @@ fn flatten<T>(read: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-fn reference(value: &Value<'_>) -> Option<Reference> {
+pub(super) fn reference(value: &Value<'_>) -> Option<Reference> {
     Some(Reference { name: value.name()?.to_owned(), position: value.position() })
-}
-
-fn method(value: &Value<'_>) -> Option<AuthMethod> {
-    let table = value.table()?;
-    let text = table.get("preshared_key");
-    let file = table.get("preshared_key_file");
-    table.finish();
-    let key = match (text, file) {
-        (Some(text), None) => text.secret()?,
-        (None, Some(file)) => key_file(&file)?,
-        (None, None) => {
-            table.fault(format!("{} names no key, allowed: preshared_key or preshared_key_file", table.what()));
-            return None;
-        }
-        (Some(_), Some(_)) => {
-            table.fault(format!("{} has both preshared_key and preshared_key_file, allowed: one", table.what()));
-            return None;
-        }
-    };
-    // The copy is the one that stays; the other is wiped.
-    Some(AuthMethod::PreSharedKey(Arc::new(Secret::new(key.to_vec()))))
-}
-
-/// A key is some octets, not a disk.
-const MAX_KEY_OCTETS: u64 = 4096;
-
-fn key_file(value: &Value<'_>) -> Option<Zeroizing<Vec<u8>>> {
-    let path = value.path()?;
-    let read = || -> std::io::Result<(std::fs::Metadata, Option<Zeroizing<Vec<u8>>>)> {
-        let metadata = std::fs::metadata(&path)?;
-        if metadata.len() > MAX_KEY_OCTETS || !metadata.is_file() {
-            return Ok((metadata, None));
-        }
-        Ok((metadata, Some(Zeroizing::new(std::fs::read(&path)?))))
-    };
-    let (metadata, key) = match read() {
-        Ok(read) => read,
-        Err(error) => {
-            value.fault(format!("{} is {}: {error}", value.what(), path.display()));
-            return None;
-        }
-    };
-    let Some(mut key) = key else {
-        value.fault(format!(
-            "{} is {}, allowed: a file of at most {MAX_KEY_OCTETS} octets",
-            value.what(),
-            path.display()
-        ));
-        return None;
-    };
-    if key.last() == Some(&b'\n') {
-        key.pop();
-        if key.last() == Some(&b'\r') {
-            key.pop();
-        }
-    }
-    if key.is_empty() {
-        value.fault(format!("{} is {}, which is empty", value.what(), path.display()));
-        return None;
-    }
-    if metadata.mode() & 0o077 != 0 {
-        value.warn(format!(
-            "{} is {}, which others can read (mode {:03o}); it should be 600",
-            value.what(),
-            path.display(),
-            metadata.mode() & 0o777
-        ));
-    }
-    Some(key)
 }
 
 fn dead_peer_detection(value: &Value<'_>) -> Option<DeadPeerDetection> {
@@ -248,16 +216,21 @@ fn dead_peer_detection(value: &Value<'_>) -> Option<DeadPeerDetection> {
 fn endpoints(value: &Value<'_>) -> Option<TunnelEndpoints> {
     let table = value.table()?;
     let local = table.get("local").map(|value| endpoint(&value));
-    let remote = table.require("remote").and_then(|value| endpoint(&value));
+    let remote = table.require("remote").and_then(|value| match value.text() {
+        // Whoever proves who it is.
+        Some("any") => Some(None),
+        _ => endpoint(&value).map(Some),
+    });
     table.finish();
     let tunnel = TunnelEndpoints { local: flatten(local)?, remote: remote? };
+    let Some(remote) = tunnel.remote else { return Some(tunnel) };
     match tunnel.local {
-        Some(local) if local.is_ipv4() != tunnel.remote.is_ipv4() => {
+        Some(local) if local.is_ipv4() != remote.is_ipv4() => {
             let what = table.what();
-            table.fault(format!("{what} is from {local} to {}, allowed: both IPv4 or both IPv6", tunnel.remote));
+            table.fault(format!("{what} is from {local} to {remote}, allowed: both IPv4 or both IPv6"));
             None
         }
-        Some(local) if local == tunnel.remote => {
+        Some(local) if local == remote => {
             table.fault(format!("{} is from {local} to itself, allowed: two addresses", table.what()));
             None
         }
@@ -280,12 +253,14 @@ fn identity(value: &Value<'_>) -> Option<Identity> {
             let (user, domain) = name.rsplit_once('@')?;
             (!user.is_empty() && is_domain_name(domain)).then(|| Identity::UserFqdn(name.to_owned()))
         }
+        Some(("dn", name)) => dn::encode(name).ok().map(Identity::DerAsn1Dn),
         Some(("key-id", octets)) => octets_of(octets).map(Identity::KeyId),
         _ => text.parse().ok().map(Identity::Address),
     };
     value.parsed(
         parse,
-        "an address, \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"key-id:\" and hexadecimal digits",
+        "an address, \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"dn:\" and a distinguished name as in \
+         C=CH, O=Example, CN=host, \"key-id:\" and hexadecimal digits",
     )
 }
 

@@ -1,3 +1,5 @@
+mod certificates;
+
 use super::*;
 use ikecore::crypto::group::Group;
 use ikecore::identity::Identity;
@@ -51,18 +53,18 @@ fn the_good_file_is_read_with_its_defaults() {
     assert_eq!((main_mode.lifetime.seconds, main_mode.lifetime.kilobytes, main_mode.quick_mode_limit), (28800, 0, 0));
     let rule = &policy.rules[0];
     assert!(rule.active && rule.tunnel.is_none() && rule.local_id.is_none() && rule.remote_id.is_none());
-    let AuthMethod::PreSharedKey(key) = &rule.authentication[0];
+    let AuthMethod::PreSharedKey(key) = &rule.authentication[0] else { panic!("a certificate") };
     assert_eq!(key.expose(), b"correct horse");
     let filter = &file.filter_list(&rule.filter_list).unwrap().filters[0];
     assert_eq!((filter.source, filter.protocol, filter.mirrored), (Side::Me, 0, true));
     assert_eq!(filter.destination, Side::Prefix(Prefix::host("10.9.0.2".parse().unwrap())));
-    let Action::Negotiate { offers, pfs, inbound_passthrough } =
+    let Action::Negotiate { offers, pfs, inbound_passthrough, idle } =
         &file.filter_action(&rule.filter_action).unwrap().action
     else {
         panic!("negotiate");
     };
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 100_000));
-    assert_eq!((*pfs, *inbound_passthrough), (Pfs::Off, false));
+    assert_eq!((*pfs, *inbound_passthrough, *idle), (Pfs::Off, false, 0));
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "\"10.9.0.2\"",
             "\"10.9.0.256\"",
             "/x/policy.toml:16:43: destination of filter 1 in filters of filter list \"b hosts\" is \"10.9.0.256\", \
-             allowed: \"me\", \"any\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
+             allowed: \"me\", \"any\", \"pool\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
              (10.1.0.0/255.255.0.0)",
         ),
         (
@@ -235,6 +237,7 @@ fn what_does_not_go_together_is_a_fault() {
             "horse\" }]\ndpd = { delay = 0 }",
             "dpd of rule \"to b\" is 0, allowed: an integer from 1 to 86400",
         ),
+        ("horse\" }]", "horse\" }]\nunique = true", "unique of rule \"to b\" is"),
         ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, \"fqdn:\" and a domain name"),
     ];
     for (from, to, expected) in cases {
@@ -285,7 +288,7 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
              { source = \"2001:db8::/32\", destination = \"me\", protocol = \"icmpv6\", mirrored = false },\n]",
         )
         .replace("horse\" }]", "horse\" }]\nlocal_id = \"user-fqdn:me@host.example\"\nremote_id = \"key-id:00ff\"")
-        .replace("{ esp = \"aes256-sha256\" }]", "{ ah = \"SHA1\", lifetime = { kilobytes = 0 } }]\npfs = \"ecp384\"");
+        .replace("{ esp = \"aes256-sha256\" }]", "{ ah = \"SHA1\", lifetime = { kilobytes = 0 } }]\npfs = \"ecp384\"\nidle = 300");
     let file = parse(&text).unwrap();
     assert_eq!(file.warnings.len(), 1, "host bits: {:?}", file.warnings);
     let filters = &file.filter_lists[0].filters;
@@ -295,11 +298,26 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     let rule = &file.policies[0].rules[0];
     assert_eq!(rule.local_id, Some(Identity::UserFqdn("me@host.example".into())));
     assert_eq!(rule.remote_id, Some(Identity::KeyId(vec![0, 0xff])));
-    let Action::Negotiate { offers, pfs, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
+    let Action::Negotiate { offers, pfs, idle, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
+    assert_eq!(*idle, 300);
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 0));
     assert_eq!(offers[0].suite.to_string(), "AH HMAC-SHA-1-96");
     assert_eq!(*pfs, Pfs::Group(Group::Ecp384));
     assert!(faults("\"10.9.0.2\"", "\"10.9.0.0/255.0.255.0\"").contains("allowed: \"me\""), "a mask with holes");
+}
+
+#[test]
+fn a_rule_says_whether_an_identity_may_be_at_several_addresses() {
+    use ikecore::policy::rule::Uniqueness;
+    for (text, expected) in [
+        ("", Uniqueness::Keep),
+        ("unique = \"keep\"", Uniqueness::Keep),
+        ("unique = \"replace\"", Uniqueness::Replace),
+        ("unique = \"refuse\"", Uniqueness::Refuse),
+    ] {
+        let file = parse(&GOOD.replace("horse\" }]", &format!("horse\" }}]\n{text}"))).unwrap();
+        assert_eq!(file.policies[0].rules[0].uniqueness, expected, "{text}");
+    }
 }
 
 #[test]
@@ -329,7 +347,9 @@ fn a_key_file_is_read_without_its_line_end_and_warned_of_when_others_can_read_it
 
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let file = PolicyFile::read(&policy).unwrap();
-    let AuthMethod::PreSharedKey(octets) = &file.policies[0].rules[0].authentication[0];
+    let AuthMethod::PreSharedKey(octets) = &file.policies[0].rules[0].authentication[0] else {
+        panic!("a certificate")
+    };
     assert_eq!(octets.expose(), b"\x00octets\xff");
     assert_eq!(file.warnings.len(), 1);
     assert!(file.warnings[0].message.contains("which others can read (mode 644)"), "{}", file.warnings[0]);
@@ -352,14 +372,138 @@ fn the_examples_of_the_documentation_have_no_fault() {
     for entry in std::fs::read_dir(examples).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        // The key's file is not part of the example.
-        let text = text.replace("preshared_key_file = \"berlin-lisbon.psk\"", "preshared_key = \"k\"");
+        // The files of keys are not part of the examples.
+        let text = ["berlin-lisbon.psk", "clients.psk"].iter().fold(text, |text, file| {
+            text.replace(&format!("preshared_key_file = \"{file}\""), "preshared_key = \"k\"")
+        });
+        let text = text.replace("password_file = \"joe.password\"", "password = \"p\"");
+        // Nor are the files of certificates; theirs is read where they are.
+        if path.ends_with("certificates.toml") {
+            certificates::check_example(&text);
+            found += 1;
+            continue;
+        }
         let file = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(file.assigned().is_some() && file.warnings.is_empty(), "{}: {:?}", path.display(), file.warnings);
         found += 1;
     }
-    assert_eq!(found, 3);
+    assert_eq!(found, 6);
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
     let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     parse(example).unwrap_or_else(|error| panic!("docs/policy.md: {error}"));
+}
+
+/// A gateway's rule and its pool, in place of GOOD's rule.
+const GATEWAY: (&str, &str) = (
+    "authentication = [{ preshared_key = \"correct horse\" }]",
+    "authentication = [{ preshared_key = \"correct horse\" }]\ntunnel = { remote = \"any\" }\nxauth = \"server\"\n\
+     mode_config = { pool = \"office\", push = true }",
+);
+
+const POOL: &str = "\n[[pool]]\nname = \"office\"\naddresses = [\"10.99.0.0/24\", \"2001:db8::1-2001:db8::9\"]\n\
+                    dns = [\"10.10.1.53\"]\nsplit_networks = [\"10.10.1.0/24\"]\ndomain = \"office.example\"\n\
+                    banner = \"Welcome\"\n";
+
+fn remote_access(changes: &[(&str, &str)]) -> String {
+    let mut text = GOOD.replace(GATEWAY.0, GATEWAY.1) + POOL;
+    text = text
+        .replace("source = \"me\", destination = \"10.9.0.2\"", "source = \"10.10.1.0/24\", destination = \"pool\"");
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    text
+}
+
+fn faults_of(changes: &[(&str, &str)]) -> String {
+    let parsed = parse(&remote_access(changes));
+    parsed.map(|file| format!("no fault, warnings {:?}", file.warnings)).unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn a_gateway_and_a_client_are_read() {
+    let file = parse(&remote_access(&[])).unwrap();
+    let rule = &file.assigned().unwrap().rules[0];
+    assert!(matches!(rule.xauth, Some(ikecore::policy::remote_access::Xauth::Server)));
+    assert_eq!(rule.tunnel.unwrap().remote, None);
+    let Some(ModeConfig::Server { pool, push: true }) = &rule.mode_config else { panic!("{rule:?}") };
+    let pool = &file.pool(pool).unwrap().pool;
+    let ranges: Vec<String> = pool.ranges.iter().map(ToString::to_string).collect();
+    assert_eq!(ranges, ["10.99.0.1-10.99.0.254", "2001:db8::1-2001:db8::9"]);
+    assert_eq!((pool.dns.len(), pool.split_networks.len()), (1, 1));
+    assert_eq!((pool.domain.as_deref(), pool.banner.as_deref()), (Some("office.example"), Some("Welcome")));
+
+    let client = [
+        ("remote = \"any\"", "remote = \"10.9.0.2\""),
+        ("xauth = \"server\"", "xauth = { user = \"joe\", password = \"secret words\" }"),
+        ("mode_config = { pool = \"office\", push = true }", "mode_config = \"pull\""),
+    ];
+    let file = parse(&remote_access(&client)).unwrap();
+    let rule = &file.assigned().unwrap().rules[0];
+    assert!(matches!(rule.mode_config, Some(ModeConfig::Client { push: false })));
+    let Some(ikecore::policy::remote_access::Xauth::Client(credentials)) = &rule.xauth else { panic!("{rule:?}") };
+    assert_eq!(
+        (credentials.user.as_str(), credentials.password.expose().as_slice()),
+        ("joe", b"secret words".as_slice())
+    );
+    assert!(!format!("{file:?}").contains("secret words"));
+}
+
+#[test]
+fn faults_of_remote_access_name_the_value_and_what_is_allowed() {
+    for (change, told) in [
+        (("xauth = \"server\"", "xauth = \"client\""), "xauth of rule \"to b\" is \"client\", allowed: server"),
+        (("xauth = \"server\"", "xauth = { user = \"joe\" }"), "names no key, allowed: password or password_file"),
+        (
+            ("\"office\", push", "\"offices\", push"),
+            "rule \"to b\" names the pool \"offices\", which the file does not have; did you mean \"office\"? allowed: office",
+        ),
+        (
+            ("{ pool = \"office\", push = true }", "\"both\""),
+            "mode_config of rule \"to b\" is \"both\", allowed: pull, push",
+        ),
+        (
+            ("\"10.99.0.0/24\"", "\"10.99.0.9-10.99.0.1\""),
+            "range 1 in addresses of pool \"office\" is \"10.99.0.9-10.99.0.1\", allowed: an address, a prefix (10.99.0.0/24), a range FIRST-LAST of one family",
+        ),
+        (
+            ("\"10.99.0.0/24\"", "\"10.99.0.0/24\", \"10.99.0.7\""),
+            "pool \"office\" has 10.99.0.1-10.99.0.254 and 10.99.0.7, which overlap; allowed: each address once",
+        ),
+        (("split_networks = [\"10.10.1.0/24\"]", "split_networks = [\"any\"]"), "names no network, allowed: a prefix"),
+        (
+            ("destination = \"pool\"", "destination = \"10.9.0.2\""),
+            "rule \"to b\" has mode_config, but no filter of its list has \"pool\"",
+        ),
+        (
+            ("mode_config = { pool = \"office\", push = true }", ""),
+            "the filter has \"pool\", but rule \"to b\" has no mode_config",
+        ),
+        (
+            ("source = \"10.10.1.0/24\", destination", "source = \"me\", destination"),
+            "has \"pool\" and no network, allowed: \"pool\" with \"any\", an address or a prefix",
+        ),
+        (("banner = \"Welcome\"", "banner = \"\""), "banner of pool \"office\" has 0 octets, allowed: 1 to 512"),
+    ] {
+        let all = faults_of(&[change]);
+        assert!(all.contains(told), "{change:?}:\n{all}");
+    }
+    let secret = faults_of(&[("xauth = \"server\"", "xauth = { user = \"\", password = \"secret words\" }")]);
+    assert!(!secret.contains("secret words"), "{secret}");
+}
+
+#[test]
+fn aggressive_mode_takes_so_many_words_and_is_warned_of() {
+    let words = "horse\" }]\naggressive_mode = \"exposes the pre-shared key to guessing\"";
+    let file = parse(&GOOD.replace("horse\" }]", words)).unwrap();
+    assert!(file.assigned().unwrap().rules[0].aggressive_mode);
+    let warnings: Vec<String> = file.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        matches!(warnings.as_slice(), [one] if one.starts_with("/x/policy.toml:13:19: aggressive_mode of rule \"to b\": it shows a hash")),
+        "{warnings:?}"
+    );
+    assert!(!parse(GOOD).unwrap().assigned().unwrap().rules[0].aggressive_mode);
+    assert!(faults("horse\" }]", "horse\" }]\naggressive_mode = true").contains("is true, allowed: text in quotes"));
+    let told = faults("horse\" }]", "horse\" }]\naggressive_mode = \"on\"");
+    assert!(told.ends_with("is \"on\", allowed: exposes the pre-shared key to guessing"), "{told}");
 }

@@ -121,6 +121,7 @@ impl Service {
 
     async fn reload(&self) -> Result<Reply, Refusal> {
         let mut policy = self.policy.lock().await;
+        policy.set_granted(self.engine.snapshot().await?.granted);
         let db = policy
             .load()
             .map_err(|error| Refusal::Other(format!("{error}\nnot reloaded: the policy before stays in force")))?;
@@ -148,7 +149,9 @@ impl Service {
 
     /// Compiles the policy again if the machine's addresses have changed.
     pub(crate) async fn follow_addresses(&self) {
+        let Ok(snapshot) = self.engine.snapshot().await else { return };
         let mut policy = self.policy.lock().await;
+        policy.set_granted(snapshot.granted);
         if let Some(db) = policy.follow_addresses() {
             tracing::info!(target: "policyagent::service", "the addresses of this machine have changed: policy version {}", db.version);
             // An engine that is gone needs no policy.

@@ -27,6 +27,7 @@ use crate::control::report::DriverReport;
 use crate::control::server::{ControlSocket, SocketError};
 use crate::document::DocumentError;
 use crate::paths::Paths;
+use crate::users::UsersFile;
 use answers::Service;
 use lock::{Lock, LockError};
 use policy::InForce;
@@ -138,7 +139,8 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
     let capabilities = opened.driver.capabilities();
     tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
     let started = Instant::now();
-    let config = engine::Config { endpoint: settings.endpoint.clone(), listen: settings.sockets() };
+    let users = Arc::new(UsersFile::new(&settings.users.clone().unwrap_or_else(|| paths.users())));
+    let config = engine::Config { endpoint: settings.endpoint.clone(), listen: settings.sockets(), users: Some(users) };
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
     let driver = Mutex::new(DriverReport::new(capabilities, opened.why));

@@ -19,6 +19,8 @@ pub(crate) struct InForce {
     required: bool,
     file: Option<PolicyFile>,
     addresses: BTreeSet<IpAddr>,
+    /// Addresses that peers gave to this host: the policy is not for them.
+    granted: BTreeSet<IpAddr>,
     reqids: Reqids,
     db: Arc<PolicyDb>,
     report: PolicyReport,
@@ -33,6 +35,7 @@ impl InForce {
             required,
             file: None,
             addresses: BTreeSet::new(),
+            granted: BTreeSet::new(),
             reqids: Reqids::default(),
             db: Arc::default(),
             report,
@@ -49,10 +52,19 @@ impl InForce {
         &self.db
     }
 
+    /// Which addresses of this machine are its own no more than as long as a peer lets it have them.
+    pub(crate) fn set_granted(&mut self, granted: BTreeSet<IpAddr>) {
+        self.granted = granted;
+    }
+
+    fn own_addresses(&self) -> io::Result<BTreeSet<IpAddr>> {
+        Ok(&local_addresses()? - &self.granted)
+    }
+
     /// Reads the file again and compiles it. With a fault everything stays as it was, and the report says why.
     pub(crate) fn load(&mut self) -> Result<Arc<PolicyDb>, String> {
         let loaded = self.read().and_then(|file| {
-            let addresses = local_addresses().map_err(|error| format!("the addresses of this machine: {error}"))?;
+            let addresses = self.own_addresses().map_err(|error| format!("the addresses of this machine: {error}"))?;
             self.put_in_force(file, addresses)
         });
         if let Err(error) = &loaded {
@@ -73,7 +85,7 @@ impl InForce {
 
     /// Compiles the file again if the addresses of this machine have changed.
     pub(crate) fn follow_addresses(&mut self) -> Option<Arc<PolicyDb>> {
-        let addresses = local_addresses().ok()?;
+        let addresses = self.own_addresses().ok()?;
         if addresses == self.addresses {
             return None;
         }

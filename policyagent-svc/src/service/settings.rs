@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Vec<Listen>,
     /// The policy file, if not the usual one.
     pub(crate) policy: Option<PathBuf>,
+    /// The users of extended authentication, if not the usual file.
+    pub(crate) users: Option<PathBuf>,
     /// Oakley.log is written.
     pub(crate) oakley: bool,
     /// Of the endpoint.
@@ -79,6 +81,7 @@ fn settings(table: &Table<'_>) -> Settings {
         settings.listen = values.iter().filter_map(|value| value.parsed(|text| text.parse().ok(), allowed)).collect();
     }
     settings.policy = table.get("policy").and_then(|value| value.path());
+    settings.users = table.get("users").and_then(|value| value.path());
     if let Some(oakley) = table.get("oakley").and_then(|value| value.table()) {
         // The name that it has in the registry of Windows.
         if let Some(on) = oakley.get("EnableLogging").and_then(|value| flag(&value)) {
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn every_key_has_its_effect() {
         let settings = parse(
-            "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\n\
+            "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\nusers = \"u\"\n\
              [oakley]\nEnableLogging = 1\n\
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
@@ -153,6 +156,7 @@ mod tests {
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
         assert_eq!(settings.policy.as_deref(), Some(Path::new("/e/p.toml")));
+        assert_eq!(settings.users.as_deref(), Some(Path::new("/e/u")));
         let sockets: Vec<String> = settings.sockets().iter().map(ToString::to_string).collect();
         assert_eq!(sockets, ["10.0.0.1:500", "10.0.0.1:4501", "[::1]:5000"]);
         let ike = &settings.endpoint;
@@ -171,7 +175,7 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, oakley, ike",
+                 listen, policy, users, oakley, ike",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]

@@ -1,6 +1,6 @@
 //! What an administrator tells the daemon, and how the peer follows.
 
-use super::{IMPATIENT, PATIENCE, Role, Setting, suiting};
+use super::{IMPATIENT, PATIENCE, Role, Setting, Trial, suiting};
 use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
 use crate::interop::Row;
@@ -94,16 +94,16 @@ fn initiate(setting: &Setting<'_>) {
 
 /// The handle of the one SA of the list `name` that is in use.
 #[track_caller]
-pub(super) fn handle(setting: &Setting<'_>, name: &str) -> String {
+pub(super) fn handle(trial: &Trial<'_>, name: &str) -> String {
     let mut found = Vec::new();
     wait_until(PATIENCE, || {
-        let status = setting.daemon.status();
+        let status = trial.daemon.status();
         let all = status[name].as_array().into_iter().flatten();
         let current = all.filter(|sa| sa["replaced"] != true);
         found = current.filter_map(|sa| sa["id"].as_str().map(str::to_owned)).collect();
         found.len() == 1
     });
-    assert_eq!(found.len(), 1, "{name}: {found:?}\n{}", setting.daemon.oakley());
+    assert_eq!(found.len(), 1, "{name}: {found:?}\n{}", trial.daemon.oakley());
     found.remove(0)
 }
 

@@ -1,4 +1,5 @@
-//! Dead peer detection: who is asked and answers, and what becomes of SAs with a peer that died without a word.
+//! Dead peer detection: who is asked and answers, and what becomes of SAs with a peer that died without a word. SAs that
+//! nobody uses, and a peer of another version.
 
 use std::time::Duration;
 
@@ -84,4 +85,52 @@ pub fn the_peer_dies(driver: Driver, peer: Kernel) {
 /// As [`Setting::start`] gives it to charon.
 fn setting_connection(connection: &Connection, peer: Kernel) -> Connection {
     Connection { encap: connection.encap || peer == Kernel::Libipsec, ..connection.clone() }
+}
+
+/// SAs that carry nothing end at both ends, by the driver's counters; those that do live on.
+pub fn idle_sas_end(driver: Driver, peer: Kernel) {
+    let _row = Row::charon("SAs without traffic end", peer, driver, Role::Initiator.alone());
+    let world = World::new();
+    let (policy, connection) = suiting(driver, Mode::Tunnel);
+    let policy = Policy { idle: 3, ..policy };
+    let setting = Setting::start(&world, driver, peer, &policy, &connection);
+    setting.negotiate(Role::Initiator);
+    let first = setting.charon.installed().remove(0);
+    let (from, to) = setting.ends;
+    // 8 s of traffic: longer than twice the time.
+    assert!(world.a.ping(from, to, 40) >= 38);
+    assert_eq!(setting.charon.installed()[0].spi_in, first.spi_in, "{}", setting.daemon.oakley());
+    setting
+        .charon
+        .wait_sas("no IPsec SAs, and the IKE SA still", PATIENCE, |sas| sas.len() == 1 && sas[0].children.is_empty());
+    setting.wait_daemon_ipsec_sas(0);
+    assert!(setting.daemon.oakley().contains("no packet in 3 s"));
+    setting.negotiate(Role::Initiator);
+    assert_eq!(setting.daemon.isakmp_sas(), 1, "the ISAKMP SA served again");
+}
+
+/// charon begins with IKEv2: it is told that the daemon speaks version 1, and nothing is left of it.
+pub fn the_peer_speaks_another_version(driver: Driver, peer: Kernel) {
+    let _row = Row::charon("IKEv2 is answered with INVALID-MAJOR-VERSION", peer, driver, Role::Responder.alone());
+    let world = World::new();
+    let (policy, connection) = suiting(driver, Mode::Tunnel);
+    let connection = Connection { version: 2, ..connection };
+    let setting = Setting::start(&world, driver, peer, &policy, &connection);
+    assert!(setting.charon.initiate().is_err());
+    let from_daemon = |packet: &crate::capture::Packet| packet.source.to_string() == crate::netns::A.wire;
+    let packets = setting.capture.packets();
+    let answers: Vec<_> = packets.iter().filter(|packet| from_daemon(packet)).collect();
+    // Version 1.0, informational; the notification's type, INVALID-MAJOR-VERSION, is the last field.
+    let told = |packet: &&crate::capture::Packet| {
+        packet.kind == crate::capture::Kind::Ike
+            && packet.payload.get(17..19) == Some(&[0x10, 5])
+            && packet.payload.get(38..40) == Some(&[0, 5])
+    };
+    assert!(answers.iter().any(told), "{answers:?}\n{}", setting.daemon.oakley());
+    setting.daemon.wait_oakley("why", PATIENCE, |trace| trace.contains("major version 2 is not supported, 1 is"));
+    assert_eq!((setting.daemon.isakmp_sas(), setting.daemon.ipsec_sas()), (0, 0));
+    // And with version 1 it goes on.
+    setting.charon.load(&setting_connection(&Connection { version: 1, ..connection }, peer));
+    setting.negotiate(Role::Responder);
+    setting.exchange_traffic();
 }

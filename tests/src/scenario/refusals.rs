@@ -69,7 +69,9 @@ impl Mismatch {
             Self::KeyLength => policy.main_mode = proposals("aes128-sha256-modp2048"),
             Self::Hash => policy.main_mode = proposals("aes256-sha512-modp2048"),
             Self::Group => policy.main_mode = proposals("aes256-sha256-modp1536"),
-            Self::Identity => policy.remote_id = Some("fqdn:gateway.example"),
+            Self::Identity => {
+                policy.identities = Some((A.wire.to_owned(), "fqdn:gateway.example".to_owned()));
+            }
             Self::QuickMode => policy.quick_mode = proposals("aes128-sha1-modp2048"),
             Self::Integrity => policy.quick_mode = proposals("aes256-sha1-modp2048"),
             Self::PfsGroup => policy.quick_mode = proposals("aes256-sha256-modp1536"),

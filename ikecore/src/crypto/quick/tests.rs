@@ -14,6 +14,7 @@ fn follow_the_formulas() {
     assert_eq!(hash_2(&a, ID, b"Ni", b"rest").as_ref(), a.sign(&[b"\x0a\x0b\x0c\x0dNirest"]).as_ref());
     assert_eq!(hash_3(&a, ID, b"Ni", b"Nr").as_ref(), a.sign(&[b"\x00\x0a\x0b\x0c\x0dNiNr"]).as_ref());
     assert_eq!(informational(&a, ID, b"delete").as_ref(), a.sign(&[b"\x0a\x0b\x0c\x0ddelete"]).as_ref());
+    assert_eq!(acknowledgement(&a, b"Ni", ID, b"NrD").as_ref(), a.sign(&[b"Ni\x0a\x0b\x0c\x0dNrD"]).as_ref());
 }
 
 #[test]
@@ -33,4 +34,8 @@ fn verify_what_was_hashed_and_nothing_else() {
     let info = informational(&a, ID, b"delete");
     assert!(verify_informational(&a, ID, b"delete", info.as_ref()));
     assert!(!verify_informational(&a, ID, b"deletf", info.as_ref()));
+    let acknowledged = acknowledgement(&a, b"Ni", ID, b"NrD");
+    assert!(verify_acknowledgement(&a, b"Ni", ID, b"NrD", acknowledged.as_ref()));
+    assert!(!verify_acknowledgement(&a, b"nI", ID, b"NrD", acknowledged.as_ref()));
+    assert!(!verify_acknowledgement(&a, b"Ni", other, b"NrD", acknowledged.as_ref()));
 }

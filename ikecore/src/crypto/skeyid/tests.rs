@@ -16,7 +16,7 @@ fn derives_the_published_vectors() {
         let inputs = Inputs { cookies: &cookies, ni: &ni, nr: &nr, g_xy: &g_xy };
         let skeyid = match text(&case, "auth") {
             "psk" => Skeyid::pre_shared_key(hash(&case), &octets(&case, "psk"), &inputs),
-            "sig" => Skeyid::signature(hash(&case), &inputs),
+            "sig" => Skeyid::signature(hash(&case), hash(&case), &inputs),
             "pke" => Skeyid::public_key_encryption(hash(&case), &inputs),
             auth => panic!("unknown method {auth}"),
         };
@@ -86,9 +86,25 @@ fn the_hashes_of_the_two_ends_differ_in_order() {
 }
 
 #[test]
+fn a_signature_that_is_tied_to_a_hash_has_it_in_the_hashes_of_the_ends_only() {
+    let inputs = Inputs { cookies: &COOKIES, ni: b"Ni", nr: b"Nr", g_xy: b"secret" };
+    let usual = Skeyid::signature(HashAlg::Sha1, HashAlg::Sha1, &inputs);
+    let tied = Skeyid::signature(HashAlg::Sha1, HashAlg::Sha384, &inputs);
+    assert_eq!(usual.e.expose(), tied.e.expose());
+    assert_eq!(tied.hash(), HashAlg::Sha1);
+    // prf(Ni_b | Nr_b, g^xy), by hand.
+    let skeyid = PrfKey::new(HashAlg::Sha1, b"NiNr").sign(&[b"secret"]);
+    let covered = HashInputs { g_xi: b"I", g_xr: b"R", cookies: &COOKIES, sai_b: b"SA", id_b: b"ID" };
+    let (i, r) = ([1; 8], [2; 8]);
+    let by_hand = PrfKey::new(HashAlg::Sha384, skeyid.as_ref()).sign(&[b"IR", &i, &r, b"SAID"]);
+    assert_eq!(tied.hash_i(&covered).as_ref(), by_hand.as_ref());
+    assert_eq!(usual.hash_i(&covered).as_ref().len(), 20);
+}
+
+#[test]
 fn shows_no_secret() {
     let shown = format!("{:?}", with_e(&[0x5a; 20]));
-    assert_eq!(shown.matches("<secret>").count(), 4, "{shown}");
+    assert_eq!(shown.matches("<secret>").count(), 5, "{shown}");
     assert!(!shown.contains("90") && !shown.to_lowercase().contains("5a"), "{shown}");
     let inputs = Inputs { cookies: &COOKIES, ni: b"ni", nr: b"nr", g_xy: &[0xa5; 4] };
     assert!(!format!("{inputs:?}").contains("165"));

@@ -1,17 +1,19 @@
 //! Forged, cut, changed and repeated messages: whatever comes, the true negotiation goes on as if it had not.
+use super::certificates::World;
 use super::*;
 use crate::event::{MessageEvent, Reject};
 use crate::ids::MessageId;
 use crate::rng::SecureRandom;
 use crate::testing::SeededRandom;
+use crate::testing::authority::KeyKind;
 use crate::time::Time;
 use crate::wire::Header;
 use std::net::SocketAddr;
 
 /// What is injected at a message: whole datagrams, and whether they come from the peer's own address.
-struct Forgery {
-    octets: Vec<u8>,
-    true_address: bool,
+pub(super) struct Forgery {
+    pub(super) octets: Vec<u8>,
+    pub(super) true_address: bool,
 }
 
 /// Two hosts on a wire that delivers in order and at once, and somebody who sits on it.
@@ -23,7 +25,7 @@ pub(super) struct Wire {
 
 /// Where the one on the wire acts: before or after the message of this number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum At {
+pub(super) enum At {
     Before(usize),
     After(usize),
     Never,
@@ -32,6 +34,11 @@ enum At {
 impl Wire {
     pub(super) fn new(seed: u64) -> Self {
         let Network { hosts, .. } = pair(seed, Weather::default(), |_, _| {});
+        Self::between(hosts)
+    }
+
+    /// Between two hosts, of which the first begins.
+    pub(super) fn between(hosts: [Host; 2]) -> Self {
         let mut wire = Self { hosts, now: Time::from_secs(1), log: Vec::new() };
         wire.hosts[0].command(wire.now, Command::InitiateRule { rule: "rule".to_owned(), peer: None });
         wire
@@ -45,7 +52,7 @@ impl Wire {
     }
 
     /// Runs for so long, and forges at one message.
-    fn run(&mut self, duration: Duration, at: At, forge: &dyn Fn(&[u8]) -> Vec<Forgery>) {
+    pub(super) fn run(&mut self, duration: Duration, at: At, forge: &dyn Fn(&[u8]) -> Vec<Forgery>) {
         let until = self.now + duration;
         loop {
             let next = (0..2).find_map(|host| Some((host, self.hosts[host].sent.pop_front()?)));
@@ -76,7 +83,7 @@ impl Wire {
     }
 
     /// The true negotiation came to SAs with equal keys, and nothing else is left.
-    fn assert_agreed(self, what: &str) -> Self {
+    pub(super) fn assert_agreed(self, what: &str) -> Self {
         let own: Vec<_> = outcomes(&self.hosts[0]).into_values().collect();
         assert_eq!(own[0], Ok(()), "{what}");
         let network = Network::new(self.hosts, Weather::default(), 0);
@@ -91,22 +98,22 @@ impl Wire {
 }
 
 /// Longer than anything that a forgery began can last.
-const ALL_OVER: Duration = Duration::from_secs(200);
+pub(super) const ALL_OVER: Duration = Duration::from_secs(200);
 
 /// Messages of a negotiation: six of main mode, three of quick mode.
 const MESSAGES: usize = 9;
 
-fn nothing(_: &[u8]) -> Vec<Forgery> {
+pub(super) fn nothing(_: &[u8]) -> Vec<Forgery> {
     Vec::new()
 }
 
 /// One octet changed: each of the header in two ways, and every seventh of the body.
-fn changes(len: usize) -> Vec<(usize, u8)> {
+pub(super) fn changes(len: usize) -> Vec<(usize, u8)> {
     let header = (0..Header::LEN).flat_map(|at| [(at, 0x01), (at, 0x80)]);
     header.chain((Header::LEN..len).step_by(7).map(|at| (at, 0xff))).collect()
 }
 
-fn changed(octets: &[u8], (at, mask): (usize, u8)) -> Vec<u8> {
+pub(super) fn changed(octets: &[u8], (at, mask): (usize, u8)) -> Vec<u8> {
     let mut octets = octets.to_vec();
     octets[at] ^= mask;
     octets
@@ -145,6 +152,32 @@ fn many_changed_copies_of_any_message_change_nothing() {
             let wire = wire.assert_agreed(&format!("{at:?}"));
             let dropped = wire.hosts.iter().map(|host| host.endpoint.counters.dropped).sum::<u64>();
             assert!(dropped > 20, "{at:?}: only {dropped} were dropped");
+        }
+    }
+}
+
+/// Neither HASH_I nor the signature over it covers certificates and requests for them.
+#[test]
+fn changed_and_cut_copies_of_messages_with_certificates_change_nothing() {
+    let world = World::new(KeyKind::P256);
+    let network = || world.network(|_, _, _| {});
+    let mut wire = Wire::between(network().hosts);
+    wire.run(ALL_OVER, At::Never, &nothing);
+    let lengths: Vec<usize> = wire.log.iter().map(|(_, message)| message.octets.len()).collect();
+    assert_eq!(lengths.len(), MESSAGES);
+    for (number, len) in lengths.into_iter().enumerate() {
+        for at in [At::Before(number), At::After(number)] {
+            let mut wire = Wire::between(network().hosts);
+            wire.run(Duration::from_secs(600), at, &|octets| {
+                let changed = changes(len).into_iter().map(|change| changed(octets, change));
+                let cut = (Header::LEN..len).step_by(16).map(|cut| {
+                    let mut octets = octets[..cut].to_vec();
+                    octets[24..28].copy_from_slice(&u32::try_from(cut).expect("short").to_be_bytes());
+                    octets
+                });
+                changed.chain(cut).map(|octets| Forgery { octets, true_address: true }).collect()
+            });
+            wire.assert_agreed(&format!("{at:?}"));
         }
     }
 }

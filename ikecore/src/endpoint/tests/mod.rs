@@ -1,7 +1,13 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod aggressive;
+mod certificates;
+mod config_mode;
+mod deletes;
+mod dos_cookie;
 mod dpd;
 mod failures;
 mod fragments;
+mod idle;
 mod injection;
 mod lifecycle;
 mod misconfigured;
@@ -11,6 +17,8 @@ mod steps;
 mod suspended;
 mod transcript;
 mod transitions;
+mod unique;
+mod versions;
 mod weather;
 
 use super::*;

@@ -128,6 +128,8 @@ fn a_nat_that_forgets_its_mapping_is_followed() {
     let remote = std::net::SocketAddr::new(PUBLIC, 34_500);
     network.feed(1, Input::Mapping(crate::sa::driver::Mapping { sa, remote }));
     assert_eq!(network.hosts[1].endpoint.snapshot().ipsec_sas[0].remote, remote);
+    // What the host has to say goes there at once.
+    assert_eq!(network.hosts[1].endpoint.snapshot().ike_sas[0].remote, remote);
     // The next quick mode comes from the new port, and is answered there.
     network.run(Duration::from_secs(3_000));
     assert_eq!(network.hosts.each_ref().map(Host::failures), [vec![], vec![]]);
@@ -308,4 +310,30 @@ fn a_client_behind_a_nat_names_itself_as_it_likes() {
 /// The filter for all traffic between the two hosts of a policy.
 fn policy_filter(policy: &TestPolicy) -> Selector {
     Selector::between(Prefix::host(policy.local), Prefix::host(policy.remote))
+}
+
+/// The end before which no NAT is asks the other whether it lives, after the NAT has forgotten its mapping.
+#[test]
+fn a_peer_with_a_new_mapping_is_not_taken_for_dead() {
+    use crate::policy::rule::{DeadPeerAction, DeadPeerDetection};
+    for public in [PUBLIC, "203.0.113.99".parse().expect("an address")] {
+        let mut network = behind_nat(10, |index, policy| {
+            let (action, periodic) = (DeadPeerAction::Hold, true);
+            policy.dpd = (index == 1).then_some(DeadPeerDetection { delay: 30, timeout: 60, action, periodic });
+        });
+        initiate(&mut network);
+        network.run(Duration::from_secs(10));
+        network.nat = Some(Translation { public, offset: 30_000 });
+        let pair = network.hosts[1].driver.pairs.values().next().expect("a pair");
+        let protocol = pair.inbound.suite.protocol();
+        let (destination, spi) = (pair.inbound.destination, pair.inbound.spi);
+        let sa = crate::sa::driver::SaName { protocol, destination, spi };
+        let remote = std::net::SocketAddr::new(public, 34_500);
+        network.feed(1, Input::Mapping(crate::sa::driver::Mapping { sa, remote }));
+        network.run(Duration::from_secs(600));
+        let snapshot = network.hosts[1].endpoint.snapshot();
+        assert_eq!((snapshot.ike_sas.len(), snapshot.ipsec_sas.len()), (1, 1), "{public}");
+        assert_eq!(snapshot.ike_sas[0].remote, remote);
+        shut_down(&mut network);
+    }
 }

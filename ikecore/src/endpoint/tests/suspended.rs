@@ -3,7 +3,7 @@ use super::*;
 use crate::crypto::group::Group;
 
 /// Runs until a host has a computation that is kept back, the `nth` of the negotiation.
-fn until_held(network: &mut Network, host: usize, nth: usize) {
+pub(super) fn until_held(network: &mut Network, host: usize, nth: usize) {
     for round in 1..=nth {
         network.hosts[host].hold = true;
         let until = network.now + Duration::from_secs(5);
@@ -12,7 +12,7 @@ fn until_held(network: &mut Network, host: usize, nth: usize) {
         }
         if round < nth {
             let now = network.now;
-            network.hosts[host].release(now);
+            network.hosts[host].do_held(now);
         }
     }
 }

@@ -63,6 +63,7 @@ fn say(kind: &EventKind) -> String {
             IkeSaEvent::Authenticated { identity } => format!("authenticated {identity}"),
             other => variant(&format!("{other:?}")),
         },
+        EventKind::Config(kind) => format!("{kind:?}"),
         EventKind::QuickMode(kind) => match kind {
             QuickModeEvent::Created { role, message_id, rule, selector } => {
                 format!("quick mode {message_id} as {role} for {selector}, rule {rule:?}")

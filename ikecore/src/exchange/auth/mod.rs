@@ -3,16 +3,24 @@
 //!
 //! A proof may need what only others can do: a signature, the check of a certificate chain. Then [`Proving`] or
 //! [`Judgement`] is an ask, and the exchange waits for its answer in a state of its own.
-pub mod psk;
+mod methods;
+mod psk;
+mod signature;
 
-use super::work::{Answer, Ask};
+use super::phase1::id_body;
+use super::work::{Answer, Ask, Sign};
+use crate::certificate::{Certificate, CertificateFault};
 use crate::crypto::hash::HashAlg;
 use crate::crypto::prf::Mac;
 use crate::crypto::skeyid::{Inputs, Skeyid};
+use crate::event::negotiation::Role;
 use crate::event::{Failure, Reject};
 use crate::identity::Identity;
-use crate::policy::rule::{AuthMethod, Rule};
+use crate::policy::rule::{AuthMethod, CertificateMethod, Rule};
+use crate::secret::Secret;
 use crate::wire::{AuthenticationMethod, Chain, ChainWriter, PayloadRule, PayloadType};
+use methods::code;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The proof that a peer has authenticated itself. Only the modules of this folder can make one, and an ISAKMP SA
@@ -34,11 +42,31 @@ impl PeerVerified {
     }
 }
 
-/// How the two ends of one phase 1 prove who they are: a method of a rule.
+/// How the two ends of one phase 1 prove who they are.
 #[derive(Clone)]
 pub struct Authentication {
     rule: Arc<Rule>,
-    method: AuthMethod,
+    methods: Methods,
+}
+
+/// The methods of a rule that are offered as one: any of them may be it.
+#[derive(Clone)]
+enum Methods {
+    PreSharedKey(Arc<Secret<Vec<u8>>>),
+    Signature(Vec<Arc<CertificateMethod>>),
+}
+
+/// Whom this host proves to be, and by what.
+#[derive(Clone)]
+pub struct Credential {
+    id: Vec<u8>,
+    means: Means,
+}
+
+#[derive(Clone)]
+enum Means {
+    PreSharedKey,
+    Signature(Arc<CertificateMethod>),
 }
 
 /// The payloads by which this host proves who it is.
@@ -68,24 +96,28 @@ pub enum Proving {
 #[derive(Clone)]
 pub struct Claim {
     identity: Identity,
+    /// The body of HASH or SIG.
     proof: Vec<u8>,
+    certificates: Vec<Certificate>,
 }
 
 /// What comes of a claim.
 pub enum Judgement {
     /// The peer is who it claims to be.
     Verified(PeerVerified),
-    /// So far all is well; the answer goes to [`Unconfirmed::confirm`].
+    /// So far all is well; the answer goes to [`Authentication::confirm`].
     Ask(Unconfirmed, Ask),
 }
 
 /// A claim that was judged as far as it can be without asking.
-pub struct Unconfirmed;
+pub struct Unconfirmed {
+    identity: Identity,
+}
 
-/// As which IKE authentication methods a rule's methods are offered, in the rule's order.
-pub fn offered(rule: &Rule) -> Vec<AuthenticationMethod> {
+/// As which IKE authentication methods a rule's methods are offered by this host in this role, in the rule's order.
+pub fn offered(rule: &Rule, role: Role) -> Vec<AuthenticationMethod> {
     let mut codes = Vec::new();
-    for code in rule.authentication.iter().map(code) {
+    for code in rule.authentication.iter().filter_map(|method| code(rule, method, role)) {
         if !codes.contains(&code) {
             codes.push(code);
         }
@@ -93,17 +125,23 @@ pub fn offered(rule: &Rule) -> Vec<AuthenticationMethod> {
     codes
 }
 
-const fn code(method: &AuthMethod) -> AuthenticationMethod {
-    match method {
-        AuthMethod::PreSharedKey(_) => AuthenticationMethod::PRE_SHARED_KEY,
-    }
-}
-
 impl Authentication {
-    /// The method of a rule that was chosen as `code`; of several that are offered as one, the first.
-    pub fn chosen(rule: &Arc<Rule>, chosen: AuthenticationMethod) -> Option<Self> {
-        let method = rule.authentication.iter().find(|method| code(method) == chosen)?;
-        Some(Self { rule: Arc::clone(rule), method: method.clone() })
+    /// The methods of a rule that were chosen as `code`. Of pre-shared keys the first counts: nothing in main mode says
+    /// before the keys are needed which of several the peer has.
+    pub fn chosen(rule: &Arc<Rule>, chosen: AuthenticationMethod, role: Role) -> Option<Self> {
+        let mut certificates = Vec::new();
+        for method in rule.authentication.iter().filter(|method| code(rule, method, role) == Some(chosen)) {
+            match method {
+                AuthMethod::PreSharedKey(key) => {
+                    let methods = Methods::PreSharedKey(Arc::clone(key));
+                    return Some(Self { rule: Arc::clone(rule), methods });
+                }
+                AuthMethod::Certificate(method) => certificates.push(Arc::clone(method)),
+            }
+        }
+        let methods = Methods::Signature(certificates);
+        matches!(&methods, Methods::Signature(some) if !some.is_empty())
+            .then(|| Self { rule: Arc::clone(rule), methods })
     }
 
     /// The rule.
@@ -113,49 +151,104 @@ impl Authentication {
 
     /// SKEYID and what comes of it.
     pub fn skeyid(&self, hash: HashAlg, inputs: &Inputs<'_>) -> Skeyid {
-        match &self.method {
-            AuthMethod::PreSharedKey(key) => Skeyid::pre_shared_key(hash, key.expose(), inputs),
+        match &self.methods {
+            Methods::PreSharedKey(key) => Skeyid::pre_shared_key(hash, key.expose(), inputs),
+            Methods::Signature(methods) => {
+                let tied = methods.first().and_then(|method| method.certificate.key().algorithm().hash());
+                Skeyid::signature(hash, tied.unwrap_or(hash), inputs)
+            }
         }
     }
 
     /// The payloads besides ID of the message by which the peer proves who it is.
     pub const fn rules(&self) -> &'static [PayloadRule] {
-        match &self.method {
-            AuthMethod::PreSharedKey(_) => psk::RULES,
+        match &self.methods {
+            Methods::PreSharedKey(_) => psk::RULES,
+            Methods::Signature(_) => signature::RULES,
+        }
+    }
+
+    /// Adds what asks the peer for certificates of the authorities that the rule trusts.
+    pub fn push_requests(&self, chain: &mut ChainWriter) {
+        if let Methods::Signature(methods) = &self.methods {
+            signature::push_requests(methods, chain);
+        }
+    }
+
+    /// Whom this host is to prove to be at the address `local`; of certificates one of an authority that the peer asked
+    /// for, if there is any.
+    pub fn credential(&self, requests: &[Vec<u8>], local: IpAddr) -> Credential {
+        let own = || Identity::Address(local);
+        let configured = self.rule.local_id.as_ref();
+        match &self.methods {
+            Methods::PreSharedKey(_) => {
+                Credential { id: id_body(&configured.cloned().unwrap_or_else(own)), means: Means::PreSharedKey }
+            }
+            Methods::Signature(methods) => signature::credential(methods, requests, configured, &own()),
         }
     }
 
     /// Makes this host's proof; `hash` is HASH_I or HASH_R over its ID payload.
-    pub fn prove(&self, hash: &Mac) -> Proving {
-        match &self.method {
-            AuthMethod::PreSharedKey(_) => Proving::Ready(psk::prove(hash)),
+    pub fn prove(&self, credential: &Credential, hash: &Mac) -> Proving {
+        match &credential.means {
+            Means::PreSharedKey => Proving::Ready(psk::prove(hash)),
+            Means::Signature(method) => {
+                Proving::Ask(Ask::Sign(Sign { method: Arc::clone(method), hash: hash.as_ref().to_vec() }))
+            }
         }
     }
 
     /// This host's proof, from the answer to what [`Self::prove`] asked.
-    pub fn proven(&self, answer: Answer) -> Result<Proof, Failure> {
-        match (&self.method, answer) {
-            (AuthMethod::PreSharedKey(_), _) => Err(wrong_answer()),
+    pub fn proven(&self, credential: &Credential, answer: Answer) -> Result<Proof, Failure> {
+        match (&credential.means, answer) {
+            (Means::Signature(method), Answer::Sign(signed)) => {
+                signed.map(|signature| signature::proof(method, signature)).map_err(|fault| self.certificate(fault))
+            }
+            _ => Err(wrong_answer()),
         }
     }
 
     /// Reads the peer's proof from the payloads of a message that [`Self::rules`] allow.
     pub fn claim(&self, identity: Identity, chain: &Chain<'_>) -> Result<Claim, Reject> {
-        match &self.method {
-            AuthMethod::PreSharedKey(_) => psk::claim(identity, chain),
+        match &self.methods {
+            Methods::PreSharedKey(_) => psk::claim(identity, chain),
+            Methods::Signature(_) => {
+                signature::claim(identity, chain).map_err(|fault| Reject::Refused(self.certificate(fault)))
+            }
         }
     }
 
     /// Judges a claim; `hash` is the HASH_I or HASH_R of that `name` as it must be.
     pub fn judge(&self, claim: Claim, hash: &Mac, name: &'static str) -> Result<Judgement, Reject> {
-        match &self.method {
-            AuthMethod::PreSharedKey(_) => psk::verify(hash, claim, name).map(Judgement::Verified),
+        match &self.methods {
+            Methods::PreSharedKey(_) => psk::verify(hash, claim, name).map(Judgement::Verified),
+            Methods::Signature(methods) => {
+                signature::judge(methods, claim, hash).map_err(|fault| Reject::Refused(self.certificate(fault)))
+            }
         }
     }
 
-    /// Whether the rule wants this peer. The identity is authentic, so a wrong one ends the negotiation.
-    pub fn admit(&self, verified: &PeerVerified) -> Result<(), Failure> {
+    /// Takes the answer to what [`Self::judge`] asked.
+    pub fn confirm(&self, claim: Unconfirmed, answer: Answer) -> Result<PeerVerified, Failure> {
+        match answer {
+            Answer::VerifyChain(Ok(())) => Ok(PeerVerified { identity: claim.identity }),
+            Answer::VerifyChain(Err(fault)) => Err(self.certificate(fault)),
+            _ => Err(wrong_answer()),
+        }
+    }
+
+    /// Whether the rule wants this peer, which is at the address `peer`, behind a NAT or not. The identity is authentic, so
+    /// a wrong one ends the negotiation.
+    pub fn admit(&self, verified: &PeerVerified, peer: IpAddr, behind_nat: bool) -> Result<(), Failure> {
         match &self.rule.remote_id {
+            // RFC 4945 §3.1.1: by default an address must be the peer's own. Behind a NAT it cannot be.
+            None if !behind_nat
+                && matches!(&self.methods, Methods::Signature(_))
+                && matches!(verified.identity(), Identity::Address(address) if *address != peer) =>
+            {
+                let identity = verified.identity().clone();
+                Err(self.certificate(CertificateFault::OtherAddress { identity, peer }))
+            }
             Some(allowed) if !allowed.matches(verified.identity()) => Err(Failure::IdentityMismatch {
                 received: verified.identity().clone(),
                 allowed: allowed.clone(),
@@ -164,14 +257,16 @@ impl Authentication {
             _ => Ok(()),
         }
     }
+
+    fn certificate(&self, fault: CertificateFault) -> Failure {
+        Failure::Certificate { fault, rule: self.rule.name.clone() }
+    }
 }
 
-impl Unconfirmed {
-    /// Takes the answer to the ask that came with it.
-    pub fn confirm(self, answer: Answer) -> Result<PeerVerified, Failure> {
-        match answer {
-            Answer::KeyExchange(_) | Answer::Sa(_) => Err(wrong_answer()),
-        }
+impl Credential {
+    /// The body of this host's ID payload.
+    pub fn id(&self) -> &[u8] {
+        &self.id
     }
 }
 

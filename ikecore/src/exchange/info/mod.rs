@@ -1,4 +1,6 @@
 //! The informational exchange (RFC 2408 §4.8, RFC 2409 §5.7): notifications and deletes, one message each.
+pub mod acknowledged;
+
 use super::message::{Envelope, Incoming, Outgoing};
 use super::phase1::IkeKeys;
 use super::{Cx, Path};
@@ -7,6 +9,7 @@ use crate::event::{Failure, Reject};
 use crate::ids::{Cookies, MessageId, Spi};
 use crate::rng::SecureRandom;
 use crate::wire::{ChainWriter, Delete, Doi, ExchangeType, Notify, NotifyType, PayloadRule, PayloadType, ProtocolId};
+use acknowledged::Question;
 
 /// What an informational message says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,8 +48,16 @@ pub fn read_clear(message: &Incoming<'_>) -> Result<Vec<Information>, Reject> {
     read(&chain)
 }
 
+/// A message that an ISAKMP SA protects.
+pub struct Protected {
+    /// What it says.
+    pub all: Vec<Information>,
+    /// It is a delete whose sender waits for an acknowledgement.
+    pub question: Option<Question>,
+}
+
 /// Reads a message that an ISAKMP SA protects (RFC 2409 §5.7).
-pub fn read_protected(message: &Incoming<'_>, keys: &IkeKeys, cx: &mut Cx<'_>) -> Result<Vec<Information>, Reject> {
+pub fn read_protected(message: &Incoming<'_>, keys: &IkeKeys, cx: &mut Cx<'_>) -> Result<Protected, Reject> {
     let message_id = message.header.message_id;
     let opened = message.open(&keys.cipher, &keys.first_iv(message_id), cx)?;
     let chain = opened.chain(PROTECTED_RULES)?;
@@ -54,7 +65,11 @@ pub fn read_protected(message: &Incoming<'_>, keys: &IkeKeys, cx: &mut Cx<'_>) -
     if !verify_informational(keys.a(), message_id, rest, hash) {
         return Err(Reject::Hash("HASH of the informational message"));
     }
-    read(&chain)
+    let all = read(&chain)?;
+    let body = |kind| chain.one(kind).map(|payload| payload.body.to_vec());
+    let question = body(PayloadType::NONCE).zip(body(PayloadType::DELETE));
+    let question = question.map(|(nonce, delete)| Question { nonce, delete, iv: opened.next_iv.clone() });
+    Ok(Protected { all, question })
 }
 
 fn read(chain: &crate::wire::Chain<'_>) -> Result<Vec<Information>, Reject> {

@@ -1,5 +1,5 @@
 //! Main mode, initiator.
-use super::super::auth::{Judgement, PeerVerified, Proof, Proving, Unconfirmed};
+use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::info;
 use super::super::message::Incoming;
 use super::super::natt::Revision;
@@ -76,8 +76,7 @@ pub struct Agreement {
 pub struct Agreed {
     agreement: Agreement,
     keys: Phase1Keys,
-    /// The body of this host's ID payload.
-    id: Vec<u8>,
+    credential: Credential,
 }
 
 /// After message 6.
@@ -98,7 +97,8 @@ pub fn begin(
 ) -> Result<Step<State>, Failure> {
     let sa = phase1::offer(rule, path.remote.ip())?;
     let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-    let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, &phase1::announced(None, cx));
+    let vendor_ids = phase1::announced(None, rule, cx);
+    let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, &vendor_ids);
     let opening = Opening { path, rule: Arc::clone(rule), sa, initial_contact };
     Ok(Step::send(State::SentSa(Arc::new(opening)), message))
 }
@@ -140,12 +140,13 @@ impl ExchangeRole for State {
                 prove(opening, settled, *agreement, &shared, cx)
             }
             Self::Proving(opening, settled, agreed) => {
-                let proof = settled.choice.authentication.proven(answer)?;
+                let proof = settled.choice.authentication.proven(&agreed.credential, answer)?;
                 send_id(opening, settled, *agreed, &proof, cx)
             }
             Self::Confirming(opening, settled, state) => {
                 let Confirming { agreed, peer, initial_contact, last_block } = *state;
-                Ok(finish(&opening, &settled, &agreed, peer.confirm(answer)?, initial_contact, last_block, cx))
+                let peer = settled.choice.authentication.confirm(peer, answer)?;
+                Ok(finish(&opening, &settled, &agreed, peer, initial_contact, last_block, cx))
             }
             other @ (Self::SentSa(_) | Self::SentKe(..) | Self::SentId(..)) => Ok(Step::stay(other)),
         }
@@ -213,7 +214,7 @@ fn send_ke(
 ) -> Result<Step<State>, Failure> {
     let nonce = phase1::nonce(cx.rng)?;
     let envelope = msgs::envelope("main mode message 3", opening.path, settled.cookies);
-    let message = msgs::ke(&envelope, pair.public(), &nonce, &settled.choice.chosen.suite, settled.revision);
+    let message = msgs::ke(&envelope, pair.public(), &nonce, &settled.choice.chosen.suite, settled.revision, None);
     Ok(Step::send(State::SentKe(opening, settled, Box::new(SentKe { pair, nonce })), message))
 }
 
@@ -254,10 +255,10 @@ fn prove(
     let inputs = Inputs { cookies: &settled.cookies, ni: nonce, nr: &peer.nonce, g_xy: shared.expose() };
     let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
     let keys = Phase1Keys::derive(&chosen.suite, skeyid, pair.public(), &peer.public)?;
-    let id = phase1::own_id(&opening.rule, *path);
-    let hash = keys.skeyid.hash_i(&hash_inputs(&opening, &settled, &agreement, &id));
-    let proving = authentication.prove(&hash);
-    let agreed = Agreed { agreement, keys, id };
+    let credential = authentication.credential(&peer.requests, path.local.ip());
+    let hash = keys.skeyid.hash_i(&hash_inputs(&opening, &settled, &agreement, credential.id()));
+    let proving = authentication.prove(&credential, &hash);
+    let agreed = Agreed { agreement, keys, credential };
     match proving {
         Proving::Ready(proof) => send_id(opening, settled, agreed, &proof, cx),
         Proving::Ask(ask) => Ok(Step::ask(State::Proving(opening, settled, Box::new(agreed)), vec![ask])),
@@ -286,7 +287,9 @@ fn send_id(
     let envelope = msgs::envelope("main mode message 5", path, settled.cookies);
     // Both ends may have begun at once: then what the peer began may stand by now, and must not be forgotten.
     let initial_contact = opening.initial_contact && !cx.peers.knows(path.remote.ip());
-    let (message, iv) = msgs::id(&envelope, &agreed.id, proof, initial_contact, &agreed.keys)?;
+    let requests = Some(&settled.choice.authentication);
+    let id = agreed.credential.id();
+    let (message, iv) = msgs::id(&envelope, id, proof, requests, initial_contact, &agreed.keys)?;
     agreed.keys.iv = iv;
     Ok(Step::send(State::SentId(opening, settled, Arc::new(agreed)), message))
 }
@@ -306,7 +309,7 @@ fn receive_id(
         return Err(Reject::WrongAddress { expected: agreement.path.remote });
     }
     let authentication = &settled.choice.authentication;
-    let PeerId { id_body, claim, initial_contact, next_iv } = PeerId::read(message, keys, authentication, cx)?;
+    let PeerId { id_body, claim, initial_contact, next_iv, .. } = PeerId::read(message, keys, authentication, cx)?;
     let computed = keys.skeyid.hash_r(&hash_inputs(opening, settled, agreement, &id_body));
     Ok(match authentication.judge(claim, &computed, "HASH_R")? {
         Judgement::Verified(peer) => finish(opening, settled, agreed, peer, initial_contact, next_iv, cx),
@@ -328,9 +331,9 @@ fn finish(
     cx: &mut Cx<'_>,
 ) -> Step<State> {
     let Choice { authentication, chosen } = &settled.choice;
-    let Agreement { path, peer: PeerKe { nat, .. }, .. } = agreed.agreement;
+    let (path, nat) = (agreed.agreement.path, agreed.agreement.peer.nat);
     let phase_2 = agreed.keys.phase_2(settled.cookies, chosen.suite, last_block);
-    if let Err(failure) = authentication.admit(&peer) {
+    if let Err(failure) = authentication.admit(&peer, path.remote.ip(), nat.remote) {
         // For the responder the ISAKMP SA stands: it must hear that it does not.
         let send = info::delete_ike(path, &phase_2, cx.rng).ok();
         return Step { send, ..Step::fail(failure) };

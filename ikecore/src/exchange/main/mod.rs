@@ -9,7 +9,8 @@
 //! 6               <--  HDR*, IDir, proof
 //! ```
 //!
-//! What the proof is, the authentication method says: HASH_I and HASH_R with a pre-shared key (§5.4).
+//! What the proof is, the authentication method says: HASH_I and HASH_R with a pre-shared key (§5.4), certificates and
+//! signatures (§5.1).
 pub mod initiator;
 mod msgs;
 pub mod responder;

@@ -29,16 +29,20 @@ pub(super) fn sa(envelope: &Envelope, body: &[u8], vendor_ids: &[&[u8]]) -> Outg
     envelope.clear(chain)
 }
 
-/// Message 3 or 4.
+/// Message 3 or 4. The responder asks for certificates here, so that the initiator has the right one for message 5.
 pub(super) fn ke(
     envelope: &Envelope,
     public: &[u8],
     nonce: &[u8],
     suite: &IkeSuite,
     natt: Option<Revision>,
+    requests: Option<&Authentication>,
 ) -> Outgoing {
     let mut chain = ChainWriter::new();
     phase1::push_ke(&mut chain, public, nonce);
+    if let Some(authentication) = requests {
+        authentication.push_requests(&mut chain);
+    }
     if let Some(revision) = natt {
         natt::push(&mut chain, revision, suite.hash, &envelope.cookies, envelope.path);
     }
@@ -56,17 +60,21 @@ pub(super) fn read_ke(
     PeerKe::read(message, &chain, suite, natt, cx)
 }
 
-/// Message 5 or 6.
+/// Message 5 or 6. The initiator asks for certificates here, where nobody else sees whom it trusts.
 pub(super) fn id(
     envelope: &Envelope,
     id: &[u8],
     proof: &Proof,
+    requests: Option<&Authentication>,
     initial_contact: bool,
     keys: &Phase1Keys,
 ) -> Result<(Outgoing, Iv), Failure> {
     let mut chain = ChainWriter::new();
     chain.push(PayloadType::ID, |writer| writer.bytes(id));
     proof.push(&mut chain);
+    if let Some(authentication) = requests {
+        authentication.push_requests(&mut chain);
+    }
     if initial_contact {
         phase1::push_initial_contact(&mut chain, &envelope.cookies);
     }
@@ -78,6 +86,7 @@ pub(super) struct PeerId {
     pub(super) id_body: Vec<u8>,
     pub(super) claim: Claim,
     pub(super) initial_contact: bool,
+    pub(super) requests: Vec<Vec<u8>>,
     /// The IV of the next message, once this one is accepted.
     pub(super) next_iv: Iv,
 }
@@ -97,7 +106,8 @@ impl PeerId {
             let (identity, id_body) = phase1::peer_identity(message, &chain)?;
             let claim = authentication.claim(identity, &chain)?;
             let initial_contact = phase1::initial_contact(message, &chain)?;
-            Ok(Self { id_body, claim, initial_contact, next_iv: opened.next_iv.clone() })
+            let requests = phase1::requests(&chain);
+            Ok(Self { id_body, claim, initial_contact, requests, next_iv: opened.next_iv.clone() })
         };
         // Until the proof is right, odd payloads are more likely the product of another key than of a strange peer.
         read().map_err(|reject| match reject {

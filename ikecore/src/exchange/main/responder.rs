@@ -1,5 +1,5 @@
 //! Main mode, responder.
-use super::super::auth::{Judgement, PeerVerified, Proof, Proving, Unconfirmed};
+use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::message::Incoming;
 use super::super::natt::{Nat, Revision};
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
@@ -64,6 +64,8 @@ pub struct Closing {
     path: Path,
     nat: Nat,
     initial_contact: bool,
+    /// The authorities whose certificates the peer asks for.
+    requests: Vec<Vec<u8>>,
     /// With the IV of message 6.
     keys: Phase1Keys,
 }
@@ -78,8 +80,7 @@ pub struct Confirming {
 pub struct Authenticated {
     closing: Closing,
     peer: PeerVerified,
-    /// The body of this host's ID payload.
-    id: Vec<u8>,
+    credential: Credential,
 }
 
 /// Judges message 1.
@@ -97,7 +98,8 @@ pub fn begin(
     let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
     let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
     let envelope = msgs::envelope("main mode message 2", message.path, cookies);
-    let reply = msgs::sa(&envelope, &choice.chosen.body, &phase1::announced(Some(revision), cx));
+    let vendor_ids = phase1::announced(Some(revision), choice.authentication.rule(), cx);
+    let reply = msgs::sa(&envelope, &choice.chosen.body, &vendor_ids);
     let announced = Announced::read(&chain);
     let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision, announced };
     Ok(Step::send(State::SentSa(Arc::new(opening)), reply))
@@ -135,10 +137,11 @@ impl ExchangeRole for State {
             }
             Self::Confirming(opening, state) => {
                 let Confirming { closing, peer } = *state;
-                prove(&opening, closing, peer.confirm(answer)?, cx)
+                let peer = opening.choice.authentication.confirm(peer, answer)?;
+                prove(&opening, closing, peer, cx)
             }
             Self::Proving(opening, state) => {
-                let proof = opening.choice.authentication.proven(answer)?;
+                let proof = opening.choice.authentication.proven(&state.credential, answer)?;
                 finish(&opening, *state, &proof)
             }
             other @ (Self::SentSa(_) | Self::SentKe(..)) => Ok(Step::stay(other)),
@@ -198,7 +201,7 @@ fn send_ke(
     let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
     let keys = Phase1Keys::derive(&chosen.suite, skeyid, &peer.public, pair.public())?;
     let envelope = msgs::envelope("main mode message 4", path, opening.cookies);
-    let message = msgs::ke(&envelope, pair.public(), &nonce, &chosen.suite, opening.revision);
+    let message = msgs::ke(&envelope, pair.public(), &nonce, &chosen.suite, opening.revision, Some(authentication));
     Ok(Step::send(State::SentKe(opening, Arc::new(SentKe { pair, peer, keys })), message))
 }
 
@@ -235,10 +238,12 @@ fn receive_id(
 ) -> Result<Step<State>, Reject> {
     let nat = nat_in_force(opening, sent.peer.nat, message, cx)?;
     let authentication = &opening.choice.authentication;
-    let PeerId { id_body, claim, initial_contact, next_iv } = PeerId::read(message, &sent.keys, authentication, cx)?;
+    let peer = PeerId::read(message, &sent.keys, authentication, cx)?;
+    let PeerId { id_body, claim, initial_contact, requests: more, next_iv } = peer;
     let computed = sent.keys.skeyid.hash_i(&hash_inputs(opening, sent, &id_body));
     let keys = sent.keys.with_iv(next_iv);
-    let closing = Closing { sent: Arc::clone(sent), path: message.path, nat, initial_contact, keys };
+    let requests = [sent.peer.requests.as_slice(), more.as_slice()].concat();
+    let closing = Closing { sent: Arc::clone(sent), path: message.path, nat, initial_contact, requests, keys };
     match authentication.judge(claim, &computed, "HASH_I")? {
         Judgement::Verified(peer) => {
             prove(opening, closing, peer, cx).map_err(|_| Reject::Local("making main mode message 6"))
@@ -257,14 +262,14 @@ fn prove(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
     let authentication = &opening.choice.authentication;
-    if let Err(failure) = authentication.admit(&peer) {
+    if let Err(failure) = authentication.admit(&peer, closing.path.remote.ip(), closing.nat.remote) {
         return Ok(Step::fail(failure));
     }
     cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: peer.identity().clone() }));
-    let id = phase1::own_id(authentication.rule(), closing.path);
-    let hash = closing.keys.skeyid.hash_r(&hash_inputs(opening, &closing.sent, &id));
-    let proving = authentication.prove(&hash);
-    let state = Authenticated { closing, peer, id };
+    let credential = authentication.credential(&closing.requests, closing.path.local.ip());
+    let hash = closing.keys.skeyid.hash_r(&hash_inputs(opening, &closing.sent, credential.id()));
+    let proving = authentication.prove(&credential, &hash);
+    let state = Authenticated { closing, peer, credential };
     match proving {
         Proving::Ready(proof) => finish(opening, state, &proof),
         Proving::Ask(ask) => Ok(Step::ask(State::Proving(Arc::clone(opening), Box::new(state)), vec![ask])),
@@ -272,10 +277,10 @@ fn prove(
 }
 
 fn finish(opening: &Opening, state: Authenticated, proof: &Proof) -> Result<Step<State>, Failure> {
-    let Authenticated { closing: Closing { path, nat, initial_contact, keys, .. }, peer, id } = state;
+    let Authenticated { closing: Closing { path, nat, initial_contact, keys, .. }, peer, credential } = state;
     let Choice { authentication, chosen } = &opening.choice;
     let envelope = msgs::envelope("main mode message 6", path, opening.cookies);
-    let (reply, last_block) = msgs::id(&envelope, &id, proof, false, &keys)?;
+    let (reply, last_block) = msgs::id(&envelope, credential.id(), proof, None, false, &keys)?;
     let established = Established {
         keys: Arc::new(keys.phase_2(opening.cookies, chosen.suite, last_block)),
         role: Role::Responder,

@@ -1,6 +1,7 @@
 //! What is offered, and what is chosen: a rule, algorithms, and an authentication method.
 use super::super::Cx;
 use super::super::auth::{self, Authentication};
+use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
 use crate::policy::rule::Rule;
 use crate::proposal::encode::encode_main_mode;
@@ -21,7 +22,7 @@ pub struct Choice {
 /// The body of the SA payload that offers what a rule has: for each of its offers and each of its authentication methods
 /// one transform. The error: the rule has no method.
 pub fn offer(rule: &Rule, peer: IpAddr) -> Result<Vec<u8>, Failure> {
-    let methods = auth::offered(rule);
+    let methods = auth::offered(rule, Role::Initiator);
     if methods.is_empty() {
         return Err(Failure::NoPolicyForPeer { peer });
     }
@@ -35,10 +36,13 @@ pub fn choose(offered: &Sa<'_>, rules: &[Arc<Rule>], peer: IpAddr, cx: &mut Cx<'
     for rule in rules {
         let policy = &rule.main_mode;
         cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule)));
-        match select_main_mode(offered, &policy.offers, &auth::offered(rule), policy.lifetime) {
+        match select_main_mode(offered, &policy.offers, &auth::offered(rule, Role::Responder), policy.lifetime) {
             Ok(chosen) => {
                 // The transform was chosen by the rule's own methods.
-                let Some(authentication) = Authentication::chosen(rule, chosen.suite.authentication) else { continue };
+                let Some(authentication) = Authentication::chosen(rule, chosen.suite.authentication, Role::Responder)
+                else {
+                    continue;
+                };
                 let choice = Choice { authentication, chosen };
                 choice.trace(cx);
                 return Ok(choice);
@@ -63,7 +67,7 @@ pub fn accept_reply(reply: &Sa<'_>, offered: &[u8], rule: &Arc<Rule>) -> Result<
     let chosen = verify_main_mode_reply(reply, offered)
         .map_err(|mismatch| Reject::Refused(Failure::ChoiceNotOffered(mismatch)))?;
     // What is among the offers has one of the rule's methods.
-    let authentication = Authentication::chosen(rule, chosen.suite.authentication)
+    let authentication = Authentication::chosen(rule, chosen.suite.authentication, Role::Initiator)
         .ok_or(Reject::Local("finding the authentication method"))?;
     Ok(Choice { authentication, chosen })
 }

@@ -7,8 +7,8 @@ mod payloads;
 pub use choice::{Choice, accept_reply, choose, offer};
 pub use keys::{IkeKeys, Phase1Keys};
 pub use payloads::{
-    PeerKe, announced, initial_contact, key_exchange, nonce, own_id, peer_identity, push_initial_contact, push_ke,
-    push_vendors, shared_secret, trace_vendors,
+    PeerKe, announced, id_body, initial_contact, key_exchange, nonce, peer_identity, push_initial_contact, push_ke,
+    push_vendors, requests, shared_secret, trace_vendors,
 };
 
 use super::Path;

@@ -1,9 +1,9 @@
 //! The payloads of phase 1: how they are written, and what is read from them.
+use super::super::Cx;
 use super::super::message::Incoming;
 use super::super::natt::{self, Nat, Revision};
 use super::super::vendor;
 use super::super::work::{Answer, KeyExchangeAnswer};
-use super::super::{Cx, Path};
 use crate::crypto::group::KeyPair;
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, Reject};
 use crate::identity::Identity;
@@ -13,7 +13,8 @@ use crate::proposal::suite::IkeSuite;
 use crate::rng::SecureRandom;
 use crate::secret::Secret;
 use crate::wire::{
-    Chain, ChainWriter, Doi, Id, KeyExchange, Nonce, Notify, NotifyType, PayloadType, ProtocolId, Vendor, Writer,
+    CertEncoding, CertReq, Chain, ChainWriter, Doi, Id, KeyExchange, Nonce, Notify, NotifyType, PayloadType,
+    ProtocolId, Vendor, Writer,
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -35,9 +36,9 @@ pub fn push_vendors(chain: &mut ChainWriter, vendor_ids: &[&[u8]]) {
     }
 }
 
-/// The vendor IDs of this host. Of NAT traversal it announces as initiator (`peer` is `None`) all that it speaks, as
-/// responder only what the initiator announced too (RFC 3947 §3.1).
-pub fn announced(peer: Option<Option<Revision>>, cx: &Cx<'_>) -> Vec<&'static [u8]> {
+/// The vendor IDs that this host announces: of NAT traversal as initiator (`peer` is `None`) all that it speaks, as
+/// responder only what the initiator announced too (RFC 3947 §3.1); then what the rule has besides.
+pub fn announced(peer: Option<Option<Revision>>, rule: &Rule, cx: &Cx<'_>) -> Vec<&'static [u8]> {
     let natt: &[&[u8]] = match peer {
         _ if !cx.settings.nat_traversal => &[],
         None => &Revision::VENDOR_IDS,
@@ -45,7 +46,8 @@ pub fn announced(peer: Option<Option<Revision>>, cx: &Cx<'_>) -> Vec<&'static [u
         Some(Some(Revision::Draft)) => &Revision::VENDOR_IDS[1..],
         Some(None) => &[],
     };
-    [natt, vendor::own(cx.settings)].concat()
+    let own = vendor::own(cx.settings).iter().copied();
+    natt.iter().copied().chain(own).chain(vendor::of_remote_access(rule)).collect()
 }
 
 /// Tells which vendor IDs a message has.
@@ -73,6 +75,8 @@ pub struct PeerKe {
     pub nonce: Vec<u8>,
     /// What NAT detection found.
     pub nat: Nat,
+    /// The authorities whose certificates it asks for.
+    pub requests: Vec<Vec<u8>>,
 }
 
 impl PeerKe {
@@ -96,7 +100,7 @@ impl PeerKe {
         if natt.is_some() {
             cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::NatDetected { local: nat.local, remote: nat.remote }));
         }
-        Ok(Self { public: public.to_vec(), nonce: nonce.to_vec(), nat })
+        Ok(Self { public: public.to_vec(), nonce: nonce.to_vec(), nat, requests: requests(chain) })
     }
 }
 
@@ -106,7 +110,7 @@ pub fn key_exchange(answer: Answer) -> Result<KeyExchangeAnswer, Failure> {
     match answer {
         Answer::KeyExchange(Ok(answer)) => Ok(answer),
         Answer::KeyExchange(Err(error)) => Err(failed(error.to_string())),
-        Answer::Sa(_) => Err(failed("wrong answer".to_owned())),
+        _ => Err(failed("wrong answer".to_owned())),
     }
 }
 
@@ -117,14 +121,22 @@ pub fn shared_secret(answer: Answer) -> Result<(Arc<KeyPair>, Secret<Vec<u8>>), 
     Ok((pair, shared.ok_or_else(missing)?))
 }
 
-/// The body of this host's ID payload: the identity of the rule, or the address.
-pub fn own_id(rule: &Rule, path: Path) -> Vec<u8> {
-    let identity = rule.local_id.clone().unwrap_or_else(|| Identity::Address(path.local.ip()));
+/// The body of an ID payload that names this host.
+pub fn id_body(identity: &Identity) -> Vec<u8> {
     let (id_type, data) = identity.encode();
     let mut writer = Writer::new();
     // RFC 2407 §4.6.2: protocol and port are both zero, or UDP and 500.
     Id { id_type, protocol: 0, port: 0, data: &data }.encode(&mut writer);
     writer.into_vec()
+}
+
+/// The authorities whose certificates the peer asks for (RFC 2408 §3.10): their encoded names; an empty one is any.
+pub fn requests(chain: &Chain<'_>) -> Vec<Vec<u8>> {
+    let requests = chain.all(PayloadType::CERTREQ).filter_map(|payload| payload.decode(CertReq::decode).ok());
+    // RFC 4945 §3.2.1: PKCS #7 is asked for by name as well.
+    let x509 =
+        requests.filter(|request| matches!(request.encoding, CertEncoding::X509_SIGNATURE | CertEncoding::PKCS7));
+    x509.map(|request| request.authority.to_vec()).collect()
 }
 
 /// Who the peer says it is, and the body of the ID payload that says so.

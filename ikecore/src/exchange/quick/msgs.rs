@@ -220,6 +220,6 @@ pub(super) fn brought(answer: Answer) -> Result<Brought, Failure> {
         Answer::KeyExchange(Err(error)) => {
             Err(Failure::Crypto { operation: "Diffie-Hellman", reason: error.to_string() })
         }
-        Answer::Sa(_) => Err(Failure::Crypto { operation: "quick mode", reason: "wrong answer".to_owned() }),
+        _ => Err(Failure::Crypto { operation: "quick mode", reason: "wrong answer".to_owned() }),
     }
 }

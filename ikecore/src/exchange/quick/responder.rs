@@ -21,6 +21,7 @@ use crate::proposal::suite::{Lifetime, Mode};
 use crate::sa::driver::{SaName, SaOp, SaPair};
 use crate::secret::Secret;
 use crate::wire::{Chain, EncapsulationMode, IpsecAttribute, PayloadType, Sa};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The peer and its ISAKMP SA.
@@ -33,6 +34,36 @@ pub struct Peer<'a> {
     pub encapsulation: Option<Revision>,
     /// The handle for the SA pair.
     pub id: IpsecSaId,
+    /// The rule of the ISAKMP SA.
+    pub rule: &'a Rule,
+    /// The addresses that Mode Config gave under the ISAKMP SA.
+    pub addresses: &'a [IpAddr],
+}
+
+impl Peer<'_> {
+    /// Whether the peer may have SAs of `rule` for what it proposes. The error is what it may propose.
+    fn may_use(&self, rule: &Rule, proposed: &Selector) -> Result<(), Vec<Selector>> {
+        if rule.xauth.is_none() && rule.mode_config.is_none() {
+            return Ok(());
+        }
+        // What another rule did not ask of the peer, it has not shown.
+        if !rule.prepares_like(self.rule) {
+            return Err(Vec::new());
+        }
+        let gives = rule.gives_addresses();
+        let given = if gives { proposed.remote } else { proposed.local };
+        let is_given = given.is_host() && self.addresses.contains(&given.address());
+        if rule.mode_config.is_none() || is_given {
+            return Ok(());
+        }
+        let filters = rule.filters.iter().flat_map(|filter| {
+            self.addresses.iter().map(move |address| {
+                let own = Prefix::host(*address);
+                if gives { Selector { remote: own, ..*filter } } else { Selector { local: own, ..*filter } }
+            })
+        });
+        Err(filters.collect())
+    }
 }
 
 /// The responder's states.
@@ -142,6 +173,7 @@ fn accept(
         .or_else(|reason| find(mode.other()).map_err(|_| reason))
         .map_err(|reason| Failure::no_rule(proposed, reason))?;
     let rule: Arc<Rule> = Arc::clone(rule);
+    peer.may_use(&rule, &proposed).map_err(|allowed| Failure::SelectorMismatch { received: proposed, allowed })?;
     let Some(policy) = rule.quick_mode() else {
         return Err(Failure::SelectorMismatch { received: proposed, allowed: Vec::new() });
     };

@@ -71,7 +71,7 @@ fn multicast_is_not_negotiated() {
 #[test]
 fn a_tunnel_has_two_ends_of_one_family() {
     let with = |local: Option<&str>, remote: &str| Rule {
-        tunnel: Some(TunnelEndpoints { local: local.map(address), remote: address(remote) }),
+        tunnel: Some(TunnelEndpoints { local: local.map(address), remote: Some(address(remote)) }),
         ..rule("a", 1)
     };
     let families = "the tunnel from 10.9.0.1 to ::1 is between IPv4 and IPv6, allowed are addresses of one family";

@@ -1,7 +1,9 @@
 //! The Attribute payload of the transaction exchange (draft-dukes-ike-mode-cfg-02 §3.2).
-use super::super::attribute::{Attribute, decode_list, encode_list};
-use super::super::codes::{ConfigType, PayloadType};
+use super::super::attribute::{Attribute, AttributeValue, decode_list, encode_list};
+use super::super::chain::{GENERIC_HEADER, Padding, parse_lenient};
+use super::super::codes::{ConfigAttribute, ConfigType, PayloadType};
 use super::super::error::{Fault, Part, WireError};
+use super::super::header::Header;
 use super::super::reader::Reader;
 use super::super::writer::Writer;
 
@@ -39,4 +41,27 @@ impl<'a> ConfigAttributes<'a> {
         writer.u16(self.identifier);
         encode_list(&self.attributes, writer);
     }
+}
+
+/// A whole message in clear with the values of its secret attributes blotted out (see
+/// [`super::super::codes::ConfigAttribute::is_secret`]): for those who show messages to people.
+pub fn without_secrets(message: &[u8]) -> Vec<u8> {
+    let mut shown = message.to_vec();
+    let Ok(header) = Header::decode(message) else { return shown };
+    let body = message.get(Header::LEN..).unwrap_or_default();
+    let (chain, _) = parse_lenient(header.next_payload, body, Padding::Allowed);
+    for payload in chain.all(PayloadType::ATTRIBUTES) {
+        // Type, RESERVED and Identifier come before the attributes.
+        let first = Header::LEN + payload.offset + GENERIC_HEADER + 4;
+        let mut reader = Reader::new(Part::Attribute, payload.body.get(4..).unwrap_or_default());
+        while let (begin, Ok(attribute)) = (reader.offset(), Attribute::decode(&mut reader)) {
+            if ConfigAttribute(attribute.kind).is_secret() {
+                // The type and the length, or the type alone, stay.
+                let head = if matches!(attribute.value, AttributeValue::Basic(_)) { 2 } else { 4 };
+                let value = shown.get_mut(first + begin + head..first + reader.offset()).unwrap_or_default();
+                value.fill(0);
+            }
+        }
+    }
+    shown
 }

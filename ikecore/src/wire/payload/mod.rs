@@ -5,7 +5,7 @@ use super::codes::PayloadType;
 use super::error::{Fault, Part, WireError};
 use super::reader::Reader;
 
-mod attributes;
+pub mod attributes;
 mod cert;
 mod certreq;
 mod delete;

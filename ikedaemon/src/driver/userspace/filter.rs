@@ -3,8 +3,8 @@
 //! XFRM policies work in kernels that have no ESP at all: a policy that blocks needs no SA. They see a packet when it is
 //! given to a socket or forwarded. What this driver decrypted is exempt: IPv4 by `disable_policy` of its device, IPv6
 //! by a mark, for IPv6 has no such setting for packets that arrive.
-use super::netlink::Netlink;
 use super::{INJECTED_MARK, XFRM_PRIORITIES};
+use crate::netlink::Netlink;
 use crate::sys;
 use ikecore::policy::selector::{Prefix, Selector};
 use ikecore::sa::driver::{TrafficAction, TrafficPolicy};

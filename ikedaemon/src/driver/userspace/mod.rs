@@ -36,7 +36,6 @@ mod filter;
 mod fragment;
 mod fuzzing;
 mod hold;
-mod netlink;
 mod packet;
 mod plane;
 mod reassembly;
@@ -110,7 +109,7 @@ pub struct UserspaceDriver {
 pub fn probe() -> Result<Capabilities, String> {
     let tun = device::Tun::open()?;
     let sockets = device::RawSockets::open()?;
-    let filters = netlink::Netlink::open(netlink_sys::protocols::NETLINK_XFRM).is_ok();
+    let filters = crate::netlink::Netlink::open(netlink_sys::protocols::NETLINK_XFRM).is_ok();
     Ok(capabilities(&tun.name, sockets.has_ipv6(), filters))
 }
 

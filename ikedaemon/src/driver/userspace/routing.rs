@@ -1,7 +1,7 @@
 //! How traffic reaches the device: its link, a routing table of its own, and the rules that lead there.
-use super::netlink::Netlink;
 use super::spd::Capture;
 use super::{MARK, PRIORITY, TABLE, TUN_MTU};
+use crate::netlink::Netlink;
 use ikecore::policy::selector::Prefix;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_sys::protocols::NETLINK_ROUTE;

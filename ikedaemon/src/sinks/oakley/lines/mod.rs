@@ -1,4 +1,5 @@
 //! Events as lines.
+mod config;
 mod names;
 mod packet;
 mod phases;
@@ -17,6 +18,7 @@ pub(super) fn of(event: &Event) -> Vec<String> {
         EventKind::Message(event) => packet::lines(context, event, &mut out),
         EventKind::Negotiation(event) => service::negotiation(context, event, &mut out),
         EventKind::IkeSa(event) => phases::ike_sa(context, event, &mut out),
+        EventKind::Config(event) => config::lines(context, event, &mut out),
         EventKind::QuickMode(event) => phases::quick_mode(context, event, &mut out),
         EventKind::IpsecSa(event) => phases::ipsec_sa(context, event, &mut out),
         EventKind::Endpoint(event) => service::endpoint(event, &mut out),

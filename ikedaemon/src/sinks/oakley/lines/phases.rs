@@ -51,6 +51,10 @@ pub(super) fn ike_sa(context: &Context, event: &IkeSaEvent, out: &mut Vec<String
             out.push("AUTH: Phase I authentication accepted".to_owned());
             out.push(format!("  peer: {identity}"));
         }
+        IkeSaEvent::ProofRefused(failure) => {
+            out.push("AUTH: Phase I authentication refused".to_owned());
+            out.push(format!("  {failure}"));
+        }
         IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule } => {
             out.push(format!("MM established. SA: {sa}"));
             out.push(format!("  {role}, peer {} is {identity}, rule: {rule}", names::with_port(context.remote)));

@@ -1,5 +1,6 @@
 //! What each event becomes, word by word.
 use super::of;
+use ikecore::certificate::CertificateFault;
 use ikecore::crypto::cipher::CipherAlg;
 use ikecore::crypto::group::Group;
 use ikecore::crypto::hash::HashAlg;
@@ -391,6 +392,11 @@ SA - Oakley proposal accepted
 
     let shown = text(EventKind::IkeSa(IkeSaEvent::Authenticated { identity: Identity::Address(PEER) }));
     assert_eq!(shown, "AUTH: Phase I authentication accepted\n  peer: 10.0.0.2");
+
+    let failure = Failure::Certificate { fault: CertificateFault::Missing, rule: "servers".into() };
+    let shown = text(EventKind::IkeSa(IkeSaEvent::ProofRefused(failure)));
+    let reason = "authentication with certificates (rule \"servers\") failed: the peer sent no certificate";
+    assert_eq!(shown, format!("AUTH: Phase I authentication refused\n  {reason}"));
 
     let shown = text(EventKind::IkeSa(IkeSaEvent::Established {
         role: Role::Initiator,

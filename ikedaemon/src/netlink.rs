@@ -8,14 +8,14 @@ use std::fmt::Debug;
 use std::io;
 
 /// A socket to one part of the kernel.
-pub(super) struct Netlink {
+pub(crate) struct Netlink {
     socket: Socket,
     sequence: u32,
 }
 
 impl Netlink {
     /// Opens a socket for `protocol`, such as `NETLINK_ROUTE`.
-    pub(super) fn open(protocol: isize) -> io::Result<Self> {
+    pub(crate) fn open(protocol: isize) -> io::Result<Self> {
         let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -25,13 +25,13 @@ impl Netlink {
     }
 
     /// Has dumps filtered by the kernel, if it can.
-    pub(super) fn filter_dumps(&self) {
+    pub(crate) fn filter_dumps(&self) {
         // An old kernel gives more than was asked for, which the reader of the dump sorts out.
         let _ = self.socket.set_netlink_get_strict_chk(true);
     }
 
     /// Does one request.
-    pub(super) fn request<M>(&mut self, message: M, flags: u16) -> io::Result<()>
+    pub(crate) fn request<M>(&mut self, message: M, flags: u16) -> io::Result<()>
     where
         M: NetlinkSerializable + NetlinkDeserializable + Debug,
     {
@@ -39,7 +39,7 @@ impl Netlink {
     }
 
     /// Asks for a list.
-    pub(super) fn dump<M>(&mut self, message: M) -> io::Result<Vec<M>>
+    pub(crate) fn dump<M>(&mut self, message: M) -> io::Result<Vec<M>>
     where
         M: NetlinkSerializable + NetlinkDeserializable + Debug,
     {

@@ -1,0 +1,39 @@
+//! Whom a rule trusts to issue certificates, and how strictly.
+use super::{Certificate, dn_text};
+use std::path::PathBuf;
+
+/// What revocation lists decide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RevocationCheck {
+    /// They are not looked at.
+    Off,
+    /// A certificate is refused if a list says that it was revoked.
+    Revoked,
+    /// A certificate is refused unless a list that is in its time says that it was not revoked.
+    Strict,
+}
+
+/// Whom a rule trusts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trust {
+    /// The certificates of the authorities, at least one.
+    pub authorities: Vec<Certificate>,
+    /// Files and directories with revocation lists; they are read at each check.
+    pub revocation_lists: Vec<PathBuf>,
+    /// What they decide.
+    pub revocation_check: RevocationCheck,
+    /// Also RSA keys from 1024 bits on and signatures with SHA-1.
+    pub legacy: bool,
+}
+
+impl Trust {
+    /// The names of the authorities, for people.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.authorities.iter().map(|authority| dn_text(authority.subject())).collect()
+    }
+
+    /// The fewest bits of RSA keys in a chain.
+    pub(super) const fn least_bits(&self) -> u32 {
+        if self.legacy { crate::crypto::signature::MIN_RSA_BITS } else { 2_048 }
+    }
+}

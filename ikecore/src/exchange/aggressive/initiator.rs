@@ -1,0 +1,246 @@
+//! Aggressive mode, initiator.
+use super::super::auth::{Claim, Judgement, Proving};
+use super::super::message::Incoming;
+use super::super::natt::Revision;
+use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
+use super::super::step::{Role as ExchangeRole, Step};
+use super::super::vendor::Announced;
+use super::super::work::{Answer, Ask, KeyExchange};
+use super::super::{Cx, Path, info};
+use super::msgs::{self, First};
+use crate::crypto::group::{KeyPair, PrivateKey};
+use crate::crypto::skeyid::{HashInputs, Inputs};
+use crate::event::negotiation::Role;
+use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
+use crate::identity::Identity;
+use crate::ids::{Cookie, Cookies};
+use crate::policy::rule::Rule;
+use crate::proposal::suite::IkeSuite;
+use crate::secret::Secret;
+use crate::wire::{ExchangeType, PayloadType, Sa};
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+/// What stays the same in all states.
+pub struct Opening {
+    path: Path,
+    rule: Arc<Rule>,
+    /// The rule with what aggressive mode can negotiate of it.
+    usable: Arc<Rule>,
+    cookie: Cookie,
+    /// The body of the SA payload of message 1: HASH_I and HASH_R cover all of it (RFC 2409 §5).
+    sa: Vec<u8>,
+    /// The body of this host's ID payload.
+    id: Vec<u8>,
+    nonce: Vec<u8>,
+    initial_contact: bool,
+}
+
+/// The initiator's states.
+pub enum State {
+    /// This host's key pair is being made.
+    Deriving(Arc<Opening>),
+    /// Message 1 is out.
+    SentFirst(Arc<Opening>, Arc<KeyPair>),
+    /// The shared secret is being computed; until then nothing of message 2 is verified.
+    Agreeing(Arc<Opening>, Box<Agreeing>),
+}
+
+/// What message 2 says.
+pub struct Agreeing {
+    pair: Arc<KeyPair>,
+    cookies: Cookies,
+    choice: Choice,
+    peer: PeerKe,
+    peer_id: Vec<u8>,
+    claim: Claim,
+    path: Path,
+    revision: Option<Revision>,
+    announced: Announced,
+}
+
+/// Begins: a key pair must be made before message 1.
+pub fn begin(
+    rule: &Arc<Rule>,
+    path: Path,
+    cookie: Cookie,
+    initial_contact: bool,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Failure> {
+    let peer = path.remote.ip();
+    let usable = super::usable(rule).ok_or(Failure::NoPolicyForPeer { peer })?;
+    let group = usable.main_mode.offers.first().ok_or(Failure::NoPolicyForPeer { peer })?.group;
+    let sa = phase1::offer(&usable, peer)?;
+    let own = rule.local_id.clone().unwrap_or_else(|| Identity::Address(path.local.ip()));
+    let id = phase1::id_body(&own);
+    let nonce = phase1::nonce(cx.rng)?;
+    let private = PrivateKey::random(group, cx.rng)
+        .map_err(|error| Failure::Crypto { operation: "making a private value", reason: error.to_string() })?;
+    let opening = Opening { path, rule: Arc::clone(rule), usable, cookie, sa, id, nonce, initial_contact };
+    let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
+    Ok(Step::ask(State::Deriving(Arc::new(opening)), vec![ask]))
+}
+
+impl ExchangeRole for State {
+    type Outcome = Established;
+
+    fn waits_for(&self) -> &'static str {
+        match self {
+            Self::Deriving(_) => "its key pair",
+            Self::SentFirst(..) => "aggressive mode message 2",
+            Self::Agreeing(..) => "the shared secret",
+        }
+    }
+
+    fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
+        match self {
+            Self::SentFirst(opening, pair) if message.header.exchange == ExchangeType::AGGRESSIVE => {
+                receive_reply(opening, pair, message, cx)
+            }
+            _ => Err(message.unexpected(self.waits_for())),
+        }
+    }
+
+    fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
+        match self {
+            Self::Deriving(opening) => Ok(send_first(opening, phase1::key_exchange(answer)?.pair, cx)),
+            Self::Agreeing(opening, state) => {
+                let (_, shared) = phase1::shared_secret(answer)?;
+                finish(&opening, *state, &shared, cx)
+            }
+            other @ Self::SentFirst(..) => Ok(Step::stay(other)),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn announced(&self) -> Announced {
+        match self {
+            Self::Agreeing(_, state) => state.announced,
+            Self::Deriving(_) | Self::SentFirst(..) => Announced::default(),
+        }
+    }
+
+    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+        match self {
+            Self::Agreeing(_, state) => (Some(state.choice.chosen.suite), Some(state.cookies)),
+            Self::Deriving(_) | Self::SentFirst(..) => (None, None),
+        }
+    }
+}
+
+fn send_first(opening: Arc<Opening>, pair: Arc<KeyPair>, cx: &Cx<'_>) -> Step<State> {
+    let cookies = Cookies { initiator: opening.cookie, responder: Cookie::ZERO };
+    let vendor_ids = phase1::announced(None, &opening.rule, cx);
+    let first = First {
+        sa: &opening.sa,
+        public: pair.public(),
+        nonce: &opening.nonce,
+        id: &opening.id,
+        vendor_ids: &vendor_ids,
+    };
+    let message = first.offer(&msgs::envelope("aggressive mode message 1", opening.path, cookies));
+    Step::send(State::SentFirst(opening, pair), message)
+}
+
+fn receive_reply(
+    opening: &Arc<Opening>,
+    pair: &Arc<KeyPair>,
+    message: &Incoming<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Reject> {
+    if message.path.remote != opening.path.remote {
+        return Err(Reject::WrongAddress { expected: opening.path.remote });
+    }
+    if message.header.responder.is_zero() {
+        return Err(message.unexpected("aggressive mode message 2"));
+    }
+    let chain = message.clear(msgs::FIRST_RULES)?;
+    let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
+    let choice = phase1::accept_reply(&raw.decode(Sa::decode)?, &opening.sa, &opening.usable)?;
+    // What the method of the choice has besides.
+    let chain = message.clear(&[msgs::FIRST_RULES, choice.authentication.rules()].concat())?;
+    let (identity, peer_id) = phase1::peer_identity(message, &chain)?;
+    let claim = choice.authentication.claim(identity, &chain)?;
+    let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
+    let peer = PeerKe::read(message, &chain, &choice.chosen.suite, revision, cx)?;
+    choice.trace(cx);
+    // RFC 3947 §4: once a NAT is known to be there, the initiator changes to the other port, with message 3.
+    let mut path = opening.path;
+    if peer.nat.between() && path.local.port() != cx.settings.nat_t_port {
+        path.local = SocketAddr::new(path.local.ip(), cx.settings.nat_t_port);
+        path.remote = SocketAddr::new(path.remote.ip(), cx.settings.nat_t_port);
+    }
+    let ask = KeyExchange::Agree { pair: Arc::clone(pair), peer: peer.public.clone() };
+    let state = Agreeing {
+        pair: Arc::clone(pair),
+        cookies: message.header.cookies(),
+        choice,
+        peer,
+        peer_id,
+        claim,
+        path,
+        revision,
+        announced: Announced::read(&chain),
+    };
+    Ok(Step::ask(State::Agreeing(Arc::clone(opening), Box::new(state)), vec![Ask::KeyExchange(ask)]))
+}
+
+/// Now message 2 can be judged, and message 3 be sent.
+fn finish(
+    opening: &Arc<Opening>,
+    state: Agreeing,
+    shared: &Secret<Vec<u8>>,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Failure> {
+    let Agreeing { pair, cookies, choice, peer, peer_id, claim, path, revision, announced } = state;
+    let Choice { authentication, chosen } = &choice;
+    let inputs = Inputs { cookies: &cookies, ni: &opening.nonce, nr: &peer.nonce, g_xy: shared.expose() };
+    let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
+    let keys = Phase1Keys::derive(&chosen.suite, skeyid, pair.public(), &peer.public)?;
+    let hash_inputs =
+        |id_b| HashInputs { g_xi: pair.public(), g_xr: &peer.public, cookies: &cookies, sai_b: &opening.sa, id_b };
+    let computed = keys.skeyid.hash_r(&hash_inputs(&peer_id));
+    let verified = match authentication.judge(claim, &computed, "HASH_R") {
+        Ok(Judgement::Verified(verified)) => verified,
+        Ok(Judgement::Ask(..)) => return Err(only_keys()),
+        // A forged message ends this branch only; that the true one is no better shows when no other comes.
+        Err(_) => {
+            let (peer, rule) = (path.remote.ip(), opening.rule.name.clone());
+            return Err(Failure::PreSharedKeyMismatch { peer, detail: "its HASH_R is wrong", rule });
+        }
+    };
+    // With a pre-shared key there is but one identity that this host can prove: the one of message 1.
+    let credential = authentication.credential(&[], opening.path.local.ip());
+    let proof = match authentication.prove(&credential, &keys.skeyid.hash_i(&hash_inputs(&opening.id))) {
+        Proving::Ready(proof) => proof,
+        Proving::Ask(_) => return Err(only_keys()),
+    };
+    let envelope = msgs::envelope("aggressive mode message 3", path, cookies);
+    let initial_contact = opening.initial_contact && !cx.peers.knows(path.remote.ip());
+    let (message, last_block) = msgs::last(&envelope, &proof, &keys, &chosen.suite, revision, initial_contact)?;
+    let phase_2 = keys.phase_2(cookies, chosen.suite, last_block);
+    if let Err(failure) = authentication.admit(&verified, path.remote.ip(), peer.nat.remote) {
+        let send = info::delete_ike(path, &phase_2, cx.rng).ok();
+        return Ok(Step { send, ..Step::fail(failure) });
+    }
+    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: verified.identity().clone() }));
+    let established = Established {
+        keys: Arc::new(phase_2),
+        role: Role::Initiator,
+        rule: Arc::clone(&opening.rule),
+        lifetime: chosen.lifetime,
+        peer: verified,
+        path,
+        nat: peer.nat,
+        revision: revision.filter(|_| peer.nat.between()),
+        initial_contact: false,
+        announced,
+    };
+    Ok(Step::done(established, Some(message)))
+}
+
+/// [`super::usable`] leaves nothing but pre-shared keys.
+pub(super) fn only_keys() -> Failure {
+    Failure::Crypto { operation: "aggressive mode", reason: "it is for pre-shared keys only".to_owned() }
+}

@@ -1,0 +1,295 @@
+//! Authentication methods: pre-shared keys and certificates, and the files that hold them.
+use ikecore::certificate::{Certificate, RevocationCheck, Trust, certificates_from_file};
+use ikecore::crypto::signature::SigningKey;
+use ikecore::identity::Identity;
+use ikecore::policy::rule::{AuthMethod, CertificateMethod};
+use ikecore::secret::Secret;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use zeroize::Zeroizing;
+
+use crate::document::{Table, Value};
+
+/// A pre-shared key is some octets, not a disk.
+const MAX_PRESHARED_KEY: u64 = 4096;
+
+/// The most octets of a file with certificates or a private key.
+const MAX_FILE: u64 = 1_048_576;
+
+/// The most authorities of a method.
+const MAX_AUTHORITIES: usize = 256;
+
+/// The most certificates of a chain of this host's.
+const MAX_CHAIN: usize = ikecore::certificate::MAX_CHAIN;
+
+/// Keys of a method with certificates besides `certificate`.
+const CERTIFICATE_KEYS: [&str; 5] = ["private_key", "ca", "crl", "crl_check", "legacy"];
+
+/// Reads a method.
+pub(super) fn method(value: &Value<'_>) -> Option<AuthMethod> {
+    let table = value.table()?;
+    let text = table.get("preshared_key");
+    let file = table.get("preshared_key_file");
+    let certificate = table.get("certificate");
+    let settings = CERTIFICATE_KEYS.map(|key| table.get(key));
+    table.finish();
+    let what = table.what();
+    let several = [text.is_some(), file.is_some(), certificate.is_some()].iter().filter(|there| **there).count();
+    if several > 1 {
+        let names = ["preshared_key", "preshared_key_file", "certificate"];
+        let there = names.iter().zip([&text, &file, &certificate]).filter(|(_, value)| value.is_some());
+        let there: Vec<&str> = there.map(|(name, _)| *name).collect();
+        table.fault(format!("{what} has both {}, allowed: one", there.join(" and ")));
+        return None;
+    }
+    if let (None, Some((key, setting))) =
+        (&certificate, CERTIFICATE_KEYS.iter().zip(&settings).find_map(|(key, setting)| Some((key, setting.as_ref()?))))
+    {
+        setting.fault(format!("{what} has {key} without certificate, allowed: both, or neither"));
+        return None;
+    }
+    let key = match (text, file, certificate) {
+        (Some(text), ..) => text.secret()?,
+        (None, Some(file), _) => key_file(&file)?,
+        (None, None, Some(certificate)) => return certificate_method(&table, &certificate, settings),
+        (None, None, None) => {
+            table.fault(format!(
+                "{what} names no key, allowed: preshared_key, preshared_key_file, or certificate with private_key and ca"
+            ));
+            return None;
+        }
+    };
+    // The copy is the one that stays; the other is wiped.
+    Some(AuthMethod::PreSharedKey(Arc::new(Secret::new(key.to_vec()))))
+}
+
+/// A secret that stands in the file, under `key`, or in one of its own, which is named under `file_key`.
+pub(super) fn secret(table: &Table<'_>, key: &'static str, file_key: &'static str) -> Option<Zeroizing<Vec<u8>>> {
+    match (table.get(key), table.get(file_key)) {
+        (Some(text), None) => text.secret(),
+        (None, Some(file)) => key_file(&file),
+        (None, None) => {
+            table.fault(format!("{} names no key, allowed: {key} or {file_key}", table.what()));
+            None
+        }
+        (Some(_), Some(_)) => {
+            table.fault(format!("{} has both {key} and {file_key}, allowed: one", table.what()));
+            None
+        }
+    }
+}
+
+/// A file's octets; `None` is a fault.
+fn read(value: &Value<'_>, path: &Path, most: u64) -> Option<(Metadata, Zeroizing<Vec<u8>>)> {
+    let read = || -> io::Result<(Metadata, Option<Zeroizing<Vec<u8>>>)> {
+        let metadata = fs::metadata(path)?;
+        if metadata.len() > most || !metadata.is_file() {
+            return Ok((metadata, None));
+        }
+        Ok((metadata, Some(Zeroizing::new(fs::read(path)?))))
+    };
+    match read() {
+        Ok((metadata, Some(octets))) => Some((metadata, octets)),
+        Ok((_, None)) => {
+            value.fault(format!("{} is {}, allowed: a file of at most {most} octets", value.what(), path.display()));
+            None
+        }
+        Err(error) => {
+            value.fault(format!("{} is {}: {error}", value.what(), path.display()));
+            None
+        }
+    }
+}
+
+fn warn_if_open(value: &Value<'_>, path: &Path, metadata: &Metadata) {
+    if metadata.mode() & 0o077 != 0 {
+        value.warn(format!(
+            "{} is {}, which others can read (mode {:03o}); it should be 600",
+            value.what(),
+            path.display(),
+            metadata.mode() & 0o777
+        ));
+    }
+}
+
+fn key_file(value: &Value<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    let path = value.path()?;
+    let (metadata, mut key) = read(value, &path, MAX_PRESHARED_KEY)?;
+    if key.last() == Some(&b'\n') {
+        key.pop();
+        if key.last() == Some(&b'\r') {
+            key.pop();
+        }
+    }
+    if key.is_empty() {
+        value.fault(format!("{} is {}, which is empty", value.what(), path.display()));
+        return None;
+    }
+    warn_if_open(value, &path, &metadata);
+    Some(key)
+}
+
+fn certificate_method(
+    table: &Table<'_>,
+    certificate: &Value<'_>,
+    [private_key, ca, crl, crl_check, legacy]: [Option<Value<'_>>; 5],
+) -> Option<AuthMethod> {
+    let what = table.what();
+    if private_key.is_none() || ca.is_none() {
+        let missing = if private_key.is_none() { "private_key" } else { "ca" };
+        table.fault(format!(
+            "{what} has certificate without {missing}, allowed: certificate, private_key and ca together"
+        ));
+    }
+    let own = own_chain(certificate);
+    let key = private_key.and_then(|value| own_key(&value, own.as_ref().map(|(own, _)| own)));
+    let authorities = ca.and_then(|value| authorities(&value));
+    let lists = crl.map_or(Some(Vec::new()), |value| paths(&value, "revocation list"));
+    let default = lists.as_ref().map(Vec::is_empty);
+    let check = match crl_check {
+        Some(value) => check(&value, default),
+        None if default == Some(true) => Some(RevocationCheck::Off),
+        None => Some(RevocationCheck::Revoked),
+    };
+    let legacy = legacy.map_or(Some(false), |value| value.boolean());
+    let (certificate, issuers) = own?;
+    Some(AuthMethod::Certificate(Arc::new(CertificateMethod {
+        certificate,
+        issuers,
+        private_key: key?,
+        trust: Trust { authorities: authorities?, revocation_lists: lists?, revocation_check: check?, legacy: legacy? },
+    })))
+}
+
+fn check(value: &Value<'_>, without_lists: Option<bool>) -> Option<RevocationCheck> {
+    let levels =
+        [("off", RevocationCheck::Off), ("revoked", RevocationCheck::Revoked), ("strict", RevocationCheck::Strict)];
+    let check = value.one_of(&levels)?;
+    if check != RevocationCheck::Off && without_lists == Some(true) {
+        value.fault(format!("{} needs crl, allowed without it: off", value.what()));
+        return None;
+    }
+    Some(check)
+}
+
+/// The certificates of a file; `None` is a fault.
+fn certificates(value: &Value<'_>, path: &Path) -> Option<Vec<Certificate>> {
+    let (_, octets) = read(value, path, MAX_FILE)?;
+    match certificates_from_file(&octets) {
+        Ok(certificates) => Some(certificates),
+        Err(fault) => {
+            value.fault(format!("{} is {}: {fault}", value.what(), path.display()));
+            None
+        }
+    }
+}
+
+/// This host's certificate and those of its issuers.
+fn own_chain(value: &Value<'_>) -> Option<(Certificate, Vec<Certificate>)> {
+    let path = value.path()?;
+    let mut all = certificates(value, &path)?.into_iter();
+    let own = all.next()?;
+    // A root is known to whoever trusts it.
+    let issuers: Vec<Certificate> = all.filter(|issuer| !issuer.is_self_issued()).collect();
+    if issuers.len() >= MAX_CHAIN {
+        let count = issuers.len() + 1;
+        value.fault(format!("{} has {count} certificates, allowed: 1 to {MAX_CHAIN}", value.what()));
+        return None;
+    }
+    if let Err(fault) = own.check_usage() {
+        value.fault(format!("{} is {}: {fault}", value.what(), path.display()));
+        return None;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    if let Err(fault) = own.check_date(i64::try_from(now).unwrap_or(i64::MAX)) {
+        value.warn(format!("{} is {}: {fault}", value.what(), path.display()));
+    }
+    Some((own, issuers))
+}
+
+/// The file of the private key; it is not kept, but it must be the right one.
+fn own_key(value: &Value<'_>, own: Option<&Certificate>) -> Option<PathBuf> {
+    let path = value.path()?;
+    let (metadata, octets) = read(value, &path, MAX_FILE)?;
+    let checked = SigningKey::from_file(&octets).and_then(|key| own.map_or(Ok(()), |own| key.check(own.key())));
+    if let Err(error) = checked {
+        value.fault(format!("{} is {}: {error}", value.what(), path.display()));
+        return None;
+    }
+    warn_if_open(value, &path, &metadata);
+    Some(path)
+}
+
+fn authorities(value: &Value<'_>) -> Option<Vec<Certificate>> {
+    let mut authorities: Vec<Certificate> = Vec::new();
+    for path in paths(value, "CA")? {
+        for file in files(value, &path)? {
+            for authority in certificates(value, &file)? {
+                if !authorities.contains(&authority) {
+                    authorities.push(authority);
+                }
+            }
+        }
+    }
+    if !(1..=MAX_AUTHORITIES).contains(&authorities.len()) {
+        let count = authorities.len();
+        value.fault(format!("{} has {count} certificates, allowed: 1 to {MAX_AUTHORITIES}", value.what()));
+        return None;
+    }
+    Some(authorities)
+}
+
+/// One path, or a list of them; each must be there.
+fn paths(value: &Value<'_>, item: &str) -> Option<Vec<PathBuf>> {
+    let each = if value.is_list() { value.list(item)? } else { return Some(vec![path(value)?]) };
+    each.iter().map(path).collect()
+}
+
+fn path(value: &Value<'_>) -> Option<PathBuf> {
+    let path = value.path()?;
+    match fs::metadata(&path) {
+        Ok(_) => Some(path),
+        Err(error) => {
+            value.fault(format!("{} is {}: {error}", value.what(), path.display()));
+            None
+        }
+    }
+}
+
+/// A file is itself, a directory its files with certificates.
+fn files(value: &Value<'_>, path: &Path) -> Option<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Some(vec![path.to_owned()]);
+    }
+    let list = || -> io::Result<Vec<PathBuf>> {
+        let mut files: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        let certificate = |file: &PathBuf| {
+            let extension = file.extension().and_then(std::ffi::OsStr::to_str);
+            matches!(extension, Some("pem" | "crt" | "cer" | "der")) && file.is_file()
+        };
+        files.retain(certificate);
+        files.sort();
+        Ok(files)
+    };
+    match list() {
+        Ok(files) => Some(files),
+        Err(error) => {
+            value.fault(format!("{} is {}: {error}", value.what(), path.display()));
+            None
+        }
+    }
+}
+
+/// The identity that a rule sends must be in each of its certificates.
+pub(super) fn check_local_id(value: &Value<'_>, identity: &Identity, methods: &[AuthMethod]) {
+    for method in methods {
+        let AuthMethod::Certificate(method) = method else { continue };
+        if let Err(fault) = method.certificate.name(identity) {
+            value.fault(format!("{} is not in the certificate of {}: {fault}", value.what(), method.certificate));
+        }
+    }
+}

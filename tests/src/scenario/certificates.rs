@@ -1,0 +1,111 @@
+//! Authentication with certificates: the daemon on host `a`, charon on host `b`, each with an intermediate authority of
+//! its own beneath one root.
+
+use ikecore::testing::authority::KeyKind;
+
+use super::{IMPATIENT, PATIENCE, Role, Setting};
+use crate::certificates::Certificates;
+use crate::charon::{Connection, Kernel, Mode};
+use crate::daemon::Driver;
+use crate::interop::Row;
+use crate::netns::{A, B, World};
+use crate::policy_text::Policy;
+
+/// For people, and the names of tests.
+const fn name(key: KeyKind) -> &'static str {
+    match key {
+        KeyKind::Rsa(_) => "RSA",
+        KeyKind::P256 => "ECDSA P-256",
+        KeyKind::P384 => "ECDSA P-384",
+        KeyKind::P521 => "ECDSA P-521",
+    }
+}
+
+/// How charon logs that it has authenticated the peer by a signature.
+const AUTHENTICATED: &str = "authentication of 'C=CH, O=Example, CN=a' with";
+
+/// From nothing to SAs with signatures of `key`, a new main mode begun by charon, and its delete. Each end gets the
+/// other's intermediate from the other, and looks at revocation lists.
+pub fn signatures(driver: Driver, peer: Kernel, key: KeyKind, main_mode: &str, role: Role) {
+    let what = format!("Certificates with an intermediate and revocation lists, {} signatures, {main_mode}", name(key));
+    let _row = Row::charon(what, peer, driver, role.alone());
+    let world = World::new();
+    let certificates = Certificates::new(key);
+    let lists = certificates.list_file(&certificates.lists(false));
+    let more = format!(", crl = \"{lists}\", crl_check = \"strict\"");
+    let policy = Policy {
+        identities: Some(("dn:C=CH, O=Example, CN=a".to_owned(), "fqdn:B.example".to_owned())),
+        ..Policy::between(A, B)
+    };
+    let quick_mode = "aes256-sha256-modp2048";
+    let policy = certificates.policy(policy, &more).proposals(main_mode, quick_mode);
+    let connection = certificates.connection(Connection::between(B, A)).proposals(main_mode, quick_mode);
+    let setting = Setting::start(&world, driver, peer, &policy.mode(Mode::Tunnel), &connection);
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    let sas = setting.charon.list_sas();
+    assert_eq!((sas.len(), sas[0].state.as_str()), (1, "ESTABLISHED"));
+    assert_eq!(sas[0].initiator, role == Role::Responder);
+    assert!(setting.charon.log().contains(AUTHENTICATED), "{}", setting.charon.log());
+    assert!(setting.daemon.oakley().contains("fqdn:b.example"), "{}", setting.daemon.oakley());
+
+    setting.charon.rekey_ike();
+    setting.charon.wait_sas("a new IKE SA", PATIENCE, |now| {
+        now.iter().any(|sa| sa.state == "ESTABLISHED" && sa.cookies != sas[0].cookies)
+    });
+    setting.exchange_traffic();
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// charon's was revoked.
+    Revoked,
+    /// charon's has expired; charon sends it all the same.
+    Expired,
+    /// charon is somebody else than the policy wants.
+    OtherPeer,
+    /// The daemon's has expired.
+    OwnExpired,
+}
+
+/// A fault that ends in no SAs at either end, and the trace says why.
+pub fn refuses_certificate(driver: Driver, peer: Kernel, fault: Fault, role: Role) {
+    let world = World::new();
+    let certificates = Certificates::with(KeyKind::P256, |host, wish, now| match (fault, host) {
+        (Fault::Expired, 1) | (Fault::OwnExpired, 0) => wish.not_after = now - 60,
+        _ => {}
+    });
+    let more = match fault {
+        Fault::Revoked => format!(", crl = \"{}\"", certificates.list_file(&certificates.lists(true))),
+        Fault::Expired | Fault::OtherPeer | Fault::OwnExpired => String::new(),
+    };
+    let mut policy = certificates.policy(Policy::between(A, B), &more);
+    if fault == Fault::OtherPeer {
+        policy.identities = Some(("fqdn:a.example".to_owned(), "fqdn:c.example".to_owned()));
+    }
+    let mut connection = certificates.connection(Connection::between(B, A));
+    if fault == Fault::OtherPeer {
+        connection.remote_id = "a.example".to_owned();
+    }
+    let setting = Setting::start_with_settings(&world, driver, peer, &policy, &connection, IMPATIENT);
+    match role {
+        Role::Initiator => assert_eq!(world.a.ping(A.inside, B.inside, 2), 0, "a ping was answered"),
+        Role::Responder => {
+            setting.charon.initiate().expect_err("a certificate is wrong");
+        }
+    }
+    let named: &[&str] = match (fault, role) {
+        (Fault::Revoked, _) => &["certificate of C=CH, O=Example, CN=b was revoked on "],
+        (Fault::Expired, _) => &["certificate of C=CH, O=Example, CN=b expired on "],
+        (Fault::OtherPeer, _) => &["fqdn:b.example", "requires fqdn:c.example"],
+        // charon tells its refusal under keys of an ISAKMP SA that does not stand.
+        (Fault::OwnExpired, _) => &["the peer probably refuses our certificate or our identity"],
+    };
+    let patience = std::time::Duration::from_secs(30);
+    setting.daemon.wait_oakley("the cause", patience, |log| named.iter().all(|text| log.contains(text)));
+    assert!(setting.charon.installed().is_empty());
+    assert_eq!(setting.daemon.ipsec_sas(), 0);
+}
