@@ -10,6 +10,7 @@ mod fragments;
 mod idle;
 mod injection;
 mod lifecycle;
+mod misconfigured;
 mod nat;
 mod negotiate;
 mod other_rule;
