@@ -101,7 +101,7 @@ fn is_affordable(hash: &PasswordHash) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     fn users(name: &str, text: &str) -> UsersFile {
         let path = std::env::temp_dir().join(format!("policyagent-users-{name}-{}", std::process::id()));
@@ -132,16 +132,19 @@ mod tests {
     #[test]
     fn a_name_that_nobody_has_takes_as_long_as_a_wrong_password() {
         let users = users("time", &format!("joe:{}\n", hash(b"foobar").unwrap()));
+        // Time of the processor: that of the wall depends on what else the machine does.
+        let now = || nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID.now().map(Duration::from).unwrap();
         let time = |user: &str| -> Duration {
             let best = (0..5).map(|_| {
-                let begin = Instant::now();
+                let begin = now();
                 users.check(user, b"guess").unwrap_err();
-                begin.elapsed()
+                now().saturating_sub(begin)
             });
             best.min().unwrap_or_default()
         };
         let (wrong, nobody) = (time("joe"), time("nobody"));
-        assert!(nobody > wrong / 2 && nobody < wrong * 2, "{wrong:?} and {nobody:?}");
+        // Without a hash to compare with it would be a thousandth.
+        assert!(nobody > wrong / 4 && nobody < wrong * 4, "{wrong:?} and {nobody:?}");
         std::fs::remove_file(&users.path).unwrap();
     }
 

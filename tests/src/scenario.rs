@@ -12,6 +12,7 @@ pub mod key_log;
 pub mod libreswan;
 pub mod liveliness;
 pub mod recovery;
+pub mod refusals;
 pub mod rekeys;
 pub mod remote_access;
 pub mod shapes;
@@ -368,71 +369,4 @@ pub fn rekeys_and_deletes(driver: Driver, peer: Kernel, mode: Mode) {
 
     setting.daemon.stop();
     setting.charon.wait_sas("no SAs after the daemon's deletes", PATIENCE, <[_]>::is_empty);
-}
-
-/// How two configurations do not suit each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mismatch {
-    /// The pre-shared keys.
-    Key,
-    /// The proposals of main mode.
-    MainMode,
-    /// The proposals of quick mode.
-    QuickMode,
-    /// The traffic selectors.
-    Selectors,
-}
-
-/// Configurations that do not suit each other: both ends end cleanly, and Oakley.log names the cause with both values
-/// where there are two that may be shown.
-pub fn refuses(driver: Driver, peer: Kernel, mismatch: Mismatch, role: Role) {
-    let differs = match mismatch {
-        Mismatch::Key => "pre-shared keys",
-        Mismatch::MainMode => "main mode proposals",
-        Mismatch::QuickMode => "quick mode proposals",
-        Mismatch::Selectors => "selectors",
-    };
-    let _row = Row::charon(
-        format!("Refused, both ends end, the reason is told: {differs} differ"),
-        peer,
-        driver,
-        role.alone(),
-    );
-    let world = World::new();
-    let mut policy = Policy::between(A, B);
-    let mut connection = Connection::between(B, A);
-    // What the trace must name: as responder both values, as initiator what was offered and what the peer answered.
-    let named: &[&str] = match (mismatch, role) {
-        (Mismatch::Key, _) => &["pre-shared key"],
-        (Mismatch::MainMode, Role::Responder) => &["no acceptable main mode proposal", "AES-CBC", "allowed: 3DES-CBC"],
-        (Mismatch::QuickMode, Role::Responder) => &["no acceptable quick mode proposal", "allowed: "],
-        (Mismatch::MainMode | Mismatch::QuickMode, Role::Initiator) => &["NO-PROPOSAL-CHOSEN"],
-        (Mismatch::Selectors, Role::Responder) => &["the peer proposes", B.net, "allows", "10.10.3.0/24"],
-        (Mismatch::Selectors, Role::Initiator) => &["INVALID-ID-INFORMATION"],
-    };
-    match mismatch {
-        Mismatch::Key => connection.psk = "incorrect horse battery".to_owned(),
-        Mismatch::MainMode => policy.main_mode = vec!["3des-sha1-modp1024".to_owned()],
-        Mismatch::QuickMode => policy.quick_mode = vec!["aes128-sha1-modp2048".to_owned()],
-        Mismatch::Selectors => policy.remote = "10.10.3.0/24".to_owned(),
-    }
-    if mismatch == Mismatch::Selectors {
-        world.a.ip(&[&format!("route add 10.10.3.0/24 via {}", B.wire)]);
-    }
-    let setting = Setting::start_with_settings(&world, driver, peer, &policy, &connection, IMPATIENT);
-    match role {
-        Role::Initiator => {
-            let to = if mismatch == Mismatch::Selectors { "10.10.3.1" } else { B.inside };
-            assert_eq!(world.a.ping(A.inside, to, 2), 0, "a ping was answered");
-        }
-        Role::Responder => {
-            setting.charon.initiate().expect_err("the configurations differ");
-        }
-    }
-    setting.daemon.wait_oakley("the cause", Duration::from_secs(30), |log| named.iter().all(|text| log.contains(text)));
-    assert!(!setting.daemon.oakley().contains(&policy.psk), "the key is in the trace");
-    assert!(setting.charon.installed().is_empty());
-    assert_eq!(setting.daemon.ipsec_sas(), 0);
-    let esp = setting.capture.count(Kind::Esp) + setting.capture.count(Kind::EspInUdp);
-    assert_eq!((esp, setting.capture.count(Kind::Echo)), (0, 0), "neither ESP nor clear traffic");
 }

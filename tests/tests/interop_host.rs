@@ -8,9 +8,10 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
+use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::{
-    GCM_CUT, Mismatch, Role, SUITES, aggressive, driver_failure, fragments, liveliness, recovery, refuses, rekeys,
-    rekeys_and_deletes, remote_access, vpnc, whole_life,
+    GCM_CUT, Role, SUITES, aggressive, driver_failure, fragments, liveliness, recovery, rekeys, rekeys_and_deletes,
+    remote_access, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -103,10 +104,32 @@ refusals! {
     wrong_key_responder: Key, Responder;
     no_common_main_mode_proposal_initiator: MainMode, Initiator;
     no_common_main_mode_proposal_responder: MainMode, Responder;
+    other_key_length_initiator: KeyLength, Initiator;
+    other_key_length_responder: KeyLength, Responder;
+    other_hash_initiator: Hash, Initiator;
+    other_hash_responder: Hash, Responder;
+    other_group_initiator: Group, Initiator;
+    other_group_responder: Group, Responder;
+    wrong_identity_initiator: Identity, Initiator;
+    wrong_identity_responder: Identity, Responder;
     no_common_quick_mode_proposal_initiator: QuickMode, Initiator;
     no_common_quick_mode_proposal_responder: QuickMode, Responder;
+    other_integrity_initiator: Integrity, Initiator;
+    other_integrity_responder: Integrity, Responder;
+    other_group_of_pfs_initiator: PfsGroup, Initiator;
+    other_group_of_pfs_responder: PfsGroup, Responder;
+    no_pfs_initiator: Pfs, Initiator;
+    no_pfs_responder: Pfs, Responder;
+    no_extended_sequence_numbers_initiator: SequenceNumbers, Initiator;
+    no_extended_sequence_numbers_responder: SequenceNumbers, Responder;
+    ah_for_esp_initiator: Protocol, Initiator;
+    ah_for_esp_responder: Protocol, Responder;
+    transport_for_tunnel_mode_initiator: Mode, Initiator;
+    transport_for_tunnel_mode_responder: Mode, Responder;
     mismatched_selectors_initiator: Selectors, Initiator;
     mismatched_selectors_responder: Selectors, Responder;
+    mismatched_ports_initiator: Ports, Initiator;
+    mismatched_ports_responder: Ports, Responder;
 }
 
 #[test]

@@ -88,15 +88,15 @@ type Message = (String, Vec<String>);
 fn dissected(offers: &[&str], conversation: impl FnOnce(&Daemon<'_>, &Daemon<'_>)) -> (Vec<Message>, String) {
     let (world, scratch) = (World::new(), Scratch::new("wire"));
     let file = scratch.join("wire.pcap").display().to_string();
-    let options = ["-Z", "root", "-U", "-n", "-i", WIRE, "-w", &file, "udp"];
-    let mut capture = Process::start(&world.b, &scratch, "tcpdump", "tcpdump", &options);
-    capture.wait_for("the capture", PATIENCE, |output| output.contains("listening on"));
+    let options = ["-q", "-i", WIRE, "-f", "udp", "-w", &file];
+    let mut capture = Process::start(&world.b, &scratch, "dumpcap", "dumpcap", &options);
+    capture.wait_for("the capture", PATIENCE, |output| output.contains("File: "));
     let main_mode = offers.iter().map(|&offer| offer.to_owned()).collect();
     let policy = Policy { main_mode, ..Policy::between(A, B) };
     let a = Daemon::start_with_settings(&world.a, Driver::Memory, &policy.text(), IMPATIENT);
     let b = Daemon::start(&world.b, Driver::Memory, &Policy::between(B, A).text());
     conversation(&a, &b);
-    // tcpdump writes what it has only now and then: it has all once it has what is sent last.
+    // dumpcap writes what it has only now and then: it has all once it has what is sent last.
     let sent = world.b.within(|| UdpSocket::bind((B.wire, 0)).and_then(|socket| socket.send_to(LAST, (A.wire, 9))));
     sent.expect("a datagram sent");
     capture.wait_until("the last datagram in the file", PATIENCE, || {
@@ -104,11 +104,15 @@ fn dissected(offers: &[&str], conversation: impl FnOnce(&Daemon<'_>, &Daemon<'_>
     });
     capture.stop();
 
-    let complaints = world
-        .b
-        .run("tshark", &["-n", "-r", &file, "-Y", "!(udp.dstport == 9) && (_ws.malformed || _ws.expert || !isakmp)"]);
+    // Without anybody's own settings.
+    let home = format!("HOME={}", scratch.path().display());
+    let tshark = |options: &[&str]| {
+        let all = [&["-u", "XDG_CONFIG_HOME", &home, "tshark", "-n", "-r", &file], options].concat();
+        world.b.run("env", &all)
+    };
+    let complaints = tshark(&["-Y", "!(udp.dstport == 9) && (_ws.malformed || _ws.expert || !isakmp)"]);
     assert_eq!(complaints, "", "what tshark complains of");
-    let text = world.b.run("tshark", &["-n", "-r", &file, "-O", "isakmp"]);
+    let text = tshark(&["-O", "isakmp"]);
     let messages = text.split("Internet Security Association and Key Management Protocol").skip(1).map(message);
     (messages.collect(), text)
 }

@@ -3,12 +3,12 @@ use super::Endpoint;
 use super::fragments::is_fragment;
 use super::tables::{Phase, first_message};
 use crate::event::negotiation::Role;
-use crate::event::{EventKind, MessageEvent, Reject};
+use crate::event::{EventKind, Failure, MessageEvent, Reject};
 use crate::exchange::Path;
 use crate::exchange::message::Incoming;
 use crate::ids::{Cookies, IkeSaId};
-use crate::wire::error::{Fault, WireError};
-use crate::wire::{ExchangeType, Header};
+use crate::wire::error::Fault;
+use crate::wire::{ExchangeType, Header, WireError};
 use bytes::Bytes;
 
 impl Endpoint {
@@ -28,7 +28,10 @@ impl Endpoint {
     pub(super) fn take(&mut self, path: Path, octets: &[u8], assembled: bool) -> Result<(), Reject> {
         self.shared.trace.context.local = Some(path.local);
         self.shared.trace.context.remote = Some(path.remote);
-        let message = Incoming::decode(octets, path)?;
+        let message = match Incoming::decode(octets, path) {
+            Ok(message) => message,
+            Err(error) => return self.malformed(path, octets, error),
+        };
         let found = self.find(&message);
         if let Some(id) = found {
             self.focus(id);
@@ -47,6 +50,26 @@ impl Endpoint {
             _ if is_fragment(&message) && !assembled => self.fragment(found, &message),
             Some(id) => self.deliver(id, &message),
             None => self.unknown(&message),
+        }
+    }
+
+    /// A datagram whose header is wrong (RFC 2408 §5.2): of a first message the sender is told, of a later one it is kept in
+    /// mind why there is no better one.
+    fn malformed(&mut self, path: Path, octets: &[u8], error: WireError) -> Result<(), Reject> {
+        let known = |header: &Header| header.version >> 4 == Header::VERSION >> 4 && !header.initiator.is_zero();
+        let Some(header) = Header::read(octets).ok().filter(known).filter(|_| !self.stopping) else {
+            return Err(error.into());
+        };
+        let message = Incoming { header, octets, path };
+        match self.find(&message) {
+            None if header.responder.is_zero() => {
+                self.refuse_first(&message, Failure::Malformed(error.clone()), error.into())
+            }
+            None => Err(error.into()),
+            Some(id) => {
+                self.suspect(id, &message, Failure::Malformed(error.clone()));
+                Err(error.into())
+            }
         }
     }
 
@@ -75,6 +98,9 @@ impl Endpoint {
         match message.header.exchange {
             ExchangeType::MAIN | ExchangeType::AGGRESSIVE => self.begin_main_mode_as_responder(message),
             ExchangeType::INFORMATIONAL => Err(Reject::UnknownCookies { initiator, responder }),
+            received @ (ExchangeType::BASE | ExchangeType::AUTH_ONLY) => {
+                self.refuse_first(message, Failure::ExchangeType { received }, Reject::Exchange(received))
+            }
             exchange => Err(Reject::Exchange(exchange)),
         }
     }
@@ -88,6 +114,10 @@ impl Endpoint {
             ExchangeType::INFORMATIONAL if !message.is_encrypted() => self.clear_information(id, message),
             ExchangeType::QUICK | ExchangeType::INFORMATIONAL | ExchangeType::TRANSACTION if !established => {
                 Err(message.unexpected("main mode"))
+            }
+            received if !established => {
+                self.suspect(id, message, Failure::ExchangeType { received });
+                Err(Reject::Exchange(received))
             }
             // From here on the keys are those of both cookies.
             _ if message.header.cookies() != known => {

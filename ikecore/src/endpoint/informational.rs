@@ -10,6 +10,7 @@ use crate::exchange::info::{self, Information, Protected};
 use crate::exchange::message::{Incoming, Outgoing};
 use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
+use crate::policy::rule::AuthMethod;
 use crate::sa::driver::SaName;
 use crate::wire::{NotifyType, ProtocolId};
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ impl Endpoint {
         if sa.path.remote.ip() != message.path.remote.ip() {
             return Err(Reject::WrongAddress { expected: sa.path.remote });
         }
-        let rule = Arc::clone(&sa.rule);
+        let (rule, path) = (Arc::clone(&sa.rule), sa.path);
         for information in all {
             let Information::Notify { notify, data, .. } = information else { continue };
             let negotiating = self.ike_sas.get_mut(&id).and_then(IkeSa::negotiating_mut);
@@ -39,6 +40,15 @@ impl Endpoint {
                 };
                 let text = match what {
                     "the main mode proposal" | "the aggressive mode proposal" => Some(offered(&rule)),
+                    "main mode message 5" if notify == NotifyType::INVALID_ID_INFORMATION => {
+                        // With a certificate and without a name in the policy it is what the certificate says.
+                        let named = rule.authentication.iter().all(|it| matches!(it, AuthMethod::PreSharedKey(_)));
+                        let own = rule.local_id.clone().or_else(|| named.then(|| Identity::Address(path.local.ip())));
+                        Some(own.map_or_else(
+                            || "it refuses our identity".to_owned(),
+                            |own| format!("this host's identity is {own}"),
+                        ))
+                    }
                     "main mode message 5" => Some(format!(
                         "the pre-shared key of rule {:?} probably differs from the peer's, or it refuses our identity",
                         rule.name
@@ -135,10 +145,14 @@ impl Endpoint {
             return;
         };
         let cleanup = exchange.cleanup();
+        let what = match exchange.unanswered().last().map(|message| message.name) {
+            Some(name) if name != "quick mode message 1" => name,
+            _ => "the quick mode proposal",
+        };
         let negotiation = standing.quick_modes.get(&message_id).map(|running| running.negotiation);
         let rule =
             negotiation.and_then(|id| self.negotiations.get(&id)).and_then(|negotiation| negotiation.rule.clone());
-        let text = rule.and_then(|rule| {
+        let text = rule.filter(|_| what == "the quick mode proposal").and_then(|rule| {
             let offers = &rule.quick_mode()?.offers;
             let list: Vec<String> = offers
                 .iter()
@@ -151,9 +165,9 @@ impl Endpoint {
                 })
                 .collect();
             let filters: Vec<String> = rule.filters.iter().map(ToString::to_string).collect();
-            Some(format!("offered were {} for {}", list.join(", "), filters.join(", ")))
+            Some(format!("offered were {} in {} mode for {}", list.join(", "), rule.mode(), filters.join(", ")))
         });
-        let failure = Failure::PeerRefused { what: "the quick mode proposal", notify, text };
+        let failure = Failure::PeerRefused { what, notify, text };
         self.fail_quick_mode(id, message_id, failure, cleanup, false);
     }
 

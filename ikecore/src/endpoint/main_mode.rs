@@ -19,7 +19,7 @@ use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
-use crate::wire::{AuthenticationMethod, ExchangeType};
+use crate::wire::{AuthenticationMethod, ExchangeType, Padding, parse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -102,6 +102,10 @@ impl Endpoint {
             Err(Reject::Refused(failure)) => {
                 return self.refuse_peer(message, failure);
             }
+            Err(Reject::Malformed(error)) => {
+                let failure = Failure::Malformed(error.clone());
+                return self.refuse_first(message, failure, Reject::Malformed(error));
+            }
             Err(reject) => return Err(reject),
         };
         // The rule that chose is known to the state; the first candidate stands for it until the SA is established.
@@ -122,9 +126,30 @@ impl Endpoint {
         Ok(())
     }
 
+    /// A first message that cannot be judged. A peer that the policy knows is told what is wrong with it (RFC 2408 §5.2 to
+    /// §5.6); others hear nothing.
+    pub(super) fn refuse_first(
+        &mut self,
+        message: &Incoming<'_>,
+        failure: Failure,
+        reject: Reject,
+    ) -> Result<(), Reject> {
+        if let Some(reply) = self.refused.get(&first_message(message)).cloned() {
+            self.repeat(reply.as_ref());
+            return Ok(());
+        }
+        let (local, remote) = (message.path.local.ip(), message.path.remote.ip());
+        // What has no payloads is noise, not a message of somebody who goes by other rules.
+        let has_payloads = parse(message.header.next_payload, message.body(), Padding::Forbidden).is_ok();
+        if !has_payloads || self.shared.policy.main_mode_rules(local, remote).is_empty() {
+            return Err(reject);
+        }
+        self.refuse_peer(message, failure)
+    }
+
     /// Message 1 was understood but nothing could be agreed on: the peer is told, in clear. All that is kept is the answer
     /// to its repetitions.
-    fn refuse_peer(&mut self, message: &Incoming<'_>, failure: Failure) -> Result<(), Reject> {
+    pub(super) fn refuse_peer(&mut self, message: &Incoming<'_>, failure: Failure) -> Result<(), Reject> {
         let limit = self.config.half_open_total;
         if self.refused.len() >= limit {
             return Err(Reject::TooMany { what: "refused main modes", count: self.refused.len(), limit });
@@ -137,8 +162,11 @@ impl Endpoint {
             let message_id = MessageId::PHASE_1;
             let cookies = Cookies { initiator: message.header.initiator, responder: Cookie::ZERO };
             let outgoing = info::clear(message.path, cookies, message_id, notify);
-            self.send(&outgoing);
-            reply = Some(outgoing);
+            // Whoever forges addresses gets no more octets out of this host than went in.
+            if outgoing.octets.len() <= message.octets.len() {
+                self.send(&outgoing);
+                reply = Some(outgoing);
+            }
         }
         let first = first_message(message);
         self.refused.insert(first, reply);
@@ -164,6 +192,7 @@ impl Endpoint {
             exchange,
             retransmission,
             suspicion: None,
+            refused: None,
             waiting: Vec::new(),
             dos_cookie: Asked::default(),
         }));
@@ -203,12 +232,28 @@ impl Endpoint {
                         Ok(())
                     }
                     Err(reject) => {
-                        let suspicion = suspect(&reject, message, &rule, method);
-                        negotiating.suspicion = suspicion.or_else(|| negotiating.suspicion.take());
+                        if let Some(failure) = explanation(&reject, message, &rule, method) {
+                            negotiating.suspicion = Some(failure);
+                            negotiating.refused = Some(message.header.cookies());
+                        }
                         Err(reject)
                     }
                 }
             }
+        }
+    }
+
+    /// A message that no state can judge seems to belong to a main mode under way: it may tell why no better one comes.
+    pub(super) fn suspect(&mut self, id: IkeSaId, message: &Incoming<'_>, failure: Failure) {
+        let Some(sa) = self.ike_sas.get_mut(&id) else { return };
+        let cookies = message.header.cookies();
+        let fits = sa.cookies == cookies || sa.cookies.responder.is_zero();
+        if sa.path.remote != message.path.remote || !fits || cookies.responder.is_zero() {
+            return;
+        }
+        if let Some(negotiating) = sa.negotiating_mut() {
+            negotiating.suspicion = Some(failure);
+            negotiating.refused = Some(cookies);
         }
     }
 
@@ -252,10 +297,11 @@ impl Endpoint {
                 self.establish(id, *outcome);
             }
             Verdict::Failed { failure, send, .. } => {
+                // The notification first, so that the peer knows why when it loses the SA with the delete.
+                self.fail_main_mode(id, failure);
                 if let Some(message) = &send {
                     self.send(message);
                 }
-                self.fail_main_mode(id, failure);
             }
             Verdict::BranchFailed(failure) => {
                 if failure.is_authentication() {
@@ -306,8 +352,9 @@ impl Endpoint {
         negotiating.retransmission.sent += 1;
         let count = negotiating.retransmission.sent - 1;
         let last = negotiating.retransmission.sent >= self.plan.transmissions;
-        let suspicion = negotiating.suspicion.as_ref().filter(|failure| last && failure.is_authentication());
-        let warning = suspicion.and_then(Failure::notify).map(|notify| (sa_cookies, notify));
+        let suspicion = negotiating.suspicion.as_ref().filter(|_| last);
+        let cookies = negotiating.refused.unwrap_or(sa_cookies);
+        let warning = suspicion.and_then(Failure::notify).map(|notify| (cookies, notify));
         self.timers.set(Timer::MainMode(id), now + self.plan.interval(count + 1));
         if count > WHOLE {
             self.fragment_from_now(id);
@@ -402,16 +449,16 @@ impl Endpoint {
         self.focus(id);
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let (cookies, path, negotiation) = (sa.cookies, sa.path, sa.negotiation);
-        let (waiting, unproven) = match &sa.phase {
+        let (waiting, unproven, known) = match &sa.phase {
             Phase::Negotiating(negotiating) => {
                 let unproven = negotiating.exchange.state().is_some_and(Mode::is_unproven);
-                (negotiating.waiting.clone(), unproven)
+                (negotiating.waiting.clone(), unproven, negotiating.refused.unwrap_or(cookies))
             }
             Phase::Established(_) => return,
         };
         // Told at the end only, so that a forged message cannot make this host say to the peer that all is lost.
-        if let (false, Some(notify)) = (cookies.responder.is_zero() || unproven, failure.notify()) {
-            let message = info::clear(path, cookies, MessageId::PHASE_1, notify);
+        if let (false, Some(notify)) = (known.responder.is_zero() || unproven, failure.notify()) {
+            let message = info::clear(path, known, MessageId::PHASE_1, notify);
             self.send(&message);
         }
         self.counters.main_modes_failed += 1;
@@ -437,7 +484,7 @@ fn authentication(main: &Mode) -> Option<AuthenticationMethod> {
 }
 
 /// What a refused message says about why no better one will come.
-fn suspect(
+fn explanation(
     reject: &Reject,
     message: &Incoming<'_>,
     rule: &Rule,
@@ -445,6 +492,11 @@ fn suspect(
 ) -> Option<Failure> {
     let detail = match reject {
         Reject::Refused(failure) => return Some(failure.clone()),
+        Reject::Malformed(error) => return Some(Failure::Malformed(error.clone())),
+        Reject::PublicValue(reason) => {
+            return Some(Failure::Crypto { operation: "Diffie-Hellman", reason: reason.clone() });
+        }
+        Reject::Identity(reason) => return Some(Failure::PeerId(reason.clone())),
         // With another method the keys come from nothing that the two could have configured differently.
         _ if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => return None,
         Reject::Undecipherable(_) => "its encrypted message does not decrypt to payloads",

@@ -193,6 +193,7 @@ pub(super) fn serves(sa: &IkeSa, rule: &Rule, path: Path) -> bool {
     let same_peers = sa.path.remote.ip() == path.remote.ip() && sa.path.local.ip() == path.local.ip();
     let same_way = sa.rule.name == rule.name
         || (sa.rule.main_mode == rule.main_mode
+            && sa.rule.authenticates_like(rule)
             && sa.rule.local_id == rule.local_id
             && sa.rule.remote_id == rule.remote_id);
     same_peers && same_way && sa.rule.prepares_like(rule)

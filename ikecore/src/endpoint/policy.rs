@@ -95,10 +95,8 @@ pub(super) fn allows_traffic(policy: &PolicyDb, now: &Rule, then: &Rule, selecto
 }
 
 fn allows_ike_sa(now: &Rule, then: &Rule) -> bool {
-    let same_methods = now.authentication.len() == then.authentication.len()
-        && now.authentication.iter().zip(&then.authentication).all(|(now, then)| now.is_same(then));
     now.quick_mode().is_some()
-        && same_methods
+        && now.authenticates_like(then)
         && now.aggressive_mode == then.aggressive_mode
         && now.prepares_like(then)
         && now.main_mode == then.main_mode

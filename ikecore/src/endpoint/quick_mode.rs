@@ -6,6 +6,7 @@ use super::timers::Timer;
 use crate::crypto::hash::Digest;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IpsecSaEvent, MessageEvent, Phase, QuickModeEvent, Reject};
+use crate::exchange::auth::Proven;
 use crate::exchange::info::Information;
 use crate::exchange::message::Incoming;
 use crate::exchange::quick::{self, IpsecSa, Plan, QuickMode, responder};
@@ -162,7 +163,16 @@ impl Endpoint {
         let keys = Arc::clone(&standing.sa.keys);
         let (rule, addresses) = (Arc::clone(&sa.rule), standing.addresses().to_vec());
         let encapsulation = standing.sa.revision;
-        let peer = responder::Peer { keys: &keys, path, encapsulation, id, rule: &rule, addresses: &addresses };
+        let identity = standing.sa.peer.identity().clone();
+        let proven = Proven {
+            under: &rule,
+            method: keys.suite.authentication,
+            role: sa.role,
+            identity: &identity,
+            peer: path.remote.ip(),
+            behind_nat: standing.sa.nat.remote,
+        };
+        let peer = responder::Peer { keys: &keys, path, encapsulation, id, proven, addresses: &addresses };
         // Before the hash is known to be right, nothing is created.
         let mut step = quick::respond(message, &peer, &mut self.shared.cx())?;
         if let (Some(reason), Next::Become(_)) = (&self.driver_lost, &step.next) {

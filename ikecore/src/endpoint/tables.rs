@@ -65,6 +65,8 @@ pub(super) struct Negotiating {
     pub(super) retransmission: Retransmission,
     /// What has been seen that explains why nothing better comes.
     pub(super) suspicion: Option<Failure>,
+    /// The cookies of the message that was refused for it: its sender hears of it.
+    pub(super) refused: Option<Cookies>,
     /// What is waiting for it.
     pub(super) waiting: Vec<NegotiationId>,
     /// A cookie that a flooded responder wants to see.

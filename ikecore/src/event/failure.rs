@@ -2,6 +2,7 @@
 use super::status::Status;
 use crate::certificate::CertificateFault;
 use crate::identity::Identity;
+use crate::policy::db::NoRule;
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
 use crate::sa::driver::DriverError;
@@ -117,6 +118,29 @@ pub enum Failure {
         /// The rule.
         rule: String,
     },
+    /// The peer's traffic falls under a rule whose proof of identity is another than what the peer has shown.
+    #[error(
+        "rule {rule:?}, which the traffic falls under, has other authentication methods than rule {under:?}, by which the peer proved who it is"
+    )]
+    OtherAuthentication {
+        /// The rule of the traffic.
+        rule: String,
+        /// The rule of the ISAKMP SA.
+        under: String,
+    },
+    /// The peer's ID payload of phase 1 names no peer.
+    #[error("the peer's identity names no peer: {0}")]
+    PeerId(String),
+    /// The peer speaks an exchange of phase 1 that this host does not.
+    #[error(
+        "the peer's message has exchange type {received}, allowed is {}, and {} where a rule says so",
+        ExchangeType::MAIN,
+        ExchangeType::AGGRESSIVE
+    )]
+    ExchangeType {
+        /// The exchange.
+        received: ExchangeType,
+    },
     /// The peer's user could not prove who it is.
     #[error("extended authentication of {}{peer} failed: {reason}", named(user.as_deref()))]
     XauthFailed {
@@ -173,8 +197,26 @@ pub enum Failure {
         /// The filters of the rules for this peer.
         allowed: Vec<Selector>,
     },
+    /// AH authenticates the addresses, which a NAT changes (RFC 3715 §2.1).
+    #[error("a NAT is between the peers, and rule {rule:?} has AH only, allowed is ESP")]
+    AhThroughNat {
+        /// The rule.
+        rule: String,
+    },
+    /// The peer wants to protect traffic that a rule permits in clear, or blocks.
+    #[error("the peer proposes {received}, which the filter {filter} of rule {rule:?} {}", if *blocks { "blocks" } else { "permits in clear" })]
+    Excepted {
+        /// What the peer proposes, as seen from this host.
+        received: Selector,
+        /// The filter.
+        filter: Selector,
+        /// Its rule.
+        rule: String,
+        /// True if it blocks.
+        blocks: bool,
+    },
     /// A KE payload where none was agreed on, or none where one was.
-    #[error("{}", if *expected { "perfect forward secrecy was agreed on, but the message has no KE payload" } else { "the message has a KE payload, but perfect forward secrecy was not agreed on" })]
+    #[error("{}", if *expected { "perfect forward secrecy was agreed on, but the Key Exchange payload is absent" } else { "the message has a Key Exchange payload, but perfect forward secrecy was not agreed on" })]
     KePayload {
         /// True if one must be there.
         expected: bool,
@@ -190,8 +232,8 @@ pub enum Failure {
         /// What was proposed.
         proposed: Selector,
     },
-    /// A message that was authenticated is nevertheless wrong.
-    #[error("{0}")]
+    /// A message is wrong in itself.
+    #[error("the peer's message is malformed: {0}")]
     Malformed(WireError),
     /// The hash of a phase 2 message is wrong.
     #[error("{hash} of the {exchange} message is wrong")]
@@ -273,6 +315,9 @@ pub enum Failure {
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "nothing".to_owned();
+    }
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -285,11 +330,19 @@ fn user_of(user: Option<&str>) -> String {
 }
 
 impl Failure {
+    /// No rule negotiates what the peer proposes.
+    pub fn no_rule(received: Selector, reason: NoRule) -> Self {
+        match reason {
+            NoRule::Excepted { rule, filter, blocks } => Self::Excepted { received, filter, rule, blocks },
+            NoRule::Uncovered(allowed) => Self::SelectorMismatch { received, allowed },
+        }
+    }
+
     /// The status code.
     pub const fn status(&self) -> Status {
         match self {
             Self::TimedOut { .. } | Self::PeerSilent { .. } | Self::DeadPeer { .. } => Status::TimedOut,
-            Self::NoProposalChosen { .. } | Self::PeerRefused { .. } => Status::PolicyMatch,
+            Self::NoProposalChosen { .. } | Self::PeerRefused { .. } | Self::AhThroughNat { .. } => Status::PolicyMatch,
             Self::ChoiceNotOffered(_) => Status::AttribFail,
             Self::NoPolicyForPeer { .. }
             | Self::AggressiveMode { .. }
@@ -300,12 +353,16 @@ impl Failure {
             | Self::PeerBegins { .. } => Status::NoPolicy,
             Self::PreSharedKeyMismatch { .. }
             | Self::IdentityMismatch { .. }
+            | Self::OtherAuthentication { .. }
             | Self::IdentityInUse { .. }
             | Self::Certificate { .. }
             | Self::XauthFailed { .. }
             | Self::XauthRefused { .. } => Status::AuthFail,
-            Self::SelectorMismatch { .. } | Self::SelectorsChanged { .. } | Self::TrafficId(_) => Status::InvalidFilter,
-            Self::Malformed(_) => Status::InvalidPayload,
+            Self::SelectorMismatch { .. }
+            | Self::Excepted { .. }
+            | Self::SelectorsChanged { .. }
+            | Self::TrafficId(_) => Status::InvalidFilter,
+            Self::Malformed(_) | Self::PeerId(_) | Self::ExchangeType { .. } => Status::InvalidPayload,
             Self::InvalidHash { .. } => Status::InvalidHash,
             Self::Crypto { .. } | Self::KePayload { .. } => Status::DhFail,
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
@@ -333,13 +390,22 @@ impl Failure {
     /// The notification that tells the peer (RFC 2408 §5), if one is due.
     pub fn notify(&self) -> Option<NotifyType> {
         match self {
-            Self::NoProposalChosen { .. } | Self::ChoiceNotOffered(_) | Self::NoPolicyForPeer { .. } => {
-                Some(NotifyType::NO_PROPOSAL_CHOSEN)
+            // Where all transforms were refused for one kind of reason, that one; else that the policy has none of them.
+            Self::NoProposalChosen { mismatches, .. } => {
+                let first = mismatches.first().map_or(NotifyType::NO_PROPOSAL_CHOSEN, |mismatch| mismatch.notify);
+                let same = mismatches.iter().all(|mismatch| mismatch.notify == first);
+                Some(if same { first } else { NotifyType::NO_PROPOSAL_CHOSEN })
             }
+            Self::ChoiceNotOffered(mismatch) => Some(mismatch.notify),
+            Self::NoPolicyForPeer { .. } | Self::AhThroughNat { .. } => Some(NotifyType::NO_PROPOSAL_CHOSEN),
             Self::PreSharedKeyMismatch { .. } => Some(NotifyType::AUTHENTICATION_FAILED),
+            Self::ExchangeType { .. } => Some(NotifyType::UNSUPPORTED_EXCHANGE_TYPE),
             Self::Certificate { fault, .. } => Some(certificate_notify(fault)),
             Self::IdentityMismatch { .. }
+            | Self::OtherAuthentication { .. }
+            | Self::PeerId(_)
             | Self::SelectorMismatch { .. }
+            | Self::Excepted { .. }
             | Self::SelectorsChanged { .. }
             | Self::TrafficId(_) => Some(NotifyType::INVALID_ID_INFORMATION),
             Self::Malformed(error) => error.notify(),

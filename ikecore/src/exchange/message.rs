@@ -101,9 +101,14 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// The payloads, whatever they are.
+    pub fn payloads(&self) -> Result<Chain<'_>, WireError> {
+        parse(self.first, &self.body, Padding::Allowed)
+    }
+
     /// The payloads, if they are what `rules` allow.
     pub fn chain(&self, rules: &[PayloadRule]) -> Result<Chain<'_>, WireError> {
-        let chain = parse(self.first, &self.body, Padding::Allowed)?;
+        let chain = self.payloads()?;
         check(&chain, rules, Unlisted::Ignore)?;
         Ok(chain)
     }

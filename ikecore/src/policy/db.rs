@@ -1,6 +1,6 @@
 //! The policy database: immutable and numbered; a new policy is a new database.
 use super::check::{PolicyError, check};
-use super::rule::Rule;
+use super::rule::{Rule, RuleAction};
 use super::selector::{Flow, Prefix, Selector, weight};
 use crate::proposal::suite::Mode;
 use core::cmp::Reverse;
@@ -24,6 +24,22 @@ pub struct PolicyDb {
     pub(super) default_response: Option<Arc<Rule>>,
     /// Every filter, by rank: the index of its rule and its index in that.
     ranking: Vec<(usize, usize)>,
+}
+
+/// Why no rule negotiates what a peer proposes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoRule {
+    /// It is all permitted, or blocked, by this filter of another rule.
+    Excepted {
+        /// The rule.
+        rule: String,
+        /// Its filter.
+        filter: Selector,
+        /// True if it blocks.
+        blocks: bool,
+    },
+    /// No filter covers it; these are what the policy has for the peer in this mode, most specific first.
+    Uncovered(Vec<Selector>),
 }
 
 impl PolicyDb {
@@ -79,20 +95,23 @@ impl PolicyDb {
         rules.into_iter().map(|(_, rule)| rule).collect()
     }
 
-    /// The rule for what the peer at `peer` proposes to this host at `local`, and what the SAs will be for. The error is
-    /// what this host's policy has for the peer in this mode, most specific first.
+    /// The rule for what the peer at `peer` proposes to this host at `local`, and what the SAs will be for.
     ///
     /// `proposed` must be a filter of the rule or a part of one. If a more specific filter permits or blocks all of it,
     /// it is not for this peer: SAs for it would never carry a packet. In transport mode `proposed` must be for the two
     /// hosts themselves, by the addresses that the exchange runs between: behind a NAT the caller puts these in place of
     /// those that the peer names.
+    ///
+    /// Of several rules with the same filter, as those for peers with names of their own, it is the first that `is_proven`
+    /// says the peer has proven itself for; if there is none, the first.
     pub fn quick_mode_rule(
         &self,
         peer: IpAddr,
         local: IpAddr,
         proposed: &Selector,
         mode: Mode,
-    ) -> Result<(&Arc<Rule>, Selector), Vec<Selector>> {
+        is_proven: impl Fn(&Rule) -> bool,
+    ) -> Result<(&Arc<Rule>, Selector), NoRule> {
         let candidate = |rule: &Rule| rule.mode() == mode && rule.nearness(local, peer).is_some();
         let between_hosts = proposed.local == Prefix::host(local) && proposed.remote == Prefix::host(peer);
         let mut covering = self.ranked().filter(|(rule, filter)| {
@@ -100,16 +119,25 @@ impl PolicyDb {
             filter.covers(proposed) && (candidate(rule) || rule.quick_mode().is_none())
         });
         match covering.next() {
-            Some((rule, _)) if rule.quick_mode().is_some() && (mode == Mode::Tunnel || between_hosts) => {
-                Ok((rule, *proposed))
+            Some((rule, filter)) if rule.quick_mode().is_some() && (mode == Mode::Tunnel || between_hosts) => {
+                let with_same_filter = covering.filter(|(_, other)| *other == filter).map(|(rule, _)| rule);
+                let mut equal = core::iter::once(rule).chain(with_same_filter);
+                let proven = equal.find(|rule| rule.quick_mode().is_some() && is_proven(rule));
+                Ok((proven.unwrap_or(rule), *proposed))
+            }
+            Some((rule, filter)) if rule.quick_mode().is_none() => {
+                let blocks = matches!(rule.action, RuleAction::Block);
+                Err(NoRule::Excepted { rule: rule.name.clone(), filter: *filter, blocks })
             }
             _ => self.default_quick_mode(local, peer, proposed, mode).map(|rule| (rule, *proposed)).ok_or_else(|| {
-                self.ranked()
-                    .filter(|(rule, filter)| {
-                        candidate(rule) && (mode == Mode::Tunnel || is_between(filter, local, peer))
-                    })
-                    .map(|(_, filter)| *filter)
-                    .collect()
+                NoRule::Uncovered(
+                    self.ranked()
+                        .filter(|(rule, filter)| {
+                            candidate(rule) && (mode == Mode::Tunnel || is_between(filter, local, peer))
+                        })
+                        .map(|(_, filter)| *filter)
+                        .collect(),
+                )
             }),
         }
     }

@@ -54,6 +54,15 @@ impl AuthMethod {
             _ => false,
         }
     }
+
+    /// True if what proves a peer by `used` proves it by this method too: the same key, or a certificate of the same
+    /// authorities. What this host itself shows may differ.
+    pub fn takes_proof_of(&self, used: &Self) -> bool {
+        match (self, used) {
+            (Self::Certificate(one), Self::Certificate(other)) => one.trust == other.trust,
+            _ => self.is_same(used),
+        }
+    }
 }
 
 /// How certificates authenticate the two ends.
@@ -167,6 +176,12 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// True if both authenticate by the same methods, in the same order.
+    pub fn authenticates_like(&self, other: &Self) -> bool {
+        self.authentication.len() == other.authentication.len()
+            && self.authentication.iter().zip(&other.authentication).all(|(one, other)| one.is_same(other))
+    }
+
     /// The mode of the rule's SAs.
     pub const fn mode(&self) -> Mode {
         if self.tunnel.is_some() { Mode::Tunnel } else { Mode::Transport }

@@ -1,4 +1,5 @@
 //! Why a transform was refused: the first attribute that differs, with both values.
+use crate::wire::codes::NotifyType;
 use core::fmt;
 
 /// The first difference between one transform of a peer and one offer of this host's policy.
@@ -14,6 +15,8 @@ pub struct Mismatch {
     pub received: String,
     /// The value, or values, that this host's policy allows there.
     pub allowed: String,
+    /// What RFC 2407 and RFC 2408 have the peer told of it.
+    pub notify: NotifyType,
 }
 
 impl fmt::Display for Mismatch {

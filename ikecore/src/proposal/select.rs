@@ -17,6 +17,7 @@ pub use quick_mode::{ChosenQuickMode, select_quick_mode, verify_quick_mode_reply
 
 use super::attributes::Fault;
 use super::mismatch::Mismatch;
+use crate::wire::codes::NotifyType;
 use crate::wire::payload::{Proposal, Sa};
 
 /// The most transforms that are looked at: RFC 2409 §5 allows a limit. An honest proposal has no more, a forged message
@@ -69,14 +70,44 @@ fn with_key_length(name: &str, bits: Option<&str>, variable: bool) -> String {
     }
 }
 
+/// A fault, with what the peer is told of it.
+struct Refusal {
+    fault: Fault,
+    notify: NotifyType,
+}
+
+impl From<Fault> for Refusal {
+    /// This host's policy has something else.
+    fn from(fault: Fault) -> Self {
+        Self { fault, notify: NotifyType::NO_PROPOSAL_CHOSEN }
+    }
+}
+
+impl Refusal {
+    /// Whatever the policy says, the attributes conflict, or are none that this host knows (RFC 2407 §4.5.2, §4.5.3).
+    const fn attributes(fault: Fault) -> Self {
+        Self { fault, notify: NotifyType::ATTRIBUTES_NOT_SUPPORTED }
+    }
+
+    /// The Key Exchange payload is not what the group needs (RFC 2408 §5.7).
+    const fn key_exchange(fault: Fault) -> Self {
+        Self { fault, notify: NotifyType::INVALID_KEY_INFORMATION }
+    }
+
+    /// The SPI is none (RFC 2408 §5.5).
+    const fn spi(fault: Fault) -> Self {
+        Self { fault, notify: NotifyType::INVALID_SPI }
+    }
+}
+
 /// What proposals and transforms are refused for.
 #[derive(Default)]
 struct Refused(Vec<Mismatch>);
 
 impl Refused {
     /// `transform` is 0 where the proposal as a whole is refused.
-    fn add(&mut self, proposal: u8, transform: u8, fault: Fault) {
-        self.0.push(mismatch(proposal, transform, fault));
+    fn add(&mut self, proposal: u8, transform: u8, refusal: impl Into<Refusal>) {
+        self.0.push(mismatch(proposal, transform, refusal));
     }
 
     /// True once no more transforms are looked at.
@@ -85,8 +116,9 @@ impl Refused {
     }
 }
 
-fn mismatch(proposal: u8, transform: u8, Fault { attribute, received, allowed }: Fault) -> Mismatch {
-    Mismatch { proposal, transform, attribute, received, allowed }
+fn mismatch(proposal: u8, transform: u8, refusal: impl Into<Refusal>) -> Mismatch {
+    let Refusal { fault: Fault { attribute, received, allowed }, notify } = refusal.into();
+    Mismatch { proposal, transform, attribute, received, allowed, notify }
 }
 
 /// The proposals that stand alone under their number. Those that share one are meant to be used together (RFC 2408

@@ -290,6 +290,16 @@ pub enum Mode {
     Tunnel,
 }
 
+impl Mode {
+    /// The one that it is not.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Transport => Self::Tunnel,
+            Self::Tunnel => Self::Transport,
+        }
+    }
+}
+
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -27,6 +27,9 @@ pub struct Translation {
     pub offset: u16,
 }
 
+/// What becomes of a datagram of the host with this index.
+pub type Rewrite = Box<dyn FnMut(usize, &[u8]) -> Vec<u8>>;
+
 /// Two hosts and the network between them.
 pub struct Network {
     /// The hosts.
@@ -39,6 +42,8 @@ pub struct Network {
     pub forwarded: Option<(IpAddr, IpAddr)>,
     /// Changes datagrams on their way.
     pub meddle: Option<fn(&mut [u8])>,
+    /// Makes others of datagrams on their way.
+    pub rewrite: Option<Rewrite>,
     /// Datagrams, by their place in the log, that are lost whatever the weather.
     pub lost: Vec<usize>,
     /// Datagrams of more octets than this get lost.
@@ -64,6 +69,7 @@ impl Network {
             nat: None,
             forwarded: None,
             meddle: None,
+            rewrite: None,
             lost: Vec::new(),
             longest: None,
             weather,
@@ -116,7 +122,7 @@ impl Network {
     }
 
     /// What becomes of a datagram at the NAT, and on its way.
-    fn pass(&self, from: usize, mut transmit: Transmit) -> Option<Transmit> {
+    fn pass(&mut self, from: usize, mut transmit: Transmit) -> Option<Transmit> {
         if let Some(Translation { public, offset }) = self.nat {
             if from == 0 {
                 transmit.local = SocketAddr::new(public, transmit.local.port() + offset);
@@ -136,6 +142,9 @@ impl Network {
             let mut octets = transmit.octets.to_vec();
             meddle(&mut octets);
             transmit.octets = octets.into();
+        }
+        if let Some(rewrite) = &mut self.rewrite {
+            transmit.octets = rewrite(from, &transmit.octets).into();
         }
         Some(transmit)
     }

@@ -58,6 +58,8 @@ pub struct TestPolicy {
     pub uniqueness: Uniqueness,
     /// Seconds after which SAs without traffic end; 0: they live on.
     pub idle: u32,
+    /// Traffic that is permitted or blocked, each by a rule of its own.
+    pub exceptions: Vec<(Selector, RuleAction)>,
 }
 
 /// AES-256, SHA-256, 256-bit ECP: fast and usual.
@@ -93,6 +95,7 @@ impl TestPolicy {
             dpd: None,
             uniqueness: Uniqueness::Keep,
             idle: 0,
+            exceptions: Vec::new(),
         }
     }
 
@@ -139,7 +142,16 @@ impl TestPolicy {
             uniqueness: self.uniqueness,
             reqid: 1,
         };
-        PolicyDb::new(self.version, vec![Arc::new(rule)], vec![Prefix::host(self.local)])
+        let exceptions = (2..).zip(&self.exceptions).map(|(reqid, (filter, action))| Rule {
+            name: format!("exception {reqid}"),
+            filters: vec![*filter],
+            action: action.clone(),
+            tunnel: None,
+            reqid,
+            ..rule.clone()
+        });
+        let rules = core::iter::once(rule.clone()).chain(exceptions).map(Arc::new).collect();
+        PolicyDb::new(self.version, rules, vec![Prefix::host(self.local)])
             .unwrap_or_else(|error| panic!("the test policy is wrong: {error}"))
     }
 }

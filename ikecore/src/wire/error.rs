@@ -85,7 +85,7 @@ pub enum Fault {
     #[error("exchange type {0} is not known")]
     Exchange(ExchangeType),
     /// Flag bits without a meaning.
-    #[error("flags {0:?} have bits other than E (1), C (2) and A (4)")]
+    #[error("flags {0} have bits other than E (1), C (2) and A (4)")]
     Flags(Flags),
     /// A message ID that the exchange cannot have.
     #[error("message ID {id:08x} in {exchange}: zero is for phase 1, every other value for phase 2")]

@@ -4,6 +4,7 @@
 //! A proof may need what only others can do: a signature, the check of a certificate chain. Then [`Proving`] or
 //! [`Judgement`] is an ask, and the exchange waits for its answer in a state of its own.
 mod methods;
+mod proven;
 mod psk;
 mod signature;
 
@@ -20,6 +21,7 @@ use crate::policy::rule::{AuthMethod, CertificateMethod, Rule};
 use crate::secret::Secret;
 use crate::wire::{AuthenticationMethod, Chain, ChainWriter, PayloadRule, PayloadType};
 use methods::code;
+pub use proven::Proven;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -240,22 +242,8 @@ impl Authentication {
     /// Whether the rule wants this peer, which is at the address `peer`, behind a NAT or not. The identity is authentic, so
     /// a wrong one ends the negotiation.
     pub fn admit(&self, verified: &PeerVerified, peer: IpAddr, behind_nat: bool) -> Result<(), Failure> {
-        match &self.rule.remote_id {
-            // RFC 4945 §3.1.1: by default an address must be the peer's own. Behind a NAT it cannot be.
-            None if !behind_nat
-                && matches!(&self.methods, Methods::Signature(_))
-                && matches!(verified.identity(), Identity::Address(address) if *address != peer) =>
-            {
-                let identity = verified.identity().clone();
-                Err(self.certificate(CertificateFault::OtherAddress { identity, peer }))
-            }
-            Some(allowed) if !allowed.matches(verified.identity()) => Err(Failure::IdentityMismatch {
-                received: verified.identity().clone(),
-                allowed: allowed.clone(),
-                rule: self.rule.name.clone(),
-            }),
-            _ => Ok(()),
-        }
+        let signed = matches!(&self.methods, Methods::Signature(_));
+        admit(&self.rule, signed, verified.identity(), peer, behind_nat)
     }
 
     fn certificate(&self, fault: CertificateFault) -> Failure {
@@ -267,6 +255,23 @@ impl Credential {
     /// The body of this host's ID payload.
     pub fn id(&self) -> &[u8] {
         &self.id
+    }
+}
+
+/// Whether `rule` wants a peer that has proven this identity; `signed`: by a certificate.
+fn admit(rule: &Rule, signed: bool, identity: &Identity, peer: IpAddr, behind_nat: bool) -> Result<(), Failure> {
+    match &rule.remote_id {
+        // RFC 4945 §3.1.1: by default an address must be the peer's own. Behind a NAT it cannot be.
+        None if signed && !behind_nat && matches!(identity, Identity::Address(address) if *address != peer) => {
+            let fault = CertificateFault::OtherAddress { identity: identity.clone(), peer };
+            Err(Failure::Certificate { fault, rule: rule.name.clone() })
+        }
+        Some(allowed) if !allowed.matches(identity) => Err(Failure::IdentityMismatch {
+            received: identity.clone(),
+            allowed: allowed.clone(),
+            rule: rule.name.clone(),
+        }),
+        _ => Ok(()),
     }
 }
 

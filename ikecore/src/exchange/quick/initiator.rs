@@ -79,13 +79,14 @@ pub(super) fn begin(plan: Plan, cx: &mut Cx<'_>) -> Result<Step<State>, Failure>
             offers: policy.offers.clone(),
         })
     });
+    let offers = plan.offers()?;
     let mut missing = Vec::new();
-    for offer in &policy.offers {
+    for offer in &offers {
         if !missing.contains(&offer.suite.protocol()) {
             missing.push(offer.suite.protocol());
         }
     }
-    let pfs = policy.offers.first().and_then(|offer| offer.pfs);
+    let pfs = offers.first().and_then(|offer| offer.pfs);
     Gathering { missing, spis: Vec::new(), pfs, plan }.fetch(cx)
 }
 
@@ -103,8 +104,7 @@ impl Gathering {
     /// Message 1.
     fn offer(self, pair: Option<Arc<KeyPair>>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
         let Self { plan, spis, .. } = self;
-        let Some(policy) = plan.rule.quick_mode() else { return Err(Failure::PolicyChange) };
-        let sa = encode_quick_mode(&policy.offers, plan.encapsulation_mode(), &spis);
+        let sa = encode_quick_mode(&plan.offers()?, plan.encapsulation_mode(), &spis);
         let nonce = nonce(cx)?;
         let (local, remote) = msgs::id_bodies(&plan.selector);
         let offer = Offer {
@@ -211,22 +211,32 @@ impl SentOffer {
     fn receive(self: &Arc<Self>, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
         let plan = &self.plan;
         let opened = msgs::open(message, plan, &self.iv, cx)?;
-        let chain = opened.chain(msgs::OFFER_RULES)?;
-        let (hash, rest) = opened.hashed(&chain)?;
+        let payloads = opened.payloads()?;
+        let (hash, rest) = opened.hashed(&payloads)?;
         // RFC 2409 §5.5: HASH(2) covers Ni_b too, for liveliness.
         if !verify_hash_2(plan.keys.a(), plan.message_id, &self.nonce, rest, hash) {
             return Err(Reject::Hash("HASH(2)"));
         }
         // From here on the message is authentic: what is wrong with it ends the quick mode.
-        let (nonce, public) = msgs::nonce_and_public(message, &chain)?;
         let fail = |failure| Ok(self.refuse(failure));
+        let chain = match opened.chain(msgs::OFFER_RULES) {
+            Ok(chain) => chain,
+            Err(error) => return fail(Failure::Malformed(error)),
+        };
+        let (nonce, public) = match msgs::nonce_and_public(message, &chain) {
+            Err(Reject::Malformed(error)) => return fail(Failure::Malformed(error)),
+            other => other?,
+        };
         let Some(raw) = chain.one(PayloadType::SA) else { return Err(message.unexpected("SA")) };
         let reply = match raw.decode(Sa::decode) {
             Ok(reply) => reply,
             Err(error) => return fail(Failure::Malformed(error)),
         };
-        let offers = plan.rule.quick_mode().map_or(&[][..], |policy| &policy.offers);
-        let chosen = match verify_quick_mode_reply(&reply, offers, &self.sa) {
+        let offers = match plan.offers() {
+            Ok(offers) => offers,
+            Err(failure) => return fail(failure),
+        };
+        let chosen = match verify_quick_mode_reply(&reply, &offers, &self.sa) {
             Ok(chosen) => chosen,
             Err(mismatch) => return fail(Failure::ChoiceNotOffered(mismatch)),
         };

@@ -26,9 +26,10 @@ use crate::event::{Failure, Reject};
 use crate::ids::{IpsecSaId, MessageId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
+use crate::proposal::offer::QuickModeOffer;
 use crate::proposal::suite::{IpsecSuite, Lifetime, Mode};
 use crate::sa::driver::{SaAnswer, SaName, SaOp, UdpEncapsulation};
-use crate::wire::EncapsulationMode;
+use crate::wire::{EncapsulationMode, ProtocolId};
 use std::sync::Arc;
 
 /// What a quick mode is for: known before it begins, the same in all its states.
@@ -56,6 +57,15 @@ impl Plan {
     /// The mode of the SAs.
     pub fn mode(&self) -> Mode {
         self.rule.mode()
+    }
+
+    /// The offers that can be used between the two peers, with what the rule says of them.
+    fn offers(&self) -> Result<Vec<QuickModeOffer>, Failure> {
+        let Some(policy) = self.rule.quick_mode() else { return Err(Failure::PolicyChange) };
+        let passes =
+            |offer: &&QuickModeOffer| self.encapsulation.is_none() || offer.suite.protocol() == ProtocolId::ESP;
+        let offers: Vec<_> = policy.offers.iter().filter(passes).copied().collect();
+        if offers.is_empty() { Err(Failure::AhThroughNat { rule: self.rule.name.clone() }) } else { Ok(offers) }
     }
 
     /// The Encapsulation Mode attribute.

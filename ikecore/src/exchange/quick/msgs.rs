@@ -167,7 +167,9 @@ pub(super) fn selector(local: &[u8], remote: &[u8]) -> Result<Selector, Failure>
     let (local, protocol, local_port) = decode(local)?;
     let (remote, remote_protocol, remote_port) = decode(remote)?;
     if protocol != remote_protocol {
-        return Err(Failure::TrafficId(format!("IDci and IDcr name the protocols {remote_protocol} and {protocol}")));
+        return Err(Failure::TrafficId(format!(
+            "the ID payloads name protocol {protocol} on this side and {remote_protocol} on the peer's"
+        )));
     }
     Ok(Selector { local, remote, protocol, local_port, remote_port })
 }

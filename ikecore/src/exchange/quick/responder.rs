@@ -12,6 +12,7 @@ use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_2, verify_hash_1, verify_hash_3};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
+use crate::exchange::auth::Proven;
 use crate::exchange::phase1::IkeKeys;
 use crate::ids::{IpsecSaId, Spi};
 use crate::policy::rule::Rule;
@@ -34,8 +35,8 @@ pub struct Peer<'a> {
     pub encapsulation: Option<Revision>,
     /// The handle for the SA pair.
     pub id: IpsecSaId,
-    /// The rule of the ISAKMP SA.
-    pub rule: &'a Rule,
+    /// What it has proven.
+    pub proven: Proven<'a>,
     /// The addresses that Mode Config gave under the ISAKMP SA.
     pub addresses: &'a [IpAddr],
 }
@@ -47,7 +48,7 @@ impl Peer<'_> {
             return Ok(());
         }
         // What another rule did not ask of the peer, it has not shown.
-        if !rule.prepares_like(self.rule) {
+        if !rule.prepares_like(self.proven.under) {
             return Err(Vec::new());
         }
         let gives = rule.gives_addresses();
@@ -121,11 +122,16 @@ impl SentReply {
 pub(super) fn begin(message: &Incoming<'_>, peer: &Peer<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
     let message_id = message.header.message_id;
     let opened = message.open(&peer.keys.cipher, &peer.keys.first_iv(message_id), cx)?;
-    let chain = opened.chain(msgs::OFFER_RULES)?;
-    let (hash, rest) = opened.hashed(&chain)?;
+    let payloads = opened.payloads()?;
+    let (hash, rest) = opened.hashed(&payloads)?;
     if !verify_hash_1(peer.keys.a(), message_id, rest, hash) {
         return Err(Reject::Hash("HASH(1)"));
     }
+    // From here on the message is authentic: what is wrong with it ends the quick mode, and the peer hears of it.
+    let chain = match opened.chain(msgs::OFFER_RULES) {
+        Ok(chain) => chain,
+        Err(error) => return Ok(Step::fail(Failure::Malformed(error))),
+    };
     Ok(match accept(message, &chain, opened.next_iv.clone(), peer, cx) {
         Ok(accepted) => {
             let protocol = accepted.chosen.suite.protocol();
@@ -162,11 +168,17 @@ fn accept(
         }
         (Some((initiator, responder)), ..) => msgs::selector(responder, initiator)?,
     };
-    let (rule, selector) = cx
-        .policy
-        .quick_mode_rule(peer.path.remote.ip(), peer.path.local.ip(), &proposed, mode)
-        .map_err(|allowed| Failure::SelectorMismatch { received: proposed, allowed })?;
+    let find = |mode| {
+        cx.policy.quick_mode_rule(peer.path.remote.ip(), peer.path.local.ip(), &proposed, mode, |rule| {
+            peer.proven.satisfies(rule).is_ok()
+        })
+    };
+    // Where the policy has the traffic in the other mode, its offers refuse the transforms for that.
+    let (rule, selector) = find(mode)
+        .or_else(|reason| find(mode.other()).map_err(|_| reason))
+        .map_err(|reason| Failure::no_rule(proposed, reason))?;
     let rule: Arc<Rule> = Arc::clone(rule);
+    peer.proven.satisfies(&rule)?;
     peer.may_use(&rule, &proposed).map_err(|allowed| Failure::SelectorMismatch { received: proposed, allowed })?;
     let Some(policy) = rule.quick_mode() else {
         return Err(Failure::SelectorMismatch { received: proposed, allowed: Vec::new() });
@@ -188,7 +200,7 @@ fn accept(
         encapsulation: peer.encapsulation,
         replaces: None,
     };
-    let chosen = select_quick_mode(&offered, &policy.offers, &[plan.encapsulation_mode()], public.map(<[u8]>::len))
+    let chosen = select_quick_mode(&offered, &plan.offers()?, &[plan.encapsulation_mode()], public.map(<[u8]>::len))
         .map_err(|mismatches| {
             for mismatch in &mismatches {
                 cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::TransformRefused(mismatch.clone())));
@@ -207,7 +219,7 @@ fn accept(
             proposal: chosen.proposal,
             transform: chosen.transform,
             suite: chosen.suite,
-            mode,
+            mode: rule.mode(),
             lifetime: chosen.lifetime,
             pfs: chosen.pfs,
         })

@@ -21,7 +21,11 @@ fn main_mode(db: &PolicyDb, local: &str, remote: &str) -> Vec<String> {
 
 /// The name of the rule for what the peer proposes, or what it may have.
 fn quick_mode(db: &PolicyDb, peer: &str, proposed: Selector, mode: Mode) -> Result<String, Vec<Selector>> {
-    let found = db.quick_mode_rule(address(peer), address("10.9.0.1"), &proposed, mode)?;
+    let found = db.quick_mode_rule(address(peer), address("10.9.0.1"), &proposed, mode, |_| true);
+    let found = found.map_err(|reason| match reason {
+        NoRule::Uncovered(allowed) => allowed,
+        NoRule::Excepted { .. } => panic!("{reason:?}"),
+    })?;
     assert_eq!(found.1, proposed);
     Ok(found.0.name.clone())
 }
@@ -138,12 +142,19 @@ fn in_transport_mode_a_peer_gets_its_own_traffic_only() {
 #[test]
 fn what_a_more_specific_filter_permits_or_blocks_is_not_negotiated() {
     let wide = between("10.9.0.0/24", "10.7.0.0/16");
+    for (action, blocks) in [(RuleAction::Permit, false), (RuleAction::Block, true)] {
+        let filter = between("10.9.0.0/24", "10.7.1.0/24");
+        let db = db(vec![tunnel("wide", 1, &[wide], None, "192.0.2.9"), plain("exempt", 2, action, &[filter])]);
+        let proposed = between("10.9.0.5", "10.7.1.4");
+        let found = db.quick_mode_rule(address("192.0.2.9"), address("10.9.0.1"), &proposed, Mode::Tunnel, |_| true);
+        let reason = found.expect_err("it is exempt");
+        assert_eq!(reason, NoRule::Excepted { rule: "exempt".to_owned(), filter, blocks });
+    }
     let db = db(vec![
         tunnel("wide", 1, &[wide], None, "192.0.2.9"),
         plain("exempt", 2, RuleAction::Permit, &[between("10.9.0.0/24", "10.7.1.0/24")]),
     ]);
     let ask = |proposed| quick_mode(&db, "192.0.2.9", proposed, Mode::Tunnel);
-    assert_eq!(ask(between("10.9.0.5", "10.7.1.4")), Err(vec![wide]));
     assert_eq!(ask(between("10.9.0.5", "10.7.2.4")).as_deref(), Ok("wide"));
     // A part of it is exempt, the rest is not.
     assert_eq!(ask(wide).as_deref(), Ok("wide"));
@@ -155,4 +166,20 @@ fn an_acquire_in_transport_mode_is_for_two_hosts_and_in_tunnel_mode_for_the_filt
     let flow = flow("10.9.0.1", "10.9.0.7");
     assert_eq!(transport("t", 1, &[]).sa_selector(&filter, &flow), between("10.9.0.1", "10.9.0.7"));
     assert_eq!(tunnel("t", 1, &[], None, "192.0.2.9").sa_selector(&filter, &flow), filter);
+}
+
+#[test]
+fn of_rules_with_the_same_filter_the_peer_gets_the_one_it_has_proven_itself_for() {
+    let (net, wider) = (between("10.1.0.0/16", "10.2.0.0/16"), between("10.0.0.0/8", "10.2.0.0/16"));
+    let rule = |name, reqid, filter| tunnel(name, reqid, &[filter], None, "10.9.0.2");
+    let db = db(vec![rule("one", 1, net), rule("two", 2, net), rule("wide", 3, wider)]);
+    let given = |proven: &str| {
+        let is_proven = |rule: &Rule| rule.name == proven;
+        let found = db.quick_mode_rule(address("10.9.0.2"), address("10.9.0.1"), &net, Mode::Tunnel, is_proven);
+        found.map(|(rule, _)| rule.name.clone()).expect("a rule")
+    };
+    assert_eq!(given("one"), "one");
+    assert_eq!(given("two"), "two");
+    // What a more specific filter is for, a wider one does not give: the caller refuses.
+    assert_eq!(given("wide"), "one");
 }

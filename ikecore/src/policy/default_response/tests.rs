@@ -30,7 +30,7 @@ fn main_mode(database: &PolicyDb) -> Vec<String> {
 }
 
 fn quick_mode(database: &PolicyDb, proposed: Selector, mode: Mode) -> Option<String> {
-    let found = database.quick_mode_rule(PEER, ME, &proposed, mode).ok();
+    let found = database.quick_mode_rule(PEER, ME, &proposed, mode, |_| true).ok();
     found.map(|(rule, selector)| {
         assert_eq!(selector, proposed);
         rule.name.clone()

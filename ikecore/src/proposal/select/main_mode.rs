@@ -6,7 +6,7 @@ use super::super::mismatch::Mismatch;
 use super::super::offer::MainModeOffer;
 use super::super::suite::{IkeSuite, Lifetime};
 use super::reply::offered_transform;
-use super::{Closest, Refused, alternatives, alternatives_of, closest, mismatch, with_key_length};
+use super::{Closest, Refusal, Refused, alternatives, alternatives_of, closest, mismatch, with_key_length};
 use crate::crypto::cipher::CipherAlg;
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
@@ -75,7 +75,7 @@ pub fn select_main_mode(
 /// Attributes may stand in another order and another form; a life may be shorter, or left out.
 pub fn verify_main_mode_reply(sa: &Sa<'_>, offered: &[u8]) -> Result<ChosenMainMode, Mismatch> {
     let (proposal, transform, lifetime) = offered_transform(Space::Ike, sa, offered)?;
-    let refuse = |fault| mismatch(proposal.number, transform.number, fault);
+    let refuse = |fault: Fault| mismatch(proposal.number, transform.number, fault);
     check_proposal(proposal).map_err(refuse)?;
     let suite = read_suite(&Attributes::read(Space::Ike, &transform.attributes)).map_err(refuse)?;
     let body = reply(proposal.number, transform);
@@ -101,16 +101,20 @@ const fn suite(offer: &MainModeOffer, authentication: AuthenticationMethod) -> I
 }
 
 /// The suite that a transform is, and the life that it has.
-fn accept(transform: &Transform<'_>, suites: &[IkeSuite]) -> Result<(IkeSuite, Lifetime), Fault> {
+fn accept(transform: &Transform<'_>, suites: &[IkeSuite]) -> Result<(IkeSuite, Lifetime), Refusal> {
     // RFC 2407 §4.4.2: KEY_IKE is the only transform of phase 1.
     if transform.id != IkeTransform::KEY_IKE.0 {
         let received = IkeTransform(transform.id).to_string();
-        return Err(Fault { attribute: "Transform-ID", received, allowed: IkeTransform::KEY_IKE.to_string() });
+        let allowed = IkeTransform::KEY_IKE.to_string();
+        return Err(Fault { attribute: "Transform-ID", received, allowed }.into());
     }
     let attributes = Attributes::read(Space::Ike, &transform.attributes);
     match closest(suites.iter().map(|suite| (*suite, agreement(&attributes, suite)))) {
-        Closest::Accepted(suite) => attributes.check(Space::Ike, &NEGOTIATED).map(|()| (suite, attributes.lifetime)),
-        Closest::Differs { attribute, near } => Err(difference(&attributes, attribute, &near)),
+        Closest::Accepted(suite) => {
+            attributes.check(Space::Ike, &NEGOTIATED).map_err(Refusal::attributes)?;
+            Ok((suite, attributes.lifetime))
+        }
+        Closest::Differs { attribute, near } => Err(difference(&attributes, attribute, &near).into()),
     }
 }
 

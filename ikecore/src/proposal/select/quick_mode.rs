@@ -6,7 +6,7 @@ use super::super::mismatch::Mismatch;
 use super::super::offer::QuickModeOffer;
 use super::super::suite::{EspCipher, IpsecSuite, Lifetime};
 use super::reply::offered_transform;
-use super::{Closest, Refused, alternatives, alternatives_of, closest, mismatch, with_key_length};
+use super::{Closest, Refusal, Refused, alternatives, alternatives_of, closest, mismatch, with_key_length};
 use crate::crypto::group::Group;
 use crate::ids::Spi;
 use crate::wire::codes::{
@@ -128,8 +128,8 @@ pub fn verify_quick_mode_reply(
     offered: &[u8],
 ) -> Result<ChosenQuickMode, Mismatch> {
     let (proposal, transform, lifetime) = offered_transform(Space::Ipsec, sa, offered)?;
-    let refuse = |fault| mismatch(proposal.number, transform.number, fault);
-    let peer_spi = peer_spi(proposal).map_err(refuse)?;
+    let refuse = |fault: Fault| mismatch(proposal.number, transform.number, fault);
+    let peer_spi = peer_spi(proposal).map_err(|refusal| mismatch(proposal.number, transform.number, refusal))?;
     let received = Received::read(proposal.protocol, transform);
     let codes = received.codes();
     let suite = offers.iter().map(|offer| offer.suite).find(|suite| IpsecCodes::of(*suite) == codes);
@@ -149,7 +149,7 @@ pub fn verify_quick_mode_reply(
 }
 
 /// The SPI of an ESP or AH proposal; of other protocols, which no offer accepts, whatever it is.
-fn peer_spi(proposal: &Proposal<'_>) -> Result<Spi, Fault> {
+fn peer_spi(proposal: &Proposal<'_>) -> Result<Spi, Refusal> {
     let esp_or_ah = matches!(proposal.protocol, ProtocolId::ESP | ProtocolId::AH);
     let received = match proposal.spi_value() {
         // RFC 4302 §2.4, RFC 4303 §2.1: 0 to 255 are not negotiated.
@@ -158,7 +158,8 @@ fn peer_spi(proposal: &Proposal<'_>) -> Result<Spi, Fault> {
         Some(spi) => spi.to_string(),
         None => format!("{} octets", proposal.spi.len()),
     };
-    Err(Fault { attribute: "SPI", received, allowed: "4 octets, from 0x00000100 on".to_owned() })
+    let allowed = "4 octets, from 0x00000100 on".to_owned();
+    Err(Refusal::spi(Fault { attribute: "SPI", received, allowed }))
 }
 
 /// A transform that an offer accepts.
@@ -176,16 +177,16 @@ fn accept(
     offers: &[QuickModeOffer],
     modes: &[EncapsulationMode],
     ke_len: Option<usize>,
-) -> Result<Accepted, Fault> {
+) -> Result<Accepted, Refusal> {
     let received = Received::read(protocol, transform);
     let offer = match closest(offers.iter().map(|offer| (*offer, received.agreement(offer, modes)))) {
         Closest::Accepted(offer) => offer,
-        Closest::Differs { attribute, near } => return Err(received.difference(attribute, &near, modes)),
+        Closest::Differs { attribute, near } => return Err(received.difference(attribute, &near, modes).into()),
     };
     let attributes = &received.attributes;
-    attributes.check(Space::Ipsec, &NEGOTIATED)?;
+    attributes.check(Space::Ipsec, &NEGOTIATED).map_err(Refusal::attributes)?;
     let pfs = received.group();
-    check_key_exchange(pfs, ke_len)?;
+    check_key_exchange(pfs, ke_len).map_err(Refusal::key_exchange)?;
     Ok(Accepted { offer, received: attributes.lifetime, pfs, mode: received.mode() })
 }
 

@@ -3,7 +3,7 @@ use super::super::attributes::{Attributes, Fault, Space};
 use super::super::codes::transform_name;
 use super::super::mismatch::Mismatch;
 use super::super::suite::Lifetime;
-use super::mismatch;
+use super::{Refusal, mismatch};
 use crate::wire::codes::ProtocolId;
 use crate::wire::payload::{Proposal, Sa, Transform};
 
@@ -15,7 +15,7 @@ pub(super) fn offered_transform<'s, 'a>(
     offered: &[u8],
 ) -> Result<(&'s Proposal<'a>, &'s Transform<'a>, Lifetime), Mismatch> {
     let (proposal, transform) = single(reply)?;
-    let refuse = |fault| mismatch(proposal.number, transform.number, fault);
+    let refuse = |fault: Fault| mismatch(proposal.number, transform.number, fault);
     // What this host has sent can be decoded; if it could not, nothing was offered.
     let offered = Sa::decode(offered).map(|sa| sa.proposals).unwrap_or_default();
     let of_protocol = || offered.iter().filter(|other| other.protocol == proposal.protocol);
@@ -41,7 +41,7 @@ pub(super) fn offered_transform<'s, 'a>(
     }
     let received = transform_name(proposal.protocol, transform.id);
     let nothing = Fault { attribute: "Transform-ID", received, allowed: "nothing".to_owned() };
-    Err(refuse(first.unwrap_or(nothing)))
+    Err(first.map_or_else(|| refuse(nothing), |refusal| mismatch(proposal.number, transform.number, refusal)))
 }
 
 /// RFC 2409 §5: a responder must answer with one proposal; RFC 2408 §4.2: and of that with one transform.
@@ -63,21 +63,23 @@ fn compare(
     transform: &Transform<'_>,
     received: &Attributes<'_>,
     candidate: &Transform<'_>,
-) -> Result<Lifetime, Fault> {
+) -> Result<Lifetime, Refusal> {
     let offered = Attributes::read(space, &candidate.attributes);
     if transform.id != candidate.id {
         let name = |id| transform_name(protocol, id);
-        return Err(Fault { attribute: "Transform-ID", received: name(transform.id), allowed: name(candidate.id) });
+        let fault = Fault { attribute: "Transform-ID", received: name(transform.id), allowed: name(candidate.id) };
+        return Err(fault.into());
     }
     if let Some(fault) = &received.fault {
-        return Err(fault.clone());
+        return Err(Refusal::attributes(fault.clone()));
     }
     if let Some(kind) = received.difference(&offered) {
         return Err(Fault {
             attribute: space.name(kind).unwrap_or("Attribute Type"),
             received: space.value(received.get(kind)),
             allowed: space.value(offered.get(kind)),
-        });
+        }
+        .into());
     }
     // A responder may keep to a shorter life and say so; peers also leave out what they do not limit. A longer one is a
     // change of the offer.
@@ -87,7 +89,7 @@ fn compare(
     {
         if limit != 0 && received > limit {
             let (received, allowed) = (format!("{received} {unit}"), format!("at most {limit} {unit}"));
-            return Err(Fault { attribute: "Life Duration", received, allowed });
+            return Err(Fault { attribute: "Life Duration", received, allowed }.into());
         }
     }
     Ok(ours.agreed(theirs))

@@ -78,7 +78,8 @@ fn selector() -> Selector {
 }
 
 fn mismatch(attribute: &'static str, received: &str, allowed: &str) -> Mismatch {
-    Mismatch { proposal: 1, transform: 2, attribute, received: received.into(), allowed: allowed.into() }
+    let (received, allowed) = (received.into(), allowed.into());
+    Mismatch { proposal: 1, transform: 2, attribute, received, allowed, notify: NotifyType::NO_PROPOSAL_CHOSEN }
 }
 
 #[test]

@@ -1,0 +1,489 @@
+//! A peer whose messages are wrong: as if it were built by other rules. What comes of the two hosts' own messages is
+//! changed on the way, those that are encrypted by somebody who has the keys.
+use super::*;
+use crate::crypto::group::Group;
+use crate::crypto::iv::Iv;
+use crate::crypto::quick::{hash_1, hash_2};
+use crate::exchange::phase1::IkeKeys;
+use crate::wire::{ChainWriter, ExchangeType, Flags, IkeAttribute, IpsecAttribute, build_message};
+use std::sync::Arc;
+
+/// The payloads of a message.
+type Payloads = Vec<(PayloadType, Vec<u8>)>;
+
+/// The messages that one end sends and the other judges, in either direction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Messages 1 and 2 of main mode.
+    Sa,
+    /// Messages 3 and 4.
+    Ke,
+    /// Messages 5 and 6.
+    Id,
+    /// Messages 1 and 2 of quick mode.
+    Quick,
+}
+use Of::{Id, Ke, Quick, Sa};
+
+/// What is wrong with it.
+enum Change {
+    /// Octets of the header.
+    Header(fn(&mut Header)),
+    /// The payloads; lengths follow.
+    Payloads(fn(&mut Payloads)),
+}
+use Change::{Header as InHeader, Payloads as InPayloads};
+
+struct Row {
+    fault: &'static str,
+    of: Of,
+    change: Change,
+    notify: Option<NotifyType>,
+    /// What the reason of the end that judges must say: the field, what stands there, what may.
+    says: &'static [&'static str],
+}
+
+/// Where fields stand in the body of an SA payload with one transform (RFC 2408 §3.4 to §3.6): in front of them DOI and
+/// situation, and the generic headers of the proposal and of the transform.
+const SITUATION: usize = 4;
+const PROPOSAL: usize = 8;
+const TRANSFORMS: usize = PROPOSAL + 7;
+const SPI: usize = PROPOSAL + 8;
+
+const ROWS: &[Row] = &[
+    Row {
+        fault: "exchange type without a meaning",
+        of: Sa,
+        change: InHeader(|header| header.exchange = ExchangeType(17)),
+        notify: Some(NotifyType::INVALID_EXCHANGE_TYPE),
+        says: &["exchange type", "17"],
+    },
+    Row {
+        fault: "exchange type that is not spoken",
+        of: Sa,
+        change: InHeader(|header| header.exchange = ExchangeType::BASE),
+        notify: Some(NotifyType::UNSUPPORTED_EXCHANGE_TYPE),
+        says: &["exchange type Base (1)", "Main Mode (2)"],
+    },
+    Row {
+        fault: "minor version",
+        of: Sa,
+        change: InHeader(|header| header.version = 0x11),
+        notify: Some(NotifyType::INVALID_MINOR_VERSION),
+        says: &["minor version 1", "0 is"],
+    },
+    Row {
+        fault: "flags",
+        of: Sa,
+        change: InHeader(|header| header.flags = Flags(0x08)),
+        notify: Some(NotifyType::INVALID_FLAGS),
+        says: &["flags unknown (8)", "E (1), C (2) and A (4)"],
+    },
+    Row {
+        fault: "message ID",
+        of: Sa,
+        change: InHeader(|header| header.message_id = crate::ids::MessageId(7)),
+        notify: Some(NotifyType::INVALID_MESSAGE_ID),
+        says: &["message ID 00000007", "zero is for phase 1"],
+    },
+    Row {
+        fault: "DOI",
+        of: Sa,
+        change: InPayloads(|payloads| body(payloads, PayloadType::SA)[3] = 2),
+        notify: Some(NotifyType::DOI_NOT_SUPPORTED),
+        says: &["DOI GDOI (2)", "IPSEC (1)"],
+    },
+    Row {
+        fault: "situation",
+        of: Sa,
+        change: InPayloads(|payloads| body(payloads, PayloadType::SA)[SITUATION + 3] = 2),
+        notify: Some(NotifyType::SITUATION_NOT_SUPPORTED),
+        says: &["situation", "2", "SIT_IDENTITY_ONLY (1)"],
+    },
+    Row {
+        fault: "number of transforms",
+        of: Sa,
+        change: InPayloads(|payloads| body(payloads, PayloadType::SA)[TRANSFORMS] = 9),
+        notify: Some(NotifyType::BAD_PROPOSAL_SYNTAX),
+        says: &["announces 9 transforms", "has 1"],
+    },
+    Row {
+        fault: "authentication method",
+        of: Sa,
+        change: InPayloads(|payloads| attribute(payloads, IkeAttribute::AUTHENTICATION_METHOD.0, 3)),
+        notify: Some(NotifyType::NO_PROPOSAL_CHOSEN),
+        says: &["Authentication Method is RSA", "(3)", "allowed: ", "(1)"],
+    },
+    Row {
+        fault: "cipher without a meaning",
+        of: Sa,
+        change: InPayloads(|payloads| attribute(payloads, IkeAttribute::ENCRYPTION_ALGORITHM.0, 99)),
+        notify: Some(NotifyType::NO_PROPOSAL_CHOSEN),
+        says: &["Encryption Algorithm is", "99", "allowed: ", "(7)"],
+    },
+    Row {
+        fault: "unit of the lifetime",
+        of: Sa,
+        change: InPayloads(|payloads| attribute(payloads, IkeAttribute::LIFE_TYPE.0, 3)),
+        notify: Some(NotifyType::ATTRIBUTES_NOT_SUPPORTED),
+        says: &["Life Type is", "3", "seconds (1), kilobytes (2)"],
+    },
+    Row {
+        fault: "type of a payload without a meaning",
+        of: Sa,
+        change: InPayloads(|payloads| payloads.push((PayloadType(99), vec![0; 8]))),
+        notify: Some(NotifyType::INVALID_PAYLOAD_TYPE),
+        says: &["payload type", "99", "known types and 128 to 255"],
+    },
+    Row {
+        fault: "two SA payloads",
+        of: Sa,
+        change: InPayloads(|payloads| payloads.push(payloads[0].clone())),
+        notify: Some(NotifyType::PAYLOAD_MALFORMED),
+        says: &["2 SA (1) payloads", "at most 1"],
+    },
+    Row {
+        fault: "no nonce",
+        of: Ke,
+        change: InPayloads(|payloads| payloads.retain(|(kind, _)| *kind != PayloadType::NONCE)),
+        notify: Some(NotifyType::PAYLOAD_MALFORMED),
+        says: &["0 NONCE (10) payloads", "at least 1"],
+    },
+    Row {
+        fault: "nonce too short",
+        of: Ke,
+        change: InPayloads(|payloads| body(payloads, PayloadType::NONCE).truncate(7)),
+        notify: Some(NotifyType::PAYLOAD_MALFORMED),
+        says: &["Nonce Data has 7 octets", "8 to 256"],
+    },
+    Row {
+        fault: "nonce too long",
+        of: Ke,
+        change: InPayloads(|payloads| body(payloads, PayloadType::NONCE).resize(257, 1)),
+        notify: Some(NotifyType::PAYLOAD_MALFORMED),
+        says: &["Nonce Data has 257 octets", "8 to 256"],
+    },
+    Row {
+        fault: "public value of another length",
+        of: Ke,
+        change: InPayloads(|payloads| body(payloads, PayloadType::KE).push(0)),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["public value of 65 octets", "ECP-256 (19) takes 64"],
+    },
+    Row {
+        fault: "public value that is not of the group",
+        of: Ke,
+        change: InPayloads(|payloads| body(payloads, PayloadType::KE).fill(1)),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["public value is not a point of ECP-256 (19)"],
+    },
+    Row {
+        fault: "identity of a kind that names no peer",
+        of: Id,
+        change: InPayloads(|payloads| {
+            *body(payloads, PayloadType::ID) = [&[4, 0, 0, 0][..], &[10, 1, 0, 0, 255, 255, 0, 0]].concat();
+        }),
+        notify: Some(NotifyType::INVALID_ID_INFORMATION),
+        says: &["ID type ID_IPV4_ADDR_SUBNET (4)", "allowed are ID_IPV4_ADDR"],
+    },
+    Row {
+        fault: "identity with another port than IKE's",
+        of: Id,
+        change: InPayloads(|payloads| body(payloads, PayloadType::ID)[1..4].copy_from_slice(&[17, 0, 53])),
+        notify: Some(NotifyType::INVALID_ID_INFORMATION),
+        says: &["protocol 17 port 53", "0/0, 17/0 and 17/500"],
+    },
+    Row {
+        fault: "DOI",
+        of: Quick,
+        change: InPayloads(|payloads| body(payloads, PayloadType::SA)[3] = 2),
+        notify: Some(NotifyType::DOI_NOT_SUPPORTED),
+        says: &["DOI GDOI (2)", "IPSEC (1)"],
+    },
+    Row {
+        fault: "situation",
+        of: Quick,
+        change: InPayloads(|payloads| body(payloads, PayloadType::SA)[SITUATION + 3] = 4),
+        notify: Some(NotifyType::SITUATION_NOT_SUPPORTED),
+        says: &["situation", "4", "SIT_IDENTITY_ONLY (1)"],
+    },
+    Row {
+        fault: "number of transforms",
+        of: Quick,
+        change: InPayloads(|payloads| body(payloads, PayloadType::SA)[TRANSFORMS] = 9),
+        notify: Some(NotifyType::BAD_PROPOSAL_SYNTAX),
+        says: &["announces 9 transforms", "has 1"],
+    },
+    Row {
+        fault: "SPI zero",
+        of: Quick,
+        change: InPayloads(|payloads| body(payloads, PayloadType::SA)[SPI..SPI + 4].fill(0)),
+        notify: Some(NotifyType::INVALID_SPI),
+        says: &["SPI is 0x00000000", "from 0x00000100 on"],
+    },
+    Row {
+        fault: "unit of the lifetime",
+        of: Quick,
+        change: InPayloads(|payloads| attribute(payloads, IpsecAttribute::LIFE_TYPE.0, 3)),
+        notify: Some(NotifyType::ATTRIBUTES_NOT_SUPPORTED),
+        says: &["Life Type is", "3", "seconds (1), kilobytes (2)"],
+    },
+    Row {
+        fault: "integrity algorithm without a meaning",
+        of: Quick,
+        change: InPayloads(|payloads| attribute(payloads, IpsecAttribute::AUTHENTICATION_ALGORITHM.0, 99)),
+        notify: Some(NotifyType::NO_PROPOSAL_CHOSEN),
+        says: &["Authentication Algorithm is", "99", "allowed: HMAC-SHA2-256 (5)"],
+    },
+    Row {
+        fault: "a Key Exchange payload that nobody wants",
+        of: Quick,
+        change: InPayloads(|payloads| payloads.insert(3, (PayloadType::KE, vec![1; 64]))),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["Key Exchange payload"],
+    },
+    Row {
+        fault: "traffic of another host",
+        of: Quick,
+        change: InPayloads(|payloads| body(payloads, PayloadType::ID)[7] = 77),
+        notify: Some(NotifyType::INVALID_ID_INFORMATION),
+        says: &["192.0.2.77", "192.0.2.1"],
+    },
+    Row {
+        fault: "no nonce",
+        of: Quick,
+        change: InPayloads(|payloads| payloads.retain(|(kind, _)| *kind != PayloadType::NONCE)),
+        notify: Some(NotifyType::PAYLOAD_MALFORMED),
+        says: &["0 NONCE (10) payloads", "at least 1"],
+    },
+    Row {
+        fault: "nonce too short",
+        of: Quick,
+        change: InPayloads(|payloads| body(payloads, PayloadType::NONCE).truncate(7)),
+        notify: Some(NotifyType::PAYLOAD_MALFORMED),
+        says: &["Nonce Data has 7 octets", "8 to 256"],
+    },
+    Row {
+        fault: "three identities",
+        of: Quick,
+        change: InPayloads(|payloads| payloads.push(payloads.last().expect("an ID").clone())),
+        notify: Some(NotifyType::PAYLOAD_MALFORMED),
+        says: &["3 ID (5) payloads", "at most 2"],
+    },
+    Row {
+        fault: "identities of two protocols",
+        of: Quick,
+        change: InPayloads(|payloads| {
+            for (id, protocol) in payloads.iter_mut().filter(|(kind, _)| *kind == PayloadType::ID).zip([6, 17]) {
+                id.1[1] = protocol;
+            }
+        }),
+        notify: Some(NotifyType::INVALID_ID_INFORMATION),
+        says: &["the ID payloads name protocol", "6", "17"],
+    },
+    Row {
+        fault: "identity of a kind that names no traffic",
+        of: Quick,
+        change: InPayloads(|payloads| *body(payloads, PayloadType::ID) = [&[2, 0, 0, 0][..], b"a.example"].concat()),
+        notify: Some(NotifyType::INVALID_ID_INFORMATION),
+        says: &["ID type ID_FQDN (2)", "allowed are addresses, subnets and ranges"],
+    },
+];
+
+/// With perfect forward secrecy.
+const KEY_EXCHANGE: &[Row] = &[
+    Row {
+        fault: "no Key Exchange payload",
+        of: Quick,
+        change: InPayloads(|payloads| payloads.retain(|(kind, _)| *kind != PayloadType::KE)),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["Key Exchange payload is absent"],
+    },
+    Row {
+        fault: "public value of another length",
+        of: Quick,
+        change: InPayloads(|payloads| body(payloads, PayloadType::KE).push(0)),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["65", "64", "ECP-256 (19)"],
+    },
+    Row {
+        fault: "public value that is not of the group",
+        of: Quick,
+        change: InPayloads(|payloads| body(payloads, PayloadType::KE).fill(1)),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["public value is not a point of ECP-256 (19)"],
+    },
+];
+
+/// Gives an attribute of the one transform of an SA payload another value of 16 bits.
+fn attribute(payloads: &mut Payloads, kind: u16, value: u16) {
+    let sa = body(payloads, PayloadType::SA);
+    // Behind the SPI: the transform's generic header, its number, its ID and two octets that are reserved.
+    let mut at = SPI + usize::from(sa[PROPOSAL + 6]) + 8;
+    while sa[at..at + 2] != (0x8000 | kind).to_be_bytes() {
+        let basic = sa[at] & 0x80 != 0;
+        at += 4 + if basic { 0 } else { usize::from(u16::from_be_bytes([sa[at + 2], sa[at + 3]])) };
+    }
+    sa[at + 2..at + 4].copy_from_slice(&value.to_be_bytes());
+}
+
+/// The body of the first payload of a kind.
+fn body(payloads: &mut Payloads, kind: PayloadType) -> &mut Vec<u8> {
+    payloads.iter_mut().find(|(of, _)| *of == kind).map(|(_, body)| body).expect("a payload of this kind")
+}
+
+fn read(first: PayloadType, octets: &[u8]) -> Payloads {
+    let chain = parse(first, octets, Padding::Allowed).expect("the payloads of a message of a host");
+    chain.payloads.iter().map(|payload| (payload.kind, payload.body.to_vec())).collect()
+}
+
+fn write(payloads: &Payloads) -> (PayloadType, Vec<u8>) {
+    let mut chain = ChainWriter::new();
+    for (kind, body) in payloads {
+        chain.push(*kind, |writer| writer.bytes(body));
+    }
+    chain.finish()
+}
+
+/// Somebody on the way who has the keys.
+struct Between {
+    keys: Arc<IkeKeys>,
+    /// The IV of a message that its sender encrypted.
+    iv: Iv,
+    /// Ni_b of the quick mode.
+    nonce: Vec<u8>,
+}
+
+impl Between {
+    /// A message that is encrypted, with its payloads changed and, in phase 2, its hash made anew.
+    fn change(&mut self, from: usize, octets: &[u8], change: fn(&mut Payloads)) -> Vec<u8> {
+        let header = Header::decode(octets).expect("a message of a host");
+        let mut plain = octets[Header::LEN..].to_vec();
+        self.keys.cipher.decrypt(self.iv.as_ref(), &mut plain).expect("whole blocks");
+        let mut payloads = read(header.next_payload, &plain);
+        let phase_2 = header.exchange == ExchangeType::QUICK;
+        if phase_2 && from == 0 {
+            self.nonce.clone_from(body(&mut payloads, PayloadType::NONCE));
+        }
+        change(&mut payloads);
+        if phase_2 {
+            let (a, id) = (self.keys.a(), header.message_id);
+            let (_, rest) = write(&payloads[1..].to_vec());
+            let hash = if from == 0 { hash_1(a, id, &rest) } else { hash_2(a, id, &self.nonce, &rest) };
+            payloads[0].1 = hash.as_ref().to_vec();
+        }
+        let (first, mut changed) = write(&payloads);
+        changed.resize(changed.len().next_multiple_of(self.keys.cipher.alg().block_len()), 0);
+        self.keys.cipher.encrypt(self.iv.as_ref(), &mut changed).expect("whole blocks");
+        build_message(&header, first, &changed)
+    }
+}
+
+/// What a negotiation without any change shows to somebody who has the keys: the same hosts do the same again.
+fn observed(of: Of, side: usize, pfs: Option<Group>) -> Between {
+    let mut network = hosts(1, |_, policy| policy.quick_mode[0].pfs = pfs);
+    initiate(&mut network);
+    network.run(Duration::from_secs(LIMIT));
+    let octets = |number: usize| &network.log[number].1.octets;
+    let sa = network.hosts[0].endpoint.ike_sas.values().next().expect("an ISAKMP SA");
+    let keys = Arc::clone(&sa.standing().expect("standing").sa.keys);
+    // Messages 3 and 4 are the third and the fourth of all, and quick mode begins with the seventh.
+    let [public_i, public_r] = [2, 3].map(|number| {
+        let header = Header::decode(octets(number)).expect("a message of a host");
+        read(header.next_payload, &octets(number)[Header::LEN..]).swap_remove(0).1
+    });
+    let (first, iv) = match of {
+        Quick => {
+            let header = Header::decode(octets(6)).expect("a message of a host");
+            (6, keys.first_iv(header.message_id))
+        }
+        _ => (4, Iv::phase_1(keys.suite.hash, keys.cipher.alg().block_len(), &public_i, &public_r)),
+    };
+    let mut between = Between { keys, iv, nonce: Vec::new() };
+    if side == 1 {
+        between.change(0, octets(first), |_| {});
+        between.iv = between.iv.next(octets(first));
+    }
+    between
+}
+
+impl Of {
+    /// Whether a message is one of these.
+    fn fits(self, header: &Header) -> bool {
+        let encrypted = header.flags.contains(Flags::ENCRYPTION);
+        match self {
+            Sa => header.exchange == ExchangeType::MAIN && !encrypted && header.next_payload == PayloadType::SA,
+            Ke => header.exchange == ExchangeType::MAIN && !encrypted && header.next_payload == PayloadType::KE,
+            Id => header.exchange == ExchangeType::MAIN && encrypted,
+            Quick => header.exchange == ExchangeType::QUICK,
+        }
+    }
+
+    /// For people: the message that the initiator, or the responder, sends.
+    const fn name(self, side: usize) -> &'static str {
+        match (self, side) {
+            (Sa, 0) => "main mode message 1",
+            (Sa, _) => "main mode message 2",
+            (Ke, 0) => "main mode message 3",
+            (Ke, _) => "main mode message 4",
+            (Id, 0) => "main mode message 5",
+            (Id, _) => "main mode message 6",
+            (Quick, 0) => "quick mode message 1",
+            (Quick, _) => "quick mode message 2",
+        }
+    }
+}
+
+impl Row {
+    /// The messages of one side are wrong, the other judges.
+    fn run(&'static self, side: usize, pfs: Option<Group>) -> String {
+        let Self { fault, of, change, notify, says } = self;
+        let what = format!("{}: {fault}", of.name(side));
+        let mut between = matches!(of, Id | Quick).then(|| observed(*of, side, pfs));
+        let mut network = hosts(1, |_, policy| policy.quick_mode[0].pfs = pfs);
+        network.rewrite = Some(Box::new(move |from, octets| {
+            let Some(mut header) = Header::decode(octets).ok().filter(|header| from == side && of.fits(header)) else {
+                return octets.to_vec();
+            };
+            match (change, &mut between) {
+                (InHeader(change), _) => {
+                    change(&mut header);
+                    build_message(&header, header.next_payload, &octets[Header::LEN..])
+                }
+                (InPayloads(change), Some(between)) => between.change(from, octets, *change),
+                (InPayloads(change), None) => {
+                    let mut payloads = read(header.next_payload, &octets[Header::LEN..]);
+                    change(&mut payloads);
+                    let (first, body) = write(&payloads);
+                    build_message(&header, first, &body)
+                }
+            }
+        }));
+        initiate(&mut network);
+        network.run(Duration::from_secs(LIMIT));
+        network.hosts.iter().for_each(assert_settled);
+        let (text, told) = report(&what, &network);
+        let judge = 1 - side;
+        let failures = network.hosts[judge].failures();
+        let [reason] = failures.as_slice() else { panic!("{what}: one reason: {failures:?}") };
+        for word in *says {
+            assert!(reason.to_string().contains(word), "{what}: {word:?} is not in {reason}");
+        }
+        let kinds: Vec<_> = told.iter().map(|told| (told.by, told.notify)).collect();
+        assert_eq!(kinds, notify.map(|notify| (judge, notify)).into_iter().collect::<Vec<_>>(), "{what}");
+        // Who has sent message 6 is content: nothing of what it has leads anywhere, and it ends with its life.
+        let other = reasons(&network.hosts[side]).len();
+        assert_eq!(other, usize::from((*of, side) != (Id, 1)), "{what}: {text}");
+        network.rewrite = None;
+        assert_nothing_left(network, &what);
+        text
+    }
+}
+
+#[test]
+fn each_fault_in_both_roles() {
+    let with_pfs = KEY_EXCHANGE.iter().map(|row| (row, Some(Group::Ecp256)));
+    let rows = ROWS.iter().map(|row| (row, None)).chain(with_pfs);
+    let text: Vec<String> = rows.flat_map(|(row, pfs)| [0, 1].map(|side| row.run(side, pfs))).collect();
+    compare("misconfigured-messages", include_str!("../expected/misconfigured-messages.txt"), &text.join("\n"));
+}

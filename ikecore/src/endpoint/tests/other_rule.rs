@@ -1,0 +1,97 @@
+//! Two rules between the same hosts: what a peer has proven under one counts under the other only if that asks no more.
+use super::*;
+use crate::identity::Identity;
+use crate::policy::db::PolicyDb;
+use crate::policy::rule::Rule;
+use crate::policy::selector::{Prefix, Selector};
+
+/// Longer than all retransmissions of all messages together.
+const ALL_OVER: Duration = Duration::from_secs(400);
+
+/// TCP.
+const TCP: u8 = 6;
+
+/// The service that the second rule is about, at host B.
+fn service(local: IpAddr, remote: IpAddr) -> Selector {
+    let (own, other) = if local == B { (22, 0) } else { (0, 22) };
+    Selector {
+        protocol: TCP,
+        local_port: own,
+        remote_port: other,
+        ..Selector::between(Prefix::host(local), Prefix::host(remote))
+    }
+}
+
+/// A rule for all traffic, and one for the service, which `change` changes.
+fn two_rules(local: IpAddr, remote: IpAddr, change: impl Fn(&mut TestPolicy)) -> PolicyDb {
+    let all = TestPolicy::new(local, remote).database();
+    let mut policy = TestPolicy { filters: vec![service(local, remote)], ..TestPolicy::new(local, remote) };
+    change(&mut policy);
+    let second = Rule { name: "service".to_owned(), reqid: 2, ..policy.database().rules[0].as_ref().clone() };
+    PolicyDb::new(1, vec![Arc::clone(&all.rules[0]), Arc::new(second)], all.local_addresses).expect("a good policy")
+}
+
+/// Host A has one rule, for the service, and the first rule's key; host B has both. Gives their failures.
+fn ask_for_the_service(change: impl Fn(&mut TestPolicy)) -> (Network, [Vec<Failure>; 2]) {
+    let policy = TestPolicy { filters: vec![service(A, B)], ..TestPolicy::new(A, B) };
+    let hosts =
+        [Host::new(Config::default(), 1, policy.database()), Host::new(Config::default(), 2, two_rules(B, A, change))];
+    let mut network = Network::new(hosts, Weather::default(), 3);
+    initiate(&mut network);
+    network.run(ALL_OVER);
+    network.hosts.iter().for_each(assert_settled);
+    let failures = network.hosts.each_ref().map(Host::failures);
+    (network, failures)
+}
+
+#[test]
+fn a_rule_that_asks_the_same_serves() {
+    let (network, failures) = ask_for_the_service(|policy| policy.remote_id = Some(Identity::Address(A)));
+    assert_eq!(failures, [vec![], vec![]]);
+    assert_eq!(network.hosts[1].driver.pairs.values().next().map(|pair| pair.policy.reqid), Some(2));
+    assert_agree(&network);
+}
+
+#[test]
+fn another_key_is_not_proven() {
+    let (network, failures) = ask_for_the_service(|policy| policy.psk = b"the service's own");
+    let expected = Failure::OtherAuthentication { rule: "service".to_owned(), under: "rule".to_owned() };
+    assert_eq!(failures[1], [expected]);
+    assert!(matches!(failures[0].as_slice(), [Failure::PeerRefused { .. }]), "{failures:?}");
+    assert!(network.hosts.iter().all(|host| host.driver.pairs.is_empty()));
+}
+
+#[test]
+fn another_identity_is_not_proven() {
+    let (network, failures) =
+        ask_for_the_service(|policy| policy.remote_id = Some(Identity::Fqdn("admin.example".to_owned())));
+    assert!(matches!(failures[1].as_slice(), [Failure::IdentityMismatch { .. }]), "{failures:?}");
+    assert!(failures[1][0].to_string().contains("service"), "{failures:?}");
+    assert!(network.hosts.iter().all(|host| host.driver.pairs.is_empty()));
+}
+
+/// This host too proves itself for each rule as that rule says.
+#[test]
+fn rules_with_different_keys_have_an_isakmp_sa_each() {
+    for (key, sas) in [(&b"correct horse battery"[..], 1), (b"the service's own", 2)] {
+        let database = |local, remote| two_rules(local, remote, |policy| policy.psk = key);
+        let mut responder = database(B, A);
+        // Which of the two keys the peer has nothing says before it is needed: here the first rule comes to see only its own
+        // traffic, as its peer begins with the other.
+        if sas == 2 {
+            responder = PolicyDb::new(1, responder.rules.into_iter().rev().collect(), responder.local_addresses)
+                .expect("a good policy");
+        }
+        let hosts = [Host::new(Config::default(), 1, database(A, B)), Host::new(Config::default(), 2, responder)];
+        let mut network = Network::new(hosts, Weather::default(), 3);
+        network.feed(0, Input::Command(Command::InitiateRule { rule: "service".to_owned(), peer: None }));
+        network.run(Duration::from_secs(5));
+        network.feed(0, Input::Command(Command::InitiateRule { rule: "rule".to_owned(), peer: None }));
+        network.run(Duration::from_secs(5));
+        let begun = network.hosts[0]
+            .events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::IkeSa(crate::event::IkeSaEvent::Created { .. })));
+        assert_eq!(begun.count(), sas);
+    }
+}
