@@ -24,7 +24,7 @@ const PASSED: [&str; 3] = ["POLICYAGENT_BIN", "RUST_BACKTRACE", "KEEP_SCRATCH"];
 
 /// Time for a guest to start, and for each case.
 const BOOT: Duration = Duration::from_secs(60);
-const CASE: Duration = Duration::from_secs(60);
+const CASE: Duration = Duration::from_secs(120);
 
 /// A test to run in the guest.
 pub struct Case {
