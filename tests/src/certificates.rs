@@ -74,12 +74,20 @@ impl Certificates {
 
     /// The policy with the daemon's certificate; `more` are further settings of the method, `, key = value`.
     pub fn policy(&self, policy: Policy, more: &str) -> Policy {
+        let method = format!("{}, {}{more}", self.own(), self.authorities());
+        Policy { authentication: Some(format!("{{ {method} }}")), ..policy }
+    }
+
+    /// What a method of the daemon says of whom it trusts.
+    pub fn authorities(&self) -> String {
+        format!("ca = \"{}\"", self.write("root.pem", &pem(&self.root.certificate())).display())
+    }
+
+    /// What a method of the daemon says of its own certificate.
+    pub fn own(&self) -> String {
         let own = [self.hosts[0].pem(), pem(&self.issuing[0].certificate())].concat();
         let (own, key) = (self.write("a.pem", &own), self.write("a.key", &self.hosts[0].key));
-        let root = self.write("root.pem", &pem(&self.root.certificate()));
-        let [own, key, root] = [own, key, root].map(|path| path.display().to_string());
-        let method = format!("certificate = \"{own}\", private_key = \"{key}\", ca = \"{root}\"{more}");
-        Policy { authentication: Some(format!("{{ {method} }}")), ..policy }
+        format!("certificate = \"{}\", private_key = \"{}\"", own.display(), key.display())
     }
 
     /// A file with `lists`.

@@ -66,6 +66,8 @@ pub struct Policy {
     pub default_response: bool,
     /// The table `dpd` of the rules.
     pub dpd: Option<&'static str>,
+    /// Aggressive mode.
+    pub aggressive: bool,
 }
 
 impl Policy {
@@ -92,6 +94,7 @@ impl Policy {
             idle: 0,
             default_response: false,
             dpd: None,
+            aggressive: false,
         }
     }
 
@@ -164,6 +167,8 @@ impl Policy {
             .map(|(local, remote)| format!("local_id = \"{local}\"\nremote_id = \"{remote}\"\n"));
         let identities = identities.unwrap_or_default();
         let dpd = self.dpd.map(|dpd| format!("dpd = {dpd}\n")).unwrap_or_default();
+        let aggressive =
+            if self.aggressive { "aggressive_mode = \"exposes the pre-shared key to guessing\"\n" } else { "" };
         let rule = |name: &str, list: &str| {
             format!(
                 r#"
@@ -172,7 +177,7 @@ name = "{name}"
 filter_list = "{list}"
 filter_action = "protect"
 authentication = [{method}]
-{identities}{tunnel}{dpd}"#
+{identities}{tunnel}{dpd}{aggressive}"#
             )
         };
         let list = |name: &str, local: &str, remote: &str| {

@@ -9,6 +9,7 @@ use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::refusals::{Mismatch, refuses};
+use tests::scenario::remote_access::Phase1;
 use tests::scenario::{
     GCM_CUT, Role, SUITES, aggressive, driver_failure, fragments, liveliness, recovery, rekeys, rekeys_and_deletes,
     remote_access, vpnc, whole_life,
@@ -177,29 +178,32 @@ fn the_device_vanishes() {
     driver_failure::the_device_vanishes(Kernel::Libipsec);
 }
 
-#[test]
-fn gives_an_address_when_asked() {
-    remote_access::gateway(false);
+/// One test for each proof before the user's, and each end that the daemon is.
+macro_rules! remote_access {
+    ($($name:ident: $end:ident($($argument:expr),+);)*) => {
+        $(
+            #[test]
+            fn $name() {
+                remote_access::$end($($argument),+);
+            }
+        )*
+    };
 }
 
-#[test]
-fn gives_an_address_unasked() {
-    remote_access::gateway(true);
-}
-
-#[test]
-fn asks_for_an_address() {
-    remote_access::client(false);
-}
-
-#[test]
-fn takes_an_address_unasked() {
-    remote_access::client(true);
-}
-
-#[test]
-fn wrong_password() {
-    remote_access::wrong_password();
+remote_access! {
+    gives_an_address_when_asked: gateway(Phase1::Key, false);
+    gives_an_address_unasked: gateway(Phase1::Key, true);
+    gives_an_address_after_rsa_signatures: gateway(Phase1::Signatures, false);
+    gives_an_address_by_hybrid_authentication: gateway(Phase1::Hybrid, false);
+    gives_an_address_by_hybrid_authentication_in_aggressive_mode: gateway(Phase1::HybridAggressive, false);
+    asks_for_an_address: client(Phase1::Key, false);
+    takes_an_address_unasked: client(Phase1::Key, true);
+    asks_for_an_address_after_rsa_signatures: client(Phase1::Signatures, false);
+    asks_for_an_address_by_hybrid_authentication: client(Phase1::Hybrid, false);
+    asks_for_an_address_by_hybrid_authentication_in_aggressive_mode: client(Phase1::HybridAggressive, false);
+    wrong_password: wrong_password(Phase1::Key);
+    wrong_password_after_rsa_signatures: wrong_password(Phase1::Signatures);
+    wrong_password_by_hybrid_authentication: wrong_password(Phase1::Hybrid);
 }
 
 #[test]
@@ -243,6 +247,25 @@ signatures! {
     ecdsa_p384_signatures_responder: KeyKind::P384, "aes256-sha1-modp2048", Responder;
     ecdsa_p521_signatures_initiator: KeyKind::P521, "aes256-sha512-ecp384", Initiator;
     ecdsa_p521_signatures_responder: KeyKind::P521, "aes256-sha512-ecp384", Responder;
+}
+
+/// In aggressive mode, one test a kind of key and role.
+macro_rules! aggressive_signatures {
+    ($($name:ident: $key:expr, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                tests::scenario::certificates::aggressive(Driver::Userspace, Kernel::Libipsec, $key, Role::$role);
+            }
+        )*
+    };
+}
+
+aggressive_signatures! {
+    rsa_signatures_in_aggressive_mode_initiator: KeyKind::Rsa(2048), Initiator;
+    rsa_signatures_in_aggressive_mode_responder: KeyKind::Rsa(2048), Responder;
+    ecdsa_p256_signatures_in_aggressive_mode_initiator: KeyKind::P256, Initiator;
+    ecdsa_p256_signatures_in_aggressive_mode_responder: KeyKind::P256, Responder;
 }
 
 macro_rules! wrong_certificates {

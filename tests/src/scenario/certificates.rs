@@ -58,6 +58,29 @@ pub fn signatures(driver: Driver, peer: Kernel, key: KeyKind, main_mode: &str, r
     setting.wait_nothing_left();
 }
 
+/// The same in aggressive mode, without lists and rekeys: traffic, and the peer's delete.
+pub fn aggressive(driver: Driver, peer: Kernel, key: KeyKind, role: Role) {
+    let what = format!("Certificates with an intermediate, {} signatures, aggressive mode: traffic", name(key));
+    let _row = Row::charon(what, peer, driver, role.alone());
+    let world = World::new();
+    let certificates = Certificates::new(key);
+    let policy = Policy {
+        aggressive: true,
+        identities: Some(("dn:C=CH, O=Example, CN=a".to_owned(), "fqdn:B.example".to_owned())),
+        ..Policy::between(A, B)
+    };
+    let policy = certificates.policy(policy, "");
+    let connection = Connection { aggressive: true, ..certificates.connection(Connection::between(B, A)) };
+    let setting = Setting::start(&world, driver, peer, &policy, &connection);
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    assert!(setting.charon.log().contains(AUTHENTICATED), "{}", setting.charon.log());
+    assert!(setting.daemon.oakley().contains("fqdn:b.example"), "{}", setting.daemon.oakley());
+    assert!(setting.charon.log().contains(" AGGRESSIVE "), "{}", setting.charon.log());
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+}
+
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {

@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use ikecore::testing::authority::KeyKind;
+
 use crate::capture::{Capture, Kind};
+use crate::certificates::Certificates;
 use crate::charon::{Charon, Connection, Kernel, RemoteAccess};
 use crate::daemon::{Daemon, Driver};
 use crate::interop::Row;
-use crate::netns::{A, Addresses, B, World};
+use crate::netns::{A, B, World};
 use crate::process::wait_until;
 
 use super::Role;
@@ -26,8 +29,67 @@ const LEASE: &str = "10.99.0.1";
 /// Addresses behind the gateways.
 const DNS: &str = "10.10.1.53";
 
-/// A policy of one rule, which every test completes: the tunnel, what is between phase 1 and quick mode, the filter.
-fn policy(rule: &str, filter: &str, main_mode: &str) -> String {
+/// What the two ends prove before the user does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase1 {
+    /// A pre-shared key.
+    Key,
+    /// RSA signatures of both.
+    Signatures,
+    /// An RSA signature of the gateway.
+    Hybrid,
+    /// The same in aggressive mode.
+    HybridAggressive,
+}
+
+impl Phase1 {
+    /// For the names of tests.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "",
+            Self::Signatures => " after RSA signatures",
+            Self::Hybrid => " by hybrid authentication",
+            Self::HybridAggressive => " by hybrid authentication in aggressive mode",
+        }
+    }
+
+    const fn is_hybrid(self) -> bool {
+        matches!(self, Self::Hybrid | Self::HybridAggressive)
+    }
+
+    /// What the daemon's rule says of it, as the gateway or as the client.
+    fn rule(self, certificates: &Certificates, gateway: bool) -> String {
+        let (own, ca) = (certificates.own(), certificates.authorities());
+        let peer = if gateway { "" } else { "\nremote_id = \"fqdn:b.example\"" };
+        let mode = match self {
+            Self::HybridAggressive => "\naggressive_mode = \"exposes the pre-shared key to guessing\"",
+            _ => "",
+        };
+        match self {
+            Self::Key => "authentication = [{ preshared_key = \"correct horse battery\" }]".to_owned(),
+            Self::Signatures => format!("authentication = [{{ {own}, {ca} }}]{peer}"),
+            Self::Hybrid | Self::HybridAggressive => {
+                let method = if gateway { own } else { ca };
+                format!("authentication = [{{ hybrid = true, {method} }}]{peer}{mode}")
+            }
+        }
+    }
+
+    /// charon's connection to the daemon.
+    fn connection(self, certificates: &Certificates, access: RemoteAccess) -> Connection {
+        let plain = Connection { remote_access: Some(access), ..Connection::between(B, A) };
+        let connection = if self == Self::Key { plain } else { certificates.connection(plain) };
+        let connection = match access {
+            RemoteAccess::Client { .. } => Connection { local_ts: Vec::new(), ..connection },
+            RemoteAccess::Gateway { .. } => Connection { remote_ts: Vec::new(), ..connection },
+        };
+        Connection { hybrid: self.is_hybrid(), aggressive: self == Self::HybridAggressive, ..connection }.encapsulated()
+    }
+}
+
+/// A policy of one rule, which every test completes: the tunnel, how the peer is authenticated and what is between phase 1
+/// and quick mode, the filter.
+fn policy(rule: &str, filter: &str) -> String {
     format!(
         r#"[[policy]]
 name = "remote access"
@@ -35,13 +97,11 @@ assigned = true
 
 [policy.main_mode]
 offers = ["aes256-sha256-modp2048"]
-{main_mode}
 
 [[policy.rule]]
 name = "remote access"
 filter_list = "traffic"
 filter_action = "protect"
-authentication = [{{ preshared_key = "correct horse battery" }}]
 {rule}
 
 [[filter_list]]
@@ -66,24 +126,25 @@ banner = "Welcome"
     )
 }
 
-/// The policy of a gateway at `own`, for clients from anywhere.
-pub fn gateway_policy(own: Addresses, push: bool, more: &str) -> String {
+/// The policy of a gateway, for clients from anywhere, which `authentication` authenticates.
+fn gateway_policy(authentication: &str, push: bool) -> String {
     let rule = format!(
-        "tunnel = {{ local = \"{}\", remote = \"any\" }}\nxauth = \"server\"\nmode_config = {{ pool = \"office\", push = {push} }}\n{more}",
-        own.wire
+        "{authentication}\ntunnel = {{ local = \"{}\", remote = \"any\" }}\nxauth = \"server\"\n\
+         mode_config = {{ pool = \"office\", push = {push} }}",
+        A.wire
     );
-    policy(&rule, &format!("{{ source = \"{}\", destination = \"pool\" }}", own.net), "")
+    policy(&rule, &format!("{{ source = \"{}\", destination = \"pool\" }}", A.net))
 }
 
-/// The policy of a client at `own` of the gateway at `other`.
-pub fn client_policy(own: Addresses, other: Addresses, push: bool, password: &str) -> String {
+/// The policy of a client of charon's gateway.
+fn client_policy(authentication: &str, push: bool, password: &str) -> String {
     let how = if push { "push" } else { "pull" };
     let rule = format!(
-        "tunnel = {{ local = \"{}\", remote = \"{}\" }}\nxauth = {{ user = \"{USER}\", password = \"{password}\" }}\n\
-         mode_config = \"{how}\"",
-        own.wire, other.wire
+        "{authentication}\ntunnel = {{ local = \"{}\", remote = \"{}\" }}\n\
+         xauth = {{ user = \"{USER}\", password = \"{password}\" }}\nmode_config = \"{how}\"",
+        A.wire, B.wire
     );
-    policy(&rule, &format!("{{ source = \"pool\", destination = \"{}\" }}", other.net), "")
+    policy(&rule, &format!("{{ source = \"pool\", destination = \"{}\" }}", B.net))
 }
 
 /// Writes the users file of a daemon: one user.
@@ -94,22 +155,23 @@ pub fn add_user(daemon: &Daemon<'_>, password: &str) {
 }
 
 /// What is recorded.
-fn row(verb: &str, push: bool, role: Role) -> Row {
+fn row(verb: &str, phase_1: Phase1, push: bool, role: Role) -> Row {
     let how = if push { "push" } else { "pull" };
-    let what = format!("XAuth, then {verb} an address by Mode Config ({how}), traffic, new phase 1");
+    let what = format!("XAuth{}, then {verb} an address by Mode Config ({how}), traffic, new phase 1", phase_1.name());
     Row::charon(what, Kernel::Libipsec, Driver::Userspace, role.alone())
 }
 
 /// The daemon gives charon an address.
-pub fn gateway(push: bool) {
-    let _row = row("gives", push, Role::Responder);
+pub fn gateway(phase_1: Phase1, push: bool) {
+    let _row = row("gives", phase_1, push, Role::Responder);
     let world = World::new();
     let capture = Capture::start(&world);
-    let daemon = Daemon::start(&world.a, Driver::Userspace, &gateway_policy(A, push, ""));
+    let certificates = Certificates::new(KeyKind::Rsa(2048));
+    let policy = gateway_policy(&phase_1.rule(&certificates, true), push);
+    let daemon = Daemon::start(&world.a, Driver::Userspace, &policy);
     add_user(&daemon, PASSWORD);
     let access = RemoteAccess::Client { user: USER, password: PASSWORD, push };
-    let connection = Connection { remote_access: Some(access), local_ts: Vec::new(), ..Connection::between(B, A) };
-    let charon = Charon::start(&world.b, Kernel::Libipsec, &connection.encapsulated());
+    let charon = Charon::start(&world.b, Kernel::Libipsec, &phase_1.connection(&certificates, access));
     if let Err(error) = charon.initiate() {
         panic!("charon: {error}\nOakley.log:\n{}", daemon.oakley());
     }
@@ -123,6 +185,8 @@ pub fn gateway(push: bool) {
     assert_eq!(capture.count(Kind::Echo), 0, "pings in clear");
     let sa = daemon.status()["ike_sas"][0].clone();
     assert_eq!((sa["user"].as_str(), sa["addresses"][0].as_str()), (Some(USER), Some(LEASE)), "{sa}");
+    // A client of hybrid authentication has proven nothing but its user.
+    assert_eq!(sa["identity"].is_null(), phase_1.is_hybrid(), "{sa}");
     assert!(!daemon.oakley().contains(PASSWORD), "the password is in the trace");
 
     // A new ISAKMP SA: the user proves itself again, and the address stays.
@@ -138,14 +202,15 @@ pub fn gateway(push: bool) {
 }
 
 /// charon gives the daemon an address.
-pub fn client(push: bool) {
-    let _row = row("gets", push, Role::Initiator);
+pub fn client(phase_1: Phase1, push: bool) {
+    let _row = row("gets", phase_1, push, Role::Initiator);
     let world = World::new();
     let capture = Capture::start(&world);
+    let certificates = Certificates::new(KeyKind::Rsa(2048));
     let access = RemoteAccess::Gateway { user: USER, password: PASSWORD, pool: POOL, dns: DNS, push };
-    let connection = Connection { remote_access: Some(access), remote_ts: Vec::new(), ..Connection::between(B, A) };
-    let charon = Charon::start(&world.b, Kernel::Libipsec, &connection.encapsulated());
-    let mut daemon = Daemon::start(&world.a, Driver::Userspace, &client_policy(A, B, push, PASSWORD));
+    let charon = Charon::start(&world.b, Kernel::Libipsec, &phase_1.connection(&certificates, access));
+    let policy = client_policy(&phase_1.rule(&certificates, false), push, PASSWORD);
+    let mut daemon = Daemon::start(&world.a, Driver::Userspace, &policy);
     let has_address = || world.a.run("ip", &["-o", "addr", "show", "dev", "lo"]).contains(LEASE);
     assert!(!has_address());
     daemon.run(&["initiate", "remote access"]);
@@ -173,14 +238,15 @@ pub fn client(push: bool) {
 }
 
 /// A wrong password: nothing comes of it, and both ends say why.
-pub fn wrong_password() {
-    let _row = Row::charon("refused: the password of XAuth", Kernel::Libipsec, Driver::Userspace, &Role::ALL);
+pub fn wrong_password(phase_1: Phase1) {
+    let what = format!("refused: the password of XAuth{}", phase_1.name());
+    let _row = Row::charon(what, Kernel::Libipsec, Driver::Userspace, &Role::ALL);
     let world = World::new();
-    let daemon = Daemon::start(&world.a, Driver::Userspace, &gateway_policy(A, false, ""));
+    let certificates = Certificates::new(KeyKind::Rsa(2048));
+    let daemon = Daemon::start(&world.a, Driver::Userspace, &gateway_policy(&phase_1.rule(&certificates, true), false));
     add_user(&daemon, "another password");
     let access = RemoteAccess::Client { user: USER, password: PASSWORD, push: false };
-    let connection = Connection { remote_access: Some(access), local_ts: Vec::new(), ..Connection::between(B, A) };
-    let charon = Charon::start(&world.b, Kernel::Libipsec, &connection.encapsulated());
+    let charon = Charon::start(&world.b, Kernel::Libipsec, &phase_1.connection(&certificates, access));
     charon.initiate().expect_err("the password is wrong");
     daemon.wait_oakley("the cause", PATIENCE, |log| {
         log.contains("extended authentication of user \"joe\" at 10.9.0.2 failed: the password is wrong")
@@ -191,9 +257,9 @@ pub fn wrong_password() {
     drop(charon);
     drop(daemon);
     let access = RemoteAccess::Gateway { user: USER, password: PASSWORD, pool: POOL, dns: DNS, push: false };
-    let connection = Connection { remote_access: Some(access), remote_ts: Vec::new(), ..Connection::between(B, A) };
-    let charon = Charon::start(&world.b, Kernel::Libipsec, &connection.encapsulated());
-    let daemon = Daemon::start(&world.a, Driver::Userspace, &client_policy(A, B, false, "guess"));
+    let charon = Charon::start(&world.b, Kernel::Libipsec, &phase_1.connection(&certificates, access));
+    let policy = client_policy(&phase_1.rule(&certificates, false), false, "guess");
+    let daemon = Daemon::start(&world.a, Driver::Userspace, &policy);
     let output = daemon.command(&["initiate", "remote access"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("the peer refused user \"joe\" in extended authentication"), "{told}\n{}", charon.log());

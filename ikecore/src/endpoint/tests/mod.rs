@@ -8,6 +8,7 @@ mod dos_cookie;
 mod dpd;
 mod failures;
 mod fragments;
+mod hybrid;
 mod idle;
 mod injection;
 mod key_log;
