@@ -23,12 +23,18 @@ pub struct Config {
     pub half_open_total: usize,
     /// The anti-replay window of installed SAs, packets.
     pub replay_window: u32,
-    /// Announces INITIAL-CONTACT in the first main mode with a peer (RFC 2407 §4.6.3.3).
+    /// Announces in the first phase 1 with a peer that there was none before: by the notification INITIAL-CONTACT
+    /// (RFC 2407 §4.6.3.3), and by a vendor ID as Windows does.
     pub initial_contact: bool,
     /// Speaks NAT traversal (RFC 3947).
     pub nat_traversal: bool,
     /// Speaks IKE fragmentation with peers that announce it.
     pub fragmentation: bool,
+    /// Announces itself by the vendor ID of Windows Server 2003: peers that are Windows then repeat a delete until it is
+    /// acknowledged, which this host does for everybody.
+    pub as_windows: bool,
+    /// Announces that it is a member of a cluster, so that peers let its SAs go when they carry nothing for a minute.
+    pub of_cluster: bool,
     /// Behind a NAT, a keep-alive goes out after each such interval (RFC 3948 §4); zero: none.
     pub nat_keep_alive: Duration,
 }
@@ -48,6 +54,8 @@ impl Default for Config {
             initial_contact: true,
             nat_traversal: true,
             fragmentation: true,
+            as_windows: false,
+            of_cluster: false,
             nat_keep_alive: Duration::from_secs(20),
         }
     }

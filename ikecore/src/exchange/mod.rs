@@ -36,6 +36,12 @@ pub struct Settings {
     pub nat_traversal: bool,
     /// Speaks IKE fragmentation.
     pub fragmentation: bool,
+    /// Tells peers with which no SA stands that there is none.
+    pub initial_contact: bool,
+    /// Announces that it behaves as Windows does.
+    pub as_windows: bool,
+    /// Announces that it is a member of a cluster.
+    pub of_cluster: bool,
     /// Packets of the anti-replay window.
     pub replay_window: u32,
 }

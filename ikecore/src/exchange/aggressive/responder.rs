@@ -218,7 +218,7 @@ fn send_reply(
     cx: &Cx<'_>,
 ) -> Step<State> {
     let Choice { authentication, chosen } = &opening.choice;
-    let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), cx);
+    let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), opening.path.remote.ip(), cx);
     let envelope = msgs::envelope("aggressive mode message 2", opening.path, opening.cookies);
     let first = First {
         sa: &chosen.body,
