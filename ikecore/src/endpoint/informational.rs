@@ -5,6 +5,7 @@ use super::tables::{DELETED_LIMIT, IkeSa, Pair, Standing};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
+use crate::exchange::auth;
 use crate::exchange::info::acknowledged::Unacknowledged;
 use crate::exchange::info::{self, Information, Protected};
 use crate::exchange::message::{Incoming, Outgoing};
@@ -348,5 +349,6 @@ fn offered(rule: &crate::policy::rule::Rule) -> String {
         .iter()
         .map(|offer| format!("{}/{}/{}", offer.cipher.name(), offer.hash.name(), offer.group.name()))
         .collect();
-    format!("offered were {}", list.join(", "))
+    let methods: Vec<String> = auth::offered(rule, Role::Initiator).iter().map(ToString::to_string).collect();
+    format!("offered were {} with {}", list.join(", "), methods.join(", "))
 }

@@ -30,6 +30,9 @@ pub const LEASE: &str = "10.99.0.1";
 /// A name server behind the gateways.
 pub const DNS: &str = "10.10.1.53";
 
+/// What a rule says of a key that both ends have.
+pub const KEY: &str = "authentication = [{ preshared_key = \"correct horse battery\" }]";
+
 /// What the two ends prove before the user does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase1 {
@@ -67,7 +70,7 @@ impl Phase1 {
             _ => "",
         };
         match self {
-            Self::Key => "authentication = [{ preshared_key = \"correct horse battery\" }]".to_owned(),
+            Self::Key => KEY.to_owned(),
             Self::Signatures => format!("authentication = [{{ {own}, {ca} }}]{peer}"),
             Self::Hybrid | Self::HybridAggressive => {
                 let method = if gateway { own } else { ca };
@@ -128,7 +131,7 @@ banner = "Welcome"
 }
 
 /// The policy of a gateway, for clients from anywhere, which `authentication` authenticates.
-fn gateway_policy(authentication: &str, push: bool) -> String {
+pub fn gateway_policy(authentication: &str, push: bool) -> String {
     let rule = format!(
         "{authentication}\ntunnel = {{ local = \"{}\", remote = \"any\" }}\nxauth = \"server\"\n\
          mode_config = {{ pool = \"office\", push = {push} }}",
@@ -137,8 +140,8 @@ fn gateway_policy(authentication: &str, push: bool) -> String {
     policy(&rule, &format!("{{ source = \"{}\", destination = \"pool\" }}", A.net))
 }
 
-/// The policy of a client of charon's gateway.
-fn client_policy(authentication: &str, push: bool, password: &str) -> String {
+/// The policy of a client of a gateway on host `b`.
+pub fn client_policy(authentication: &str, push: bool, password: &str) -> String {
     let how = if push { "push" } else { "pull" };
     let rule = format!(
         "{authentication}\ntunnel = {{ local = \"{}\", remote = \"{}\" }}\n\

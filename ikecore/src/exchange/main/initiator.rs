@@ -197,7 +197,8 @@ fn from_peer(opening: &Opening, message: &Incoming<'_>) -> Result<(), Reject> {
 
 fn receive_sa(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
     from_peer(opening, message)?;
-    if message.header.responder.is_zero() {
+    // A message 4 that no later state takes has other cookies than theirs.
+    if message.header.responder.is_zero() || message.header.next_payload == PayloadType::KE {
         return Err(message.unexpected("main mode message 2"));
     }
     let chain = message.clear(msgs::SA_RULES)?;
