@@ -9,6 +9,7 @@ pub mod default_response;
 pub mod driver_failure;
 pub mod fragments;
 pub mod key_log;
+pub mod identities;
 pub mod libreswan;
 pub mod liveliness;
 pub mod recovery;

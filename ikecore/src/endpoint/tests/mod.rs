@@ -10,6 +10,7 @@ mod failures;
 mod fragments;
 mod idle;
 mod injection;
+mod identities;
 mod key_log;
 mod lifecycle;
 mod misconfigured;
