@@ -197,7 +197,7 @@ impl Endpoint {
         };
         let negotiation = self.new_negotiation(Role::Responder, Cause::Peer, rule.clone(), goal, path);
         if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
-            negotiation.in_quick_mode = true;
+            negotiation.phase = Phase::QuickMode;
             negotiation.ike_sa = Some(ike_sa);
         }
         self.shared.trace.context.ipsec_sa = Some(id);
@@ -466,7 +466,7 @@ impl Endpoint {
             rule: sa.rule.name.clone(),
             replaces: sa.replaces,
         }));
-        self.succeed_negotiation(negotiation, Phase::QuickMode);
+        self.succeed_negotiation(negotiation);
     }
 }
 
