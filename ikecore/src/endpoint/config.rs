@@ -21,6 +21,9 @@ pub struct Config {
     pub half_open_per_peer: usize,
     /// The same for all peers together.
     pub half_open_total: usize,
+    /// From so many half-open ones on, a peer that knows Windows' cookie against floods must first send it back; until it
+    /// does, nothing of it is kept.
+    pub half_open_cookie: usize,
     /// The anti-replay window of installed SAs, packets.
     pub replay_window: u32,
     /// Announces INITIAL-CONTACT in the first main mode with a peer (RFC 2407 §4.6.3.3).
@@ -47,6 +50,7 @@ impl Default for Config {
             replay_window: 64,
             initial_contact: true,
             nat_traversal: true,
+            half_open_cookie: 250,
             fragmentation: true,
             nat_keep_alive: Duration::from_secs(20),
         }

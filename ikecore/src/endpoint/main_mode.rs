@@ -74,8 +74,8 @@ impl Endpoint {
         self.main_mode_verdict(id, verdict);
     }
 
-    /// Message 1 of a peer.
-    pub(super) fn begin_main_mode_as_responder(&mut self, message: &Incoming<'_>) -> Result<(), Reject> {
+    /// Message 1 of a peer; `reached`: it has shown that what is sent to its address reaches it.
+    pub(super) fn begin_main_mode_as_responder(&mut self, message: &Incoming<'_>, reached: bool) -> Result<(), Reject> {
         let first = first_message(message);
         if let Some(reply) = self.refused.get(&first).cloned() {
             self.repeat(reply.as_ref());
@@ -87,6 +87,9 @@ impl Endpoint {
             .into_iter()
             .map(Arc::clone)
             .collect();
+        if !reached && !rules.is_empty() && self.demand_dos_cookie(message) {
+            return Ok(());
+        }
         let cookie = self.new_cookie().ok_or(Reject::Local("making a cookie"))?;
         let cx = &mut self.shared.cx();
         let begun = if message.header.exchange == ExchangeType::AGGRESSIVE {
@@ -123,6 +126,9 @@ impl Endpoint {
         let cookies = Cookies { initiator, responder: cookie };
         let (exchange, verdict) = Exchange::begin(BRANCHES, Some(message.digest()), step);
         self.insert_ike_sa(id, cookies, message.path, Some(first), rule, negotiation, exchange);
+        if reached {
+            self.unproven.remove(id);
+        }
         self.main_mode_verdict(id, verdict);
         Ok(())
     }

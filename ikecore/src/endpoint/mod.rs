@@ -7,6 +7,7 @@ mod config_mode;
 mod deletes;
 mod demux;
 mod dos_cookie;
+mod dos_protection;
 mod dpd;
 mod forge;
 mod fragments;
@@ -104,6 +105,7 @@ pub struct Endpoint {
     unproven: admission::Unproven,
     fragments: fragments::Fragments,
     versions: versions::Allowance,
+    dos_key: dos_protection::Key,
     /// Deletes that wait for their acknowledgement.
     deletes: BTreeMap<deletes::Key, deletes::Delete>,
     /// Acknowledgements of the peers' deletes.
@@ -154,6 +156,7 @@ impl Endpoint {
             fragments: fragments::Fragments::default(),
             versions: versions::Allowance::default(),
             deletes: BTreeMap::new(),
+            dos_key: dos_protection::Key::default(),
             acknowledged: BTreeMap::new(),
             negotiations: BTreeMap::new(),
             granted: BTreeSet::new(),

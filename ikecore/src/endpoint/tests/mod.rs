@@ -6,6 +6,7 @@ mod default_response;
 mod deletes;
 mod dos_cookie;
 mod dpd;
+mod dos_protection;
 mod failures;
 mod fragments;
 mod idle;
