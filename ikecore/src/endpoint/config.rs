@@ -32,6 +32,9 @@ pub struct Config {
     pub nat_traversal: bool,
     /// Speaks IKE fragmentation with peers that announce it.
     pub fragmentation: bool,
+    /// As responder of quick mode, sets the commit bit: an initiator that heeds it uses the SAs only once this host has said
+    /// CONNECTED (RFC 2408 §3.1).
+    pub commit_bit: bool,
     /// Behind a NAT, a keep-alive goes out after each such interval (RFC 3948 §4); zero: none.
     pub nat_keep_alive: Duration,
 }
@@ -47,11 +50,12 @@ impl Default for Config {
             transmissions: 6,
             half_open_per_peer: 35,
             half_open_total: 500,
+            half_open_cookie: 250,
             replay_window: 64,
             initial_contact: true,
             nat_traversal: true,
-            half_open_cookie: 250,
             fragmentation: true,
+            commit_bit: false,
             nat_keep_alive: Duration::from_secs(20),
         }
     }

@@ -126,6 +126,7 @@ impl Endpoint {
             nat_t_port: config.nat_t_port,
             nat_traversal: config.nat_traversal,
             fragmentation: config.fragmentation,
+            commit_bit: config.commit_bit,
             replay_window: config.replay_window,
         };
         let trace = Trace::new(config.detail, Context::default());
@@ -155,8 +156,8 @@ impl Endpoint {
             unproven: admission::Unproven::default(),
             fragments: fragments::Fragments::default(),
             versions: versions::Allowance::default(),
-            deletes: BTreeMap::new(),
             dos_key: dos_protection::Key::default(),
+            deletes: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             negotiations: BTreeMap::new(),
             granted: BTreeSet::new(),

@@ -267,6 +267,10 @@ pub enum QuickModeEvent {
     },
     /// The responder announced shorter lifetimes (RFC 2407 §4.6.3.1).
     ResponderLifetime(Lifetime),
+    /// The peer set the commit bit (RFC 2408 §3.1): what leaves waits for its CONNECTED (trace).
+    CommitBit,
+    /// Its CONNECTED did not come; the SAs are used without.
+    NotConnected,
     /// SAs are given to the driver (trace).
     Installing {
         /// This host's end, outer.

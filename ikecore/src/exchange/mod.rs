@@ -36,6 +36,8 @@ pub struct Settings {
     pub nat_traversal: bool,
     /// Speaks IKE fragmentation.
     pub fragmentation: bool,
+    /// As responder of quick mode, sets the commit bit.
+    pub commit_bit: bool,
     /// Packets of the anti-replay window.
     pub replay_window: u32,
 }
