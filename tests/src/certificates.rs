@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ikecore::testing::authority::{Authority, Issued, KeyKind, Wish, list_pem, pem};
 
 use crate::charon::{Connection, Credentials};
+use crate::pluto;
 use crate::policy_text::Policy;
 use crate::scratch::Scratch;
 
@@ -99,6 +100,21 @@ impl Certificates {
         Connection {
             certificates: Some(certificates),
             local_id: "b.example".to_owned(),
+            remote_id: "C=CH, O=Example, CN=a".to_owned(),
+            ..connection
+        }
+    }
+
+    /// The same for pluto, whose database has the root and its own authority, too. Revocation lists it has none.
+    pub fn pluto(&self, connection: pluto::Connection) -> pluto::Connection {
+        let authorities = [&self.root, &self.issuing[1]].map(Authority::certificate);
+        let credentials = pluto::Credentials {
+            pkcs12: self.hosts[1].pkcs12(pluto::NICKNAME, &authorities.each_ref(), pluto::PASSWORD),
+            root: text(pem(&authorities[0])),
+        };
+        pluto::Connection {
+            certificates: Some(credentials),
+            local_id: "@b.example".to_owned(),
             remote_id: "C=CH, O=Example, CN=a".to_owned(),
             ..connection
         }

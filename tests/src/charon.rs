@@ -86,6 +86,11 @@ pub enum RemoteAccess {
 }
 
 impl RemoteAccess {
+    /// Whether it admits users.
+    pub const fn is_gateway(self) -> bool {
+        matches!(self, Self::Gateway { .. })
+    }
+
     const fn user(self) -> (&'static str, &'static str) {
         match self {
             Self::Gateway { user, password, .. } | Self::Client { user, password, .. } => (user, password),

@@ -1,4 +1,4 @@
-//! libreswan's pluto as a peer in a namespace, with IKEv1 and a pre-shared key, over the kernel's ESP.
+//! libreswan's pluto as a peer in a namespace, with IKEv1 and a pre-shared key or certificates, over the kernel's ESP.
 //!
 //! As a package libreswan conflicts with strongSwan, so `scripts/setup` only unpacks it: nothing of it is at its usual
 //! place, but where pluto runs.
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::charon::Mode;
+use crate::charon::{Mode, RemoteAccess};
 use crate::netns::{Addresses, Namespace};
 use crate::process::{Process, wait_until};
 use crate::scratch::Scratch;
@@ -26,21 +26,43 @@ const CONNECTION: &str = "p";
 /// What it logs last before it serves.
 const READY: &str = "loading secrets from";
 
+/// What its database calls its certificate and key, and the password of the file that they come in.
+pub const NICKNAME: &str = "b";
+/// The password.
+pub const PASSWORD: &str = "of a file";
+
 /// Whether libreswan is here. It is not where the distribution has none.
 pub fn is_unpacked() -> bool {
     PathBuf::from(DIRECTORY).join("pluto").exists()
+}
+
+/// By what pluto proves who it is, and whom it trusts.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Its certificate [`NICKNAME`] with the key and the authorities above, under [`PASSWORD`].
+    pub pkcs12: Vec<u8>,
+    /// The root, in PEM.
+    pub root: String,
 }
 
 /// What pluto shall negotiate. [`Connection::between`] gives tunnel mode between the protected nets, with
 /// aes256-sha256-modp2048 in both phases.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    /// Own address on the wire, which is the identity, too.
+    /// Own address on the wire.
     pub local: String,
     /// The peer's.
     pub remote: String,
+    /// Own identity, as libreswan writes it.
+    pub local_id: String,
+    /// The peer's identity.
+    pub remote_id: String,
     /// Pre-shared key.
     pub psk: String,
+    /// Certificates in place of the pre-shared key.
+    pub certificates: Option<Credentials>,
+    /// Extended authentication with Mode Config.
+    pub remote_access: Option<RemoteAccess>,
     /// Proposal of main mode, e.g. `aes256-sha256-modp2048`.
     pub ike: String,
     /// Proposal of quick mode; with a group there is PFS. pluto has only groups of modular exponentiation there.
@@ -68,6 +90,10 @@ impl Connection {
         Self {
             local: own.wire.to_owned(),
             remote: other.wire.to_owned(),
+            local_id: own.wire.to_owned(),
+            remote_id: other.wire.to_owned(),
+            certificates: None,
+            remote_access: None,
             psk: "correct horse battery".to_owned(),
             ike: "aes256-sha256-modp2048".to_owned(),
             esp: "aes256-sha256-modp2048".to_owned(),
@@ -97,9 +123,22 @@ impl Connection {
 
     /// ipsec.conf, with everything that pluto keeps below `directory`.
     fn configuration(&self, directory: &str) -> String {
-        let nets = match self.mode {
-            Mode::Tunnel => format!("\tleftsubnet={}\n\trightsubnet={}\n", self.local_net, self.remote_net),
-            Mode::Transport => String::new(),
+        let near = format!("\tleftsubnet={}\n", self.local_net);
+        let far = format!("\trightsubnet={}\n", self.remote_net);
+        // The client's side of a tunnel is the address that it is given.
+        let nets = match (self.mode, self.remote_access) {
+            (Mode::Tunnel, None) => near + &far,
+            (Mode::Tunnel, Some(access)) => {
+                let net = if access.is_gateway() { near } else { far };
+                net + &remote_access(access)
+            }
+            (Mode::Transport, _) => String::new(),
+        };
+        let method = match self.certificates {
+            None => "\tauthby=secret\n".to_owned(),
+            Some(_) => {
+                format!("\tauthby=rsasig\n\tleftcert={NICKNAME}\n\tleftsendcert=always\n\tsendca=issuer\n")
+            }
         };
         let dpd = self.dpd.map_or_else(String::new, |(delay, timeout, action)| {
             format!("\tdpddelay={delay}\n\tdpdtimeout={timeout}\n\tdpdaction={action}\n")
@@ -116,14 +155,13 @@ impl Connection {
 \tsecretsfile={directory}/ipsec.secrets
 conn {CONNECTION}
 \tikev2=no
-\tauthby=secret
 \ttype={mode}
 \tleft={local}
-\tleftid={local}
+\tleftid=\"{local_id}\"
 \tleftupdown=%disabled
 \tright={remote}
-\trightid={remote}
-{nets}{dpd}\tike={ike}
+\trightid=\"{remote_id}\"
+{method}{nets}{dpd}\tike={ike}
 \tesp={esp}
 \tpfs={pfs}
 \tikelifetime={ike_lifetime}s
@@ -137,6 +175,8 @@ conn {CONNECTION}
             mode = self.mode.name(),
             local = self.local,
             remote = self.remote,
+            local_id = self.local_id,
+            remote_id = self.remote_id,
             ike = self.ike,
             // pluto's own word for AES-GCM with 128 bits of both.
             esp = self.esp.replace("aes128gcm16", "aes_gcm_16_128"),
@@ -144,6 +184,24 @@ conn {CONNECTION}
             esp_lifetime = self.esp_lifetime,
         )
     }
+}
+
+/// The lines of a connection for extended authentication and Mode Config.
+fn remote_access(access: RemoteAccess) -> String {
+    let (gateway, client) = if access.is_gateway() { ("left", "right") } else { ("right", "left") };
+    let lines = format!(
+        "\t{gateway}xauthserver=yes\n\t{client}xauthclient=yes\n\t{gateway}modecfgserver=yes\n\t{client}modecfgclient=yes\n"
+    );
+    lines
+        + &match access {
+            RemoteAccess::Gateway { pool, dns, push, .. } => format!(
+                "\txauthby=file\n\trightaddresspool={pool}\n\tmodecfgdns={dns}\n\tmodecfgpull={}\n",
+                if push { "no" } else { "yes" }
+            ),
+            RemoteAccess::Client { user, push, .. } => {
+                format!("\tleftusername={user}\n\tmodecfgpull={}\n", if push { "no" } else { "yes" })
+            }
+        }
 }
 
 /// A pair of IPsec SAs as pluto lists it.
@@ -177,10 +235,29 @@ impl<'a> Pluto<'a> {
             std::fs::create_dir(scratch.join(name)).expect("a fresh directory");
         }
         let configuration = scratch.write("ipsec.conf", &connection.configuration(&directory));
-        let secret = format!("{} {} : PSK \"{}\"\n", connection.local, connection.remote, connection.psk);
-        scratch.write("ipsec.secrets", &secret);
+        let mut secrets = format!("{} {} : PSK \"{}\"\n", connection.local, connection.remote, connection.psk);
+        match connection.remote_access {
+            Some(RemoteAccess::Client { user, password, .. }) => {
+                secrets += &format!("@{user} : XAUTH \"{password}\"\n");
+            }
+            Some(RemoteAccess::Gateway { user, password, .. }) => {
+                let hash = namespace.run("perl", &["-e", "print crypt($ARGV[0], '$6$salt$')", password]);
+                scratch.write("ipsec.d/passwd", &format!("{user}:{hash}:{CONNECTION}\n"));
+            }
+            None => {}
+        }
+        scratch.write("ipsec.secrets", &secrets);
         // What `ipsec initnss` does.
-        namespace.run("certutil", &["-N", "-d", &format!("sql:{directory}/nss"), "--empty-password"]);
+        let database = format!("sql:{directory}/nss");
+        namespace.run("certutil", &["-N", "-d", &database, "--empty-password"]);
+        if let Some(credentials) = &connection.certificates {
+            let file = scratch.join("own.p12");
+            std::fs::write(&file, &credentials.pkcs12).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            let file = file.display().to_string();
+            namespace.run("pk12util", &["-i", &file, "-d", &database, "-K", "", "-W", PASSWORD]);
+            let root = scratch.write("root.pem", &credentials.root).display().to_string();
+            namespace.run("certutil", &["-A", "-d", &database, "-n", "root", "-t", "CT,,", "-a", "-i", &root]);
+        }
         // pluto looks for its programs where it was compiled for. The file system there and /run are its own.
         let script = format!(
             "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /usr/libexec && mkdir /usr/libexec/ipsec && \

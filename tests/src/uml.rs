@@ -1,15 +1,21 @@
 //! Tests on a real kernel with ESP: a test program runs itself again inside a User-Mode Linux guest.
 //!
 //! A program of such tests has its own `main` (`harness = false`) that calls [`main`] with its cases. On the host that
-//! starts one guest a CPU (`tests/rig/umlrun`) with this same program inside; there it runs the cases one by one.
+//! starts some guests (`tests/rig/umlrun`) with this same program inside. Each guest takes the next case that no other has
+//! taken, until none is left.
 
 use std::io::{BufRead as _, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::interop;
+use crate::scratch::Scratch;
 
 /// Set to `1` inside the guest.
 const INSIDE: &str = "POLICYAGENT_GUEST";
@@ -22,9 +28,15 @@ pub fn is_guest() -> bool {
 /// The environment that goes along into the guest.
 const PASSED: [&str; 3] = ["POLICYAGENT_BIN", "RUST_BACKTRACE", "KEEP_SCRATCH"];
 
-/// Time for a guest to start, and for each case.
+/// In the guest: the directory of the host where the guests claim their cases.
+const CLAIMS: &str = "POLICYAGENT_CLAIMS";
+
+/// Guests a CPU: they wait for timers and retransmissions more than they compute.
+const GUESTS_A_CPU: usize = 2;
+
+/// Time for a guest to start and to stop, and for each case.
 const BOOT: Duration = Duration::from_secs(60);
-const CASE: Duration = Duration::from_secs(120);
+const CASE: Duration = Duration::from_secs(150);
 
 /// A test to run in the guest.
 pub struct Case {
@@ -108,41 +120,77 @@ pub fn main(cases: Vec<Case>) -> ExitCode {
     run_in_guests(&chosen)
 }
 
-/// Inside the guest: runs the cases in turn.
+/// Inside the guest: runs the cases that no other guest has taken.
 fn run_here(cases: &[Case]) -> ExitCode {
+    let claims = PathBuf::from(std::env::var_os(CLAIMS).expect("the host names the directory of the claims"));
     let mut failed = 0;
-    for case in cases {
+    for case in cases.iter().filter(|case| claim(&claims, &case.name)) {
+        println!("{}", Report::Begins(&case.name));
         let start = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(&case.run));
-        let seconds = start.elapsed().as_secs_f32();
-        if outcome.is_ok() {
-            println!("case {} ... ok ({seconds:.1} s)", case.name);
-        } else {
-            failed += 1;
-            println!("case {} ... FAILED ({seconds:.1} s)", case.name);
-        }
+        failed += usize::from(outcome.is_err());
+        println!(
+            "{}",
+            Report::Ended { case: &case.name, good: outcome.is_ok(), seconds: start.elapsed().as_secs_f32() }
+        );
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// On the host: shares the cases among one guest a CPU and follows their output.
+/// Takes the case for this guest, if no other has: making a directory is one step, whoever else tries.
+fn claim(claims: &Path, case: &str) -> bool {
+    match std::fs::create_dir(claims.join(case)) {
+        Ok(()) => true,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
+        Err(error) => panic!("cannot claim {case} in {}: {error}", claims.display()),
+    }
+}
+
+/// A line of the guest about a case.
+#[derive(Debug, PartialEq)]
+enum Report<'a> {
+    Begins(&'a str),
+    Ended { case: &'a str, good: bool, seconds: f32 },
+}
+
+impl<'a> Report<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let rest = line.strip_prefix("case ")?;
+        if let Some(case) = rest.strip_suffix(" begins") {
+            return Some(Self::Begins(case));
+        }
+        let (case, outcome) = rest.split_once(" ... ")?;
+        let (verdict, time) = outcome.split_once(" (")?;
+        let seconds = time.strip_suffix(" s)")?.parse().ok()?;
+        Some(Self::Ended { case, good: verdict == "ok", seconds })
+    }
+}
+
+impl std::fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Begins(case) => write!(f, "case {case} begins"),
+            Self::Ended { case, good, seconds } => {
+                write!(f, "case {case} ... {} ({seconds:.1} s)", if *good { "ok" } else { "FAILED" })
+            }
+        }
+    }
+}
+
+/// On the host: lets some guests run the cases and follows their output.
 fn run_in_guests(cases: &[Case]) -> ExitCode {
     let start = Instant::now();
     let cpus = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    let shares: Vec<Vec<&str>> =
-        (0..cpus).map(|cpu| cases.iter().skip(cpu).step_by(cpus).map(|case| case.name.as_str()).collect()).collect();
-    let outcomes: Vec<(usize, bool)> = std::thread::scope(|scope| {
-        let guests: Vec<_> = shares
-            .iter()
-            .enumerate()
-            .filter(|(_, names)| !names.is_empty())
-            .map(|(cpu, names)| scope.spawn(move || run_guest(cpu, names)))
-            .collect();
-        guests.into_iter().map(|guest| guest.join().expect("the guest's follower does not panic")).collect()
-    });
-    let passed: usize = outcomes.iter().map(|(passed, _)| passed).sum();
-    // A guest that dies, or that lists fewer cases than it was given, is a failure too.
-    let good = outcomes.iter().all(|(_, good)| *good) && passed == cases.len();
+    let guests = (cpus * GUESTS_A_CPU).min(cases.len());
+    let claims = Scratch::new("claims");
+    let guests: Vec<Guest> =
+        (0..guests).map(|number| Guest::start(number, number % cpus, cases, claims.path())).collect();
+    let followers: Vec<_> = guests.into_iter().map(|guest| std::thread::spawn(move || guest.follow())).collect();
+    let outcomes: Vec<Outcome> =
+        followers.into_iter().map(|guest| guest.join().expect("the guest's follower does not panic")).collect();
+    let passed: usize = outcomes.iter().map(|outcome| outcome.passed).sum();
+    // A guest that dies, or cases that none has run, are failures too.
+    let good = outcomes.iter().all(|outcome| outcome.ended_well) && passed == cases.len();
     let verdict = if good { "ok" } else { "FAILED" };
     println!(
         "guest result: {verdict}. {passed} of {} cases passed in {:.0} s",
@@ -152,39 +200,102 @@ fn run_in_guests(cases: &[Case]) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the cases `names` in one guest on `cpu`; returns how many passed and whether the guest ended well.
-fn run_guest(cpu: usize, names: &[&str]) -> (usize, bool) {
-    let limit = BOOT + CASE * u32::try_from(names.len()).unwrap_or(u32::MAX);
-    let mut command = Command::new(runner());
-    command.env("UML_CPU", cpu.to_string()).args(["-t", &limit.as_secs().to_string(), "-m", "768M", "env"]);
-    command.arg(format!("{INSIDE}=1"));
-    for name in PASSED {
-        if let Ok(value) = std::env::var(name) {
-            command.arg(format!("{name}={value}"));
+/// What a guest did.
+struct Outcome {
+    passed: usize,
+    ended_well: bool,
+}
+
+/// A running guest.
+struct Guest {
+    number: usize,
+    child: Child,
+}
+
+impl Guest {
+    fn start(number: usize, cpu: usize, cases: &[Case], claims: &Path) -> Self {
+        let limit = BOOT + CASE * u32::try_from(cases.len()).unwrap_or(u32::MAX);
+        let mut command = Command::new(runner());
+        command.env("UML_CPU", cpu.to_string()).args(["-t", &limit.as_secs().to_string(), "-m", "768M"]);
+        command.arg("-w").arg(claims).args(["env", &format!("{INSIDE}=1")]);
+        command.arg(format!("{CLAIMS}={}", claims.display()));
+        for name in PASSED {
+            if let Ok(value) = std::env::var(name) {
+                command.arg(format!("{name}={value}"));
+            }
         }
+        let program = std::env::current_exe().expect("a program knows its own path");
+        command.arg(program).arg("--exact").args(cases.iter().map(|case| &case.name));
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let child = command.spawn().unwrap_or_else(|e| panic!("cannot start {}: {e}", runner().display()));
+        Self { number, child }
     }
-    let program = std::env::current_exe().expect("a program knows its own path");
-    command.arg(program).arg("--exact").args(names);
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {}: {e}", runner().display()));
-    let mut passed = 0;
-    for line in BufReader::new(child.stdout.take().expect("the output is piped")).lines() {
+
+    /// Passes on what the guest says, until it ends; it is ended when it takes too long over anything.
+    fn follow(mut self) -> Outcome {
+        let output = BufReader::new(self.child.stdout.take().expect("the output is piped"));
+        let (sender, lines) = mpsc::channel();
         // The kernel's own last words may not be UTF-8.
-        let Ok(line) = line else { continue };
-        if line.starts_with("case ") && line.contains(" ... ok (") {
-            passed += 1;
+        let reader =
+            std::thread::spawn(move || output.lines().map_while(read_line).try_for_each(|line| sender.send(line)));
+        let mut passed = 0;
+        let mut doing: Option<String> = None;
+        let mut deadline = Instant::now() + BOOT;
+        loop {
+            let line = match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.say(&format!(
+                        "the guest is killed: no end of {}",
+                        doing.as_deref().unwrap_or("its start or stop")
+                    ));
+                    let pid = i32::try_from(self.child.id()).expect("a process number has 31 bits");
+                    kill(Pid::from_raw(pid), Signal::SIGTERM).expect("its runner is still there");
+                    deadline = Instant::now() + BOOT;
+                    continue;
+                }
+            };
+            match Report::parse(&line) {
+                Some(Report::Begins(case)) => {
+                    doing = Some(case.to_owned());
+                    deadline = Instant::now() + CASE;
+                    continue;
+                }
+                Some(Report::Ended { good, .. }) => {
+                    passed += usize::from(good);
+                    doing = None;
+                    deadline = Instant::now() + BOOT;
+                }
+                None => {}
+            }
+            if !interop::pass_on(&line) && !line.starts_with("sysrq:") && !line.starts_with("reboot:") {
+                self.say(&line);
+            }
         }
-        if !interop::pass_on(&line) && !line.starts_with("sysrq:") && !line.starts_with("reboot:") {
-            println!("[cpu{cpu}] {line}");
+        reader.join().expect("reading lines does not panic").expect("the follower reads to the end");
+        let status = self.child.wait().expect("the guest ends");
+        if let Some(case) = &doing {
+            self.say(&format!("case {case} ... FAILED: the guest ended in it"));
         }
+        if !status.success() {
+            self.say(&format!("the guest ended with {status}"));
+        }
+        Outcome { passed, ended_well: status.success() }
     }
-    let status = child.wait().expect("the guest ends");
-    match status.code() {
-        Some(0) => {}
-        Some(124) => println!("[cpu{cpu}] the guest was killed after {limit:?}"),
-        _ => println!("[cpu{cpu}] the guest ended with {status}"),
+
+    fn say(&self, line: &str) {
+        println!("[guest {}] {line}", self.number);
     }
-    (passed, status.success())
+}
+
+/// A line, or an empty one for octets that are no text; `None` at the end.
+fn read_line(line: std::io::Result<String>) -> Option<String> {
+    match line {
+        Ok(line) => Some(line),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Some(String::new()),
+        Err(_) => None,
+    }
 }
 
 fn runner() -> PathBuf {
@@ -193,7 +304,8 @@ fn runner() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::Options;
+    use super::{Options, Report, claim};
+    use crate::scratch::Scratch;
 
     fn options(line: &str) -> Options {
         Options::parse(line.split_whitespace().map(str::to_owned))
@@ -208,5 +320,26 @@ mod tests {
         assert!(options("--exact xfrm xfrm_tunnel").wants("xfrm_tunnel"));
         assert!(!options("xfrm --skip tunnel").wants("xfrm_tunnel"));
         assert!(options("--list").list);
+    }
+
+    #[test]
+    fn a_case_is_claimed_once() {
+        let claims = Scratch::new("claims");
+        assert!(claim(claims.path(), "xfrm_tunnel"));
+        assert!(!claim(claims.path(), "xfrm_tunnel"));
+        assert!(claim(claims.path(), "xfrm_tunnel_1"));
+    }
+
+    #[test]
+    fn reports_of_the_guest_are_read_as_they_are_written() {
+        let reports = [
+            Report::Begins("xfrm_tunnel"),
+            Report::Ended { case: "xfrm_tunnel", good: true, seconds: 1.5 },
+            Report::Ended { case: "xfrm_tunnel", good: false, seconds: 0.0 },
+        ];
+        for report in reports {
+            assert_eq!(Report::parse(&report.to_string()), Some(report));
+        }
+        assert_eq!(Report::parse("case of doubt"), None);
     }
 }

@@ -8,7 +8,8 @@ use tests::interop;
 use tests::pluto;
 use tests::scenario::Role;
 use tests::scenario::libreswan::{
-    SUITES, pairs_are_deleted, refuses, the_daemon_asks, the_peer_asks, the_peer_rekeys, whole_life,
+    SUITES, certificates, gets_an_address, gives_an_address, pairs_are_deleted, refuses, the_daemon_asks,
+    the_peer_asks, the_peer_rekeys, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -30,7 +31,12 @@ fn main() -> ExitCode {
             let name = format!("{}_{}_{suite_name}_{}", driver.name(), mode.name(), role.name());
             cases.push(Case::new(name, move || whole_life(driver, suite, mode, role)));
         }
+        cases.push(Case::new(format!("xfrm_certificates_{}", role.name()), move || certificates(driver, role)));
         cases.push(Case::new(format!("xfrm_refuses_{}", role.name()), move || refuses(driver, role)));
+    }
+    for (how, push) in [("pull", false), ("push", true)] {
+        cases.push(Case::new(format!("xfrm_gives_an_address_{how}"), move || gives_an_address(driver, push)));
+        cases.push(Case::new(format!("xfrm_gets_an_address_{how}"), move || gets_an_address(driver, push)));
     }
     if !pluto::is_unpacked() {
         let count = cases.len();

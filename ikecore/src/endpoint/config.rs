@@ -26,7 +26,8 @@ pub struct Config {
     pub half_open_cookie: usize,
     /// The anti-replay window of installed SAs, packets.
     pub replay_window: u32,
-    /// Announces INITIAL-CONTACT in the first main mode with a peer (RFC 2407 §4.6.3.3).
+    /// Announces in the first phase 1 with a peer that there was none before: by the notification INITIAL-CONTACT
+    /// (RFC 2407 §4.6.3.3), and by a vendor ID as Windows does.
     pub initial_contact: bool,
     /// Speaks NAT traversal (RFC 3947).
     pub nat_traversal: bool,
@@ -35,6 +36,11 @@ pub struct Config {
     /// As responder of quick mode, sets the commit bit: an initiator that heeds it uses the SAs only once this host has said
     /// CONNECTED (RFC 2408 §3.1).
     pub commit_bit: bool,
+    /// Announces itself by the vendor ID of Windows Server 2003: peers that are Windows then repeat a delete until it is
+    /// acknowledged, which this host does for everybody.
+    pub as_windows: bool,
+    /// Announces that it is a member of a cluster, so that peers let its SAs go when they carry nothing for a minute.
+    pub of_cluster: bool,
     /// Behind a NAT, a keep-alive goes out after each such interval (RFC 3948 §4); zero: none.
     pub nat_keep_alive: Duration,
 }
@@ -56,6 +62,8 @@ impl Default for Config {
             nat_traversal: true,
             fragmentation: true,
             commit_bit: false,
+            as_windows: false,
+            of_cluster: false,
             nat_keep_alive: Duration::from_secs(20),
         }
     }

@@ -114,7 +114,8 @@ impl Endpoint {
     }
 
     /// Two pairs are for the same traffic, and neither end said that one replaces the other. Where both ends began at once
-    /// the one with the higher SPIs stays, which both see alike, and the end that began the other one ends it.
+    /// the one with the higher SPIs stays, which both see alike, and the end that began the other one ends it; if that does
+    /// not, this host does later.
     pub(super) fn supersede_twin(&mut self, newest: IpsecSaId) -> Option<IpsecSaId> {
         let new = self.pairs.get(&newest)?;
         let role = new.role;
@@ -138,11 +139,9 @@ impl Endpoint {
             (one.max(other), one.min(other))
         };
         let loser = if rank(&twin.sa) < rank(&new.sa) { twin } else { new };
-        let (loser, began_here) = (loser.sa.id, loser.role == Role::Initiator);
-        if began_here {
-            self.supersede_pair(loser, Role::Initiator);
-        }
-        (loser == old && began_here).then_some(old)
+        let (loser, role) = (loser.sa.id, loser.role);
+        self.supersede_pair(loser, role);
+        (loser == old && role == Role::Initiator).then_some(old)
     }
 
     /// A new ISAKMP SA has taken over from those that served the same rule and peer. Of two that both ends began at once

@@ -127,6 +127,9 @@ impl Endpoint {
             nat_traversal: config.nat_traversal,
             fragmentation: config.fragmentation,
             commit_bit: config.commit_bit,
+            initial_contact: config.initial_contact,
+            as_windows: config.as_windows,
+            of_cluster: config.of_cluster,
             replay_window: config.replay_window,
         };
         let trace = Trace::new(config.detail, Context::default());

@@ -14,9 +14,11 @@ use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BranchNumber, Exchange, Verdict};
 use crate::exchange::step::{Next, Role as ExchangeRole, Step};
 use crate::exchange::work::{Answer, Ask};
+use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::{Prefix, Selector};
+use crate::proposal::suite::Mode;
 use crate::sa::driver::{SaOp, Usage};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -183,20 +185,21 @@ impl Endpoint {
         let peer = responder::Peer { keys: &keys, path, encapsulation, id, proven, addresses: &addresses };
         // Before the hash is known to be right, nothing is created.
         let mut step = quick::respond(message, &peer, &mut self.shared.cx())?;
-        if let (Some(reason), Next::Become(_)) = (&self.driver_lost, &step.next) {
-            step = Step::fail(Failure::DriverLost(reason.clone()));
+        let user = standing.user.clone();
+        let failure = match (&self.driver_lost, accepted(&step)) {
+            (Some(reason), Some(_)) => Some(Failure::DriverLost(reason.clone())),
+            (None, Some(plan)) => self.same_ports(plan, &identity, user.as_deref()),
+            (_, None) => None,
+        };
+        if let Some(failure) = failure {
+            step = Step::fail(failure);
         }
         if let Some(standing) = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
         self.confirm(ike_sa, message.path);
         self.focus(ike_sa);
-        let (rule, selector) = match &step.next {
-            Next::Become(QuickMode::Responder(state)) => {
-                state.plan().map_or((None, None), |plan| (Some(Arc::clone(&plan.rule)), Some(plan.selector)))
-            }
-            _ => (None, None),
-        };
+        let (rule, selector) = accepted(&step).map(|plan| (Arc::clone(&plan.rule), plan.selector)).unzip();
         // The events of the judgement come first in the stream, though the negotiation is only created now.
         let judged = self.shared.trace.take();
         let goal = match selector {
@@ -219,6 +222,28 @@ impl Endpoint {
         }
         self.insert_quick_mode(ike_sa, message_id, id, negotiation, Some(message.digest()), step);
         Ok(())
+    }
+
+    /// The failure, if another host behind the peer's NAT has the traffic. What this host sends in transport mode names the
+    /// NAT and a port: of two hosts with the same port one would get what is for the other. The peer itself may come again
+    /// from another port of the NAT.
+    fn same_ports(&self, plan: &Plan, identity: &Identity, user: Option<&str>) -> Option<Failure> {
+        if plan.encapsulation.is_none() || plan.rule.mode() != Mode::Transport {
+            return None;
+        }
+        let remote = plan.path.remote;
+        let is_other = |pair: &&Pair| {
+            let at = pair.sa.path.remote;
+            let same_peer = pair.identity == *identity && pair.user.as_deref() == user;
+            !pair.replaced && at.ip() == remote.ip() && at.port() != remote.port() && !same_peer
+        };
+        let mut pairs = self.index.traffic.of(&plan.selector).filter_map(|id| self.pairs.get(&id));
+        let other = pairs.find(is_other)?;
+        Some(Failure::SamePorts {
+            selector: plan.selector,
+            identity: other.identity.clone(),
+            peer: other.sa.path.remote,
+        })
     }
 
     pub(super) fn quick_mode_answer(
@@ -498,6 +523,14 @@ impl Endpoint {
             replaces: sa.replaces,
         }));
         self.succeed_negotiation(negotiation);
+    }
+}
+
+/// What a peer's message 1 was accepted for.
+fn accepted(step: &Step<QuickMode>) -> Option<&Plan> {
+    match &step.next {
+        Next::Become(QuickMode::Responder(state)) => state.plan(),
+        _ => None,
     }
 }
 

@@ -286,6 +286,18 @@ pub enum Failure {
         /// The peer that has it.
         peer: IpAddr,
     },
+    /// Another host behind the same NAT has SAs for what looks like the same traffic.
+    #[error(
+        "{identity} at {peer} has SAs for {selector}: in transport mode two hosts behind one NAT cannot have the same ports"
+    )]
+    SamePorts {
+        /// The traffic.
+        selector: Selector,
+        /// The other host.
+        identity: Identity,
+        /// Where it is.
+        peer: SocketAddr,
+    },
     /// Nothing went through it.
     #[error("no packet in {seconds} s")]
     Idle {
@@ -360,6 +372,7 @@ impl Failure {
             | Self::XauthRefused { .. } => Status::AuthFail,
             Self::SelectorMismatch { .. }
             | Self::Excepted { .. }
+            | Self::SamePorts { .. }
             | Self::SelectorsChanged { .. }
             | Self::TrafficId(_) => Status::InvalidFilter,
             Self::Malformed(_) | Self::PeerId(_) | Self::ExchangeType { .. } => Status::InvalidPayload,
@@ -406,6 +419,7 @@ impl Failure {
             | Self::PeerId(_)
             | Self::SelectorMismatch { .. }
             | Self::Excepted { .. }
+            | Self::SamePorts { .. }
             | Self::SelectorsChanged { .. }
             | Self::TrafficId(_) => Some(NotifyType::INVALID_ID_INFORMATION),
             Self::Malformed(error) => error.notify(),

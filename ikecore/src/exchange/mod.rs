@@ -38,6 +38,12 @@ pub struct Settings {
     pub fragmentation: bool,
     /// As responder of quick mode, sets the commit bit.
     pub commit_bit: bool,
+    /// Tells peers with which no SA stands that there is none.
+    pub initial_contact: bool,
+    /// Announces that it behaves as Windows does.
+    pub as_windows: bool,
+    /// Announces that it is a member of a cluster.
+    pub of_cluster: bool,
     /// Packets of the anti-replay window.
     pub replay_window: u32,
 }

@@ -2,7 +2,8 @@
 use super::Settings;
 use crate::policy::rule::Rule;
 use crate::wire::payload::vendor::{
-    DPD, DPD_1_0, FRAGMENTATION, FRAGMENTATION_MAIN_MODE, MS_NT5, NLBS_PRESENT, UNITY_1_0, XAUTH,
+    DPD, DPD_1_0, FRAGMENTATION, FRAGMENTATION_MAIN_MODE, INITIAL_CONTACT, MS_NT5, MS_NT5_2003, NLBS_PRESENT,
+    UNITY_1_0, XAUTH,
 };
 use crate::wire::{Chain, PayloadType};
 
@@ -35,10 +36,19 @@ impl Announced {
     }
 }
 
-/// What this host announces. Asked, it always answers: RFC 3706 §5.1 wants both ends to say so.
-/// Of fragmentation some know only the one form, some only the other.
-pub const fn own(settings: &Settings) -> &'static [&'static [u8]] {
-    if settings.fragmentation { &[&DPD_1_0, &FRAGMENTATION, &FRAGMENTATION_MAIN_MODE] } else { &[&DPD_1_0] }
+/// What this host announces, whatever the rule. `first_contact`: no SA stands with the peer's address. The members of a
+/// cluster learn from that who of them is to serve it, before they can read the notification INITIAL-CONTACT.
+pub fn own(settings: &Settings, first_contact: bool) -> impl Iterator<Item = &'static [u8]> {
+    let announced: [(bool, &[&[u8]]); 5] = [
+        (settings.as_windows, &[&MS_NT5_2003]),
+        // Asked, this host always answers: RFC 3706 §5.1 wants both ends to say so.
+        (true, &[&DPD_1_0]),
+        // Some know only the one form, some only the other.
+        (settings.fragmentation, &[&FRAGMENTATION, &FRAGMENTATION_MAIN_MODE]),
+        (settings.initial_contact && first_contact, &[&INITIAL_CONTACT]),
+        (settings.of_cluster, &[&NLBS_PRESENT]),
+    ];
+    announced.into_iter().filter(|(does, _)| *does).flat_map(|(_, ids)| ids.iter().copied())
 }
 
 /// Those of extended authentication (draft-beaulieu-ike-xauth-02 §4) and of Cisco's additions to Mode Config, where the

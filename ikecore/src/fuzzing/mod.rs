@@ -76,7 +76,12 @@ pub fn reencode(kind: PayloadType, body: &[u8]) -> Result<Vec<u8>, WireError> {
         PayloadType::NOTIFY => Notify::decode(body)?.encode(&mut writer),
         PayloadType::DELETE => Delete::decode(body)?.encode(&mut writer),
         PayloadType::VENDOR => Vendor::decode(body)?.encode(&mut writer),
-        PayloadType::ATTRIBUTES => ConfigAttributes::decode(body)?.encode(&mut writer),
+        PayloadType::ATTRIBUTES => {
+            ConfigAttributes::decode(body)?.encode(&mut writer);
+            // The zeros that may stand behind the attributes are not kept.
+            let behind = body.len().saturating_sub(writer.len()).min(3);
+            writer.bytes(&[0; 3][..behind]);
+        }
         PayloadType::NAT_D | PayloadType::NAT_D_DRAFT => NatD::decode(body)?.encode(&mut writer),
         PayloadType::NAT_OA | PayloadType::NAT_OA_DRAFT => NatOa::decode(body)?.encode(&mut writer),
         PayloadType::FRAGMENT => Fragment::decode(body)?.encode(&mut writer),

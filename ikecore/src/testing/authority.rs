@@ -6,9 +6,11 @@ use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
+use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::sign::Signer;
+use openssl::stack::Stack;
 use openssl::x509::extension::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
 };
@@ -92,6 +94,20 @@ impl Issued {
     /// The certificate in PEM.
     pub fn pem(&self) -> Vec<u8> {
         pem(&self.certificate)
+    }
+
+    /// The certificate, its key and the certificates of `authorities` in one file of PKCS #12, in which they are called
+    /// `name`.
+    pub fn pkcs12(&self, name: &str, authorities: &[&Certificate], password: &str) -> Vec<u8> {
+        let x509 = |certificate: &Certificate| X509::from_der(certificate.der()).expect("a certificate");
+        let mut above = Stack::new().expect("memory");
+        for authority in authorities {
+            above.push(x509(authority)).expect("memory");
+        }
+        let key = PKey::private_key_from_pem(&self.key).expect("a key of ours");
+        let mut builder = Pkcs12::builder();
+        builder.name(name).pkey(&key).cert(&x509(&self.certificate)).ca(above);
+        builder.build2(password).and_then(|file| file.to_der()).expect("PKCS #12")
     }
 }
 

@@ -76,9 +76,19 @@ impl<'a> Attribute<'a> {
 
 /// Decodes the attributes that fill `octets`.
 pub fn decode_list(octets: &[u8]) -> Result<Vec<Attribute<'_>>, WireError> {
+    decode_until(octets, &[])
+}
+
+/// Decodes the attributes that fill `octets`, perhaps but for fewer than four zeros behind them.
+pub fn decode_padded_list(octets: &[u8]) -> Result<Vec<Attribute<'_>>, WireError> {
+    decode_until(octets, &[0; 3])
+}
+
+/// Decodes attributes until what is left is the end of `padding`.
+fn decode_until<'a>(octets: &'a [u8], padding: &[u8]) -> Result<Vec<Attribute<'a>>, WireError> {
     let mut reader = Reader::new(Part::Attribute, octets);
     let mut attributes = Vec::new();
-    while !reader.is_empty() {
+    while !padding.ends_with(reader.peek()) {
         if attributes.len() == MAX_ATTRIBUTES {
             return Err(reader.fault(Fault::TooMany { what: "attributes", max: MAX_ATTRIBUTES }));
         }

@@ -87,9 +87,12 @@ fn settings(table: &Table<'_>) -> Settings {
     settings.policy = table.get("policy").and_then(|value| value.path());
     settings.users = table.get("users").and_then(|value| value.path());
     if let Some(oakley) = table.get("oakley").and_then(|value| value.table()) {
-        // The name that it has in the registry of Windows.
+        // The names that they have in the registry of Windows.
         if let Some(on) = oakley.get("EnableLogging").and_then(|value| flag(&value)) {
             settings.oakley = on;
+        }
+        if let Some(on) = oakley.get("NLBSFlags").and_then(|value| flag(&value)) {
+            settings.endpoint.of_cluster = on;
         }
         oakley.finish();
     }
@@ -143,6 +146,9 @@ fn endpoint(table: &Table<'_>, config: &mut endpoint::Config) {
     if let Some(on) = table.get("commit_bit").and_then(|value| flag(&value)) {
         config.commit_bit = on;
     }
+    if let Some(on) = table.get("windows_vendor_id").and_then(|value| flag(&value)) {
+        config.as_windows = on;
+    }
     if let Some(on) = table.get("nat_traversal").and_then(|value| flag(&value)) {
         config.nat_traversal = on;
     }
@@ -165,10 +171,10 @@ mod tests {
     fn every_key_has_its_effect() {
         let settings = parse(
             "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\nusers = \"u\"\n\
-             [oakley]\nEnableLogging = 1\n[key_log]\nenabled = true\ndirectory = \"keys\"\n\
+             [oakley]\nEnableLogging = 1\nNLBSFlags = 1\n[key_log]\nenabled = true\ndirectory = \"keys\"\n\
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
-             nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\n",
+             nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n",
         )
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
@@ -183,6 +189,7 @@ mod tests {
         assert_eq!((ike.half_open_per_peer, ike.half_open_total, ike.replay_window), (1, 2, 128));
         assert_eq!((ike.commit_bit, ike.half_open_cookie), (true, 3));
         assert!(!ike.initial_contact && !ike.nat_traversal && ike.nat_keep_alive.is_zero() && !ike.fragmentation);
+        assert!(ike.as_windows && ike.of_cluster);
     }
 
     #[test]

@@ -2,15 +2,20 @@
 
 use std::ops::Deref;
 
+use ikecore::testing::authority::KeyKind;
+
 use super::control::handle;
+use super::remote_access::{DNS, LEASE, PASSWORD, POOL, USER, add_user, client_policy, gateway_policy};
 use super::{IMPATIENT, PATIENCE, Role, Trial};
-use crate::capture::Kind;
-use crate::charon::Mode;
-use crate::daemon::Driver;
+use crate::capture::{Capture, Kind};
+use crate::certificates::Certificates;
+use crate::charon::{Mode, RemoteAccess};
+use crate::daemon::{Daemon, Driver};
 use crate::interop::Row;
 use crate::netns::{A, B, World};
 use crate::pluto::{Connection, IpsecSa, Pluto};
 use crate::policy_text::{Policy, RULE};
+use crate::process::wait_until;
 
 /// As the table of what interoperates names it.
 const PEER: &str = "libreswan";
@@ -253,4 +258,84 @@ pub fn refuses(driver: Driver, role: Role) {
     setting.pluto.wait_for("the cause", PATIENCE, |log| log.contains(peer));
     assert_eq!((setting.daemon.ipsec_sas(), setting.pluto.ipsec_sas().len()), (0, 0));
     assert_eq!((setting.capture.count(Kind::Esp), setting.capture.count(Kind::Echo)), (0, 0), "neither ESP nor clear");
+}
+
+/// RSA signatures with certificates of an intermediate authority at each end, which each sends to the other; traffic, and
+/// a new main mode begun by the daemon.
+pub fn certificates(driver: Driver, role: Role) {
+    let what = "Certificates with an intermediate, RSA signatures: traffic, new main mode, delete";
+    let _row = Row::new(what, PEER, driver, role.alone());
+    let world = World::new();
+    let certificates = Certificates::new(KeyKind::Rsa(2048));
+    let identities = Some(("dn:C=CH, O=Example, CN=a".to_owned(), "fqdn:b.example".to_owned()));
+    let policy = certificates.policy(Policy { identities, ..Policy::between(A, B) }, "");
+    let connection = certificates.pluto(Connection::between(B, A));
+    let setting = Setting::start(&world, driver, &policy, &connection);
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    assert!(setting.daemon.oakley().contains("fqdn:b.example"), "{}", setting.daemon.oakley());
+    let states = setting.pluto.log();
+    assert!(states.contains("RSA") && states.contains("CN=a"), "{states}");
+
+    let isakmp = setting.pluto.isakmp_sas();
+    setting.daemon.run(&["rekey", "--ike-sa", &handle(&setting, "ike_sas")]);
+    setting.pluto.wait_sas("a new ISAKMP SA", PATIENCE, |now, _| now.iter().any(|sa| !isakmp.contains(sa)));
+    setting.exchange_traffic();
+    match role {
+        Role::Initiator => drop(setting.daemon.run(&["terminate", "--all"])),
+        Role::Responder => setting.pluto.terminate(),
+    }
+    setting.wait_nothing_left();
+}
+
+/// The daemon admits pluto's user and gives it an address.
+pub fn gives_an_address(driver: Driver, push: bool) {
+    let _row = row_of_remote_access("gives", push, driver, Role::Responder);
+    let world = World::new();
+    let capture = Capture::start(&world);
+    let daemon = Daemon::start(&world.a, driver, &gateway_policy(A, push, ""));
+    add_user(&daemon, PASSWORD);
+    let access = RemoteAccess::Client { user: USER, password: PASSWORD, push };
+    let pluto = Pluto::start(&world.b, &Connection { remote_access: Some(access), ..Connection::between(B, A) });
+    // pluto leaves the address to a script of its package, which is not there.
+    world.b.ip(&[&format!("addr add {LEASE}/32 dev lo")]);
+    world.a.ip(&[&format!("route add {LEASE} via {}", B.wire)]);
+    if let Err(error) = pluto.initiate() {
+        panic!("pluto: {error}\n{}\nOakley.log:\n{}", pluto.log(), daemon.oakley());
+    }
+    assert!(wait_until(PATIENCE, || daemon.ipsec_sas() == 1), "{}", daemon.oakley());
+    assert!(world.b.ping_until_answered(LEASE, A.inside, PATIENCE), "{}\n{}", daemon.oakley(), pluto.log());
+    assert_eq!(world.b.ping(LEASE, A.inside, 3), 3, "{}", daemon.oakley());
+    assert!(capture.wait_count(Kind::Esp, 8, PATIENCE));
+    assert_eq!(capture.count(Kind::Echo), 0, "pings in clear");
+    let sa = daemon.status()["ike_sas"][0].clone();
+    assert_eq!((sa["user"].as_str(), sa["addresses"][0].as_str()), (Some(USER), Some(LEASE)), "{sa}");
+    pluto.terminate();
+    assert!(wait_until(PATIENCE, || (daemon.isakmp_sas(), daemon.ipsec_sas()) == (0, 0)), "{}", daemon.oakley());
+}
+
+/// pluto admits the daemon's user and gives it an address.
+pub fn gets_an_address(driver: Driver, push: bool) {
+    let _row = row_of_remote_access("gets", push, driver, Role::Initiator);
+    let world = World::new();
+    let capture = Capture::start(&world);
+    let access = RemoteAccess::Gateway { user: USER, password: PASSWORD, pool: POOL, dns: DNS, push };
+    world.b.ip(&[&format!("route add {LEASE} via {}", A.wire)]);
+    let pluto = Pluto::start(&world.b, &Connection { remote_access: Some(access), ..Connection::between(B, A) });
+    let mut daemon = Daemon::start(&world.a, driver, &client_policy(A, B, push, PASSWORD));
+    daemon.run(&["initiate", "remote access"]);
+    pluto.wait_sas("IPsec SAs", PATIENCE, |_, pairs| pairs.len() == 1);
+    assert!(world.a.ping_until_answered(LEASE, B.inside, PATIENCE), "{}\n{}", daemon.oakley(), pluto.log());
+    assert_eq!(world.a.ping(LEASE, B.inside, 3), 3, "{}", daemon.oakley());
+    assert!(capture.wait_count(Kind::Esp, 8, PATIENCE));
+    assert_eq!(capture.count(Kind::Echo), 0, "pings in clear");
+    assert!(daemon.oakley().contains(DNS), "{}", daemon.oakley());
+    daemon.stop();
+    pluto.wait_sas("no SAs", PATIENCE, |isakmp, pairs| isakmp.is_empty() && pairs.is_empty());
+}
+
+fn row_of_remote_access(verb: &str, push: bool, driver: Driver, role: Role) -> Row {
+    let how = if push { "push" } else { "pull" };
+    let what = format!("XAuth, then {verb} an address by Mode Config ({how}), traffic, delete");
+    Row::new(what, PEER, driver, role.alone())
 }

@@ -19,12 +19,13 @@ pub const USER: &str = "joe";
 /// Its password.
 pub const PASSWORD: &str = "foobar 12345";
 
-/// The addresses of the pool, and the first of them that a client gets.
-const POOL: &str = "10.99.0.1-10.99.0.20";
-const LEASE: &str = "10.99.0.1";
+/// The addresses of the pool.
+pub const POOL: &str = "10.99.0.1-10.99.0.20";
+/// The first of them, which a client gets.
+pub const LEASE: &str = "10.99.0.1";
 
-/// Addresses behind the gateways.
-const DNS: &str = "10.10.1.53";
+/// A name server behind the gateways.
+pub const DNS: &str = "10.10.1.53";
 
 /// A policy of one rule, which every test completes: the tunnel, what is between phase 1 and quick mode, the filter.
 fn policy(rule: &str, filter: &str, main_mode: &str) -> String {

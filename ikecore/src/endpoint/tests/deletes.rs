@@ -2,27 +2,16 @@
 use super::*;
 use crate::crypto::quick::acknowledgement;
 use crate::event::{Detail, MessageEvent};
-use crate::wire::payload::vendor::{FRAGMENTATION_MAIN_MODE, MS_NT5};
 use crate::wire::{ChainWriter, Flags, Header, Padding, PayloadType, build_message, parse};
 
 const CUT: Weather = Weather { loss: 100, duplicates: 0, reordered: 0 };
 
-/// Each end takes the other for Windows: a vendor ID is exchanged on the way.
-fn as_windows(octets: &mut [u8]) {
-    let id = FRAGMENTATION_MAIN_MODE;
-    if let Some(at) = octets.windows(id.len()).position(|window| window == id) {
-        octets[at..at + 16].copy_from_slice(&MS_NT5);
-        octets[at + 16..at + 20].copy_from_slice(&[0, 0, 0, 4]);
-    }
-}
-
+/// Each end takes the other for Windows.
 fn windows(seed: u64) -> Network {
-    let config = Config { detail: Detail::Trace, ..Config::default() };
+    let config = Config { detail: Detail::Trace, as_windows: true, ..Config::default() };
     let mut network = pair_with(seed, Weather::default(), &config, |_, _| {});
-    network.meddle = Some(as_windows);
     initiate(&mut network);
     network.run(Duration::from_secs(2));
-    network.meddle = None;
     assert_eq!(twins(&network), 1);
     network.log.clear();
     network

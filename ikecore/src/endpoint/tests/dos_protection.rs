@@ -2,37 +2,15 @@
 use super::*;
 use crate::event::MessageEvent;
 use crate::ids::Cookie;
-use crate::wire::payload::vendor::MS_NT5;
-use crate::wire::{ChainWriter, ExchangeType, Flags, Header, PayloadType, Vendor, build_message, parse};
+use crate::wire::{ExchangeType, Header};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// Where the responder's cookie stands.
 const AT: core::ops::Range<usize> = 8..16;
 
-/// Message 1 of somebody who says that it is Windows Server 2003; other messages as they are.
-fn as_windows(octets: &[u8]) -> Vec<u8> {
-    let header = Header::decode(octets).expect("a header");
-    if header.exchange != ExchangeType::MAIN || header.next_payload != PayloadType::SA || header.flags != Flags::NONE {
-        return octets.to_vec();
-    }
-    let padding = crate::wire::Padding::Forbidden;
-    let payloads = parse(header.next_payload, &octets[Header::LEN..], padding).expect("payloads").payloads;
-    if payloads.iter().any(|payload| payload.body.starts_with(&MS_NT5)) {
-        return octets.to_vec();
-    }
-    let mut chain = ChainWriter::new();
-    for payload in payloads {
-        chain.push(payload.kind, |writer| writer.bytes(payload.body));
-    }
-    let id = [MS_NT5.as_slice(), &[0, 0, 0, 4]].concat();
-    chain.push(PayloadType::VENDOR, |writer| Vendor { data: &id }.encode(writer));
-    let (first, body) = chain.finish();
-    build_message(&header, first, &body)
-}
-
-/// Two hosts of which the first says that it is Windows, and the second wants the cookie from `from` half-open ones on.
+/// Two hosts that say that they are Windows, of which the second wants the cookie from `from` half-open ones on.
 fn begun(seed: u64, from: usize) -> Network {
-    let config = Config { half_open_cookie: from, half_open_total: 40, ..Config::default() };
+    let config = Config { as_windows: true, half_open_cookie: from, half_open_total: 40, ..Config::default() };
     let mut network = pair_with(seed, Weather::default(), &config, |_, policy| {
         if policy.local == B {
             let anybody = crate::policy::selector::Prefix::new(A, 0).expect("a prefix");
@@ -40,7 +18,6 @@ fn begun(seed: u64, from: usize) -> Network {
             policy.filters = vec![crate::policy::selector::Selector::between(own, anybody)];
         }
     });
-    network.rewrite = Some(Box::new(|from, octets| if from == 0 { as_windows(octets) } else { octets.to_vec() }));
     initiate(&mut network);
     network
 }
@@ -84,7 +61,7 @@ fn the_cookie_is_good_for_its_maker_its_sender_and_its_time_only() {
         let mut network = begun(2, 0);
         run_until_sent(&mut network, 3);
         let message = network.log[2].1.clone();
-        let (mut octets, mut from) = (as_windows(&message.octets), message.local);
+        let (mut octets, mut from) = (message.octets.to_vec(), message.local);
         change(&mut octets, &mut from);
         let now = network.now + Duration::from_secs(later);
         let host = &mut network.hosts[1];
@@ -110,7 +87,7 @@ fn the_cookie_is_good_for_its_maker_its_sender_and_its_time_only() {
     let mut network = begun(3, 1_000);
     run_until_sent(&mut network, 1);
     let message = network.log[0].1.clone();
-    let mut octets = as_windows(&message.octets);
+    let mut octets = message.octets.to_vec();
     octets[AT].copy_from_slice(b"a cookie");
     let now = network.now;
     network.hosts[1].receive(now, message.remote, message.local, &octets);
@@ -121,7 +98,7 @@ fn the_cookie_is_good_for_its_maker_its_sender_and_its_time_only() {
 fn message_1_with_and_without_the_cookie_is_one_message() {
     let mut network = begun(4, 0);
     run_until_sent(&mut network, 4);
-    let (first, with_cookie) = (as_windows(&network.log[0].1.octets), as_windows(&network.log[2].1.octets));
+    let (first, with_cookie) = (network.log[0].1.octets.to_vec(), network.log[2].1.octets.to_vec());
     let (local, remote) = (network.log[0].1.remote, network.log[0].1.local);
     let message_2 = network.log[3].1.octets.clone();
     for octets in [first, with_cookie] {
@@ -162,7 +139,7 @@ fn only_windows_is_asked() {
 fn a_flood_of_windows_fills_no_table_and_keeps_no_peer_out() {
     let mut network = begun(7, 20);
     run_until_sent(&mut network, 1);
-    let forged = as_windows(&network.log[0].1.octets);
+    let forged = network.log[0].1.octets.to_vec();
     let local = network.log[0].1.remote;
     let mut number = 0_u32;
     let until = network.now + Duration::from_secs(30);

@@ -329,10 +329,18 @@ fn the_second_offer_is_chosen() {
     assert_agree(&network);
 }
 
+/// The messages that say by vendor ID that no SA stood before.
+fn of_first_contact(network: &Network) -> usize {
+    let id = crate::wire::payload::vendor::INITIAL_CONTACT;
+    network.log.iter().filter(|(_, sent)| sent.octets.windows(id.len()).any(|window| window == id)).count()
+}
+
 /// A second main mode with the same peer does not announce INITIAL-CONTACT, which would end what the first one made.
 #[test]
 fn a_second_main_mode_ends_nothing() {
     let (mut network, ..) = fail(|_, _| {});
+    assert_eq!(of_first_contact(&network), 2, "both ends say in clear, too, that there was none before");
+    network.log.clear();
     let id = *network.hosts[0].endpoint.ike_sas.keys().next().expect("an SA");
     network.feed(0, Input::Command(Command::RekeyIkeSa(id)));
     network.run(Duration::from_secs(2));
@@ -357,6 +365,7 @@ fn a_second_main_mode_ends_nothing() {
         )
     });
     assert_eq!(ended.count(), 0);
+    assert_eq!(of_first_contact(&network), 0);
     shut_down(&mut network);
 }
 

@@ -1,7 +1,6 @@
 //! Pairs that carry nothing end, if the policy says so.
 use super::*;
 use crate::event::IpsecSaEvent;
-use crate::wire::payload::vendor::{DPD_1_0, NLBS_PRESENT};
 
 fn idle(seed: u64, seconds: [u32; 2]) -> Network {
     let mut network = pair(seed, Weather::default(), |index, policy| policy.idle = seconds[index]);
@@ -76,18 +75,11 @@ fn without_the_setting_and_without_an_answer_of_the_driver_it_lives() {
     assert_eq!((pairs(&network), network.hosts[0].unanswered.len()), ([1, 1], 3));
 }
 
-/// Each end takes the other for a member of a cluster.
-fn as_cluster(octets: &mut [u8]) {
-    if let Some(at) = octets.windows(16).position(|window| window == DPD_1_0) {
-        octets[at..at + 16].copy_from_slice(&NLBS_PRESENT);
-    }
-}
-
 #[test]
 fn a_member_of_a_cluster_is_left_after_a_minute() {
     for (seconds, lives) in [(300, 60), (20, 20), (0, 1_000)] {
-        let mut network = pair(5, Weather::default(), |_, policy| policy.idle = seconds);
-        network.meddle = Some(as_cluster);
+        let config = Config { of_cluster: true, ..Config::default() };
+        let mut network = pair_with(5, Weather::default(), &config, |_, policy| policy.idle = seconds);
         initiate(&mut network);
         network.run(Duration::from_secs(lives - 1));
         assert_eq!(pairs(&network), [1, 1], "{seconds}");

@@ -1,5 +1,6 @@
 //! The lives of SAs: rekeys, limits, deletes, restarts, new policies, and days of it.
 use super::*;
+use crate::event::negotiation::Role;
 use crate::event::{IkeSaEvent, IpsecSaEvent};
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::suite::{IpsecSuite, Lifetime, Mode};
@@ -113,6 +114,32 @@ fn both_ends_rekey_the_same_pair_at_once() {
         }
         network.run(Duration::from_secs(100));
         assert_eq!(ike_sas(&network), [1, 1], "seed {seed}");
+        assert_no_failures(&network);
+        shut_down(&mut network);
+    }
+}
+
+/// Where the peer does not end the pair that it began, this host does.
+#[test]
+fn of_two_pairs_for_the_same_one_is_left_if_only_one_end_cares() {
+    for seed in 0..20 {
+        let mut network = pair(seed, Weather::default(), |_, _| {});
+        initiate(&mut network);
+        network.run(Duration::from_secs(2));
+        let [own, _] = network.hosts.each_ref().map(|host| host.endpoint.pairs.keys().copied().collect::<Vec<_>>());
+        // The first host no longer knows that it has the traffic, and begins again; nor does it see that there are two.
+        for id in own {
+            let pair = network.hosts[0].endpoint.pairs.get_mut(&id).expect("it is there");
+            pair.role = Role::Responder;
+            pair.replaced = true;
+        }
+        let twin = network.hosts[1].endpoint.pairs.values_mut().next().expect("a pair");
+        twin.role = Role::Initiator;
+        initiate(&mut network);
+        network.run(Duration::from_secs(3));
+        assert_eq!(pairs(&network), [2, 2], "seed {seed}");
+        network.run(Duration::from_secs(100));
+        assert_eq!((pairs(&network), twins(&network)), ([1, 1], 1), "seed {seed}");
         assert_no_failures(&network);
         shut_down(&mut network);
     }

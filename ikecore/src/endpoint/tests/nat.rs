@@ -1,6 +1,7 @@
 //! NAT traversal: detection, the change of port, the numbers of both revisions, and NATs that forget.
 use super::*;
 use crate::event::{Detail, MessageEvent};
+use crate::identity::Identity;
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::suite::{Lifetime, Mode};
 use crate::testing::network::Translation;
@@ -335,5 +336,43 @@ fn a_peer_with_a_new_mapping_is_not_taken_for_dead() {
         assert_eq!((snapshot.ike_sas.len(), snapshot.ipsec_sas.len()), (1, 1), "{public}");
         assert_eq!(snapshot.ike_sas[0].remote, remote);
         shut_down(&mut network);
+    }
+}
+
+/// A second host behind the first one's NAT, as it would be after `first`: its identity, and the NAT's next port.
+fn second_behind_the_nat(network: &mut Network, identity: IpAddr, offset: u16) {
+    let mut policy = TestPolicy::new(A, B);
+    policy.local_id = Some(Identity::Address(identity));
+    network.hosts[0] = Host::new(Config { initial_contact: false, ..Config::default() }, 99, policy.database());
+    network.nat = Some(Translation { public: PUBLIC, offset });
+    initiate(network);
+    network.run(Duration::from_secs(10));
+}
+
+#[test]
+fn of_two_hosts_with_the_same_ports_behind_one_nat_the_second_is_refused() {
+    for (identity, refused) in [("192.0.2.77", true), ("192.0.2.1", false)] {
+        let mut network = behind_nat(11, |_, _| {});
+        initiate(&mut network);
+        network.run(Duration::from_secs(10));
+        assert_eq!(twins(&network), 1, "{:?}", network.hosts.each_ref().map(Host::failures));
+        second_behind_the_nat(&mut network, identity.parse().expect("an address"), 30_000);
+        let taken = |failure: &Failure| {
+            matches!(failure, Failure::SamePorts { identity: Identity::Address(A), peer, .. }
+                if *peer == std::net::SocketAddr::new(PUBLIC, 24_500))
+        };
+        assert_eq!(network.hosts[1].failures().iter().any(taken), refused, "{:?}", network.hosts[1].failures());
+        // The same host again, whose old SAs nobody deleted, is served.
+        assert_eq!(network.hosts[0].driver.pairs.len(), usize::from(!refused));
+        let ports: Vec<u16> =
+            network.hosts[1].endpoint.snapshot().ipsec_sas.iter().map(|sa| sa.remote.port()).collect();
+        assert_eq!(ports.contains(&24_500), refused || ports.len() == 2, "{ports:?}");
+        assert_eq!(ports.contains(&34_500), !refused, "{ports:?}");
+        let told = network.hosts[0].failures();
+        assert_eq!(
+            told.iter().any(|failure| failure.to_string().contains("INVALID-ID-INFORMATION")),
+            refused,
+            "{told:?}"
+        );
     }
 }

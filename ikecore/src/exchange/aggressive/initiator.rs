@@ -131,7 +131,7 @@ impl State {
 
 fn send_first(opening: Arc<Opening>, pair: Arc<KeyPair>, cx: &Cx<'_>) -> Step<State> {
     let cookies = Cookies { initiator: opening.cookie, responder: Cookie::ZERO };
-    let vendor_ids = phase1::announced(None, &opening.rule, cx);
+    let vendor_ids = phase1::announced(None, &opening.rule, opening.path.remote.ip(), cx);
     let first = First {
         sa: &opening.sa,
         public: pair.public(),

@@ -175,7 +175,7 @@ fn send_reply(
         Proving::Ready(proof) => proof,
         Proving::Ask(_) => return Err(only_keys()),
     };
-    let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), cx);
+    let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), opening.path.remote.ip(), cx);
     let envelope = msgs::envelope("aggressive mode message 2", opening.path, opening.cookies);
     let first = First { sa: &chosen.body, public: pair.public(), nonce: &nonce, id, vendor_ids: &vendor_ids };
     let message = first.reply(&envelope, &proof, &chosen.suite, opening.revision);

@@ -97,7 +97,7 @@ pub fn begin(
 ) -> Result<Step<State>, Failure> {
     let sa = phase1::offer(rule, path.remote.ip())?;
     let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-    let vendor_ids = phase1::announced(None, rule, cx);
+    let vendor_ids = phase1::announced(None, rule, path.remote.ip(), cx);
     let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, &vendor_ids);
     let opening = Opening { path, rule: Arc::clone(rule), sa, initial_contact };
     Ok(Step::send(State::SentSa(Arc::new(opening)), message))

@@ -98,7 +98,7 @@ pub fn begin(
     let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
     let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
     let envelope = msgs::envelope("main mode message 2", message.path, cookies);
-    let vendor_ids = phase1::announced(Some(revision), choice.authentication.rule(), cx);
+    let vendor_ids = phase1::announced(Some(revision), choice.authentication.rule(), message.path.remote.ip(), cx);
     let reply = msgs::sa(&envelope, &choice.chosen.body, &vendor_ids);
     let announced = Announced::read(&chain);
     let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision, announced };

@@ -17,6 +17,7 @@ use crate::wire::{
     ProtocolId, Vendor, Writer,
 };
 use bytes::Bytes;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Octets of this host's nonces (RFC 2409 §5: between 8 and 256).
@@ -37,8 +38,8 @@ pub fn push_vendors(chain: &mut ChainWriter, vendor_ids: &[&[u8]]) {
 }
 
 /// The vendor IDs that this host announces: of NAT traversal as initiator (`peer` is `None`) all that it speaks, as
-/// responder only what the initiator announced too (RFC 3947 §3.1); then what the rule has besides.
-pub fn announced(peer: Option<Option<Revision>>, rule: &Rule, cx: &Cx<'_>) -> Vec<&'static [u8]> {
+/// responder only what the initiator announced too (RFC 3947 §3.1); then what `rule` has besides. They go to `to`.
+pub fn announced(peer: Option<Option<Revision>>, rule: &Rule, to: IpAddr, cx: &Cx<'_>) -> Vec<&'static [u8]> {
     let natt: &[&[u8]] = match peer {
         _ if !cx.settings.nat_traversal => &[],
         None => &Revision::VENDOR_IDS,
@@ -46,7 +47,7 @@ pub fn announced(peer: Option<Option<Revision>>, rule: &Rule, cx: &Cx<'_>) -> Ve
         Some(Some(Revision::Draft)) => &Revision::VENDOR_IDS[1..],
         Some(None) => &[],
     };
-    let own = vendor::own(cx.settings).iter().copied();
+    let own = vendor::own(cx.settings, !cx.peers.knows(to));
     natt.iter().copied().chain(own).chain(vendor::of_remote_access(rule)).collect()
 }
 

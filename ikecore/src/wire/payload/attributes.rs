@@ -1,5 +1,5 @@
 //! The Attribute payload of the transaction exchange (draft-dukes-ike-mode-cfg-02 §3.2).
-use super::super::attribute::{Attribute, AttributeValue, decode_list, encode_list};
+use super::super::attribute::{Attribute, AttributeValue, decode_padded_list, encode_list};
 use super::super::chain::{GENERIC_HEADER, Padding, parse_lenient};
 use super::super::codes::{ConfigAttribute, ConfigType, PayloadType};
 use super::super::error::{Fault, Part, WireError};
@@ -19,7 +19,7 @@ pub struct ConfigAttributes<'a> {
 }
 
 impl<'a> ConfigAttributes<'a> {
-    /// Decodes a body.
+    /// Decodes a body. libreswan makes its length a multiple of four by zeros behind the attributes.
     pub fn decode(body: &'a [u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(Part::Payload(PayloadType::ATTRIBUTES), body);
         let config_type = ConfigType(reader.field("Type").u8()?);
@@ -30,7 +30,7 @@ impl<'a> ConfigAttributes<'a> {
             return Err(reader.fault_at(1, Fault::Reserved(reserved.into())));
         }
         let base = reader.offset();
-        let attributes = decode_list(reader.rest()).map_err(|error| error.moved(base))?;
+        let attributes = decode_padded_list(reader.rest()).map_err(|error| error.moved(base))?;
         Ok(Self { config_type, identifier, attributes })
     }
 

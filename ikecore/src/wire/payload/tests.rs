@@ -144,6 +144,20 @@ proptest! {
     }
 }
 
+#[test]
+fn transaction_attributes_may_be_padded() {
+    // A reply with an address, and the netmask of no value.
+    let body = [2, 0, 0, 7, 0, 1, 0, 4, 10, 99, 0, 0, 0, 2, 0, 0];
+    let decoded = ConfigAttributes::decode(&body).expect("valid");
+    assert_eq!(decoded.attributes.len(), 2);
+    for count in 1..=3 {
+        assert_eq!(ConfigAttributes::decode(&[&body, &[0; 3][..count]].concat()), Ok(decoded.clone()));
+    }
+    for rest in [[0_u8, 1].as_slice(), &[1, 0, 0], &[0, 0, 1]] {
+        ConfigAttributes::decode(&[&body, rest].concat()).expect_err("it is no padding");
+    }
+}
+
 /// One ISAKMP proposal with two transforms, of 8 and of 12 octets.
 const SA: &[u8] = &[
     0, 0, 0, 1, 0, 0, 0, 1, // DOI, situation

@@ -36,6 +36,8 @@ pub const NAT_T_DRAFT_02_NEWLINE: [u8; 16] = *b"\x90\xcb\x80\x91\x3e\xbb\x69\x6e
 pub const NAT_T_DRAFT_02: [u8; 16] = *b"\xcd\x60\x46\x43\x35\xdf\x21\xf8\x7c\xfd\xb2\xfc\x68\xb6\xa4\x48";
 /// Windows; a version of 4 octets follows: 2 for 2000, 3 for XP, 4 for Server 2003.
 pub const MS_NT5: [u8; 16] = *b"\x1e\x2b\x51\x69\x05\x99\x1c\x7d\x7c\x96\xfc\xbf\xb5\x87\xe4\x61";
+/// [`MS_NT5`] of Windows Server 2003.
+pub const MS_NT5_2003: [u8; 20] = *b"\x1e\x2b\x51\x69\x05\x99\x1c\x7d\x7c\x96\xfc\xbf\xb5\x87\xe4\x61\0\0\0\x04";
 /// IKE fragmentation: MD5 of `FRAGMENTATION`; some add 4 octets.
 pub const FRAGMENTATION: [u8; 16] = *b"\x40\x48\xb7\xd5\x6e\xbc\xe8\x85\x25\xe7\xde\x7f\x00\xd6\xc2\xd3";
 /// [`FRAGMENTATION`] as others than Microsoft write it, for main mode.
