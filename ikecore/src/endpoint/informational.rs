@@ -86,6 +86,10 @@ impl Endpoint {
         if message_id == MessageId::PHASE_1 {
             return Err(message.unexpected("established"));
         }
+        if standing.quick_modes.contains_key(&message_id) {
+            // RFC 2408 §3.1: with the commit bit, CONNECTED has the message ID of the quick mode.
+            return self.quick_mode_message(id, message);
+        }
         check_unused(standing, message_id, message)?;
         // draft-ietf-ipsec-isakmp-hybrid-auth-05 §4: before it nothing else. That the peer wants no more may be said.
         let (proven, cookies) = (standing.has_proven_something(), standing.sa.keys.cookies);
