@@ -13,7 +13,7 @@ use crate::interop::Row;
 use crate::netns::{A, B, World};
 use crate::process::wait_until;
 
-use super::Role;
+use super::{IMPATIENT, Role};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -268,4 +268,89 @@ pub fn wrong_password(phase_1: Phase1) {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("the peer refused user \"joe\" in extended authentication"), "{told}\n{}", charon.log());
     assert_eq!(daemon.ipsec_sas(), 0);
+}
+
+/// What only one end has, or has of another kind: the daemon first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlike {
+    /// Extended authentication, and none.
+    Xauth,
+    /// None, and extended authentication.
+    NoXauth,
+    /// Hybrid authentication, and signatures of both ends.
+    Hybrid,
+    /// Signatures of both ends, and hybrid authentication.
+    NoHybrid,
+    /// Main mode, and aggressive mode.
+    Aggressive,
+}
+
+impl Unlike {
+    /// What the trace of a gateway must say.
+    const fn told(self) -> &'static [&'static str] {
+        match self {
+            Self::Xauth => &["Authentication Method is RSA signatures (3), allowed: XAUTHInitRSA (65005)"],
+            Self::NoXauth => &["Authentication Method is XAUTHInitRSA (65005), allowed: RSA signatures (3)"],
+            Self::Hybrid => &["Authentication Method is XAUTHInitRSA (65005), allowed: HybridInitRSA (64221)"],
+            Self::NoHybrid => &["Authentication Method is HybridInitRSA (64221), allowed: XAUTHInitRSA (65005)"],
+            Self::Aggressive => &["no rule of the policy allows aggressive mode with 10.9.0.2"],
+        }
+    }
+
+    /// What each end proves before the user does: the daemon, charon.
+    const fn phase_1(self) -> [Phase1; 2] {
+        match self {
+            Self::Xauth | Self::NoXauth => [Phase1::Signatures; 2],
+            Self::Hybrid => [Phase1::Hybrid, Phase1::Signatures],
+            Self::NoHybrid => [Phase1::Signatures, Phase1::Hybrid],
+            Self::Aggressive => [Phase1::Hybrid, Phase1::HybridAggressive],
+        }
+    }
+}
+
+/// Two ends that do not mean the same authentication: nothing comes of it, and the one that judges says why.
+pub fn unlike(unlike: Unlike, role: Role) {
+    let what = format!("Refused, both ends end, the reason is told: kinds of authentication, {unlike:?}");
+    let _row = Row::charon(what, Kernel::Libipsec, Driver::Userspace, role.alone());
+    let world = World::new();
+    let certificates = Certificates::new(KeyKind::Rsa(2048));
+    let [own, other] = unlike.phase_1();
+    let access = match role {
+        Role::Responder => RemoteAccess::Client { user: USER, password: PASSWORD, push: false },
+        Role::Initiator => RemoteAccess::Gateway { user: USER, password: PASSWORD, pool: POOL, dns: DNS, push: false },
+    };
+    let mut connection = other.connection(&certificates, access);
+    if unlike == Unlike::Xauth {
+        connection.remote_access = None;
+    }
+    let method = own.rule(&certificates, role == Role::Responder);
+    let policy = match role {
+        Role::Responder => gateway_policy(&method, false),
+        Role::Initiator => client_policy(&method, false, PASSWORD),
+    };
+    let without_users = |line: &&str| unlike != Unlike::NoXauth || !line.starts_with("xauth");
+    let policy = policy.lines().filter(without_users).collect::<Vec<_>>().join("\n");
+    let daemon = Daemon::start_with_settings(&world.a, Driver::Userspace, &policy, IMPATIENT);
+    add_user(&daemon, PASSWORD);
+    let charon = Charon::start(&world.b, Kernel::Libipsec, &connection);
+    match role {
+        Role::Responder => {
+            charon.initiate().expect_err("the ends do not fit");
+            let told = unlike.told();
+            daemon.wait_oakley("the cause", PATIENCE, |log| told.iter().all(|text| log.contains(text)));
+        }
+        Role::Initiator => {
+            let output = daemon.command(&["initiate", "remote access"]);
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            let offered = ["XAUTHInitRSA (65005)", "RSA signatures (3)", "HybridInitRSA (64221)"];
+            let offered = match unlike {
+                Unlike::Xauth | Unlike::NoHybrid => offered[0],
+                Unlike::NoXauth => offered[1],
+                Unlike::Hybrid | Unlike::Aggressive => offered[2],
+            };
+            assert!(told.contains("NO-PROPOSAL-CHOSEN") && told.contains(offered), "{told}\n{}", charon.log());
+        }
+    }
+    assert!(wait_until(PATIENCE, || (daemon.isakmp_sas(), daemon.ipsec_sas()) == (0, 0)), "{}", daemon.oakley());
+    charon.wait_sas("no SAs", PATIENCE, <[_]>::is_empty);
 }
