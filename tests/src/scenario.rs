@@ -4,10 +4,12 @@
 pub mod aggressive;
 pub mod behind_nat;
 pub mod certificates;
+pub mod commit_bit;
 pub mod control;
 pub mod default_response;
 pub mod driver_failure;
 pub mod fragments;
+pub mod identities;
 pub mod key_log;
 pub mod libreswan;
 pub mod liveliness;

@@ -10,8 +10,8 @@ use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::{
-    GCM_CUT, Role, SUITES, aggressive, driver_failure, fragments, liveliness, recovery, rekeys, rekeys_and_deletes,
-    remote_access, vpnc, whole_life,
+    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, recovery, rekeys,
+    rekeys_and_deletes, remote_access, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -215,6 +215,30 @@ fn aggressive_mode_initiator() {
 #[test]
 fn aggressive_mode_responder() {
     aggressive::with_charon(Role::Responder);
+}
+
+/// One test a pair of identities and role.
+macro_rules! blocks {
+    ($($name:ident: $own:literal, $other:literal, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                identities::blocks_with_charon(Role::$role, $own, $other);
+            }
+        )*
+    };
+}
+
+blocks! {
+    subnet_and_range_as_identities_initiator: "10.9.0.0/24", "10.9.1.1-10.9.1.9", Initiator;
+    subnet_and_range_as_identities_responder: "10.9.0.0/24", "10.9.1.1-10.9.1.9", Responder;
+    range_and_subnet_as_identities_initiator: "fd00::1-fd00::9", "10.9.0.0/16", Initiator;
+    range_and_subnet_as_identities_responder: "fd00::1-fd00::9", "10.9.0.0/16", Responder;
+}
+
+#[test]
+fn the_commit_bit_is_passed_over() {
+    commit_bit::charon_passes_it_over();
 }
 
 #[test]

@@ -21,6 +21,9 @@ pub struct Config {
     pub half_open_per_peer: usize,
     /// The same for all peers together.
     pub half_open_total: usize,
+    /// From so many half-open ones on, a peer that knows Windows' cookie against floods must first send it back; until it
+    /// does, nothing of it is kept.
+    pub half_open_cookie: usize,
     /// The anti-replay window of installed SAs, packets.
     pub replay_window: u32,
     /// Announces in the first phase 1 with a peer that there was none before: by the notification INITIAL-CONTACT
@@ -30,6 +33,9 @@ pub struct Config {
     pub nat_traversal: bool,
     /// Speaks IKE fragmentation with peers that announce it.
     pub fragmentation: bool,
+    /// As responder of quick mode, sets the commit bit: an initiator that heeds it uses the SAs only once this host has said
+    /// CONNECTED (RFC 2408 §3.1).
+    pub commit_bit: bool,
     /// Announces itself by the vendor ID of Windows Server 2003: peers that are Windows then repeat a delete until it is
     /// acknowledged, which this host does for everybody.
     pub as_windows: bool,
@@ -50,10 +56,12 @@ impl Default for Config {
             transmissions: 6,
             half_open_per_peer: 35,
             half_open_total: 500,
+            half_open_cookie: 250,
             replay_window: 64,
             initial_contact: true,
             nat_traversal: true,
             fragmentation: true,
+            commit_bit: false,
             as_windows: false,
             of_cluster: false,
             nat_keep_alive: Duration::from_secs(20),

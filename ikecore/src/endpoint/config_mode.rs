@@ -108,7 +108,7 @@ impl Endpoint {
             if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
                 negotiation.rule = Some(rule);
             }
-            self.succeed_negotiation(negotiation, crate::event::Phase::MainMode);
+            self.succeed_negotiation(negotiation);
         }
         for negotiation in preparation.waiting {
             self.main_mode_is_there(negotiation, id);

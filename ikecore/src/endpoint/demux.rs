@@ -74,7 +74,7 @@ impl Endpoint {
     }
 
     /// The ISAKMP SA that a message names.
-    fn find(&self, message: &Incoming<'_>) -> Option<IkeSaId> {
+    pub(super) fn find(&self, message: &Incoming<'_>) -> Option<IkeSaId> {
         let Cookies { initiator, responder } = message.header.cookies();
         let own = |cookie, role| {
             let id = *self.by_cookie.get(&cookie)?;
@@ -93,10 +93,10 @@ impl Endpoint {
     fn unknown(&mut self, message: &Incoming<'_>) -> Result<(), Reject> {
         let Cookies { initiator, responder } = message.header.cookies();
         if !responder.is_zero() {
-            return Err(Reject::UnknownCookies { initiator, responder });
+            return self.with_dos_cookie(message).unwrap_or(Err(Reject::UnknownCookies { initiator, responder }));
         }
         match message.header.exchange {
-            ExchangeType::MAIN | ExchangeType::AGGRESSIVE => self.begin_main_mode_as_responder(message),
+            ExchangeType::MAIN | ExchangeType::AGGRESSIVE => self.begin_main_mode_as_responder(message, false),
             ExchangeType::INFORMATIONAL => Err(Reject::UnknownCookies { initiator, responder }),
             received @ (ExchangeType::BASE | ExchangeType::AUTH_ONLY) => {
                 self.refuse_first(message, Failure::ExchangeType { received }, Reject::Exchange(received))
@@ -105,7 +105,7 @@ impl Endpoint {
         }
     }
 
-    fn deliver(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
+    pub(super) fn deliver(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
         let Some(sa) = self.ike_sas.get(&id) else { return Ok(()) };
         let known = sa.cookies;
         let established = matches!(sa.phase, Phase::Established(_));

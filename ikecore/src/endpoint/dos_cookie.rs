@@ -11,7 +11,7 @@ use crate::ids::{Cookie, IkeSaId};
 const MOST: u32 = 4;
 
 /// Where the responder's cookie stands in a message.
-const AT: core::ops::Range<usize> = 8..16;
+pub(super) const AT: core::ops::Range<usize> = 8..16;
 
 /// What a responder has asked for.
 #[derive(Clone, Copy, Debug, Default)]

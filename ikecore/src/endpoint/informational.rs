@@ -80,6 +80,10 @@ impl Endpoint {
         if message_id == MessageId::PHASE_1 {
             return Err(message.unexpected("established"));
         }
+        if standing.quick_modes.contains_key(&message_id) {
+            // RFC 2408 §3.1: with the commit bit, CONNECTED has the message ID of the quick mode.
+            return self.quick_mode_message(id, message);
+        }
         check_unused(standing, message_id, message)?;
         let keys = Arc::clone(&standing.sa.keys);
         let Protected { all, question } = info::read_protected(message, &keys, &mut self.shared.cx())?;

@@ -6,7 +6,7 @@ use super::dpd::Look;
 use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Preparation, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
-use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
+use crate::event::{self, EventKind, Failure, IkeSaEvent, MessageEvent, NegotiationEvent, Reject};
 use crate::exchange::aggressive::{self, AggressiveMode};
 use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{MainMode, initiator, responder};
@@ -74,8 +74,8 @@ impl Endpoint {
         self.main_mode_verdict(id, verdict);
     }
 
-    /// Message 1 of a peer.
-    pub(super) fn begin_main_mode_as_responder(&mut self, message: &Incoming<'_>) -> Result<(), Reject> {
+    /// Message 1 of a peer; `reached`: it has shown that what is sent to its address reaches it.
+    pub(super) fn begin_main_mode_as_responder(&mut self, message: &Incoming<'_>, reached: bool) -> Result<(), Reject> {
         let first = first_message(message);
         if let Some(reply) = self.refused.get(&first).cloned() {
             self.repeat(reply.as_ref());
@@ -87,6 +87,9 @@ impl Endpoint {
             .into_iter()
             .map(Arc::clone)
             .collect();
+        if !reached && !rules.is_empty() && self.demand_dos_cookie(message) {
+            return Ok(());
+        }
         let cookie = self.new_cookie().ok_or(Reject::Local("making a cookie"))?;
         let cx = &mut self.shared.cx();
         let begun = if message.header.exchange == ExchangeType::AGGRESSIVE {
@@ -119,9 +122,13 @@ impl Endpoint {
             Goal::IkeSa { replaces: None },
             message.path,
         );
+        self.note_mode(negotiation, message);
         let cookies = Cookies { initiator, responder: cookie };
         let (exchange, verdict) = Exchange::begin(BRANCHES, Some(message.digest()), step);
         self.insert_ike_sa(id, cookies, message.path, Some(first), rule, negotiation, exchange);
+        if reached {
+            self.unproven.remove(id);
+        }
         self.main_mode_verdict(id, verdict);
         Ok(())
     }
@@ -156,6 +163,7 @@ impl Endpoint {
         }
         let negotiation =
             self.new_negotiation(Role::Responder, Cause::Peer, None, Goal::IkeSa { replaces: None }, message.path);
+        self.note_mode(negotiation, message);
         let mut reply = None;
         // RFC 2408 §5.4, §5.5. Not to a peer that the policy does not know: there is nothing to tell it.
         if let (false, Some(notify)) = (matches!(failure, Failure::NoPolicyForPeer { .. }), failure.notify()) {
@@ -174,6 +182,15 @@ impl Endpoint {
         self.counters.main_modes_failed += 1;
         self.fail_negotiation(negotiation, failure);
         Ok(())
+    }
+
+    /// The peer began this negotiation, in the mode of its message.
+    fn note_mode(&mut self, negotiation: NegotiationId, message: &Incoming<'_>) {
+        if let Some(negotiation) = self.negotiations.get_mut(&negotiation)
+            && message.header.exchange == ExchangeType::AGGRESSIVE
+        {
+            negotiation.phase = event::Phase::AggressiveMode;
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a field of the new row")]

@@ -7,6 +7,7 @@ mod config_mode;
 mod deletes;
 mod demux;
 mod dos_cookie;
+mod dos_protection;
 mod dpd;
 mod forge;
 mod fragments;
@@ -104,6 +105,7 @@ pub struct Endpoint {
     unproven: admission::Unproven,
     fragments: fragments::Fragments,
     versions: versions::Allowance,
+    dos_key: dos_protection::Key,
     /// Deletes that wait for their acknowledgement.
     deletes: BTreeMap<deletes::Key, deletes::Delete>,
     /// Acknowledgements of the peers' deletes.
@@ -124,6 +126,7 @@ impl Endpoint {
             nat_t_port: config.nat_t_port,
             nat_traversal: config.nat_traversal,
             fragmentation: config.fragmentation,
+            commit_bit: config.commit_bit,
             initial_contact: config.initial_contact,
             as_windows: config.as_windows,
             of_cluster: config.of_cluster,
@@ -156,6 +159,7 @@ impl Endpoint {
             unproven: admission::Unproven::default(),
             fragments: fragments::Fragments::default(),
             versions: versions::Allowance::default(),
+            dos_key: dos_protection::Key::default(),
             deletes: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             negotiations: BTreeMap::new(),

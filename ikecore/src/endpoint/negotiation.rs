@@ -35,8 +35,10 @@ impl Endpoint {
             }
             _ => {}
         }
-        let negotiation =
-            Negotiation { role, rule, goal, path, started, in_quick_mode: false, ike_sa: None, acquire: None };
+        // Where the peer begins, its first message says it.
+        let aggressive = rule.as_ref().is_some_and(|rule| rule.aggressive_mode && role == Role::Initiator);
+        let phase = if aggressive { Phase::AggressiveMode } else { Phase::MainMode };
+        let negotiation = Negotiation { role, rule, goal, path, started, phase, ike_sa: None, acquire: None };
         self.negotiations.insert(id, negotiation);
         id
     }
@@ -63,9 +65,9 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn succeed_negotiation(&mut self, id: NegotiationId, phase: Phase) {
+    pub(super) fn succeed_negotiation(&mut self, id: NegotiationId) {
         self.focus_negotiation(id);
-        if let Some(Negotiation { role, .. }) = self.take_negotiation(id) {
+        if let Some(Negotiation { role, phase, .. }) = self.take_negotiation(id) {
             self.tell(EventKind::Negotiation(NegotiationEvent::Succeeded { role, phase }));
         }
     }
@@ -73,12 +75,11 @@ impl Endpoint {
     pub(super) fn fail_negotiation(&mut self, id: NegotiationId, failure: Failure) {
         self.focus_negotiation(id);
         let Some(negotiation) = self.take_negotiation(id) else { return };
-        let Negotiation { role, in_quick_mode, started, goal, acquire, .. } = negotiation;
+        let Negotiation { role, phase, started, goal, acquire, .. } = negotiation;
         // What a packet of this host waited for will not come from the peer.
         let acquire = acquire.filter(|_| {
             matches!(failure, Failure::TimedOut { .. } | Failure::PeerRefused { .. } | Failure::DeletedByPeer(_))
         });
-        let phase = if in_quick_mode { Phase::QuickMode } else { Phase::MainMode };
         let seconds = self.shared.now.since(started).as_secs();
         self.tell(EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds }));
         match goal {
@@ -178,9 +179,9 @@ impl Endpoint {
         let Some(negotiation) = self.negotiations.get_mut(&id) else { return };
         negotiation.ike_sa = Some(ike_sa);
         match negotiation.goal {
-            Goal::IkeSa { .. } => self.succeed_negotiation(id, Phase::MainMode),
+            Goal::IkeSa { .. } => self.succeed_negotiation(id),
             Goal::IpsecSa { selector, replaces } => {
-                negotiation.in_quick_mode = true;
+                negotiation.phase = Phase::QuickMode;
                 let Some(rule) = negotiation.rule.clone() else { return };
                 self.begin_quick_mode(ike_sa, &rule, selector, replaces, id);
             }

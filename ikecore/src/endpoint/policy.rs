@@ -1,7 +1,7 @@
 //! A new policy: what it allows goes on untouched, what it forbids ends.
 use super::Endpoint;
 use super::tables::{Goal, IkeSa, Running};
-use crate::event::{EndpointEvent, EventKind, Failure};
+use crate::event::{EndpointEvent, EventKind, Failure, Phase};
 use crate::exchange::quick::IpsecSa;
 use crate::exchange::runner::Exchange;
 use crate::ids::{IkeSaId, IpsecSaId};
@@ -60,7 +60,7 @@ impl Endpoint {
             let Goal::IpsecSa { selector, .. } = &negotiation.goal else { return None };
             let then = negotiation.rule.as_ref()?;
             let allowed = policy.rule(&then.name).is_some_and(|now| allows_traffic(policy, now, then, selector));
-            (!allowed).then_some((*id, negotiation.ike_sa.filter(|_| negotiation.in_quick_mode)))
+            (!allowed).then_some((*id, negotiation.ike_sa.filter(|_| negotiation.phase == Phase::QuickMode)))
         });
         for (id, ike_sa) in forbidden.collect::<Vec<_>>() {
             let standing = ike_sa.and_then(|ike_sa| self.ike_sas.get(&ike_sa)).and_then(IkeSa::standing);

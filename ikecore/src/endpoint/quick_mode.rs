@@ -23,6 +23,9 @@ use crate::sa::driver::{SaOp, Usage};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// So often message 3 goes out to a peer that set the commit bit before its SA is used without CONNECTED.
+const BEFORE_CONNECTED: u32 = 3;
+
 impl Endpoint {
     /// A message ID that this ISAKMP SA has not seen.
     pub(super) fn new_message_id(&mut self, id: IkeSaId) -> Option<MessageId> {
@@ -137,13 +140,18 @@ impl Endpoint {
             }
             Some(exchange) => {
                 let mut verdict = exchange.receive(message, &mut self.shared.cx())?;
+                let is_repeat = matches!(verdict, Verdict::Repeat(_));
                 if let Verdict::Repeat(reply) = &mut verdict {
                     *reply = self.follow(ike_sa, message.path, reply.take());
                 }
-                if !matches!(verdict, Verdict::Repeat(_)) {
+                if !is_repeat {
                     self.hear(ike_sa);
                 }
                 self.quick_mode_verdict(ike_sa, message_id, verdict);
+                if is_repeat && !message.commits() {
+                    // Of two copies of message 2 one has the commit bit and one has not: one was changed on its way.
+                    self.without_connected(ike_sa, message_id);
+                }
             }
         }
         Ok(())
@@ -200,7 +208,7 @@ impl Endpoint {
         };
         let negotiation = self.new_negotiation(Role::Responder, Cause::Peer, rule.clone(), goal, path);
         if let Some(negotiation) = self.negotiations.get_mut(&negotiation) {
-            negotiation.in_quick_mode = true;
+            negotiation.phase = Phase::QuickMode;
             negotiation.ike_sa = Some(ike_sa);
         }
         self.shared.trace.context.ipsec_sa = Some(id);
@@ -283,7 +291,8 @@ impl Endpoint {
                 for ask in asks {
                     match ask {
                         Ask::Sa(operation @ SaOp::ReleaseSpi(_)) => self.tell_driver(operation),
-                        Ask::Sa(operation @ SaOp::InstallOutbound { .. }) => {
+                        // Message 3 has just left.
+                        Ask::Sa(operation @ SaOp::InstallOutbound { .. }) if send.is_some() => {
                             self.install_outbound(ike_sa, message_id, branch, operation);
                         }
                         other => self.ask(Owner::QuickMode(ike_sa, message_id, branch), other),
@@ -305,6 +314,22 @@ impl Endpoint {
             // With one branch at a time there is no other to go on.
             Verdict::BranchFailed(failure) => self.fail_quick_mode(ike_sa, message_id, failure, Vec::new(), true),
         }
+    }
+
+    /// CONNECTED, for which message 3 waits, is not to be expected any more; true if it was waited for.
+    fn without_connected(&mut self, ike_sa: IkeSaId, message_id: MessageId) -> bool {
+        let now = self.shared.now;
+        let standing = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut);
+        let Some(running) = standing.and_then(|standing| standing.quick_modes.get_mut(&message_id)) else {
+            return false;
+        };
+        let Some(exchange) = running.exchange.as_mut() else { return false };
+        let Some(verdict) = exchange.without_answer(&mut self.shared.cx()) else { return false };
+        // Not for ever for this host's own driver either.
+        running.retransmission = Retransmission::begin(now);
+        self.timers.set(Timer::QuickMode(ike_sa, message_id), now + self.plan.interval(1));
+        self.quick_mode_verdict(ike_sa, message_id, verdict);
+        true
     }
 
     pub(super) fn running(&mut self, ike_sa: IkeSaId, message_id: MessageId) -> Option<&mut Running> {
@@ -330,7 +355,13 @@ impl Endpoint {
         let Some(running) = self.running(ike_sa, message_id) else { return };
         let Some(exchange) = &running.exchange else { return };
         let messages: Vec<_> = exchange.unanswered().cloned().collect();
-        if running.retransmission.sent >= plan.transmissions {
+        let sent = running.retransmission.sent;
+        if sent >= plan.transmissions.min(BEFORE_CONNECTED) && self.without_connected(ike_sa, message_id) {
+            return;
+        }
+        let Some(running) = self.running(ike_sa, message_id) else { return };
+        let Some(exchange) = &running.exchange else { return };
+        if sent >= plan.transmissions {
             let waits_for = exchange.state().map_or("a message", ExchangeRole::waits_for);
             let seconds = now.since(running.retransmission.since).as_secs();
             let failure = match messages.last() {
@@ -491,7 +522,7 @@ impl Endpoint {
             rule: sa.rule.name.clone(),
             replaces: sa.replaces,
         }));
-        self.succeed_negotiation(negotiation, Phase::QuickMode);
+        self.succeed_negotiation(negotiation);
     }
 }
 

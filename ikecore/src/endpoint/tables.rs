@@ -3,8 +3,8 @@ use super::dos_cookie::Asked;
 use super::dpd::Look;
 use crate::crypto::hash::Digest;
 use crate::crypto::iv::Iv;
-use crate::event::Failure;
 use crate::event::negotiation::Role;
+use crate::event::{self, Failure};
 use crate::exchange::Path;
 use crate::exchange::config_mode::{self, Configuration};
 use crate::exchange::dpd::Liveliness;
@@ -219,8 +219,8 @@ pub(super) struct Negotiation {
     pub(super) goal: Goal,
     pub(super) path: Path,
     pub(super) started: Time,
-    /// Its quick mode is under way.
-    pub(super) in_quick_mode: bool,
+    /// How far it is.
+    pub(super) phase: event::Phase,
     pub(super) ike_sa: Option<IkeSaId>,
     /// A packet of this host that waits for what the peer began.
     pub(super) acquire: Option<Acquire>,

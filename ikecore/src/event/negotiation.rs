@@ -63,6 +63,8 @@ impl fmt::Display for Cause {
 pub enum Phase {
     /// Main mode.
     MainMode,
+    /// Aggressive mode.
+    AggressiveMode,
     /// Quick mode.
     QuickMode,
 }
@@ -71,6 +73,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MainMode => "main mode",
+            Self::AggressiveMode => "aggressive mode",
             Self::QuickMode => "quick mode",
         })
     }
@@ -92,7 +95,7 @@ pub enum NegotiationEvent {
     Succeeded {
         /// Which end began.
         role: Role,
-        /// Quick mode, or main mode if no quick mode was part of it.
+        /// Quick mode, or the mode of phase 1 if no quick mode was part of it.
         phase: Phase,
     },
     /// It failed.
@@ -264,6 +267,10 @@ pub enum QuickModeEvent {
     },
     /// The responder announced shorter lifetimes (RFC 2407 §4.6.3.1).
     ResponderLifetime(Lifetime),
+    /// The peer set the commit bit (RFC 2408 §3.1): what leaves waits for its CONNECTED (trace).
+    CommitBit,
+    /// Its CONNECTED did not come; the SAs are used without.
+    NotConnected,
     /// SAs are given to the driver (trace).
     Installing {
         /// This host's end, outer.

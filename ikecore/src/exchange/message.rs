@@ -36,6 +36,11 @@ impl<'a> Incoming<'a> {
         self.octets.get(Header::LEN..).unwrap_or_default()
     }
 
+    /// True if the commit bit is set (RFC 2408 §3.1). No hash covers it.
+    pub fn commits(&self) -> bool {
+        self.header.flags.contains(Flags::COMMIT)
+    }
+
     /// True if the body is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.header.flags.contains(Flags::ENCRYPTION)
@@ -44,8 +49,7 @@ impl<'a> Incoming<'a> {
     /// What tells a duplicate from another message. The flags of an encrypted message do not count, but for the one that
     /// says so: no hash covers them, and somebody on the way could make another message of the same one.
     pub fn digest(&self) -> Digest {
-        const FLAGS: usize = 19;
-        let split = self.octets.get(..FLAGS).zip(self.octets.get(FLAGS + 1..));
+        let split = self.octets.get(..Header::FLAGS).zip(self.octets.get(Header::FLAGS + 1..));
         match split.filter(|_| self.is_encrypted()) {
             Some((before, after)) => HashAlg::Sha256.digest(&[before, &[Flags::ENCRYPTION.0], after]),
             None => HashAlg::Sha256.digest(&[self.octets]),
@@ -137,6 +141,20 @@ pub struct Outgoing {
     pub encrypted: bool,
     /// From where to where.
     pub path: Path,
+}
+
+impl Outgoing {
+    /// The same message with the commit bit (RFC 2408 §3.1).
+    pub fn committing(mut self) -> Self {
+        for octets in [&mut self.octets, &mut self.plain] {
+            let mut changed = octets.to_vec();
+            if let Some(flags) = changed.get_mut(Header::FLAGS) {
+                *flags |= Flags::COMMIT.0;
+            }
+            *octets = changed.into();
+        }
+        self
+    }
 }
 
 /// The fields of a header that differ from message to message.

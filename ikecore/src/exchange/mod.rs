@@ -36,6 +36,8 @@ pub struct Settings {
     pub nat_traversal: bool,
     /// Speaks IKE fragmentation.
     pub fragmentation: bool,
+    /// As responder of quick mode, sets the commit bit.
+    pub commit_bit: bool,
     /// Tells peers with which no SA stands that there is none.
     pub initial_contact: bool,
     /// Announces that it behaves as Windows does.

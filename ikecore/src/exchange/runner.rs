@@ -182,6 +182,13 @@ impl<S: Role> Exchange<S> {
         })
     }
 
+    /// Goes on without the peer's answer, if the newest state can.
+    pub fn without_answer(&mut self, cx: &mut Cx<'_>) -> Option<Verdict<S::Outcome>> {
+        let branch = self.branches.last()?;
+        let (parent, step) = (branch.number, branch.state.without_answer(cx)?);
+        Some(self.commit(Some(parent), None, step))
+    }
+
     fn commit(&mut self, parent: Option<BranchNumber>, received: Option<Digest>, step: Step<S>) -> Verdict<S::Outcome> {
         let Step { next, send, asks } = step;
         match next {

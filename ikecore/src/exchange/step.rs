@@ -19,6 +19,11 @@ pub trait Role: Sized {
     /// Takes the answer to one of the state's asks.
     fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure>;
 
+    /// Goes on without the peer's answer, which did not come: only a state that can.
+    fn without_answer(&self, _cx: &mut Cx<'_>) -> Option<Step<Self>> {
+        None
+    }
+
     /// What must be given back to the driver if the exchange ends here.
     fn cleanup(&self) -> Vec<SaOp> {
         Vec::new()

@@ -1,4 +1,5 @@
 //! Identities of peers: what the ID payload of main mode names (RFC 2407 §4.6.2).
+pub mod block;
 pub mod dn;
 
 use crate::wire::codes::IdType;
@@ -12,6 +13,10 @@ use std::net::IpAddr;
 pub enum Identity {
     /// ID_IPV4_ADDR or ID_IPV6_ADDR.
     Address(IpAddr),
+    /// ID_IPV4_ADDR_SUBNET or ID_IPV6_ADDR_SUBNET: the first address, and how many bits all of them share.
+    Subnet(IpAddr, u8),
+    /// ID_IPV4_ADDR_RANGE or ID_IPV6_ADDR_RANGE: the first address and the last.
+    Range(IpAddr, IpAddr),
     /// ID_FQDN; compared without regard to case.
     Fqdn(String),
     /// ID_USER_FQDN; compared without regard to case.
@@ -27,6 +32,8 @@ impl fmt::Display for Identity {
         let hex = |f: &mut fmt::Formatter<'_>, octets: &[u8]| octets.iter().try_for_each(|o| write!(f, "{o:02x}"));
         match self {
             Self::Address(address) => write!(f, "{address}"),
+            Self::Subnet(first, len) => write!(f, "{first}/{len}"),
+            Self::Range(first, last) => write!(f, "{first}-{last}"),
             Self::Fqdn(name) => write!(f, "fqdn:{name}"),
             Self::UserFqdn(name) => write!(f, "user-fqdn:{name}"),
             Self::DerAsn1Dn(octets) => match dn::text(octets) {
@@ -41,12 +48,12 @@ impl fmt::Display for Identity {
 impl FromStr for Identity {
     type Err = IdentityTextError;
 
-    /// Reads what [`fmt::Display`] writes: `10.9.0.1`, `fqdn:host.example`, `user-fqdn:a@b.example`,
+    /// Reads what [`fmt::Display`] writes: `10.9.0.1`, `10.9.0.0/16`, `10.9.0.1-10.9.0.9`, `fqdn:host.example`, `user-fqdn:a@b.example`,
     /// `dn:C=CH, O=Example, CN=host`, `dn:#3000` and `key-id:0a0b` (the last two in hexadecimal digits).
     fn from_str(text: &str) -> Result<Self, IdentityTextError> {
         let refuse = |reason| IdentityTextError { text: text.to_owned(), reason };
-        if let Ok(address) = text.parse() {
-            return Ok(Self::Address(address));
+        if let Some(addresses) = Self::addresses(text) {
+            return Ok(addresses);
         }
         let (kind, value) = text.split_once(':').ok_or_else(|| refuse(IdentityTextFault::Form))?;
         let name = || match check_name(value.as_bytes()) {
@@ -82,7 +89,9 @@ pub struct IdentityTextError {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum IdentityTextFault {
     /// Neither an address nor one of the known kinds.
-    #[error("allowed is an IP address, fqdn:NAME, user-fqdn:NAME@DOMAIN, dn:C=CH, CN=NAME or key-id:HEX")]
+    #[error(
+        "allowed is an IP address, a subnet ADDRESS/LENGTH, a range FIRST-LAST, fqdn:NAME, user-fqdn:NAME@DOMAIN, dn:C=CH, CN=NAME or key-id:HEX"
+    )]
     Form,
     /// Not a name.
     #[error("the name {0}")]
@@ -111,8 +120,8 @@ pub enum NameFault {
 pub enum IdentityError {
     /// A type that names no single peer, or is not known.
     #[error(
-        "ID type {0} does not name a peer, allowed are ID_IPV4_ADDR, ID_IPV6_ADDR, ID_FQDN, ID_USER_FQDN, \
-         ID_DER_ASN1_DN and ID_KEY_ID"
+        "ID type {0} does not name a peer, allowed are addresses, subnets and ranges of IPv4 and IPv6, ID_FQDN, \
+         ID_USER_FQDN, ID_DER_ASN1_DN and ID_KEY_ID"
     )]
     Type(IdType),
     /// A protocol and port that main mode does not allow.
@@ -132,6 +141,22 @@ pub enum IdentityError {
         length: usize,
         /// What is allowed.
         allowed: &'static str,
+    },
+    /// A mask with a zero bit before a one.
+    #[error("mask {mask} of {address} is not contiguous, allowed are masks of one bits followed by zero bits")]
+    Mask {
+        /// The address.
+        address: IpAddr,
+        /// The mask.
+        mask: IpAddr,
+    },
+    /// A range that ends before it begins.
+    #[error("the range {first} to {last} is empty, allowed are ranges whose last address is not before the first")]
+    Range {
+        /// The first address.
+        first: IpAddr,
+        /// The last address.
+        last: IpAddr,
     },
     /// Text that is no name.
     #[error("{id_type}: the name {reason}")]
@@ -153,6 +178,20 @@ const UDP: u8 = 17;
 const IKE_PORT: u16 = 500;
 
 impl Identity {
+    /// An address, a subnet, or a range, as [`fmt::Display`] writes them.
+    pub fn addresses(text: &str) -> Option<Self> {
+        if let Some((first, len)) = text.split_once('/') {
+            let (first, len) = (first.parse::<IpAddr>().ok()?, len.parse::<u8>().ok()?);
+            let fits = u32::from(len) <= block::bits(first).1 && block::masked(first, len) == first;
+            return fits.then_some(Self::Subnet(first, len));
+        }
+        if let Some((first, last)) = text.split_once('-') {
+            let (first, last) = (first.parse::<IpAddr>().ok()?, last.parse::<IpAddr>().ok()?);
+            return (first.is_ipv4() == last.is_ipv4() && first <= last).then_some(Self::Range(first, last));
+        }
+        text.parse().ok().map(Self::Address)
+    }
+
     /// The identity that a main-mode ID payload names.
     pub fn decode(id: &Id<'_>) -> Result<Self, IdentityError> {
         // RFC 2407 §4.6.2: zero or UDP port 500; anything else must abort the setup. UDP without a port says no more
@@ -163,6 +202,12 @@ impl Identity {
         let length = |allowed| IdentityError::Length { id_type: id.id_type, length: id.data.len(), allowed };
         let name = || check_name(id.data).map_err(|reason| IdentityError::Name { id_type: id.id_type, reason });
         let octets = || if id.data.is_empty() { Err(length("at least 1")) } else { Ok(id.data.to_vec()) };
+        let pair = || match id.id_type {
+            IdType::IPV4_ADDR_SUBNET | IdType::IPV4_ADDR_RANGE => {
+                block::pair(id.data, block::v4).ok_or_else(|| length("8"))
+            }
+            _ => block::pair(id.data, block::v6).ok_or_else(|| length("32")),
+        };
         match id.id_type {
             IdType::IPV4_ADDR => {
                 let octets: [u8; 4] = id.data.try_into().map_err(|_| length("4"))?;
@@ -171,6 +216,15 @@ impl Identity {
             IdType::IPV6_ADDR => {
                 let octets: [u8; 16] = id.data.try_into().map_err(|_| length("16"))?;
                 Ok(Self::Address(octets.into()))
+            }
+            IdType::IPV4_ADDR_SUBNET | IdType::IPV6_ADDR_SUBNET => {
+                let [address, mask] = pair()?;
+                let len = block::prefix_len(mask).ok_or(IdentityError::Mask { address, mask })?;
+                Ok(Self::Subnet(block::masked(address, len), len))
+            }
+            IdType::IPV4_ADDR_RANGE | IdType::IPV6_ADDR_RANGE => {
+                let [first, last] = pair()?;
+                if first <= last { Ok(Self::Range(first, last)) } else { Err(IdentityError::Range { first, last }) }
             }
             IdType::FQDN => Ok(Self::Fqdn(name()?)),
             IdType::USER_FQDN => Ok(Self::UserFqdn(name()?)),
@@ -182,9 +236,17 @@ impl Identity {
 
     /// The ID type and the identification data that name this identity; protocol and port go out as zero.
     pub fn encode(&self) -> (IdType, Vec<u8>) {
+        let pick = |address: &IpAddr, v4, v6| if address.is_ipv4() { v4 } else { v6 };
         match self {
-            Self::Address(IpAddr::V4(address)) => (IdType::IPV4_ADDR, address.octets().to_vec()),
-            Self::Address(IpAddr::V6(address)) => (IdType::IPV6_ADDR, address.octets().to_vec()),
+            Self::Address(address) => (pick(address, IdType::IPV4_ADDR, IdType::IPV6_ADDR), block::octets(*address)),
+            Self::Subnet(first, len) => {
+                let data = [block::octets(*first), block::octets(block::mask(*first, *len))].concat();
+                (pick(first, IdType::IPV4_ADDR_SUBNET, IdType::IPV6_ADDR_SUBNET), data)
+            }
+            Self::Range(first, last) => {
+                let data = [block::octets(*first), block::octets(*last)].concat();
+                (pick(first, IdType::IPV4_ADDR_RANGE, IdType::IPV6_ADDR_RANGE), data)
+            }
             Self::Fqdn(name) => (IdType::FQDN, name.clone().into_bytes()),
             Self::UserFqdn(name) => (IdType::USER_FQDN, name.clone().into_bytes()),
             Self::DerAsn1Dn(octets) => (IdType::DER_ASN1_DN, octets.clone()),

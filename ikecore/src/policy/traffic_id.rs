@@ -1,8 +1,10 @@
 //! The identities of quick mode: which traffic an SA is for (RFC 2407 §4.6.2, RFC 2409 §5.5).
 use super::selector::Prefix;
+use crate::identity::Identity;
+use crate::identity::block::{self, bits, v4, v6};
 use crate::wire::codes::IdType;
 use crate::wire::payload::Id;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// An ID payload that names no traffic that an SA can be for.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -65,27 +67,11 @@ pub fn decode(id: &Id<'_>) -> Result<(Prefix, u8, u16), TrafficIdError> {
 /// The ID type, protocol, port and identification data that name traffic: an address where the block has one only, else
 /// a subnet.
 pub fn encode(prefix: Prefix, protocol: u8, port: u16) -> (IdType, u8, u16, Vec<u8>) {
-    let (id_type, data) = match (prefix.address(), prefix.is_host()) {
-        (IpAddr::V4(address), true) => (IdType::IPV4_ADDR, address.octets().to_vec()),
-        (IpAddr::V6(address), true) => (IdType::IPV6_ADDR, address.octets().to_vec()),
-        (IpAddr::V4(address), false) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(prefix.prefix_len())).unwrap_or(0);
-            (IdType::IPV4_ADDR_SUBNET, [address.octets(), mask.to_be_bytes()].concat())
-        }
-        (IpAddr::V6(address), false) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(prefix.prefix_len())).unwrap_or(0);
-            (IdType::IPV6_ADDR_SUBNET, [address.octets(), mask.to_be_bytes()].concat())
-        }
-    };
+    let address = prefix.address();
+    let identity =
+        if prefix.is_host() { Identity::Address(address) } else { Identity::Subnet(address, prefix.prefix_len()) };
+    let (id_type, data) = identity.encode();
     (id_type, protocol, port, data)
-}
-
-fn v4(octets: [u8; 4]) -> IpAddr {
-    Ipv4Addr::from(octets).into()
-}
-
-fn v6(octets: [u8; 16]) -> IpAddr {
-    Ipv6Addr::from(octets).into()
 }
 
 /// One field that is all of the data.
@@ -96,20 +82,14 @@ fn array<const N: usize>(id: &Id<'_>) -> Result<[u8; N], TrafficIdError> {
 
 /// Two addresses that are all of the data.
 fn pair<const N: usize>(id: &Id<'_>, address: fn([u8; N]) -> IpAddr) -> Result<[IpAddr; 2], TrafficIdError> {
-    match id.data.as_chunks::<N>() {
-        ([first, second], []) => Ok([address(*first), address(*second)]),
-        _ => Err(TrafficIdError::Length { id_type: id.id_type, length: id.data.len(), allowed: 2 * N }),
-    }
+    let length = || TrafficIdError::Length { id_type: id.id_type, length: id.data.len(), allowed: 2 * N };
+    block::pair(id.data, address).ok_or_else(length)
 }
 
 /// RFC 2407 §4.6.2.5: one bits of the mask are fixed, zero bits any.
 fn subnet([address, mask]: [IpAddr; 2]) -> Result<Prefix, TrafficIdError> {
-    let (bits, _) = bits(mask);
-    let refused = || TrafficIdError::Mask { address, mask };
-    if bits.leading_ones() + bits.trailing_zeros() != u128::BITS {
-        return Err(refused());
-    }
-    prefix(address, bits.leading_ones()).ok_or_else(refused)
+    let prefix = block::prefix_len(mask).and_then(|len| Prefix::new(address, len).ok());
+    prefix.ok_or(TrafficIdError::Mask { address, mask })
 }
 
 /// RFC 2407 §4.6.2.8: both ends belong to the range.
@@ -128,14 +108,6 @@ fn range([first, last]: [IpAddr; 2]) -> Result<Prefix, TrafficIdError> {
 
 fn prefix(address: IpAddr, len: u32) -> Option<Prefix> {
     u8::try_from(len).ok().and_then(|len| Prefix::new(address, len).ok())
-}
-
-/// The bits of an address, the first one highest, and how many there are.
-fn bits(address: IpAddr) -> (u128, u32) {
-    match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Header {
 impl Header {
     /// Octets of a header.
     pub const LEN: usize = 28;
+    /// Where the flags stand.
+    pub const FLAGS: usize = 19;
     /// Version 1.0, the only one spoken.
     pub const VERSION: u8 = 0x10;
 
@@ -79,7 +81,7 @@ impl Header {
             return fault(18, Fault::Exchange(self.exchange));
         }
         if !Flags::KNOWN.contains(self.flags) {
-            return fault(19, Fault::Flags(self.flags));
+            return fault(Self::FLAGS, Fault::Flags(self.flags));
         }
         // RFC 2408 §3.1: zero in phase 1. An informational message may belong to either phase.
         let phase_1 = match self.exchange {

@@ -261,11 +261,11 @@ pub(super) fn identity(value: &Value<'_>) -> Option<Identity> {
         }
         Some(("dn", name)) => dn::encode(name).ok().map(Identity::DerAsn1Dn),
         Some(("key-id", octets)) => octets_of(octets).map(Identity::KeyId),
-        _ => text.parse().ok().map(Identity::Address),
+        _ => Identity::addresses(text),
     };
     value.parsed(
         parse,
-        "an address, \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"dn:\" and a distinguished name as in \
+        "an address, a subnet \"10.9.0.0/24\", a range \"10.9.0.1-10.9.0.9\", \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"dn:\" and a distinguished name as in \
          C=CH, O=Example, CN=host, \"key-id:\" and hexadecimal digits",
     )
 }

@@ -238,7 +238,7 @@ fn what_does_not_go_together_is_a_fault() {
             "dpd of rule \"to b\" is 0, allowed: an integer from 1 to 86400",
         ),
         ("horse\" }]", "horse\" }]\nunique = true", "unique of rule \"to b\" is"),
-        ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, \"fqdn:\" and a domain name"),
+        ("horse\" }]", "horse\" }]\nremote_id = \"host.example\"", "allowed: an address, a subnet \"10.9.0.0/24\","),
     ];
     for (from, to, expected) in cases {
         let found = faults(from, to);

@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const OWN: &str = "agent.example";
 const OTHER: &str = "peer.example";
 
-fn policy(aggressive: bool) -> String {
+/// A policy with the peer, in which these are the identities of the two ends.
+pub(super) fn policy(aggressive: bool, own: &str, other: &str) -> String {
     let mode = if aggressive { "aggressive_mode = \"exposes the pre-shared key to guessing\"" } else { "" };
     format!(
         r#"[[policy]]
@@ -32,8 +33,8 @@ filter_list = "nets"
 filter_action = "protect"
 authentication = [{{ preshared_key = "correct horse battery" }}]
 tunnel = {{ local = "{}", remote = "{}" }}
-local_id = "fqdn:{OWN}"
-remote_id = "fqdn:{OTHER}"
+local_id = "{own}"
+remote_id = "{other}"
 {mode}
 
 [[filter_list]]
@@ -50,6 +51,10 @@ pfs = "modp2048"
     )
 }
 
+fn fqdn(name: &str) -> String {
+    format!("fqdn:{name}")
+}
+
 /// The daemon begins, or charon does; then traffic, and the end.
 pub fn with_charon(role: Role) {
     let _row =
@@ -62,7 +67,7 @@ pub fn with_charon(role: Role) {
         ..Connection::between(B, A).encapsulated()
     };
     let charon = Charon::start(&world.b, Kernel::Libipsec, &connection);
-    let daemon = Daemon::start(&world.a, Driver::Userspace, &policy(true));
+    let daemon = Daemon::start(&world.a, Driver::Userspace, &policy(true, &fqdn(OWN), &fqdn(OTHER)));
     match role {
         Role::Initiator => drop(daemon.run(&["initiate", "to the peer"])),
         Role::Responder => {
@@ -106,7 +111,7 @@ pub fn with_ike_scan() {
     );
     let world = World::new();
     for (aggressive, id, answered) in [(true, OTHER, true), (true, "stranger.example", false), (false, OTHER, false)] {
-        let daemon = Daemon::start(&world.a, Driver::Memory, &policy(aggressive));
+        let daemon = Daemon::start(&world.a, Driver::Memory, &policy(aggressive, &fqdn(OWN), &fqdn(OTHER)));
         let heard = scan(&world, id);
         assert_eq!(
             heard.contains("Aggressive Mode Handshake returned"),

@@ -434,10 +434,13 @@ fn what_cannot_begin_fails_at_once() {
 
 #[test]
 fn a_failure_says_how_far_it_came() {
-    for (quick, phase) in [(false, Phase::MainMode), (true, Phase::QuickMode)] {
-        let (network, ..) = fail(|index, policy| match quick {
-            false => policy.main_mode[0].hash = [HashAlg::Sha1, HashAlg::Sha256][index],
-            true => policy.quick_mode[0].pfs = [None, Some(Group::Ecp256)][index],
+    for phase in [Phase::MainMode, Phase::AggressiveMode, Phase::QuickMode] {
+        let (network, ..) = fail(|index, policy| match phase {
+            Phase::MainMode | Phase::AggressiveMode => {
+                policy.main_mode[0].hash = [HashAlg::Sha1, HashAlg::Sha256][index];
+                policy.aggressive_mode = phase == Phase::AggressiveMode;
+            }
+            Phase::QuickMode => policy.quick_mode[0].pfs = [None, Some(Group::Ecp256)][index],
         });
         for host in &network.hosts {
             let phases: Vec<_> = host

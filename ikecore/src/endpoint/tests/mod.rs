@@ -1,13 +1,16 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
 mod aggressive;
 mod certificates;
+mod commit_bit;
 mod config_mode;
 mod default_response;
 mod deletes;
 mod dos_cookie;
+mod dos_protection;
 mod dpd;
 mod failures;
 mod fragments;
+mod identities;
 mod idle;
 mod injection;
 mod key_log;

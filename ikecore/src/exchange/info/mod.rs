@@ -135,8 +135,13 @@ fn push(chain: &mut ChainWriter, information: &Information) {
 
 /// A notification in clear, for an exchange that has no keys.
 pub fn clear(path: Path, cookies: Cookies, message_id: MessageId, notify: NotifyType) -> Outgoing {
+    clear_with(path, cookies, message_id, notify, Vec::new())
+}
+
+/// The same with data.
+pub fn clear_with(path: Path, cookies: Cookies, message_id: MessageId, notify: NotifyType, data: Vec<u8>) -> Outgoing {
     let mut chain = ChainWriter::new();
-    let information = Information::Notify { protocol: ProtocolId::ISAKMP, spi: Vec::new(), notify, data: Vec::new() };
+    let information = Information::Notify { protocol: ProtocolId::ISAKMP, spi: Vec::new(), notify, data };
     push(&mut chain, &information);
     envelope("informational (notify)", path, cookies, message_id).clear(chain)
 }

@@ -11,14 +11,15 @@ use crate::crypto::group::{Group, KeyPair, PrivateKey};
 use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_1, hash_3, verify_hash_2};
 use crate::event::negotiation::Role;
-use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
+use crate::event::{EventKind, Failure, MessageEvent, QuickModeEvent, Reject};
 use crate::ids::Spi;
 use crate::policy::selector::Selector;
 use crate::proposal::encode::encode_quick_mode;
 use crate::proposal::select::{ChosenQuickMode, verify_quick_mode_reply};
-use crate::sa::driver::{SaName, SaOp};
+use crate::proposal::suite::Lifetime;
+use crate::sa::driver::{SaName, SaOp, SaPair};
 use crate::secret::Secret;
-use crate::wire::{Chain, ChainWriter, PayloadType, ProtocolId, Sa};
+use crate::wire::{Chain, ChainWriter, NotifyType, PayloadType, ProtocolId, Sa};
 use std::sync::Arc;
 
 /// The initiator's states.
@@ -31,6 +32,8 @@ pub enum State {
     Agreeing(Arc<SentOffer>, Box<Reply>),
     /// The inbound SA is being installed; message 3 waits for it.
     Preparing(Box<Prepared>),
+    /// Message 3 is out, and the peer set the commit bit: the outbound SA waits for its CONNECTED.
+    Confirming(Box<Confirming>),
     /// Message 3 is out, the outbound SA is being installed.
     Installing(IpsecSa),
 }
@@ -58,15 +61,35 @@ pub struct SentOffer {
 pub struct Reply {
     chosen: ChosenQuickMode,
     nonce: Vec<u8>,
-    lifetime: crate::proposal::suite::Lifetime,
+    lifetime: Lifetime,
     iv: Iv,
+    /// The peer set the commit bit.
+    commit: bool,
 }
 
 /// What goes out once the inbound SA is installed.
 pub struct Prepared {
     sa: IpsecSa,
     message: Outgoing,
-    outbound: SaOp,
+    next: Committed,
+}
+
+/// What follows message 3.
+enum Committed {
+    /// The outbound SA.
+    Install(SaOp),
+    /// CONNECTED.
+    Await(Box<Confirming>),
+}
+
+/// After message 3, if the peer set the commit bit: what the outbound SA is made of.
+pub struct Confirming {
+    sent: Arc<SentOffer>,
+    reply: Reply,
+    shared: Option<Secret<Vec<u8>>>,
+    sa: IpsecSa,
+    /// The IV of message 4.
+    iv: Iv,
 }
 
 /// Begins by asking the driver for SPIs.
@@ -158,6 +181,7 @@ impl ExchangeRole for State {
             Self::SentOffer(_) => "quick mode message 2",
             Self::Agreeing(..) => "the shared secret",
             Self::Preparing(_) => "the inbound SA",
+            Self::Confirming(_) => "CONNECTED",
             Self::Installing(_) => "the outbound SA",
         }
     }
@@ -165,6 +189,7 @@ impl ExchangeRole for State {
     fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
         match self {
             Self::SentOffer(sent) => sent.receive(message, cx),
+            Self::Confirming(confirming) => confirming.receive(message, cx),
             _ => Err(message.unexpected(self.waits_for())),
         }
     }
@@ -180,21 +205,35 @@ impl ExchangeRole for State {
                 Brought::KeyExchange(answer) => state.offer(Some(answer.pair), cx),
             },
             Self::Agreeing(sent, reply) => match msgs::brought(answer)? {
-                Brought::KeyExchange(answer) => sent.finish(*reply, answer.shared.as_ref(), cx),
+                Brought::KeyExchange(answer) => sent.finish(*reply, answer.shared, cx),
                 Brought::Spi(_) => Ok(Step::stay(Self::Agreeing(sent, reply))),
             },
             Self::Preparing(prepared) => {
                 installed(answer)?;
-                let Prepared { sa, message, outbound } = *prepared;
-                let (next, asks) = (Next::Become(Self::Installing(sa)), vec![Ask::Sa(outbound)]);
-                Ok(Step { next, send: Some(message), asks })
+                let Prepared { sa, message, next } = *prepared;
+                Ok(match next {
+                    Committed::Install(outbound) => {
+                        let (next, asks) = (Next::Become(Self::Installing(sa)), vec![Ask::Sa(outbound)]);
+                        Step { next, send: Some(message), asks }
+                    }
+                    Committed::Await(confirming) => {
+                        cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::CommitBit));
+                        Step::send(Self::Confirming(confirming), message)
+                    }
+                })
             }
             Self::Installing(sa) => {
                 installed(answer)?;
                 Ok(Step::done(sa, None))
             }
-            other @ Self::SentOffer(_) => Ok(Step::stay(other)),
+            other @ (Self::SentOffer(_) | Self::Confirming(_)) => Ok(Step::stay(other)),
         }
+    }
+
+    fn without_answer(&self, cx: &mut Cx<'_>) -> Option<Step<Self>> {
+        let Self::Confirming(confirming) = self else { return None };
+        cx.trace.tell(EventKind::QuickMode(QuickModeEvent::NotConnected));
+        Some(confirming.install(cx))
     }
 
     fn cleanup(&self) -> Vec<SaOp> {
@@ -202,8 +241,43 @@ impl ExchangeRole for State {
             Self::Gathering(state) => release(&state.plan, &state.spis),
             Self::SentOffer(sent) | Self::Agreeing(sent, _) => release(&sent.plan, &sent.spis),
             Self::Preparing(prepared) => vec![prepared.sa.removal()],
+            Self::Confirming(confirming) => vec![confirming.sa.removal()],
             Self::Installing(sa) => vec![sa.removal()],
         }
+    }
+}
+
+impl Confirming {
+    /// The SA that the peer sends to.
+    pub(super) const fn inbound(&self) -> SaName {
+        self.sa.inbound
+    }
+
+    fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
+        let notify = msgs::last_notify(message, &self.sent.plan, &self.iv, cx)?;
+        cx.trace.tell(EventKind::Message(MessageEvent::Notification { notify, authenticated: true, text: None }));
+        match notify {
+            NotifyType::CONNECTED => Ok(self.install(cx)),
+            notify if notify.is_error() => {
+                let failure = Failure::PeerRefused { what: "quick mode message 3", notify, text: None };
+                Ok(self.end(failure))
+            }
+            _ => Err(message.unexpected("CONNECTED")),
+        }
+    }
+
+    fn install(&self, cx: &mut Cx<'_>) -> Step<State> {
+        match self.sent.pair(&self.reply, self.shared.as_ref(), cx) {
+            Ok((pair, sa)) => {
+                let [_, outbound] = pair.steps();
+                Step::ask(State::Installing(sa), vec![Ask::Sa(outbound)])
+            }
+            Err(failure) => self.end(failure),
+        }
+    }
+
+    fn end(&self, failure: Failure) -> Step<State> {
+        Step { next: Next::Fail(failure, vec![self.sa.removal()]), send: None, asks: Vec::new() }
     }
 }
 
@@ -258,7 +332,8 @@ impl SentOffer {
                 pfs: chosen.pfs,
             })
         });
-        let reply = Reply { chosen, nonce: nonce.to_vec(), lifetime, iv: opened.next_iv.clone() };
+        let reply =
+            Reply { chosen, nonce: nonce.to_vec(), lifetime, iv: opened.next_iv.clone(), commit: message.commits() };
         match (&self.pair, public) {
             (Some(pair), Some(public)) => {
                 if let Err(error) = pair.group().check_public(public) {
@@ -297,25 +372,42 @@ impl SentOffer {
 
     /// Makes the SAs and message 3. The responder sends with its new SA as soon as it has message 3, so the inbound one is
     /// installed first; if that fails, message 3 is never sent, and the responder has nothing that nobody serves.
-    fn finish(&self, reply: Reply, shared: Option<&Secret<Vec<u8>>>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
+    fn finish(
+        self: &Arc<Self>,
+        reply: Reply,
+        shared: Option<Secret<Vec<u8>>>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<State>, Failure> {
         let plan = &self.plan;
-        let Reply { chosen, nonce, lifetime, iv } = reply;
-        let protocol = chosen.suite.protocol();
-        let own = self.spis.iter().find(|(offered, _)| *offered == protocol).map(|(_, spi)| *spi);
-        let own_spi = own.ok_or_else(|| Failure::Crypto { operation: "quick mode", reason: "no SPI".to_owned() })?;
-        let seed = Seed { g_xy: shared, ni: &self.nonce, nr: &nonce };
-        let (pair, sa) = keys::make(plan, &chosen, lifetime, own_spi, &seed, cx.policy, cx.settings.replay_window)?;
-        let hash = hash_3(plan.keys.a(), plan.message_id, &self.nonce, &nonce);
+        let protocol = reply.chosen.suite.protocol();
+        let (pair, sa) = self.pair(&reply, shared.as_ref(), cx)?;
+        let hash = hash_3(plan.keys.a(), plan.message_id, &self.nonce, &reply.nonce);
         let mut chain = ChainWriter::new();
         chain.push(PayloadType::HASH, |writer| writer.bytes(hash.as_ref()));
         let envelope = msgs::envelope("quick mode message 3", plan);
-        let (message, _): (Outgoing, _) = envelope.sealed(chain, &plan.keys.cipher, &iv)?;
-        cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, lifetime)));
+        let (message, iv): (Outgoing, _) = envelope.sealed(chain, &plan.keys.cipher, &reply.iv)?;
+        cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, reply.lifetime)));
         let [inbound, outbound] = pair.steps();
         let mut asks = vec![Ask::Sa(inbound)];
         let unused: Vec<_> = self.spis.iter().copied().filter(|(other, _)| *other != protocol).collect();
         let released = release(plan, &unused);
         asks.extend(released.into_iter().map(Ask::Sa));
-        Ok(Step::ask(State::Preparing(Box::new(Prepared { sa, message, outbound })), asks))
+        let next = if reply.commit {
+            let sent = Arc::clone(self);
+            Committed::Await(Box::new(Confirming { sent, reply, shared, sa: sa.clone(), iv }))
+        } else {
+            Committed::Install(outbound)
+        };
+        Ok(Step::ask(State::Preparing(Box::new(Prepared { sa, message, next })), asks))
+    }
+
+    /// Both SAs.
+    fn pair(&self, reply: &Reply, shared: Option<&Secret<Vec<u8>>>, cx: &Cx<'_>) -> Result<(SaPair, IpsecSa), Failure> {
+        let Reply { chosen, nonce, lifetime, .. } = reply;
+        let protocol = chosen.suite.protocol();
+        let own = self.spis.iter().find(|(offered, _)| *offered == protocol).map(|(_, spi)| *spi);
+        let own_spi = own.ok_or_else(|| Failure::Crypto { operation: "quick mode", reason: "no SPI".to_owned() })?;
+        let seed = Seed { g_xy: shared, ni: &self.nonce, nr: nonce };
+        keys::make(&self.plan, chosen, *lifetime, own_spi, &seed, cx.policy, cx.settings.replay_window)
     }
 }

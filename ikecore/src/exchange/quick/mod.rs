@@ -4,7 +4,14 @@
 //! 1  HDR*, HASH(1), SA, Ni [, KE] [, IDci, IDcr] -->
 //! 2          <--  HDR*, HASH(2), SA, Nr [, KE] [, IDci, IDcr]
 //! 3  HDR*, HASH(3) -->
+//! 4          <--  HDR*, HASH, N/CONNECTED        only with the commit bit
 //! ```
+//!
+//! With the commit bit (RFC 2408 §3.1) one end asks the other to wait with the SAs until it says that it has them. RFC 2408
+//! has it say so in an informational exchange with the message ID of the quick mode; Windows and others do it in a fourth
+//! message of the quick mode. Either is taken; a fourth message is sent. The bit stands in the header, which no hash covers:
+//! whoever can change message 2 can make the initiator wait, so it does not wait for long, and not at all once a copy of
+//! message 2 without the bit has come.
 //!
 //! Each end sends before its SA for packets that leave is in use only what the other needs to take them, and takes them
 //! itself by then: the responder installs its inbound SA before message 2, the initiator before message 3, and both the
@@ -176,6 +183,13 @@ impl ExchangeRole for QuickMode {
         }
     }
 
+    fn without_answer(&self, cx: &mut Cx<'_>) -> Option<Step<Self>> {
+        match self {
+            Self::Initiator(state) => Some(state.without_answer(cx)?.lift(Self::Initiator)),
+            Self::Responder(state) => Some(state.without_answer(cx)?.lift(Self::Responder)),
+        }
+    }
+
     fn cleanup(&self) -> Vec<SaOp> {
         match self {
             Self::Initiator(state) => state.cleanup(),
@@ -186,11 +200,11 @@ impl ExchangeRole for QuickMode {
 
 impl QuickMode {
     /// The SA for packets that arrive, once the peer may have installed its end: if this host fails, the peer must hear.
-    pub const fn exposed(&self) -> Option<SaName> {
+    pub fn exposed(&self) -> Option<SaName> {
         match self {
-            Self::Initiator(initiator::State::Installing(sa)) | Self::Responder(responder::State::Installing(sa)) => {
-                Some(sa.inbound)
-            }
+            Self::Initiator(initiator::State::Installing(sa)) => Some(sa.inbound),
+            Self::Responder(responder::State::Installing(sa, _)) => Some(sa.inbound),
+            Self::Initiator(initiator::State::Confirming(sent)) => Some(sent.inbound()),
             Self::Responder(responder::State::SentReply(sent)) => Some(sent.inbound()),
             _ => None,
         }

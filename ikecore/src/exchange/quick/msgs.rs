@@ -6,12 +6,13 @@ use super::super::{Cx, Path};
 use super::Plan;
 use crate::crypto::iv::Iv;
 use crate::crypto::prf::Mac;
+use crate::crypto::quick::{informational, verify_informational};
 use crate::event::{Failure, Reject};
 use crate::ids::Spi;
 use crate::policy::selector::{Prefix, Selector};
 use crate::policy::traffic_id;
 use crate::proposal::suite::Lifetime;
-use crate::sa::driver::SaAnswer;
+use crate::sa::driver::{SaAnswer, SaName};
 use crate::wire::{
     AttributeWriter, Chain, ChainWriter, Doi, ExchangeType, Id, IpsecAttribute, KeyExchange, LifeType, Nonce, Notify,
     NotifyType, PayloadRule, PayloadType, ProtocolId, Writer, attribute,
@@ -31,6 +32,9 @@ pub(super) const OFFER_RULES: &[PayloadRule] = &[
 ];
 /// Message 3.
 pub(super) const LAST_RULES: &[PayloadRule] = &[PayloadRule::one(PayloadType::HASH)];
+
+/// Message 4.
+const CONNECTED_RULES: &[PayloadRule] = &[PayloadRule::one(PayloadType::HASH), PayloadRule::one(PayloadType::NOTIFY)];
 
 pub(super) fn envelope(name: &'static str, plan: &Plan) -> Envelope {
     Envelope {
@@ -197,6 +201,43 @@ pub(super) fn nonce_and_public<'a>(
     let nonce = nonce.decode(Nonce::decode)?.data;
     let public = chain.one(PayloadType::KE).map(|payload| payload.decode(KeyExchange::decode)).transpose()?;
     Ok((nonce, public.map(|ke| ke.data)))
+}
+
+/// CONNECTED: the sender has its SAs, `name` the one that it receives with.
+pub(super) fn connected(plan: &Plan, name: SaName, iv: &Iv) -> Result<Outgoing, Failure> {
+    let mut chain = ChainWriter::new();
+    let notify = Notify {
+        doi: Doi::IPSEC,
+        protocol: name.protocol,
+        spi: &name.spi.0.to_be_bytes(),
+        notify_type: NotifyType::CONNECTED,
+        data: &[],
+    };
+    chain.push(PayloadType::NOTIFY, |writer| notify.encode(writer));
+    let hash = informational(plan.keys.a(), plan.message_id, chain.octets());
+    chain.prepend(PayloadType::HASH, |writer| writer.bytes(hash.as_ref()));
+    Ok(envelope("quick mode message 4", plan).sealed(chain, &plan.keys.cipher, iv)?.0)
+}
+
+/// The notification of message 4, which follows `iv`, or of an informational exchange with the same message ID.
+pub(super) fn last_notify(message: &Incoming<'_>, plan: &Plan, iv: &Iv, cx: &mut Cx<'_>) -> Result<NotifyType, Reject> {
+    // Of the informational exchange some begin the IV anew, and some go on with that of the message ID.
+    let first_iv = plan.keys.first_iv(plan.message_id);
+    let opened = match message.header.exchange {
+        _ if message.header.message_id != plan.message_id => return Err(message.unexpected("quick mode")),
+        ExchangeType::QUICK => message.open(&plan.keys.cipher, iv, cx)?,
+        ExchangeType::INFORMATIONAL => {
+            message.open(&plan.keys.cipher, &first_iv, cx).or_else(|_| message.open(&plan.keys.cipher, iv, cx))?
+        }
+        _ => return Err(message.unexpected("quick mode")),
+    };
+    let chain = opened.chain(CONNECTED_RULES)?;
+    let (hash, rest) = opened.hashed(&chain)?;
+    if !verify_informational(plan.keys.a(), plan.message_id, rest, hash) {
+        return Err(Reject::Hash("HASH of CONNECTED"));
+    }
+    let notify = chain.one(PayloadType::NOTIFY).ok_or_else(|| message.unexpected("CONNECTED"))?;
+    Ok(notify.decode(Notify::decode)?.notify_type)
 }
 
 /// Decrypts a message of this quick mode.

@@ -75,8 +75,8 @@ pub enum State {
     Preparing(Box<Prepared>),
     /// Message 2 is out.
     SentReply(Box<SentReply>),
-    /// The outbound SA is being installed.
-    Installing(IpsecSa),
+    /// The outbound SA is being installed; after it goes message 4, with the commit bit.
+    Installing(Box<IpsecSa>, Option<Outgoing>),
 }
 
 /// What message 1 settled.
@@ -88,6 +88,8 @@ struct Accepted {
     /// The ID payloads' bodies as received; they are sent back as they came.
     ids: Option<(Vec<u8>, Vec<u8>)>,
     iv: Iv,
+    /// The commit bit is set, by the peer in message 1 or by this host in message 2.
+    commit: bool,
 }
 
 /// While message 2 is being prepared.
@@ -231,6 +233,7 @@ fn accept(
         peer_public: public.map(<[u8]>::to_vec),
         ids: ids.map(|(initiator, responder)| (initiator.to_vec(), responder.to_vec())),
         iv,
+        commit: message.commits() || cx.settings.commit_bit,
     })
 }
 
@@ -271,7 +274,7 @@ impl ExchangeRole for State {
             Self::Gathering(_) => "an SPI",
             Self::Preparing(_) => "the inbound SA",
             Self::SentReply(_) => "quick mode message 3",
-            Self::Installing(_) => "the outbound SA",
+            Self::Installing(..) => "the outbound SA",
         }
     }
 
@@ -286,11 +289,14 @@ impl ExchangeRole for State {
         }
         // The peer has its inbound SA since before message 3, so what leaves can go this way from now on.
         let lifetime = sent.accepted.chosen.lifetime;
-        Ok(match sent.accepted.pair(sent.sa.inbound.spi, &sent.nonce, sent.shared.as_ref(), cx) {
-            Ok((pair, _)) => {
+        let commit = sent.accepted.commit || message.commits();
+        let connected = commit.then(|| msgs::connected(plan, sent.sa.inbound, &opened.next_iv)).transpose();
+        let pair = sent.accepted.pair(sent.sa.inbound.spi, &sent.nonce, sent.shared.as_ref(), cx);
+        Ok(match connected.and_then(|connected| Ok((pair?, connected))) {
+            Ok(((pair, _), connected)) => {
                 cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, lifetime)));
                 let [_, outbound] = pair.steps();
-                Step::ask(Self::Installing(sent.sa.clone()), vec![Ask::Sa(outbound)])
+                Step::ask(Self::Installing(Box::new(sent.sa.clone()), connected), vec![Ask::Sa(outbound)])
             }
             Err(failure) => Step { next: Next::Fail(failure, self.cleanup()), send: None, asks: Vec::new() },
         })
@@ -317,9 +323,9 @@ impl ExchangeRole for State {
                 let Prepared { sent, message } = *prepared;
                 Ok(Step::send(Self::SentReply(sent), message))
             }
-            Self::Installing(sa) => {
+            Self::Installing(sa, connected) => {
                 installed(answer)?;
-                Ok(Step::done(sa, None))
+                Ok(Step::done(*sa, connected))
             }
             other @ Self::SentReply(_) => Ok(Step::stay(other)),
         }
@@ -334,7 +340,7 @@ impl ExchangeRole for State {
             }
             Self::Preparing(prepared) => vec![prepared.sent.sa.removal()],
             Self::SentReply(sent) => vec![sent.sa.removal()],
-            Self::Installing(sa) => vec![sa.removal()],
+            Self::Installing(sa, _) => vec![sa.removal()],
         }
     }
 }
@@ -346,7 +352,7 @@ impl State {
             Self::Gathering(state) => Some(&state.accepted.plan),
             Self::Preparing(prepared) => Some(&prepared.sent.accepted.plan),
             Self::SentReply(sent) => Some(&sent.accepted.plan),
-            Self::Installing(_) => None,
+            Self::Installing(..) => None,
         }
     }
 }
@@ -379,6 +385,7 @@ impl Gathering {
         let (message, iv) = offer.seal(&envelope, plan, &accepted.iv, |rest| {
             hash_2(plan.keys.a(), plan.message_id, &accepted.peer_nonce, rest)
         })?;
+        let message = if cx.settings.commit_bit { message.committing() } else { message };
         let (pair, record) = accepted.pair(spi, &nonce, shared.as_ref(), cx)?;
         let [inbound, _] = pair.steps();
         let sent = Box::new(SentReply { accepted, sa: record, nonce, shared, iv });

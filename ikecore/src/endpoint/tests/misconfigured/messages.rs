@@ -181,10 +181,22 @@ const ROWS: &[Row] = &[
         fault: "identity of a kind that names no peer",
         of: Id,
         change: InPayloads(|payloads| {
-            *body(payloads, PayloadType::ID) = [&[4, 0, 0, 0][..], &[10, 1, 0, 0, 255, 255, 0, 0]].concat();
+            *body(payloads, PayloadType::ID) = vec![10, 0, 0, 0, 0x82, 1, b'a'];
         }),
         notify: Some(NotifyType::INVALID_ID_INFORMATION),
-        says: &["ID type ID_IPV4_ADDR_SUBNET (4)", "allowed are ID_IPV4_ADDR"],
+        says: &["ID type ID_DER_ASN1_GN (10)", "allowed are addresses, subnets and ranges"],
+    },
+    Row {
+        fault: "identity, a subnet with holes in its mask",
+        of: Id,
+        change: InPayloads(|payloads| {
+            *body(payloads, PayloadType::ID) = [&[4, 0, 0, 0][..], &[10, 1, 0, 0, 255, 0, 255, 0]].concat();
+        }),
+        notify: Some(NotifyType::INVALID_ID_INFORMATION),
+        says: &[
+            "mask 255.0.255.0 of 10.1.0.0 is not contiguous",
+            "allowed are masks of one bits followed by zero bits",
+        ],
     },
     Row {
         fault: "identity with another port than IKE's",

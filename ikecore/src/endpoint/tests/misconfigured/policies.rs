@@ -144,6 +144,26 @@ const MAIN_MODE: &[Row] = &[
         says: &["identity is fqdn:a.example", "requires fqdn:b.example", "rule \"rule\""],
     },
     Row {
+        setting: "identity, subnets",
+        values: ["sent: 10.9.0.0/24", "required: 10.9.0.0/25"],
+        set: |value, policy| {
+            name(value, policy, || ["10.9.0.0/24", "10.9.0.0/25"].map(|it| it.parse().expect("an identity")));
+        },
+        ends: WRONG_NAME,
+        says: &["identity is 10.9.0.0/24", "requires 10.9.0.0/25", "rule \"rule\""],
+    },
+    Row {
+        setting: "identity, an address for a range around it",
+        values: ["sent: none, so the address", "required: 192.0.2.0-192.0.2.255"],
+        set: |value, policy| {
+            if value == 1 {
+                policy.remote_id = Some("192.0.2.0-192.0.2.255".parse().expect("an identity"));
+            }
+        },
+        ends: WRONG_NAME,
+        says: &["identity is 192.0.2.", "requires 192.0.2.0-192.0.2.255", "rule \"rule\""],
+    },
+    Row {
         setting: "identity, users",
         values: ["sent: user-fqdn:ada@a.example", "required: user-fqdn:bob@a.example"],
         set: |value, policy| {

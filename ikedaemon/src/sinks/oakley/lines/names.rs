@@ -60,6 +60,7 @@ pub(super) fn mask(prefix: Prefix) -> IpAddr {
 pub(super) const fn mode(phase: Phase) -> &'static str {
     match phase {
         Phase::MainMode => "Key Exchange Mode (Main Mode)",
+        Phase::AggressiveMode => "Key Exchange Mode (Aggressive Mode)",
         Phase::QuickMode => "Data Protection Mode (Quick Mode)",
     }
 }

@@ -150,6 +150,8 @@ pub(super) fn quick_mode(context: &Context, event: &QuickModeEvent, out: &mut Ve
             out.push(format!("  {mode} mode, Lifetime: {lifetime}, PFSGroup {group}"));
         }
         QuickModeEvent::ResponderLifetime(lifetime) => out.push(format!("RESPONDER-LIFETIME: {lifetime}")),
+        QuickModeEvent::CommitBit => out.push("Commit bit: waiting for CONNECTED".to_owned()),
+        QuickModeEvent::NotConnected => out.push("No CONNECTED of the peer: going on without it".to_owned()),
         QuickModeEvent::Installing { local, remote, inbound, outbound, suite, mode, selector, lifetime } => {
             let any = "0.0.0.0".to_owned();
             let (my, peer) = match mode {

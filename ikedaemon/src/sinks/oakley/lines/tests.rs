@@ -588,7 +588,11 @@ no answer from 10.0.0.2:500 to main mode message 1 after 7 transmissions in 63 s
 0x0 0x0
 ProcessFailure: sa:12fd20 centry:7 status:35ed
 isadb_set_status sa:12fd20 centry:7 status 35ed TIMED_OUT audit 547 (responder, context = 00000005, after 63 s)";
-    assert_eq!(failed(Phase::MainMode, timed_out), expected);
+    assert_eq!(failed(Phase::MainMode, timed_out.clone()), expected);
+    assert_eq!(
+        failed(Phase::AggressiveMode, timed_out),
+        expected.replace("Key Exchange Mode (Main Mode)", "Key Exchange Mode (Aggressive Mode)")
+    );
 
     let refused =
         Failure::PeerRefused { what: "the quick mode proposal", notify: NotifyType::NO_PROPOSAL_CHOSEN, text: None };
