@@ -180,11 +180,11 @@ fn the_device_vanishes() {
 
 /// One test for each proof before the user's, and each end that the daemon is.
 macro_rules! remote_access {
-    ($($name:ident: $end:ident($($argument:expr),+);)*) => {
+    ($($name:ident: $end:ident($($argument:expr),*);)*) => {
         $(
             #[test]
             fn $name() {
-                remote_access::$end($($argument),+);
+                remote_access::$end($($argument),*);
             }
         )*
     };
@@ -210,6 +210,7 @@ remote_access! {
     hybrid_authentication_of_the_other_end_as_gateway: unlike(Unlike::NoHybrid, Role::Responder);
     hybrid_authentication_of_the_other_end_as_client: unlike(Unlike::NoHybrid, Role::Initiator);
     another_mode_as_gateway: unlike(Unlike::Aggressive, Role::Responder);
+    extended_authentication_by_pam: gateway_with_pam();
     wrong_password: wrong_password(Phase1::Key);
     wrong_password_after_rsa_signatures: wrong_password(Phase1::Signatures);
     wrong_password_by_hybrid_authentication: wrong_password(Phase1::Hybrid);

@@ -547,7 +547,7 @@ fn hint(message: &str, method: Option<AuthenticationMethod>) -> Option<&'static 
         "main mode message 5" | "aggressive mode message 2"
             if !method.is_some_and(AuthenticationMethod::is_pre_shared_key) =>
         {
-            Some("the peer probably refuses our certificate or our identity")
+            Some("the peer probably refuses our certificate or our identity, or has another kind of authentication")
         }
         "main mode message 5" | "aggressive mode message 2" => {
             Some("the pre-shared key probably differs from the peer's, or it refuses our identity")
