@@ -68,7 +68,14 @@ fn launch(namespace: &Namespace, root: &Scratch, driver: Driver, trace: bool) ->
     let file = root.join("policy.toml").display().to_string();
     let directory = root.path().display().to_string();
     let arguments = ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", trace];
-    Process::start(namespace, root, "policyagent", &program().display().to_string(), &arguments)
+    let program = program().display().to_string();
+    let pam = root.join("pam.d");
+    if !pam.exists() {
+        return Process::start(namespace, root, "policyagent", &program, &arguments);
+    }
+    let script = format!("mount --bind {} /etc/pam.d && exec \"$0\" \"$@\"", pam.display());
+    let wrapped: Vec<&str> = ["-m", "sh", "-c", &script, &program].into_iter().chain(arguments).collect();
+    Process::start(namespace, root, "policyagent", "unshare", &wrapped)
 }
 
 impl<'a> Daemon<'a> {
@@ -82,6 +89,20 @@ impl<'a> Daemon<'a> {
     #[track_caller]
     pub fn start_quiet(namespace: &'a Namespace, driver: Driver, policy: &str) -> Self {
         Self::launched(namespace, driver, policy, "", false)
+    }
+
+    /// The same with the users of the PAM service `test`, whose file has the text `pam`. The daemon alone sees it.
+    #[track_caller]
+    pub fn start_with_pam(namespace: &'a Namespace, driver: Driver, policy: &str, pam: &str) -> Self {
+        let root = Scratch::new("root");
+        root.write("policy.toml", policy);
+        root.write("etc/policyagent/policyagent.toml", "pam_service = \"test\"\n");
+        root.write("pam.d/test", pam);
+        let trace = true;
+        let process = launch(namespace, &root, driver, trace);
+        let mut daemon = Self { namespace, process, root, driver, trace };
+        daemon.wait_serves();
+        daemon
     }
 
     /// The same with `settings`, the text of the settings file.

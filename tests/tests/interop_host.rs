@@ -203,6 +203,11 @@ fn takes_an_address_unasked() {
 }
 
 #[test]
+fn extended_authentication_by_pam() {
+    remote_access::gateway_with_pam();
+}
+
+#[test]
 fn wrong_password() {
     remote_access::wrong_password();
 }

@@ -19,8 +19,9 @@ use tokio::time::Instant;
 /// Knows the users.
 pub trait Users: Debug + Send + Sync {
     /// Whether the name is a user's and the password that user's. A name that nobody has must take as long as a wrong
-    /// password. The error is for the administrator. May take long: it is called on a thread of its own.
-    fn check(&self, user: &str, password: &[u8]) -> Result<(), String>;
+    /// password. The error is for the administrator. `peer` is where the peer is. May take long: it is called on a thread
+    /// of its own.
+    fn check(&self, user: &str, password: &[u8], peer: IpAddr) -> Result<(), String>;
 }
 
 /// A no comes this long after the question.
@@ -84,7 +85,7 @@ impl UserChecks {
             let name = user.clone();
             let result = match users {
                 Some(users) => {
-                    let check = tokio::task::spawn_blocking(move || users.check(&name, password.expose()));
+                    let check = tokio::task::spawn_blocking(move || users.check(&name, password.expose(), peer));
                     check.await.unwrap_or_else(|_| Err("the check was aborted".to_owned()))
                 }
                 None => Err(refusal.clone().unwrap_or_default()),

@@ -61,6 +61,12 @@ pub(crate) enum Command {
     /// Write man pages or shell completions, for packages
     #[command(hide = true)]
     Generate(GenerateArgs),
+    /// Answer questions about users that come by standard input; the service starts it
+    #[command(hide = true)]
+    PamServe(PamArgs),
+    /// Answer one question about a user
+    #[command(hide = true)]
+    PamCheck(PamArgs),
 }
 
 /// Arguments of `run`.
@@ -166,6 +172,13 @@ pub(crate) struct GenerateArgs {
     pub(crate) what: Generated,
     /// Into which directory
     pub(crate) directory: PathBuf,
+}
+
+/// Arguments of `pam-serve` and `pam-check`.
+#[derive(Args, Debug)]
+pub(crate) struct PamArgs {
+    /// The name of the PAM service
+    pub(crate) service: String,
 }
 
 /// What can be generated.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 use super::failed;
-use crate::users;
+use crate::users::file;
 
 /// The longest password that is read.
 const MAX_OCTETS: u64 = 1_024;
@@ -21,7 +21,7 @@ pub(super) fn hash_password() -> ExitCode {
     if password.is_empty() || password.len() as u64 > MAX_OCTETS {
         return failed(format!("the password has {} octets, allowed: 1 to {MAX_OCTETS}", password.len()));
     }
-    match users::hash(&password) {
+    match file::hash(&password) {
         Ok(hash) => {
             println!("{hash}");
             ExitCode::SUCCESS

@@ -19,6 +19,7 @@ use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::paths::Paths;
 use crate::service::{self, lock};
+use crate::users::pam;
 use args::{Cli, Command, Format, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
 use style::Style;
 
@@ -48,6 +49,8 @@ pub(crate) fn main() -> ExitCode {
             None => log::show(&paths, &arguments, format),
         },
         Command::HashPassword => hash::hash_password(),
+        Command::PamServe(arguments) => pam::helper::serve(&arguments.service),
+        Command::PamCheck(arguments) => pam::check::check(&arguments.service),
         Command::Generate(arguments) => match generate::generate(arguments.what, &arguments.directory) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(format!("{}: {error}", arguments.directory.display())),

@@ -7,6 +7,7 @@ pub(crate) mod settings;
 
 use ikecore::event::{EndpointEvent, EventKind};
 use ikecore::sa::driver::DriverError;
+use ikedaemon::asks::Users;
 use ikedaemon::driver::open::open;
 use ikedaemon::driver::select::DriverChoice;
 use ikedaemon::engine::{self, EngineGone, EngineHandle};
@@ -28,7 +29,8 @@ use crate::control::report::DriverReport;
 use crate::control::server::{ControlSocket, SocketError};
 use crate::document::DocumentError;
 use crate::paths::Paths;
-use crate::users::UsersFile;
+use crate::users::file::UsersFile;
+use crate::users::pam::{Helper, Pam, PamError};
 use answers::Service;
 use lock::{Lock, LockError};
 use policy::InForce;
@@ -79,6 +81,9 @@ pub(crate) enum RunError {
     /// The key log.
     #[error(transparent)]
     KeyLog(#[from] KeyLogError),
+    /// PAM.
+    #[error(transparent)]
+    Pam(#[from] PamError),
     /// Something of the system.
     #[error("{what}: {error}")]
     System {
@@ -109,6 +114,7 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
         None => InForce::new(paths.policy(), false),
     };
     policy.load().map_err(RunError::Policy)?;
+    let pam = settings.pam_service.as_deref().map(Helper::start).transpose()?;
     // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.
     ikedaemon::sys::drop_capabilities().map_err(|error| RunError::System { what: "give up privileges", error })?;
     let system = |what| move |error| RunError::System { what, error };
@@ -117,7 +123,7 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
         .enable_all()
         .build()
         .map_err(system("start the runtime"))?;
-    let result = runtime.block_on(serve(paths, settings, policy));
+    let result = runtime.block_on(serve(paths, settings, policy, pam));
     // Nothing that is left may hold the end up.
     runtime.shutdown_timeout(Duration::from_millis(500));
     drop(lock);
@@ -129,7 +135,7 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), RunError> {
     made.map_err(|error| RunError::File { path: path.to_owned(), error })
 }
 
-async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), RunError> {
+async fn serve(paths: Paths, settings: Settings, policy: InForce, pam: Option<Helper>) -> Result<(), RunError> {
     let system = |what| move |error| RunError::System { what, error };
     let trace = oakley::Config { enabled: settings.oakley, ..oakley::Config::new(paths.log()) };
     let oakley = oakley::start(&trace).map_err(system("start Oakley.log"))?;
@@ -144,7 +150,10 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce) -> Result<(), 
     tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
     let started = Instant::now();
     let key_log = open_key_log(&paths, &settings)?;
-    let users = Arc::new(UsersFile::new(&settings.users.clone().unwrap_or_else(|| paths.users())));
+    let users: Arc<dyn Users> = match pam {
+        Some(helper) => Arc::new(Pam::new(helper)?),
+        None => Arc::new(UsersFile::new(&settings.users.clone().unwrap_or_else(|| paths.users()))),
+    };
     let endpoint = settings.endpoint.clone();
     let config = engine::Config { endpoint, listen: settings.sockets(), key_log, users: Some(users) };
     let engine = engine::start(config, opened.driver)?;

@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) policy: Option<PathBuf>,
     /// The users of extended authentication, if not the usual file.
     pub(crate) users: Option<PathBuf>,
+    /// The service of PAM that is asked for them instead.
+    pub(crate) pam_service: Option<String>,
     /// Oakley.log is written.
     pub(crate) oakley: bool,
     /// The keys of all that is negotiated are written, for who wants to look into the traffic.
@@ -86,6 +88,14 @@ fn settings(table: &Table<'_>) -> Settings {
     }
     settings.policy = table.get("policy").and_then(|value| value.path());
     settings.users = table.get("users").and_then(|value| value.path());
+    if let Some(value) = table.get("pam_service") {
+        let is_name = |text: &str| !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\0']);
+        let allowed = "the name of a file in /etc/pam.d";
+        settings.pam_service = value.parsed(|text| is_name(text).then(|| text.to_owned()), allowed);
+        if settings.users.is_some() {
+            value.fault("pam_service and users cannot both be there: users are looked up by PAM or in a file");
+        }
+    }
     if let Some(oakley) = table.get("oakley").and_then(|value| value.table()) {
         // The names that they have in the registry of Windows.
         if let Some(on) = oakley.get("EnableLogging").and_then(|value| flag(&value)) {
@@ -193,6 +203,18 @@ mod tests {
     }
 
     #[test]
+    fn users_are_those_of_a_file_or_of_pam() {
+        assert_eq!(parse("pam_service = \"policyagent\"").unwrap().pam_service.as_deref(), Some("policyagent"));
+        let told = |text: &str| parse(text).unwrap_err().to_string();
+        let both = told("users = \"u\"\npam_service = \"policyagent\"");
+        assert!(both.contains(":2:15: pam_service and users cannot both be there"), "{both}");
+        for name in ["", "../shadow", "a/b"] {
+            let error = told(&format!("pam_service = \"{name}\""));
+            assert!(error.contains("allowed: the name of a file in /etc/pam.d"), "{error}");
+        }
+    }
+
+    #[test]
     fn faults_name_place_value_and_what_is_allowed() {
         let text = "driver = \"xfrn\"\nlistten = 1\n[ike]\ntransmissions = 0\n[oakley]\nEnableLogging = 2\n";
         let error = parse(text).unwrap_err().to_string();
@@ -202,7 +224,7 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, users, oakley, key_log, ike",
+                 listen, policy, users, pam_service, oakley, key_log, ike",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]

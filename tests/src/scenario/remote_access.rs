@@ -1,6 +1,8 @@
 //! Hosts that join a network from outside: extended authentication, then Mode Config, each of both ends being the
 //! daemon once.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::capture::{Capture, Kind};
@@ -9,6 +11,7 @@ use crate::daemon::{Daemon, Driver};
 use crate::interop::Row;
 use crate::netns::{A, Addresses, B, World};
 use crate::process::wait_until;
+use crate::scratch::Scratch;
 
 use super::Role;
 
@@ -171,6 +174,59 @@ pub fn client(push: bool) {
     daemon.stop();
     assert!(!has_address(), "the address is still there after the end");
     charon.wait_sas("no SAs after the daemon's deletes", PATIENCE, <[_]>::is_empty);
+}
+
+/// PAM knows the user of charon: a wrong password is refused, the right one admitted.
+pub fn gateway_with_pam() {
+    let what = "XAuth with users of PAM: a wrong password, then the right one, traffic";
+    let _row = Row::charon(what, Kernel::Libipsec, Driver::Userspace, Role::Responder.alone());
+    let world = World::new();
+    let scratch = Scratch::new("pam");
+    // What a module may rely on: the rights of root, the name, the password, and where the peer is.
+    let script = scratch.write(
+        "check",
+        &format!(
+            "#!/bin/sh\nread -r password\n[ \"$(id -u)\" = 0 ] && [ \"$PAM_USER\" = {USER} ] && [ \"$PAM_RHOST\" = {} ] &&\n\
+             [ \"$password\" = '{PASSWORD}' ]\n",
+            B.wire
+        ),
+    );
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+    let pam = format!(
+        "auth required pam_exec.so expose_authtok quiet {}\naccount required pam_permit.so\n",
+        script.display()
+    );
+    let mut daemon = Daemon::start_with_pam(&world.a, Driver::Userspace, &gateway_policy(A, false, ""), &pam);
+    let charon = |password| {
+        let access = RemoteAccess::Client { user: USER, password, push: false };
+        let connection = Connection { remote_access: Some(access), local_ts: Vec::new(), ..Connection::between(B, A) };
+        Charon::start(&world.b, Kernel::Libipsec, &connection.encapsulated())
+    };
+    charon("guess").initiate().expect_err("the password is wrong");
+    daemon.wait_oakley("the cause", PATIENCE, |log| {
+        log.contains("failed: PAM service \"test\" refuses the user or the password: ")
+    });
+    let charon = charon(PASSWORD);
+    if let Err(error) = charon.initiate() {
+        panic!("charon: {error}\nOakley.log:\n{}", daemon.oakley());
+    }
+    charon.wait_installed();
+    assert!(wait_until(PATIENCE, || daemon.ipsec_sas() == 1), "{}", daemon.oakley());
+    assert!(world.b.ping_until_answered(LEASE, A.inside, PATIENCE), "{}\n{}", daemon.oakley(), charon.log());
+    assert!(!daemon.oakley().contains(PASSWORD), "the password is in the trace");
+    // The daemon has given up what its helper kept.
+    let capabilities = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.lines().find_map(|line| line.strip_prefix("CapEff:")).map(|set| set.trim().to_owned())
+    };
+    let pid = daemon.process().id();
+    let children = Command::new("pgrep").args(["-P", &pid.to_string()]).output().expect("pgrep runs");
+    let children = String::from_utf8_lossy(&children.stdout).into_owned();
+    let helper = children.trim().parse().unwrap_or_else(|_| panic!("one helper: {children:?}"));
+    assert_ne!(capabilities(helper), capabilities(pid));
+    daemon.stop();
+    assert!(wait_until(PATIENCE, || capabilities(helper).is_none()), "the helper lives on");
 }
 
 /// A wrong password: nothing comes of it, and both ends say why.

@@ -7,7 +7,7 @@ const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 struct Joe;
 
 impl Users for Joe {
-    fn check(&self, user: &str, password: &[u8]) -> Result<(), String> {
+    fn check(&self, user: &str, password: &[u8], _: IpAddr) -> Result<(), String> {
         if (user, password) == ("joe", b"foobar") { Ok(()) } else { Err("wrong".to_owned()) }
     }
 }

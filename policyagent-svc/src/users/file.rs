@@ -6,6 +6,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, Params};
 use ikedaemon::asks::Users;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
@@ -69,7 +70,7 @@ impl UsersFile {
 }
 
 impl Users for UsersFile {
-    fn check(&self, user: &str, password: &[u8]) -> Result<(), String> {
+    fn check(&self, user: &str, password: &[u8], _: IpAddr) -> Result<(), String> {
         let text = self.read();
         let found = text.as_ref().ok().and_then(|text| Self::find(text, user));
         // Whoever asks must not learn from the time it takes whether there is such a user.
@@ -103,6 +104,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
     fn users(name: &str, text: &str) -> UsersFile {
         let path = std::env::temp_dir().join(format!("policyagent-users-{name}-{}", std::process::id()));
         std::fs::write(&path, text).unwrap();
@@ -113,19 +116,19 @@ mod tests {
     fn a_user_is_admitted_by_its_own_password_only() {
         let text = format!("# users\n\njoe:{}\nanne@a:b:{}\n", hash(b"foobar").unwrap(), hash(b"").unwrap());
         let users = users("own", &text);
-        assert_eq!(users.check("joe", b"foobar"), Ok(()));
-        assert_eq!(users.check("anne@a:b", b""), Ok(()));
-        assert_eq!(users.check("joe", b""), Err("the password is wrong".to_owned()));
-        assert_eq!(users.check("joe", b"foobar "), Err("the password is wrong".to_owned()));
+        assert_eq!(users.check("joe", b"foobar", PEER), Ok(()));
+        assert_eq!(users.check("anne@a:b", b"", PEER), Ok(()));
+        assert_eq!(users.check("joe", b"", PEER), Err("the password is wrong".to_owned()));
+        assert_eq!(users.check("joe", b"foobar ", PEER), Err("the password is wrong".to_owned()));
         for nobody in ["Joe", "jo", "", "# users", "anne@a"] {
-            let told = users.check(nobody, b"foobar").unwrap_err();
+            let told = users.check(nobody, b"foobar", PEER).unwrap_err();
             assert!(told.ends_with("has no such user"), "{nobody}: {told}");
         }
         // A change needs no reload.
         std::fs::write(&users.path, format!("joe:{}\n", hash(b"other").unwrap())).unwrap();
-        assert_eq!(users.check("joe", b"other"), Ok(()));
+        assert_eq!(users.check("joe", b"other", PEER), Ok(()));
         std::fs::remove_file(&users.path).unwrap();
-        let told = users.check("joe", b"other").unwrap_err();
+        let told = users.check("joe", b"other", PEER).unwrap_err();
         assert!(told.contains("No such file"), "{told}");
     }
 
@@ -137,7 +140,7 @@ mod tests {
         let time = |user: &str| -> Duration {
             let best = (0..5).map(|_| {
                 let begin = now();
-                users.check(user, b"guess").unwrap_err();
+                users.check(user, b"guess", PEER).unwrap_err();
                 now().saturating_sub(begin)
             });
             best.min().unwrap_or_default()
@@ -152,9 +155,9 @@ mod tests {
     fn what_is_no_hash_or_too_dear_names_its_line() {
         let dear = hash(b"foobar").unwrap().replace("m=19456", "m=4000000");
         let users = users("wrong", &format!("\njoe:secret\nanne:{dear}\n"));
-        let told = users.check("joe", b"secret").unwrap_err();
+        let told = users.check("joe", b"secret", PEER).unwrap_err();
         assert!(told.contains(":2: no hash in PHC's format") && !told.contains("secret"), "{told}");
-        let told = users.check("anne", b"foobar").unwrap_err();
+        let told = users.check("anne", b"foobar", PEER).unwrap_err();
         assert!(told.contains(":3: the hash takes too much"), "{told}");
         std::fs::remove_file(&users.path).unwrap();
     }
