@@ -77,6 +77,21 @@ pub fn set_socket_policy(socket: BorrowedFd<'_>, ipv6: bool, info: &[u8]) -> io:
     set_socket_option(socket, level, option, info)
 }
 
+/// What the path of a connected socket takes: octets of an IP datagram (`IP_MTU`, `IPV6_MTU`).
+pub fn path_mtu(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<usize> {
+    let (level, option) = if ipv6 { (libc::SOL_IPV6, libc::IPV6_MTU) } else { (libc::SOL_IP, libc::IP_MTU) };
+    let mut octets: libc::c_int = 0;
+    let mut len = libc::socklen_t::try_from(size_of_val(&octets)).unwrap_or_default();
+    let value = (&raw mut octets).cast();
+    // SAFETY: the descriptor is open for the call's duration; the kernel writes at most `len` octets, one integer, to
+    // `octets`, and the length to `len`; both are live.
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), level, option, value, &raw mut len) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    usize::try_from(octets).map_err(io::Error::other)
+}
+
 /// Has the runtime that runs now tell when `fd` can be read, or has an error.
 pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     let interest = tokio::io::Interest::READABLE | tokio::io::Interest::ERROR;

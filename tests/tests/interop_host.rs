@@ -144,6 +144,11 @@ fn ike_messages_in_fragments_initiator() {
 }
 
 #[test]
+fn ike_messages_in_fragments_of_a_short_route() {
+    fragments::of_a_short_route(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
 fn ike_messages_in_fragments_responder() {
     fragments::in_fragments(Driver::Userspace, Kernel::Libipsec, Role::Responder);
 }

@@ -29,8 +29,8 @@ const IN_ALL: (usize, usize) = (256, 32 * fragment::MAX_MESSAGE);
 /// Octets of an IP datagram that every path takes, of IPv4 and of IPv6 (RFC 791, RFC 8200 §5).
 const EVERY_PATH: (usize, usize) = (576, 1_280);
 
-/// Octets of an IP datagram that hardly any path takes more than.
-const MOST_PATHS: usize = 1_500;
+/// Octets of an IP datagram that hardly any path takes more than; so many are taken to pass where nothing else is known.
+pub(super) const MOST_PATHS: usize = 1_500;
 
 /// What tells one message in fragments from another. Fragments from elsewhere do not mix with the peer's.
 type Key = (IkeSaId, SocketAddr, u16);
@@ -115,7 +115,10 @@ impl Endpoint {
         }
         let cookies = message.header.cookies();
         let unknown = Reject::UnknownCookies { initiator: cookies.initiator, responder: cookies.responder };
-        let Some(id) = id.filter(|_| !cookies.responder.is_zero()) else { return Err(unknown) };
+        if cookies.responder.is_zero() {
+            return Err(Reject::FragmentOfFirst);
+        }
+        let Some(id) = id else { return Err(unknown) };
         let Some(sa) = self.ike_sas.get(&id) else { return Err(unknown) };
         // Before message 2 is accepted, the responder's cookie is not known.
         if sa.cookies != cookies && !sa.cookies.responder.is_zero() {
@@ -199,23 +202,63 @@ impl Endpoint {
     }
 
     /// The fragments of a message that is too long to go out whole; `None`: it goes out as it is.
-    pub(super) fn cut(&mut self, message: &Outgoing, marker: bool) -> Option<Vec<Bytes>> {
+    pub(super) fn cut(&mut self, message: &Outgoing) -> Option<Vec<Bytes>> {
+        let size = self.fragment_size(message)?;
+        self.fragments.last_id = self.fragments.last_id.wrapping_add(1);
+        fragment::cut(&message.octets, size, self.fragments.last_id)
+    }
+
+    /// How long the fragments of a message are to be; `None`: it goes out as it is.
+    fn fragment_size(&self, message: &Outgoing) -> Option<usize> {
         let length = message.octets.len();
+        let marker = message.path.local.port() == self.config.nat_t_port;
         let every = room(message.path, marker, EVERY_PATH);
         if length <= every || !self.config.fragmentation {
             return None;
         }
         let sa = self.sender(message).and_then(|id| self.ike_sas.get(&id))?;
-        let too_long = length > room(message.path, marker, (MOST_PATHS, MOST_PATHS));
-        if !(sa.fragmenting || too_long) || !sa.announced().fragmentation {
+        let whole = room(message.path, marker, (sa.path_mtu, sa.path_mtu));
+        if !(sa.fragmenting || length > whole) || !sa.announced().fragmentation {
             return None;
         }
-        self.fragments.last_id = self.fragments.last_id.wrapping_add(1);
-        fragment::cut(&message.octets, every, self.fragments.last_id)
+        // What routers have not said of the path may be known by messages that did not arrive, or not at all.
+        let known = !sa.fragmenting && sa.path_mtu < MOST_PATHS;
+        Some(if known { whole } else { every })
+    }
+
+    /// The system knows how long datagrams to a peer may be. What waits for its answer, and was longer, goes out at once in
+    /// fragments.
+    pub(super) fn path_mtu(&mut self, remote: SocketAddr, octets: usize) {
+        let every = if remote.is_ipv4() { EVERY_PATH.0 } else { EVERY_PATH.1 };
+        let octets = octets.max(every);
+        for id in self.index.ike_sas.of(&remote.ip()).collect::<Vec<_>>() {
+            let concerned = |sa: &&mut IkeSa| sa.path.remote == remote && octets < sa.path_mtu;
+            let Some(sa) = self.ike_sas.get_mut(&id).filter(concerned) else { continue };
+            sa.path_mtu = octets;
+            if sa.fragmenting {
+                continue;
+            }
+            for message in sa.unanswered() {
+                if self.fragment_size(&message).is_some() {
+                    self.transmit(&message);
+                }
+            }
+        }
     }
 }
 
 impl IkeSa {
+    /// Messages of its main mode, or of its quick modes, that wait for an answer.
+    fn unanswered(&self) -> Vec<Outgoing> {
+        match &self.phase {
+            super::tables::Phase::Negotiating(negotiating) => negotiating.exchange.unanswered().cloned().collect(),
+            super::tables::Phase::Established(standing) => {
+                let open = standing.quick_modes.values().filter_map(|running| running.exchange.as_ref());
+                open.flat_map(crate::exchange::runner::Exchange::unanswered).cloned().collect()
+            }
+        }
+    }
+
     /// What the peer announced so far.
     fn announced(&self) -> crate::exchange::vendor::Announced {
         match &self.phase {

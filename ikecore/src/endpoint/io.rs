@@ -31,6 +31,13 @@ pub enum Input<'a> {
     Expire(Expire),
     /// A NAT gave the peer a new mapping.
     Mapping(Mapping),
+    /// As far as the system knows, the path to a peer takes IP datagrams of so many octets, header included.
+    PathMtu {
+        /// The peer.
+        remote: SocketAddr,
+        /// Octets.
+        octets: usize,
+    },
     /// The driver is gone; its outstanding operations will not be answered.
     DriverLost(String),
     /// There is a driver again after [`Self::DriverLost`]: a new one, without SAs and policies.

@@ -3,6 +3,7 @@ use super::Endpoint;
 use super::asks::Owner;
 use super::dos_cookie::Asked;
 use super::dpd::Look;
+use super::fragments::MOST_PATHS;
 use super::tables::{FirstMessage, Goal, IkeSa, Negotiating, Phase, Preparation, Standing, first_message};
 use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
@@ -217,9 +218,19 @@ impl Endpoint {
         let rule = Arc::clone(rule);
         let role = if first_message.is_some() { Role::Responder } else { Role::Initiator };
         let began = self.shared.now;
-        let (quick_modes, fragmenting) = (0, false);
-        let sa =
-            IkeSa { cookies, path, role, rule, negotiation, began, first_message, phase, quick_modes, fragmenting };
+        let sa = IkeSa {
+            cookies,
+            path,
+            role,
+            rule,
+            negotiation,
+            began,
+            first_message,
+            phase,
+            quick_modes: 0,
+            fragmenting: false,
+            path_mtu: MOST_PATHS,
+        };
         self.add_ike_sa(id, sa);
         // Also while this host itself is waited for: nothing waits for ever.
         self.timers.set(Timer::MainMode(id), began + self.plan.interval(1));

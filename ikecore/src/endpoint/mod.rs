@@ -180,6 +180,7 @@ impl Endpoint {
             Input::Acquire(acquire) => self.acquire(acquire),
             Input::Expire(expire) => self.expire(expire),
             Input::Mapping(mapping) => self.mapping(mapping),
+            Input::PathMtu { remote, octets } => self.path_mtu(remote, octets),
             Input::DriverLost(reason) => self.lose_driver(reason),
             Input::DriverReplaced => self.replace_driver(),
             Input::Answer(id, answer) => self.answered(id, answer),
@@ -229,7 +230,7 @@ impl Endpoint {
         self.flush();
         let Path { local, remote } = message.path;
         let marker = local.port() == self.config.nat_t_port;
-        for octets in self.cut(message, marker).unwrap_or_else(|| vec![message.octets.clone()]) {
+        for octets in self.cut(message).unwrap_or_else(|| vec![message.octets.clone()]) {
             self.outputs.push_back(Output::Transmit(Transmit { local, remote, octets, marker }));
         }
     }

@@ -51,6 +51,8 @@ pub(super) struct IkeSa {
     pub(super) quick_modes: u32,
     /// Its long messages go out in fragments, if the peer announced that it takes them.
     pub(super) fragmenting: bool,
+    /// Octets of an IP datagram that the path to the peer takes, as far as that is known.
+    pub(super) path_mtu: usize,
 }
 
 /// How far an ISAKMP SA is.

@@ -522,6 +522,12 @@ pub enum Reject {
         /// How many may be.
         limit: usize,
     },
+    /// A fragment of a first message.
+    #[error(
+        "a fragment of a first message, which must come whole: nothing is kept of a sender before it has shown that what \
+         is sent to its address reaches it"
+    )]
+    FragmentOfFirst,
     /// The service is stopping.
     #[error("the service is stopping")]
     Stopping,

@@ -16,6 +16,7 @@ use ikecore::sa::driver::{DriverError, SaAnswer, SaOp, Usage};
 use ikecore::time::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -50,6 +51,8 @@ pub(super) struct Engine {
     key_log: Option<Arc<KeyLog>>,
     /// Answers that came up while the endpoint was being drained.
     answers: VecDeque<(AskId, Answer)>,
+    /// What is known of paths, and the endpoint has not heard yet.
+    path_mtus: Vec<(SocketAddr, usize)>,
     /// When the endpoint wants its [`Input::Timeout`].
     deadline: Option<Time>,
     sleep: Pin<Box<Sleep>>,
@@ -63,6 +66,9 @@ pub(super) struct Engine {
     stopping: Option<Stopping>,
     buffer: Vec<u8>,
 }
+
+/// Octets of a message that every path takes, with the headers of IPv4 and UDP and the non-ESP marker.
+const SHORT: usize = 576 - 32;
 
 /// A shutdown under way.
 struct Stopping {
@@ -99,6 +105,7 @@ impl Engine {
             events,
             key_log: config.key_log,
             answers: VecDeque::new(),
+            path_mtus: Vec::new(),
             deadline: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             usages: BTreeMap::new(),
@@ -115,9 +122,31 @@ impl Engine {
     fn handle(&mut self, input: Input<'_>) {
         self.endpoint.handle(self.clock.now(), input);
         self.drain();
-        while let Some((ask, answer)) = self.answers.pop_front() {
-            self.endpoint.handle(self.clock.now(), Input::Answer(ask, answer));
+        loop {
+            let input = if let Some((ask, answer)) = self.answers.pop_front() {
+                Input::Answer(ask, answer)
+            } else if let Some((remote, octets)) = self.path_mtus.pop() {
+                Input::PathMtu { remote, octets }
+            } else {
+                return;
+            };
+            self.endpoint.handle(self.clock.now(), input);
             self.drain();
+        }
+    }
+
+    /// Looks whether a datagram that has been sent was too long for its path.
+    fn look_at_path(&mut self, transmit: &endpoint::Transmit) {
+        let endpoint::Transmit { local, remote, octets, .. } = transmit;
+        if octets.len() <= SHORT {
+            return;
+        }
+        let Some(driver) = self.driver.as_mut() else { return };
+        match listener::path_mtu(*local, *remote, driver.as_mut()) {
+            Ok(mtu) => self.path_mtus.push((*remote, mtu)),
+            Err(error) => {
+                tracing::debug!(target: "policyagent::listener", "the path MTU to {remote} is not known: {error}");
+            }
         }
     }
 
@@ -125,10 +154,11 @@ impl Engine {
         loop {
             match self.endpoint.poll() {
                 Output::Transmit(transmit) => {
-                    let endpoint::Transmit { local, remote, octets, marker } = transmit;
-                    if let Err(error) = self.listener.send(local, remote, marker, &octets) {
+                    let endpoint::Transmit { local, remote, octets, marker } = &transmit;
+                    if let Err(error) = self.listener.send(*local, *remote, *marker, octets) {
                         tracing::debug!(target: "policyagent::listener", "{error}");
                     }
+                    self.look_at_path(&transmit);
                 }
                 Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, Work::KeyExchange(work)),
                 Output::Ask(ask, Ask::Sign(work)) => self.workers.submit(ask, Work::Sign(work)),

@@ -1,11 +1,13 @@
 //! The UDP sockets of IKE and of NAT traversal: who is addressed answers, and what is not IKE is told apart
 //! (RFC 3948 §2).
 mod bind;
+mod path;
 mod socket;
 #[cfg(test)]
 mod tests;
 
 pub use bind::BindError;
+pub use path::path_mtu;
 
 use crate::driver::SaDriver;
 use socket::{Socket, Taken};

@@ -51,6 +51,19 @@ fn listener(addresses: &[String], nat_t_port: u16) -> Listener {
     Listener::bind(&Config { addresses, nat_t_port }, &mut Notes::default()).expect("free ports")
 }
 
+#[test]
+fn the_path_to_this_host_takes_long_datagrams() {
+    for address in ["127.0.0.1:500", "[::1]:500"] {
+        let address: SocketAddr = address.parse().expect("an address");
+        let mut driver = Notes::default();
+        let octets = super::path_mtu(address, address, &mut driver).expect("a path");
+        assert!(octets >= 1_500, "{octets}");
+        assert_eq!(driver.prepared, [(address.is_ipv6(), false)]);
+        driver.refuse = true;
+        super::path_mtu(address, address, &mut driver).expect_err("a socket that policies would touch");
+    }
+}
+
 /// The next datagram that is something, and its octets.
 async fn next(listener: &mut Listener) -> (Received, Vec<u8>) {
     let mut buffer = vec![0; super::MAX_DATAGRAM];

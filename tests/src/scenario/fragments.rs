@@ -7,11 +7,40 @@ use crate::capture::Kind;
 use crate::charon::{Connection, Kernel};
 use crate::daemon::Driver;
 use crate::interop::Row;
-use crate::netns::{A, B, World};
+use crate::netns::{A, B, WIRE, World};
 use crate::policy_text::Policy;
 
 /// The type of the Fragment payload, in the header of a message that is one.
 const FRAGMENT: u8 = 132;
+
+/// The daemon's route to charon takes 600 octets: what is longer goes in fragments of that length, though no router said
+/// anything and nothing was lost.
+pub fn of_a_short_route(driver: Driver, peer: Kernel) {
+    const MTU: usize = 600;
+    let _row = Row::charon("IKE fragmentation by the path MTU of a route", peer, driver, Role::Initiator.alone());
+    let suite = "aes256-sha256-modp4096";
+    let world = World::new();
+    let mtu = MTU.to_string();
+    world.a.run("ip", &["route", "replace", B.wire, "dev", WIRE, "mtu", &mtu]);
+    let policy = Policy::between(A, B).proposals(suite, suite);
+    let connection = Connection::between(B, A).proposals(suite, suite);
+    let setting = Setting::start(&world, driver, peer, &policy, &connection);
+    setting.negotiate(Role::Initiator);
+    let a: IpAddr = A.wire.parse().expect("an address");
+    let packets = setting.capture.packets().into_iter();
+    let sent = packets.filter(|packet| packet.kind == Kind::Ike && packet.source == a);
+    let longest = sent
+        .filter(|packet| {
+            let message = packet.payload.strip_prefix(&[0; 4]).unwrap_or(&packet.payload);
+            message.get(16) == Some(&FRAGMENT)
+        })
+        .map(|packet| packet.payload.len())
+        .max();
+    // All of the room, or all but what the non-ESP marker takes of it.
+    assert_eq!(longest, Some(MTU - 28), "{}", setting.daemon.oakley());
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+}
 
 /// Both ends begin and rekey with messages of more than 576 octets. charon sends them in fragments, and by that the daemon
 /// knows that it has to.

@@ -1,7 +1,7 @@
 //! IKE fragmentation: when long messages go out in pieces, and what becomes of true and forged ones.
 use super::*;
 use crate::crypto::group::Group;
-use crate::event::Detail;
+use crate::event::{Detail, MessageEvent, Reject};
 use crate::wire::payload::vendor::FRAGMENTATION;
 use crate::wire::{Header, PayloadType};
 use std::net::SocketAddr;
@@ -86,6 +86,64 @@ fn what_hardly_any_path_takes_goes_in_fragments_at_once() {
     assert!(fragments(&network)[0] >= 3, "quick mode message 1");
     assert_eq!(network.hosts[0].endpoint.snapshot().counters.retransmitted, 0);
     shut_down(&mut network);
+}
+
+/// What the system knows of a path is used at once, and fragments are as long as it takes them.
+#[test]
+fn on_a_path_that_is_known_to_be_short_long_messages_go_in_fragments_at_once() {
+    const MTU: usize = 620;
+    let mut network = long_messages(&both(true), 7);
+    network.longest = Some(MTU - 28);
+    let until = network.now + Duration::from_secs(3);
+    let mut told = false;
+    while network.step(until) {
+        let sent = network.log.iter().find(|(from, sent)| *from == 0 && sent.octets.len() > SHORT_PATH);
+        let Some((_, Transmit { remote, .. })) = sent.filter(|_| !told) else { continue };
+        let (remote, octets) = (*remote, MTU);
+        // Of others it says nothing, and what is longer nothing new.
+        let other = SocketAddr::new(remote.ip(), remote.port() + 1);
+        let before = network.log.len();
+        network.feed(0, Input::PathMtu { remote: other, octets });
+        network.feed(0, Input::PathMtu { remote, octets: 1_500 });
+        assert_eq!(network.log.len(), before);
+        network.feed(0, Input::PathMtu { remote, octets });
+        assert_eq!(network.log.len(), before + 2, "the message again, in fragments");
+        network.feed(0, Input::PathMtu { remote, octets });
+        assert_eq!(network.log.len(), before + 2);
+        told = true;
+    }
+    assert_eq!(twins(&network), 1, "{:?}", network.hosts.each_ref().map(Host::failures));
+    assert_eq!(network.hosts[0].endpoint.snapshot().counters.retransmitted, 0);
+    // The first one went whole, before the path was known. Who gets fragments sends such as every path takes.
+    let whole = network.log.iter().filter(|(_, sent)| sent.octets.len() > MTU - 28).count();
+    assert_eq!((whole, told), (1, true));
+    let longest = network.log.iter().filter(|(_, sent)| is_fragment(sent)).map(|(_, sent)| sent.octets.len()).max();
+    assert_eq!(longest, Some(MTU - 28));
+    shut_down(&mut network);
+}
+
+/// Nonsense, which a router or somebody else may say, makes fragments no shorter than every path takes; and where they do
+/// not arrive either, they become so short.
+#[test]
+fn what_is_known_of_a_path_may_be_wrong() {
+    for (octets, longest) in [(0, SHORT_PATH), (620, SHORT_PATH)] {
+        let mut network = long_messages(&both(true), 8);
+        network.longest = Some(longest);
+        let until = network.now + Duration::from_secs(100);
+        let mut seen = 0;
+        while network.step(until) {
+            while seen < network.log.len() {
+                let (from, remote) = (network.log[seen].0, network.log[seen].1.remote);
+                seen += 1;
+                network.feed(from, Input::PathMtu { remote, octets });
+            }
+        }
+        assert_eq!(twins(&network), 1, "{:?}", network.hosts.each_ref().map(Host::failures));
+        let least = network.log.iter().filter(|(_, sent)| is_fragment(sent)).map(|(_, sent)| sent.octets.len()).max();
+        assert_eq!(least, Some(if octets == 0 { SHORT_PATH } else { 620 - 28 }));
+        network.hosts.iter().for_each(assert_settled);
+        shut_down(&mut network);
+    }
 }
 
 /// Spoils both forms of the announcement.
@@ -204,6 +262,11 @@ fn fragments_that_wait_are_bounded_in_octets_and_time() {
     let mut first = like.octets.to_vec();
     first[8..16].fill(0);
     host.receive(now, like.remote, like.local, &first);
+    let refused = host.events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Message(MessageEvent::Dropped { reason, .. }) => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(refused, Some(Reject::FragmentOfFirst));
     assert_eq!(host.endpoint.fragments.load_of_all().0, 8);
     network.run(Duration::from_secs(69));
     assert_eq!(network.hosts[1 - from].endpoint.fragments.load_of_all().0, 8);
