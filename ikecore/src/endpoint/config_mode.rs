@@ -434,9 +434,9 @@ impl Endpoint {
         }
         preparation.adding = configuration.addresses.len();
         let addresses = configuration.addresses.clone();
-        let event = ConfigEvent::Configured { text: configuration.to_string(), banner: configuration.banner.clone() };
-        standing.configuration = Some(Box::new(configuration));
-        self.tell(EventKind::Config(event));
+        let configuration = Box::new(configuration);
+        standing.configuration = Some(configuration.clone());
+        self.tell(EventKind::Config(ConfigEvent::Configured(configuration)));
         for address in addresses {
             self.granted.insert(address);
             self.ask(Owner::Address(id), Ask::Address(AddressOp::Add(address)));

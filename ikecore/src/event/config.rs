@@ -1,4 +1,5 @@
 //! What happens between phase 1 and quick mode: extended authentication and Mode Config.
+use crate::policy::selector::Prefix;
 use core::fmt;
 use std::net::IpAddr;
 
@@ -30,12 +31,7 @@ pub enum ConfigEvent {
         family: &'static str,
     },
     /// The peer gave this host addresses and more.
-    Configured {
-        /// What it gave, for people.
-        text: String,
-        /// The gateway's words for the user.
-        banner: Option<String>,
-    },
+    Configured(Box<Configuration>),
     /// An address that the peer had given is this host's no more.
     AddressReturned(IpAddr),
 }
@@ -53,8 +49,45 @@ impl fmt::Display for ConfigEvent {
                 write!(f, "{} of pool {pool:?} given by mode config", list.join(", "))
             }
             Self::PoolExhausted { pool, family } => write!(f, "pool {pool:?} has no {family} address left"),
-            Self::Configured { text, .. } => write!(f, "given by mode config: {text}"),
+            Self::Configured(configuration) => write!(f, "given by mode config: {configuration}"),
             Self::AddressReturned(address) => write!(f, "address {address} is returned"),
         }
+    }
+}
+
+/// What a host is given.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Configuration {
+    /// Its addresses, of each family at most one.
+    pub addresses: Vec<IpAddr>,
+    /// Name servers.
+    pub dns: Vec<IpAddr>,
+    /// The networks behind the gateway; none: everything.
+    pub split_networks: Vec<Prefix>,
+    /// The domain that names without one are completed with.
+    pub domain: Option<String>,
+    /// What the gateway wants shown.
+    pub banner: Option<String>,
+}
+
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
+        let text = |addresses: &[IpAddr]| list(&addresses.iter().map(ToString::to_string).collect::<Vec<_>>());
+        write!(f, "address {}, name servers {}", text(&self.addresses), text(&self.dns))?;
+        if !self.split_networks.is_empty() {
+            write!(f, ", networks {}", list(&self.split_networks.iter().map(ToString::to_string).collect::<Vec<_>>()))?;
+        }
+        if let Some(domain) = &self.domain {
+            write!(f, ", domain {domain:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Configuration {
+    /// The address of a family.
+    pub fn address(&self, ipv4: bool) -> Option<IpAddr> {
+        self.addresses.iter().copied().find(|address| address.is_ipv4() == ipv4)
     }
 }

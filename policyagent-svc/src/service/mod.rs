@@ -2,6 +2,7 @@
 mod answers;
 pub(crate) mod listen;
 pub(crate) mod lock;
+mod mode_config;
 mod policy;
 pub(crate) mod settings;
 
@@ -33,6 +34,7 @@ use crate::users::file::UsersFile;
 use crate::users::pam::{Helper, Pam, PamError};
 use answers::Service;
 use lock::{Lock, LockError};
+use mode_config::ModeConfigScript;
 use policy::InForce;
 use settings::{Overrides, Settings};
 
@@ -158,6 +160,8 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce, pam: Option<He
     let config = engine::Config { endpoint, listen: settings.sockets(), key_log, users: Some(users) };
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
+    let script = settings.mode_config_script.clone().map(ModeConfigScript::new);
+    let script = script.map(|script| tokio::spawn(script.follow(engine.subscribe())));
     let driver = Mutex::new(DriverReport::new(capabilities, opened.why));
     let result = async {
         let socket = ControlSocket::open(&paths.socket())?;
@@ -200,6 +204,9 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce, pam: Option<He
     .await;
     if result.is_err() {
         engine.shutdown().await;
+    }
+    if let Some(script) = script {
+        let _ = tokio::time::timeout(FAREWELL, script).await;
     }
     oakley.flush(FAREWELL);
     result

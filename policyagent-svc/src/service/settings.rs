@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) users: Option<PathBuf>,
     /// The service of PAM that is asked for them instead.
     pub(crate) pam_service: Option<String>,
+    /// Run with what gateways give by Mode Config.
+    pub(crate) mode_config_script: Option<PathBuf>,
     /// Oakley.log is written.
     pub(crate) oakley: bool,
     /// The keys of all that is negotiated are written, for who wants to look into the traffic.
@@ -88,6 +90,7 @@ fn settings(table: &Table<'_>) -> Settings {
     }
     settings.policy = table.get("policy").and_then(|value| value.path());
     settings.users = table.get("users").and_then(|value| value.path());
+    settings.mode_config_script = table.get("mode_config_script").and_then(|value| value.path());
     if let Some(value) = table.get("pam_service") {
         let is_name = |text: &str| !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\0']);
         let allowed = "the name of a file in /etc/pam.d";
@@ -181,6 +184,7 @@ mod tests {
     fn every_key_has_its_effect() {
         let settings = parse(
             "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\nusers = \"u\"\n\
+             mode_config_script = \"script\"\n\
              [oakley]\nEnableLogging = 1\nNLBSFlags = 1\n[key_log]\nenabled = true\ndirectory = \"keys\"\n\
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
@@ -192,6 +196,7 @@ mod tests {
         assert!(settings.key_log);
         assert_eq!(settings.key_log_directory.as_deref(), Some(Path::new("/e/keys")));
         assert_eq!(settings.users.as_deref(), Some(Path::new("/e/u")));
+        assert_eq!(settings.mode_config_script.as_deref(), Some(Path::new("/e/script")));
         let sockets: Vec<String> = settings.sockets().iter().map(ToString::to_string).collect();
         assert_eq!(sockets, ["10.0.0.1:500", "10.0.0.1:4501", "[::1]:5000"]);
         let ike = &settings.endpoint;
@@ -224,7 +229,7 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, users, pam_service, oakley, key_log, ike",
+                 listen, policy, users, mode_config_script, pam_service, oakley, key_log, ike",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]

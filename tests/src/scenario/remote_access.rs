@@ -2,6 +2,7 @@
 //! daemon once.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -97,6 +98,14 @@ pub fn add_user(daemon: &Daemon<'_>, password: &str) {
     std::fs::write(&path, format!("{USER}:{hash}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
+/// Writes a script that can be run.
+fn program(scratch: &Scratch, name: &str, text: &str) -> PathBuf {
+    let path = scratch.write(name, text);
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&path, mode).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    path
+}
+
 /// What is recorded.
 fn row(verb: &str, push: bool, role: Role) -> Row {
     let how = if push { "push" } else { "pull" };
@@ -149,7 +158,23 @@ pub fn client(push: bool) {
     let access = RemoteAccess::Gateway { user: USER, password: PASSWORD, pool: POOL, dns: DNS, push };
     let connection = Connection { remote_access: Some(access), remote_ts: Vec::new(), ..Connection::between(B, A) };
     let charon = Charon::start(&world.b, Kernel::Libipsec, &connection.encapsulated());
-    let mut daemon = Daemon::start(&world.a, Driver::Userspace, &client_policy(A, B, push, PASSWORD));
+    let scratch = Scratch::new("script");
+    let told = scratch.join("told");
+    // What the script that comes with the daemon tells resolvconf.
+    let resolvconf =
+        format!("#!/bin/sh\necho \"$@\" >>{told}\n[ \"$1\" = -d ] || cat >>{told}\n", told = told.display());
+    program(&scratch, "resolvconf", &resolvconf);
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/mode-config-resolvconf");
+    let path = format!("#!/bin/sh\nPATH={}:$PATH exec {shipped} \"$1\"\n", scratch.path().display());
+    let script = program(&scratch, "script", &path);
+    let settings = format!("mode_config_script = \"{}\"\n", script.display());
+    let policy = client_policy(A, B, push, PASSWORD);
+    let mut daemon = Daemon::start_with_settings(&world.a, Driver::Userspace, &policy, &settings);
+    let (up, down) = (format!("-a policyagent.{LEASE}\nnameserver {DNS}\n"), format!("-d policyagent.{LEASE}\n"));
+    let wait_told = |expected: String| {
+        let read = || std::fs::read_to_string(&told).unwrap_or_default();
+        assert!(wait_until(PATIENCE, || read() == expected), "expected {expected:?}, not {:?}", read());
+    };
     let has_address = || world.a.run("ip", &["-o", "addr", "show", "dev", "lo"]).contains(LEASE);
     assert!(!has_address());
     daemon.run(&["initiate", "remote access"]);
@@ -164,6 +189,7 @@ pub fn client(push: bool) {
     assert!(capture.wait_count(Kind::EspInUdp, 8, PATIENCE));
     assert_eq!(capture.count(Kind::Echo), 0, "pings in clear");
     assert!(daemon.oakley().contains(DNS), "{}", daemon.oakley());
+    wait_told(up.clone());
     assert!(!daemon.oakley().contains(PASSWORD), "the password is in the trace");
 
     // A crash leaves the address; the next start takes it off.
@@ -173,6 +199,8 @@ pub fn client(push: bool) {
     assert!(has_address());
     daemon.stop();
     assert!(!has_address(), "the address is still there after the end");
+    // Of the service that was killed there was no second word.
+    wait_told(format!("{up}{up}{down}"));
     charon.wait_sas("no SAs after the daemon's deletes", PATIENCE, <[_]>::is_empty);
 }
 
@@ -183,7 +211,8 @@ pub fn gateway_with_pam() {
     let world = World::new();
     let scratch = Scratch::new("pam");
     // What a module may rely on: the rights of root, the name, the password, and where the peer is.
-    let script = scratch.write(
+    let script = program(
+        &scratch,
         "check",
         &format!(
             "#!/bin/sh\nread -r password\n[ \"$(id -u)\" = 0 ] && [ \"$PAM_USER\" = {USER} ] && [ \"$PAM_RHOST\" = {} ] &&\n\
@@ -191,8 +220,6 @@ pub fn gateway_with_pam() {
             B.wire
         ),
     );
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&script, mode).unwrap_or_else(|error| panic!("{}: {error}", script.display()));
     let pam = format!(
         "auth required pam_exec.so expose_authtok quiet {}\naccount required pam_permit.so\n",
         script.display()

@@ -1,8 +1,8 @@
 //! What Mode Config gives: addresses, name servers, networks (draft-dukes-ike-mode-cfg-02 §3.4), and Cisco's additions.
+use crate::event::Configuration;
 use crate::policy::pool::Pool;
 use crate::policy::selector::Prefix;
 use crate::wire::{Attribute, AttributeValue, AttributeWriter, ConfigAttribute};
-use core::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What this host tells of itself.
@@ -31,42 +31,7 @@ const MOST: usize = 64;
 /// Octets of one network in UNITY_SPLIT_INCLUDE: address, mask, and six that say protocol and ports, or nothing.
 const SPLIT_LEN: usize = 14;
 
-/// What a host is given.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Configuration {
-    /// Its addresses, of each family at most one.
-    pub addresses: Vec<IpAddr>,
-    /// Name servers.
-    pub dns: Vec<IpAddr>,
-    /// The networks behind the gateway; none: everything.
-    pub split_networks: Vec<Prefix>,
-    /// The domain that names without one are completed with.
-    pub domain: Option<String>,
-    /// What the gateway wants shown.
-    pub banner: Option<String>,
-}
-
-impl fmt::Display for Configuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
-        let text = |addresses: &[IpAddr]| list(&addresses.iter().map(ToString::to_string).collect::<Vec<_>>());
-        write!(f, "address {}, name servers {}", text(&self.addresses), text(&self.dns))?;
-        if !self.split_networks.is_empty() {
-            write!(f, ", networks {}", list(&self.split_networks.iter().map(ToString::to_string).collect::<Vec<_>>()))?;
-        }
-        if let Some(domain) = &self.domain {
-            write!(f, ", domain {domain:?}")?;
-        }
-        Ok(())
-    }
-}
-
 impl Configuration {
-    /// The address of a family.
-    pub fn address(&self, ipv4: bool) -> Option<IpAddr> {
-        self.addresses.iter().copied().find(|address| address.is_ipv4() == ipv4)
-    }
-
     /// Reads what a gateway gives; what cannot be used is left out.
     pub(super) fn read(attributes: &[Attribute<'_>]) -> Self {
         let mut read = Self::default();

@@ -14,7 +14,7 @@ mod msgs;
 pub mod responder;
 pub mod xauth;
 
-pub use configuration::Configuration;
+pub use crate::event::Configuration;
 pub use initiator::{Asked, State, begin};
 
 use super::Path;

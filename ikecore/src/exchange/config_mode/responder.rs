@@ -2,10 +2,11 @@
 use super::super::message::Incoming;
 use super::super::step::Step;
 use super::super::{Cx, Path};
-use super::configuration::{Configuration, Gift, address, general};
+use super::configuration::{Gift, address, general};
 use super::msgs::{self, Sealing};
 use super::{Answered, Outcome, State, xauth};
 use crate::crypto::iv::Iv;
+use crate::event::Configuration;
 use crate::event::Reject;
 use crate::exchange::phase1::IkeKeys;
 use crate::policy::lease::Owner;
