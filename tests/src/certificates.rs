@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ikecore::certificate::Certificate;
 use ikecore::testing::authority::{Authority, Issued, KeyKind, Wish, list_pem, pem};
 
 use crate::charon::{Connection, Credentials};
@@ -56,14 +57,22 @@ impl Certificates {
         path
     }
 
-    /// The revocation lists of the root and of charon's authority, in PEM; charon's certificate is on it, or not.
-    pub fn lists(&self, revoked: bool) -> String {
-        let (issued, next) = (self.now - DAY, self.now + DAY);
+    /// The revocation lists of the root and of charon's authority, in PEM; charon's certificate is on the second, or not.
+    pub fn lists(&self, revoked: bool) -> [String; 2] {
         let entry = [(&self.hosts[1].certificate, self.now - 60)];
-        let entries: &[_] = if revoked { &entry } else { &[] };
+        self.lists_until(if revoked { &entry } else { &[] }, self.now + DAY)
+    }
+
+    /// The same, that were to be renewed a minute ago.
+    pub fn stale_lists(&self) -> [String; 2] {
+        self.lists_until(&[], self.now - 60)
+    }
+
+    fn lists_until(&self, entries: &[(&Certificate, i64)], next: i64) -> [String; 2] {
+        let issued = self.now - DAY;
         let lists =
             [self.root.revocation_list(&[], issued, next), self.issuing[1].revocation_list(entries, issued, next)];
-        lists.iter().map(|der| text(list_pem(der))).collect()
+        lists.map(|der| text(list_pem(&der)))
     }
 
     /// The lists that charon needs to know that the daemon's certificate is in order.
@@ -75,17 +84,31 @@ impl Certificates {
 
     /// The policy with the daemon's certificate; `more` are further settings of the method, `, key = value`.
     pub fn policy(&self, policy: Policy, more: &str) -> Policy {
-        let own = [self.hosts[0].pem(), pem(&self.issuing[0].certificate())].concat();
-        let (own, key) = (self.write("a.pem", &own), self.write("a.key", &self.hosts[0].key));
-        let root = self.write("root.pem", &pem(&self.root.certificate()));
-        let [own, key, root] = [own, key, root].map(|path| path.display().to_string());
-        let method = format!("certificate = \"{own}\", private_key = \"{key}\", ca = \"{root}\"{more}");
+        let method = format!("{}, {}{more}", self.own(), self.authorities());
         Policy { authentication: Some(format!("{{ {method} }}")), ..policy }
     }
 
+    /// What a method of the daemon says of whom it trusts.
+    pub fn authorities(&self) -> String {
+        format!("ca = \"{}\"", self.write("root.pem", &pem(&self.root.certificate())).display())
+    }
+
+    /// The same of an authority that has issued nothing here.
+    pub fn other_authority(&self) -> String {
+        let other = Authority::root("CN=somebody else", KeyKind::P256, self.now);
+        format!("ca = \"{}\"", self.write("other.pem", &pem(&other.certificate())).display())
+    }
+
+    /// What a method of the daemon says of its own certificate.
+    pub fn own(&self) -> String {
+        let own = [self.hosts[0].pem(), pem(&self.issuing[0].certificate())].concat();
+        let (own, key) = (self.write("a.pem", &own), self.write("a.key", &self.hosts[0].key));
+        format!("certificate = \"{}\", private_key = \"{}\"", own.display(), key.display())
+    }
+
     /// A file with `lists`.
-    pub fn list_file(&self, lists: &str) -> String {
-        self.write("lists.crl", lists.as_bytes()).display().to_string()
+    pub fn list_file(&self, lists: &[String]) -> String {
+        self.write("lists.crl", lists.concat().as_bytes()).display().to_string()
     }
 
     /// The connection with charon's certificate. It refuses the daemon's unless it knows that it is not revoked.

@@ -159,6 +159,8 @@ pub struct Connection {
     pub aggressive: bool,
     /// Extended authentication with Mode Config.
     pub remote_access: Option<RemoteAccess>,
+    /// With certificates and extended authentication: the client proves its user only.
+    pub hybrid: bool,
     /// `none`, `trap` (negotiate when traffic wants it) or `start`.
     pub start_action: &'static str,
 }
@@ -189,6 +191,7 @@ impl Connection {
             esp_lifetime: 3_600,
             aggressive: false,
             remote_access: None,
+            hybrid: false,
             start_action: "none",
         }
     }
@@ -243,6 +246,14 @@ impl Connection {
             ),
             None => (peer(&self.local_id), peer(&self.remote_id)),
         };
+        // Of hybrid authentication one end's round is the user's alone.
+        let (own, other) = match self.remote_access.filter(|_| self.hybrid) {
+            None => (own, other),
+            Some(RemoteAccess::Gateway { .. }) => (own, Section::new().text("auth", "xauth").text("id", "%any")),
+            Some(RemoteAccess::Client { user, .. }) => {
+                (Section::new().text("auth", "xauth").text("xauth_id", user), other)
+            }
+        };
         let seconds = |share: u32, whole: u32| format!("{}s", u64::from(whole) * u64::from(share) / 100);
         // What is cut is not negotiated: charon has a setting for it beside the proposals.
         let cut = self.esp.iter().any(|proposal| proposal.contains("sha256_96"));
@@ -282,14 +293,16 @@ impl Connection {
             .section("children", children);
         let connection = match self.remote_access {
             None => connection,
-            Some(RemoteAccess::Gateway { push, .. }) => connection
-                .section("remote-2", Section::new().text("auth", "xauth"))
-                .list("pools", [POOL])
-                .text("pull", if push { "no" } else { "yes" }),
-            Some(RemoteAccess::Client { user, push, .. }) => connection
-                .section("local-2", Section::new().text("auth", "xauth").text("xauth_id", user))
-                .list("vips", ["0.0.0.0"])
-                .text("pull", if push { "no" } else { "yes" }),
+            Some(RemoteAccess::Gateway { push, .. }) => {
+                let round = ("remote-2", Section::new().text("auth", "xauth"));
+                let connection = if self.hybrid { connection } else { connection.section(round.0, round.1) };
+                connection.list("pools", [POOL]).text("pull", if push { "no" } else { "yes" })
+            }
+            Some(RemoteAccess::Client { user, push, .. }) => {
+                let round = ("local-2", Section::new().text("auth", "xauth").text("xauth_id", user));
+                let connection = if self.hybrid { connection } else { connection.section(round.0, round.1) };
+                connection.list("vips", ["0.0.0.0"]).text("pull", if push { "no" } else { "yes" })
+            }
         };
         Section::new().section(CONNECTION, connection)
     }
@@ -390,8 +403,10 @@ impl Charon {
                 };
                 messages.extend(certificates.authorities.iter().map(|data| load("X509", "CA", data)));
                 messages.extend(certificates.revocation_lists.iter().map(|data| load("X509_CRL", "NONE", data)));
-                let key = Section::new().text("type", "any").text("data", &certificates.private_key);
-                messages.push(("load-key", key));
+                if !(connection.hybrid && matches!(connection.remote_access, Some(RemoteAccess::Client { .. }))) {
+                    let key = Section::new().text("type", "any").text("data", &certificates.private_key);
+                    messages.push(("load-key", key));
+                }
             }
             None => {
                 let secret = Section::new()

@@ -70,6 +70,8 @@ pub struct Policy {
     pub outer_ah: Option<&'static str>,
     /// The table `dpd` of the rules.
     pub dpd: Option<&'static str>,
+    /// Aggressive mode.
+    pub aggressive: bool,
 }
 
 impl Policy {
@@ -98,6 +100,7 @@ impl Policy {
             compression: false,
             outer_ah: None,
             dpd: None,
+            aggressive: false,
         }
     }
 
@@ -172,6 +175,8 @@ impl Policy {
             .map(|(local, remote)| format!("local_id = \"{local}\"\nremote_id = \"{remote}\"\n"));
         let identities = identities.unwrap_or_default();
         let dpd = self.dpd.map(|dpd| format!("dpd = {dpd}\n")).unwrap_or_default();
+        let aggressive =
+            if self.aggressive { "aggressive_mode = \"exposes the pre-shared key to guessing\"\n" } else { "" };
         let rule = |name: &str, list: &str| {
             format!(
                 r#"
@@ -180,7 +185,7 @@ name = "{name}"
 filter_list = "{list}"
 filter_action = "protect"
 authentication = [{method}]
-{identities}{tunnel}{dpd}"#
+{identities}{tunnel}{dpd}{aggressive}"#
             )
         };
         let list = |name: &str, local: &str, remote: &str| {

@@ -12,7 +12,8 @@ fn catalogue() -> String {
 
 /// What stands in the tables: a line each.
 fn recorded() -> Vec<String> {
-    let names = ["policies", "messages", "nat", "drivers"].map(|name| format!("misconfigured-{name}.txt"));
+    let names = ["policies", "certificates", "authentication", "messages", "nat", "drivers"]
+        .map(|name| format!("misconfigured-{name}.txt"));
     let texts = names.map(|name| read(&["ikecore", "src", "endpoint", "tests", "expected", &name]));
     texts.iter().flat_map(|text| text.lines()).map(|line| line.trim().to_owned()).collect()
 }

@@ -9,6 +9,7 @@ use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::refusals::{Mismatch, refuses};
+use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
     GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, recovery, rekeys,
     rekeys_and_deletes, remote_access, vpnc, whole_life,
@@ -182,34 +183,42 @@ fn the_device_vanishes() {
     driver_failure::the_device_vanishes(Kernel::Libipsec);
 }
 
-#[test]
-fn gives_an_address_when_asked() {
-    remote_access::gateway(false);
+/// One test for each proof before the user's, and each end that the daemon is.
+macro_rules! remote_access {
+    ($($name:ident: $end:ident($($argument:expr),*);)*) => {
+        $(
+            #[test]
+            fn $name() {
+                remote_access::$end($($argument),*);
+            }
+        )*
+    };
 }
 
-#[test]
-fn gives_an_address_unasked() {
-    remote_access::gateway(true);
-}
-
-#[test]
-fn asks_for_an_address() {
-    remote_access::client(false);
-}
-
-#[test]
-fn takes_an_address_unasked() {
-    remote_access::client(true);
-}
-
-#[test]
-fn extended_authentication_by_pam() {
-    remote_access::gateway_with_pam();
-}
-
-#[test]
-fn wrong_password() {
-    remote_access::wrong_password();
+remote_access! {
+    gives_an_address_when_asked: gateway(Phase1::Key, false);
+    gives_an_address_unasked: gateway(Phase1::Key, true);
+    gives_an_address_after_rsa_signatures: gateway(Phase1::Signatures, false);
+    gives_an_address_by_hybrid_authentication: gateway(Phase1::Hybrid, false);
+    gives_an_address_by_hybrid_authentication_in_aggressive_mode: gateway(Phase1::HybridAggressive, false);
+    asks_for_an_address: client(Phase1::Key, false);
+    takes_an_address_unasked: client(Phase1::Key, true);
+    asks_for_an_address_after_rsa_signatures: client(Phase1::Signatures, false);
+    asks_for_an_address_by_hybrid_authentication: client(Phase1::Hybrid, false);
+    asks_for_an_address_by_hybrid_authentication_in_aggressive_mode: client(Phase1::HybridAggressive, false);
+    users_of_one_end_only_as_gateway: unlike(Unlike::Xauth, Role::Responder);
+    users_of_one_end_only_as_client: unlike(Unlike::Xauth, Role::Initiator);
+    users_of_the_other_end_only_as_gateway: unlike(Unlike::NoXauth, Role::Responder);
+    users_of_the_other_end_only_as_client: unlike(Unlike::NoXauth, Role::Initiator);
+    hybrid_authentication_of_one_end_as_gateway: unlike(Unlike::Hybrid, Role::Responder);
+    hybrid_authentication_of_one_end_as_client: unlike(Unlike::Hybrid, Role::Initiator);
+    hybrid_authentication_of_the_other_end_as_gateway: unlike(Unlike::NoHybrid, Role::Responder);
+    hybrid_authentication_of_the_other_end_as_client: unlike(Unlike::NoHybrid, Role::Initiator);
+    another_mode_as_gateway: unlike(Unlike::Aggressive, Role::Responder);
+    extended_authentication_by_pam: gateway_with_pam();
+    wrong_password: wrong_password(Phase1::Key);
+    wrong_password_after_rsa_signatures: wrong_password(Phase1::Signatures);
+    wrong_password_by_hybrid_authentication: wrong_password(Phase1::Hybrid);
 }
 
 #[test]
@@ -279,6 +288,25 @@ signatures! {
     ecdsa_p521_signatures_responder: KeyKind::P521, "aes256-sha512-ecp384", Responder;
 }
 
+/// In aggressive mode, one test a kind of key and role.
+macro_rules! aggressive_signatures {
+    ($($name:ident: $key:expr, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                tests::scenario::certificates::aggressive(Driver::Userspace, Kernel::Libipsec, $key, Role::$role);
+            }
+        )*
+    };
+}
+
+aggressive_signatures! {
+    rsa_signatures_in_aggressive_mode_initiator: KeyKind::Rsa(2048), Initiator;
+    rsa_signatures_in_aggressive_mode_responder: KeyKind::Rsa(2048), Responder;
+    ecdsa_p256_signatures_in_aggressive_mode_initiator: KeyKind::P256, Initiator;
+    ecdsa_p256_signatures_in_aggressive_mode_responder: KeyKind::P256, Responder;
+}
+
 macro_rules! wrong_certificates {
     ($($name:ident: $fault:ident, $role:ident;)*) => {
         $(
@@ -298,4 +326,20 @@ wrong_certificates! {
     another_peer_of_the_same_authority_as_initiator: OtherPeer, Initiator;
     another_peer_of_the_same_authority_as_responder: OtherPeer, Responder;
     an_expired_certificate_of_ours_as_initiator: OwnExpired, Initiator;
+    no_revocation_list_as_initiator: NoList, Initiator;
+    no_revocation_list_as_responder: NoList, Responder;
+    stale_revocation_lists_as_initiator: StaleLists, Initiator;
+    stale_revocation_lists_as_responder: StaleLists, Responder;
+    a_certificate_not_yet_valid_as_initiator: NotYetValid, Initiator;
+    a_certificate_not_yet_valid_as_responder: NotYetValid, Responder;
+    an_unknown_authority_as_initiator: UnknownAuthority, Initiator;
+    an_unknown_authority_as_responder: UnknownAuthority, Responder;
+    a_key_that_is_not_for_signatures_as_initiator: KeyUsage, Initiator;
+    a_key_that_is_not_for_signatures_as_responder: KeyUsage, Responder;
+    a_certificate_for_something_else_as_initiator: Purpose, Initiator;
+    a_certificate_for_something_else_as_responder: Purpose, Responder;
+    a_key_and_a_certificate_as_initiator: OneHasKey, Initiator;
+    a_key_and_a_certificate_as_responder: OneHasKey, Responder;
+    an_ecdsa_and_an_rsa_key_as_initiator: OtherKind, Initiator;
+    an_ecdsa_and_an_rsa_key_as_responder: OtherKind, Responder;
 }

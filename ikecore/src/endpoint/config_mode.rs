@@ -14,6 +14,7 @@ use crate::exchange::retransmit::Retransmission;
 use crate::exchange::runner::{BranchNumber, Exchange, Verdict};
 use crate::exchange::step::Role as ExchangeRole;
 use crate::exchange::work::{AddressOp, Answer, Ask};
+use crate::identity::Identity;
 use crate::ids::{IkeSaId, MessageId};
 use crate::policy::lease::Owner as LeaseOwner;
 use crate::policy::remote_access::{ModeConfig, Xauth};
@@ -305,9 +306,7 @@ impl Endpoint {
                     Failure::Stalled { what, seconds }
                 }
             };
-            // That the peer was refused says more than that it did not want to hear it.
-            let standing = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut);
-            let known = standing.and_then(|standing| standing.preparation.as_mut()?.failure.take());
+            let known = self.refusal(id);
             return self.end_ike_sa(id, known.unwrap_or(failure), true);
         }
         transaction.retransmission.sent += 1;
@@ -318,6 +317,14 @@ impl Endpoint {
             self.tell(EventKind::Message(MessageEvent::Retransmitted { message: message.name, count }));
             self.transmit(message);
         }
+    }
+
+    /// Why the peer is refused, if it is: that says more than how it took it.
+    pub(super) fn refusal(&mut self, id: IkeSaId) -> Option<Failure> {
+        let standing = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut)?;
+        let failure = standing.preparation.as_mut()?.failure.take()?;
+        self.counters.authentication_failures += 1;
+        Some(failure)
     }
 
     fn transaction_outcome(&mut self, id: IkeSaId, message_id: MessageId, outcome: Outcome) {
@@ -337,12 +344,14 @@ impl Endpoint {
             }
             Outcome::StatusKnown => {
                 // draft-beaulieu-ike-xauth-02 §6: after a failure the ISAKMP SA is deleted at once.
-                if let Some(failure) = standing.preparation.as_mut().and_then(|p| p.failure.take()) {
-                    self.counters.authentication_failures += 1;
+                if let Some(failure) = self.refusal(id) {
                     return self.end_ike_sa(id, failure, true);
                 }
+                let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) else { return };
                 standing.admitted = true;
-                if let Some(user) = standing.user.clone() {
+                let user = standing.user.clone();
+                self.close_half_open(id);
+                if let Some(user) = user {
                     self.tell(EventKind::Config(ConfigEvent::UserAdmitted { user }));
                 }
                 self.prepare(id);
@@ -493,6 +502,11 @@ impl Standing {
     /// For whom addresses of a pool are.
     pub(super) fn owner(&self) -> LeaseOwner {
         LeaseOwner::new(self.sa.peer.identity(), self.user.as_deref())
+    }
+
+    /// False while the peer has proven nothing at all: the client of hybrid authentication, before its user has.
+    pub(super) fn has_proven_something(&self) -> bool {
+        self.admitted || *self.sa.peer.identity() != Identity::Nobody
     }
 
     /// True if both are with the same peer, and the same user of it.

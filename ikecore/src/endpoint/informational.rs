@@ -5,6 +5,7 @@ use super::tables::{DELETED_LIMIT, IkeSa, Pair, Standing};
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, IpsecSaEvent, MessageEvent, Reject};
 use crate::exchange::Path;
+use crate::exchange::auth;
 use crate::exchange::info::acknowledged::Unacknowledged;
 use crate::exchange::info::{self, Information, Protected};
 use crate::exchange::message::{Incoming, Outgoing};
@@ -38,6 +39,8 @@ impl Endpoint {
                     Some(name) => name,
                     None => "main mode",
                 };
+                let suite = negotiating.exchange.state().and_then(|state| state.progress().0);
+                let keys = suite.is_some_and(|suite| suite.authentication.is_pre_shared_key());
                 let text = match what {
                     "the main mode proposal" | "the aggressive mode proposal" => Some(offered(&rule)),
                     "main mode message 5" if notify == NotifyType::INVALID_ID_INFORMATION => {
@@ -49,10 +52,13 @@ impl Endpoint {
                             |own| format!("this host's identity is {own}"),
                         ))
                     }
-                    "main mode message 5" => Some(format!(
+                    "main mode message 5" if keys => Some(format!(
                         "the pre-shared key of rule {:?} probably differs from the peer's, or it refuses our identity",
                         rule.name
                     )),
+                    "main mode message 5" => {
+                        Some(format!("it refuses this host's certificate or identity (rule {:?})", rule.name))
+                    }
                     _ => None,
                 };
                 negotiating.suspicion = Some(Failure::PeerRefused { what, notify, text });
@@ -85,8 +91,18 @@ impl Endpoint {
             return self.quick_mode_message(id, message);
         }
         check_unused(standing, message_id, message)?;
+        // draft-ietf-ipsec-isakmp-hybrid-auth-05 §4: before it nothing else. That the peer wants no more may be said.
+        let (proven, cookies) = (standing.has_proven_something(), standing.sa.keys.cookies);
+        let may_say = |all: &[Information]| {
+            all.iter().all(
+                |one| matches!(one, Information::DeleteIke { cookies: all } if all.iter().all(|one| *one == cookies)),
+            )
+        };
         let keys = Arc::clone(&standing.sa.keys);
         let Protected { all, question } = info::read_protected(message, &keys, &mut self.shared.cx())?;
+        if !proven && !may_say(&all) {
+            return Err(message.unexpected("extended authentication"));
+        }
         if let Some(standing) = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut) {
             standing.used.insert(message_id);
         }
@@ -217,7 +233,8 @@ impl Endpoint {
             // Of what both ends have agreed on, half is still to be installed; a failure could not be told any more.
             self.retire_ike_sa(named, Role::Initiator);
         } else {
-            self.end_ike_sa(named, Failure::DeletedByPeer("ISAKMP"), false);
+            let refusal = self.refusal(named);
+            self.end_ike_sa(named, refusal.unwrap_or(Failure::DeletedByPeer("ISAKMP")), false);
         }
     }
 
@@ -244,9 +261,12 @@ impl Endpoint {
         }
         // If somebody changed copies of message 1 where no hash covers it, several main modes came of the one that the
         // peer began, and all may have ended well. This is the one that the peer knows.
+        let Some(real) = self.ike_sas.get(&id).and_then(IkeSa::standing) else { return };
         let is_ghost = |of: &IkeSaId| {
             let other = self.ike_sas.get(of).filter(|_| *of != id);
-            other.is_some_and(|other| other.cookies.initiator == cookie && other.standing().is_some())
+            other.is_some_and(|other| {
+                other.cookies.initiator == cookie && other.standing().is_some_and(|other| other.is_with_peer_of(real))
+            })
         };
         for ghost in self.index.ike_sas.of(&peer).filter(is_ghost).collect::<Vec<_>>() {
             self.end_ike_sa(ghost, Failure::Replaced, false);
@@ -335,5 +355,6 @@ fn offered(rule: &crate::policy::rule::Rule) -> String {
         .iter()
         .map(|offer| format!("{}/{}/{}", offer.cipher.name(), offer.hash.name(), offer.group.name()))
         .collect();
-    format!("offered were {}", list.join(", "))
+    let methods: Vec<String> = auth::offered(rule, Role::Initiator).iter().map(ToString::to_string).collect();
+    format!("offered were {} with {}", list.join(", "), methods.join(", "))
 }

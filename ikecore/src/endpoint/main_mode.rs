@@ -18,6 +18,7 @@ use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
 use crate::exchange::work::Answer;
 use crate::exchange::{Path, info};
+use crate::identity::Identity;
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::wire::{AuthenticationMethod, ExchangeType, Padding, parse};
@@ -452,7 +453,10 @@ impl Endpoint {
                 preparation.waiting = negotiating.waiting;
             }
         }
-        self.close_half_open(id);
+        // Who has proven nothing counts with the others that have not, until its user has.
+        if identity != Identity::Nobody {
+            self.close_half_open(id);
+        }
         if let Some(sa) = self.ike_sas.get(&id) {
             self.shared.peers.add(sa.path.remote.ip());
         }
@@ -526,7 +530,7 @@ fn explanation(
         }
         Reject::Identity(reason) => return Some(Failure::PeerId(reason.clone())),
         // With another method the keys come from nothing that the two could have configured differently.
-        _ if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => return None,
+        _ if !method.is_some_and(AuthenticationMethod::is_pre_shared_key) => return None,
         Reject::Undecipherable(_) => "its encrypted message does not decrypt to payloads",
         Reject::Hash(_) => "its hash is wrong",
         _ => return None,
@@ -551,8 +555,10 @@ fn hint(message: &str, method: Option<AuthenticationMethod>) -> Option<&'static 
         "main mode message 1" | "aggressive mode message 1" => {
             Some("the peer is not there, a firewall drops UDP 500, or its policy does not know us")
         }
-        "main mode message 5" if method != Some(AuthenticationMethod::PRE_SHARED_KEY) => {
-            Some("the peer probably refuses our certificate or our identity")
+        "main mode message 5" | "aggressive mode message 2"
+            if !method.is_some_and(AuthenticationMethod::is_pre_shared_key) =>
+        {
+            Some("the peer probably refuses our certificate or our identity, or has another kind of authentication")
         }
         "main mode message 5" | "aggressive mode message 2" => {
             Some("the pre-shared key probably differs from the peer's, or it refuses our identity")

@@ -171,7 +171,7 @@ fn ike_sa(id: IkeSaId, sa: &IkeSa, endpoint: &super::Endpoint) -> IkeSaInfo {
                 None => "established",
             },
             Some(standing.sa.keys.suite),
-            Some(standing.sa.peer.identity().clone()),
+            Some(standing.sa.peer.identity()).filter(|identity| **identity != Identity::Nobody).cloned(),
             standing.since,
             standing.sa.lifetime,
             (standing.sa.nat.local, standing.sa.nat.remote),

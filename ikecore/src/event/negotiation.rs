@@ -205,12 +205,13 @@ impl IkeSaEvent {
         let policy = &rule.main_mode;
         let method = |method: &AuthMethod| match method {
             AuthMethod::PreSharedKey(key) => ("PresharedKey", key.expose().len()),
-            AuthMethod::Certificate(method) => match method.certificate.key().algorithm() {
+            AuthMethod::Certificate(method) => match method.own.algorithm() {
                 SignatureAlg::Rsa => ("RSA Sig", 0),
                 SignatureAlg::Ecdsa256 => ("ECDSA-256 Sig", 0),
                 SignatureAlg::Ecdsa384 => ("ECDSA-384 Sig", 0),
                 SignatureAlg::Ecdsa521 => ("ECDSA-521 Sig", 0),
             },
+            AuthMethod::Hybrid(_) => ("Hybrid RSA Sig", 0),
         };
         Self::PolicyFound {
             rule: rule.name.clone(),

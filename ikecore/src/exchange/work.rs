@@ -1,9 +1,9 @@
 //! Asks: work that must leave the core and come back.
-use crate::certificate::{Certificate, CertificateFault, RevocationCheck, RevocationList};
+use crate::certificate::{Certificate, CertificateFault, RevocationCheck, RevocationList, Trust};
 use crate::crypto::error::GroupError;
 use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::signature::SigningKey;
-use crate::policy::rule::CertificateMethod;
+use crate::policy::rule::OwnCertificate;
 use crate::sa::driver::{SaAnswer, SaOp};
 use crate::secret::Secret;
 use std::net::IpAddr;
@@ -124,17 +124,17 @@ impl KeyExchange {
 #[derive(Debug)]
 pub struct Sign {
     /// Whose signature.
-    pub method: Arc<CertificateMethod>,
+    pub own: Arc<OwnCertificate>,
     /// What is signed.
     pub hash: Vec<u8>,
 }
 
 impl Sign {
-    /// Signs with the private key that `file` holds, the octets of the method's file. Takes up to some milliseconds.
+    /// Signs with the private key that `file` holds, the octets of its file. Takes up to some milliseconds.
     pub fn run(&self, file: &[u8]) -> Result<Vec<u8>, CertificateFault> {
         let sign = || {
             let key = SigningKey::from_file(file)?;
-            key.check(self.method.certificate.key())?;
+            key.check(self.own.certificate.key())?;
             key.sign(&self.hash)
         };
         sign().map_err(|error| self.no_key(error.to_string()))
@@ -143,8 +143,8 @@ impl Sign {
     /// The private key cannot be used.
     pub fn no_key(&self, reason: String) -> CertificateFault {
         CertificateFault::PrivateKey {
-            subject: self.method.certificate.to_string(),
-            file: self.method.private_key.display().to_string(),
+            subject: self.own.certificate.to_string(),
+            file: self.own.private_key.display().to_string(),
             reason,
         }
     }
@@ -155,8 +155,8 @@ impl Sign {
 pub struct VerifyChain {
     /// The peer's certificate, then those that may lead from it to an authority.
     pub chain: Vec<Certificate>,
-    /// The methods by whose trust the peer may be authenticated: one is enough.
-    pub methods: Vec<Arc<CertificateMethod>>,
+    /// Whose certificates the peer may have: one of them is enough.
+    pub trusts: Vec<Arc<Trust>>,
 }
 
 impl VerifyChain {
@@ -167,18 +167,18 @@ impl VerifyChain {
         now: i64,
         lists: &mut dyn FnMut(&Path) -> Result<Vec<RevocationList>, CertificateFault>,
     ) -> Result<(), CertificateFault> {
-        let mut check = |method: &CertificateMethod| {
+        let mut check = |trust: &Trust| {
             let mut known = Vec::new();
-            if method.trust.revocation_check != RevocationCheck::Off {
-                for path in &method.trust.revocation_lists {
+            if trust.revocation_check != RevocationCheck::Off {
+                for path in &trust.revocation_lists {
                     known.extend(lists(path)?);
                 }
             }
-            method.trust.check(&self.chain, now, &known)
+            trust.check(&self.chain, now, &known)
         };
         let mut first = None;
-        for method in &self.methods {
-            match check(method) {
+        for trust in &self.trusts {
+            match check(trust) {
                 Ok(()) => return Ok(()),
                 // Of several faults that of the authority that the chain leads to says most.
                 Err(fault) if first.is_none() || matches!(first, Some(CertificateFault::NoChain { .. })) => {

@@ -25,6 +25,9 @@ pub enum Identity {
     DerAsn1Dn(Vec<u8>),
     /// ID_KEY_ID: octets that only the two peers understand.
     KeyId(Vec<u8>),
+    /// ID type 0 without data: the client of hybrid authentication, which proves its user only
+    /// (draft-ietf-ipsec-isakmp-hybrid-auth-05 §4.2).
+    Nobody,
 }
 
 impl fmt::Display for Identity {
@@ -41,6 +44,7 @@ impl fmt::Display for Identity {
                 None => f.write_str("dn:#").and_then(|()| hex(f, octets)),
             },
             Self::KeyId(octets) => f.write_str("key-id:").and_then(|()| hex(f, octets)),
+            Self::Nobody => f.write_str("nobody"),
         }
     }
 }
@@ -230,6 +234,7 @@ impl Identity {
             IdType::USER_FQDN => Ok(Self::UserFqdn(name()?)),
             IdType::DER_ASN1_DN => Ok(Self::DerAsn1Dn(octets()?)),
             IdType::KEY_ID => Ok(Self::KeyId(octets()?)),
+            IdType(0) if id.data.is_empty() => Ok(Self::Nobody),
             other => Err(IdentityError::Type(other)),
         }
     }
@@ -251,6 +256,7 @@ impl Identity {
             Self::UserFqdn(name) => (IdType::USER_FQDN, name.clone().into_bytes()),
             Self::DerAsn1Dn(octets) => (IdType::DER_ASN1_DN, octets.clone()),
             Self::KeyId(octets) => (IdType::KEY_ID, octets.clone()),
+            Self::Nobody => (IdType(0), Vec::new()),
         }
     }
 

@@ -1,8 +1,10 @@
 //! What rules must be so that they can be in force together.
 use super::remote_access::{ModeConfig, Xauth};
-use super::rule::{QuickModePolicy, Rule, RuleAction};
+use super::rule::{AuthMethod, HybridMethod, QuickModePolicy, Rule, RuleAction};
 use super::selector::{Prefix, Selector};
 use crate::crypto::group::Group;
+use crate::crypto::signature::SignatureAlg;
+use crate::identity::Identity;
 use crate::proposal::suite::{EspCipher, IpsecSuite, ProtectionSuite};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -62,6 +64,26 @@ pub enum PolicyFault {
         /// What it gets, or proves.
         &'static str,
     ),
+    /// Hybrid authentication of one end, and extended authentication of the other, or none.
+    #[error("its hybrid authentication is that of the {}, allowed only with extended authentication as {}", ends(*.gateway).0, ends(*.gateway).1)]
+    Hybrid {
+        /// Whose it is.
+        gateway: bool,
+    },
+    /// Extended authentication after signatures of another kind than RSA, which have no number for it.
+    #[error("its certificate {0} is for {kind}, allowed with extended authentication is RSA", kind = .1.name())]
+    XauthKey(
+        /// The certificate's subject.
+        String,
+        /// The kind of its key.
+        SignatureAlg,
+    ),
+    /// The gateway's rule of hybrid authentication wants an identity, which nobody proves.
+    #[error(
+        "it wants the peer's identity {0}, which nobody proves in hybrid authentication; allowed is none, since the user is \
+         what counts"
+    )]
+    HybridIdentity(Identity),
     /// A pool without addresses.
     #[error("pool {0:?} has no addresses, at least one is needed")]
     EmptyPool(String),
@@ -140,6 +162,11 @@ fn used_by(earlier: Option<&str>) -> String {
 
 fn group(group: Option<Group>) -> &'static str {
     group.map_or("no group", Group::name)
+}
+
+/// The end that a hybrid method is for, and what it is in extended authentication.
+const fn ends(gateway: bool) -> (&'static str, &'static str) {
+    if gateway { ("gateway", "its server") } else { ("client", "its client") }
 }
 
 const fn unsound(suite: ProtectionSuite) -> &'static str {
@@ -224,6 +251,20 @@ fn check_remote_access(rule: &Rule) -> Result<(), PolicyFault> {
             return Err(PolicyFault::ClientWithoutPeer("an address"));
         }
         _ => {}
+    }
+    for method in &rule.authentication {
+        let own = method.own().filter(|own| rule.xauth.is_some() && own.algorithm() != SignatureAlg::Rsa);
+        if let Some(own) = own {
+            return Err(PolicyFault::XauthKey(own.certificate.to_string(), own.algorithm()));
+        }
+        let AuthMethod::Hybrid(hybrid) = method else { continue };
+        let gateway = matches!(hybrid, HybridMethod::Gateway(_));
+        if !hybrid.fits(rule.xauth.as_ref()) {
+            return Err(PolicyFault::Hybrid { gateway });
+        }
+        if let Some(identity) = rule.remote_id.as_ref().filter(|_| gateway) {
+            return Err(PolicyFault::HybridIdentity(identity.clone()));
+        }
     }
     match &rule.xauth {
         Some(Xauth::Client(_)) if rule.names_no_peer() => Err(PolicyFault::ClientWithoutPeer("its user's admission")),

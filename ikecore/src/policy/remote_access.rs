@@ -1,7 +1,8 @@
 //! What happens between phase 1 and quick mode when a host joins a network from outside: extended authentication (XAuth,
 //! draft-beaulieu-ike-xauth-02) and configuration (Mode Config, draft-dukes-ike-mode-cfg-02).
 use super::pool::Pool;
-use super::rule::Rule;
+use super::rule::{HybridMethod, Rule};
+use crate::crypto::signature::SignatureAlg;
 use crate::secret::Secret;
 use std::sync::Arc;
 
@@ -31,6 +32,18 @@ impl Xauth {
             (Self::Client(one), Self::Client(other)) => {
                 one.user == other.user && one.password.ct_eq(other.password.expose())
             }
+            _ => false,
+        }
+    }
+}
+
+impl HybridMethod {
+    /// Whether the method is of the end that the rule's extended authentication makes this host, with a key of the one kind
+    /// that there is.
+    pub fn fits(&self, xauth: Option<&Xauth>) -> bool {
+        match (self, xauth) {
+            (Self::Gateway(own), Some(Xauth::Server)) => own.algorithm() == SignatureAlg::Rsa,
+            (Self::Client(_), Some(Xauth::Client(_))) => true,
             _ => false,
         }
     }

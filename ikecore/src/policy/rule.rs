@@ -2,6 +2,7 @@
 use super::remote_access::{ModeConfig, Xauth};
 use super::selector::{Flow, Prefix, Selector, transport_selector};
 use crate::certificate::{Certificate, Trust};
+use crate::crypto::signature::SignatureAlg;
 use crate::identity::Identity;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{Lifetime, Mode};
@@ -43,6 +44,9 @@ pub enum AuthMethod {
     PreSharedKey(Arc<Secret<Vec<u8>>>),
     /// Signatures by the keys of certificates.
     Certificate(Arc<CertificateMethod>),
+    /// Only the gateway signs; the client's user proves itself by extended authentication
+    /// (draft-ietf-ipsec-isakmp-hybrid-auth-05).
+    Hybrid(HybridMethod),
 }
 
 impl AuthMethod {
@@ -51,6 +55,7 @@ impl AuthMethod {
         match (self, other) {
             (Self::PreSharedKey(one), Self::PreSharedKey(other)) => one.ct_eq(other.expose()),
             (Self::Certificate(one), Self::Certificate(other)) => one == other,
+            (Self::Hybrid(one), Self::Hybrid(other)) => one == other,
             _ => false,
         }
     }
@@ -59,8 +64,30 @@ impl AuthMethod {
     /// authorities. What this host itself shows may differ.
     pub fn takes_proof_of(&self, used: &Self) -> bool {
         match (self, used) {
-            (Self::Certificate(one), Self::Certificate(other)) => one.trust == other.trust,
-            _ => self.is_same(used),
+            // The client has proven nothing by it. What its user has is for the rule's extended authentication to say.
+            (Self::Hybrid(HybridMethod::Gateway(_)), Self::Hybrid(HybridMethod::Gateway(_))) => true,
+            _ => match (self.trust(), used.trust()) {
+                (Some(one), Some(other)) => one == other,
+                _ => self.is_same(used),
+            },
+        }
+    }
+
+    /// Whose certificates the peer may have, if it must have one.
+    pub fn trust(&self) -> Option<&Arc<Trust>> {
+        match self {
+            Self::Certificate(method) => Some(&method.trust),
+            Self::Hybrid(HybridMethod::Client(trust)) => Some(trust),
+            Self::PreSharedKey(_) | Self::Hybrid(HybridMethod::Gateway(_)) => None,
+        }
+    }
+
+    /// By what this host signs, if it does.
+    pub fn own(&self) -> Option<&Arc<OwnCertificate>> {
+        match self {
+            Self::Certificate(method) => Some(&method.own),
+            Self::Hybrid(HybridMethod::Gateway(own)) => Some(own),
+            Self::PreSharedKey(_) | Self::Hybrid(HybridMethod::Client(_)) => None,
         }
     }
 }
@@ -68,14 +95,37 @@ impl AuthMethod {
 /// How certificates authenticate the two ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CertificateMethod {
-    /// This host's certificate. The kind of its key is the kind of signature that both ends make.
+    /// By what this host proves who it is. The kind of its key is the kind of signature that both ends make.
+    pub own: Arc<OwnCertificate>,
+    /// Whose certificates the peer may have.
+    pub trust: Arc<Trust>,
+}
+
+/// This host's end of hybrid authentication.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HybridMethod {
+    /// It signs, with an RSA key.
+    Gateway(Arc<OwnCertificate>),
+    /// It checks the gateway's certificate.
+    Client(Arc<Trust>),
+}
+
+/// By what this host signs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnCertificate {
+    /// This host's certificate.
     pub certificate: Certificate,
     /// The certificates of its issuers, as far as the peer may not have them.
     pub issuers: Vec<Certificate>,
     /// The file with the private key: it is read whenever a signature is made, and never kept.
     pub private_key: PathBuf,
-    /// Whose certificates the peer may have.
-    pub trust: Trust,
+}
+
+impl OwnCertificate {
+    /// The kind of signature that its key makes.
+    pub fn algorithm(&self) -> SignatureAlg {
+        self.certificate.key().algorithm()
+    }
 }
 
 /// What a rule does with the traffic of its filters.

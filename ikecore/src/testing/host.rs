@@ -222,7 +222,7 @@ impl Host {
     fn work(&mut self, ask: Ask) -> Answer {
         match ask {
             Ask::KeyExchange(work) => Answer::KeyExchange(work.run()),
-            Ask::Sign(work) => Answer::Sign(match self.files.get(&work.method.private_key) {
+            Ask::Sign(work) => Answer::Sign(match self.files.get(&work.own.private_key) {
                 Some(file) => work.run(file),
                 None => Err(work.no_key("no such file".to_owned())),
             }),

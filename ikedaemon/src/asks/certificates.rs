@@ -20,7 +20,7 @@ const MAX_LIST: u64 = 33_554_432;
 const MAX_FILES: usize = 256;
 
 pub(super) fn sign(work: &Sign) -> Result<Vec<u8>, CertificateFault> {
-    let file = read(&work.method.private_key, MAX_KEY).map_err(|error| work.no_key(error.to_string()))?;
+    let file = read(&work.own.private_key, MAX_KEY).map_err(|error| work.no_key(error.to_string()))?;
     work.run(&file)
 }
 

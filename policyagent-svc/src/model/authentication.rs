@@ -2,7 +2,7 @@
 use ikecore::certificate::{Certificate, RevocationCheck, Trust, certificates_from_file};
 use ikecore::crypto::signature::SigningKey;
 use ikecore::identity::Identity;
-use ikecore::policy::rule::{AuthMethod, CertificateMethod};
+use ikecore::policy::rule::{AuthMethod, CertificateMethod, HybridMethod, OwnCertificate};
 use ikecore::secret::Secret;
 use std::fs::{self, Metadata};
 use std::io;
@@ -26,7 +26,7 @@ const MAX_AUTHORITIES: usize = 256;
 /// The most certificates of a chain of this host's.
 const MAX_CHAIN: usize = ikecore::certificate::MAX_CHAIN;
 
-/// Keys of a method with certificates besides `certificate`.
+/// Keys of a method with certificates besides `certificate` and `hybrid`.
 const CERTIFICATE_KEYS: [&str; 5] = ["private_key", "ca", "crl", "crl_check", "legacy"];
 
 /// Reads a method.
@@ -36,8 +36,18 @@ pub(super) fn method(value: &Value<'_>) -> Option<AuthMethod> {
     let file = table.get("preshared_key_file");
     let certificate = table.get("certificate");
     let settings = CERTIFICATE_KEYS.map(|key| table.get(key));
+    let hybrid = table.get("hybrid").map_or(Some(false), |value| value.boolean());
     table.finish();
     let what = table.what();
+    let hybrid = hybrid?;
+    if hybrid && (text.is_some() || file.is_some()) {
+        let key = if text.is_some() { "preshared_key" } else { "preshared_key_file" };
+        table.fault(format!("{what} has both hybrid and {key}, allowed: one"));
+        return None;
+    }
+    if hybrid {
+        return hybrid_method(&table, certificate, settings);
+    }
     let several = [text.is_some(), file.is_some(), certificate.is_some()].iter().filter(|there| **there).count();
     if several > 1 {
         let names = ["preshared_key", "preshared_key_file", "certificate"];
@@ -145,9 +155,55 @@ fn certificate_method(
             "{what} has certificate without {missing}, allowed: certificate, private_key and ca together"
         ));
     }
+    let own = own_certificate(certificate, private_key);
+    let trust = ca.and_then(|ca| trust(&ca, crl, crl_check, legacy));
+    Some(AuthMethod::Certificate(Arc::new(CertificateMethod { own: Arc::new(own?), trust: Arc::new(trust?) })))
+}
+
+/// The gateway has what it signs by, the client whom it trusts.
+fn hybrid_method(
+    table: &Table<'_>,
+    certificate: Option<Value<'_>>,
+    [private_key, ca, crl, crl_check, legacy]: [Option<Value<'_>>; 5],
+) -> Option<AuthMethod> {
+    let signs = certificate.is_some() || private_key.is_some();
+    let checks = [&ca, &crl, &crl_check, &legacy].iter().any(|value| value.is_some());
+    match (certificate, ca) {
+        (Some(certificate), None) if private_key.is_some() && !checks => {
+            let own = own_certificate(&certificate, private_key)?;
+            Some(AuthMethod::Hybrid(HybridMethod::Gateway(Arc::new(own))))
+        }
+        (None, Some(ca)) if !signs => {
+            let trust = trust(&ca, crl, crl_check, legacy)?;
+            Some(AuthMethod::Hybrid(HybridMethod::Client(Arc::new(trust))))
+        }
+        _ => {
+            let what = table.what();
+            table.fault(format!(
+                "{what} is hybrid, allowed: certificate and private_key, of the gateway, or ca, with crl, crl_check and legacy, \
+                 of a client"
+            ));
+            None
+        }
+    }
+}
+
+/// By what this host signs.
+fn own_certificate(certificate: &Value<'_>, private_key: Option<Value<'_>>) -> Option<OwnCertificate> {
     let own = own_chain(certificate);
     let key = private_key.and_then(|value| own_key(&value, own.as_ref().map(|(own, _)| own)));
-    let authorities = ca.and_then(|value| authorities(&value));
+    let (certificate, issuers) = own?;
+    Some(OwnCertificate { certificate, issuers, private_key: key? })
+}
+
+/// Whose certificates the peer may have.
+fn trust(
+    ca: &Value<'_>,
+    crl: Option<Value<'_>>,
+    crl_check: Option<Value<'_>>,
+    legacy: Option<Value<'_>>,
+) -> Option<Trust> {
+    let authorities = authorities(ca);
     let lists = crl.map_or(Some(Vec::new()), |value| paths(&value, "revocation list"));
     let default = lists.as_ref().map(Vec::is_empty);
     let check = match crl_check {
@@ -156,13 +212,7 @@ fn certificate_method(
         None => Some(RevocationCheck::Revoked),
     };
     let legacy = legacy.map_or(Some(false), |value| value.boolean());
-    let (certificate, issuers) = own?;
-    Some(AuthMethod::Certificate(Arc::new(CertificateMethod {
-        certificate,
-        issuers,
-        private_key: key?,
-        trust: Trust { authorities: authorities?, revocation_lists: lists?, revocation_check: check?, legacy: legacy? },
-    })))
+    Some(Trust { authorities: authorities?, revocation_lists: lists?, revocation_check: check?, legacy: legacy? })
 }
 
 fn check(value: &Value<'_>, without_lists: Option<bool>) -> Option<RevocationCheck> {
@@ -287,9 +337,9 @@ fn files(value: &Value<'_>, path: &Path) -> Option<Vec<PathBuf>> {
 /// The identity that a rule sends must be in each of its certificates.
 pub(super) fn check_local_id(value: &Value<'_>, identity: &Identity, methods: &[AuthMethod]) {
     for method in methods {
-        let AuthMethod::Certificate(method) = method else { continue };
-        if let Err(fault) = method.certificate.name(identity) {
-            value.fault(format!("{} is not in the certificate of {}: {fault}", value.what(), method.certificate));
+        let Some(own) = method.own() else { continue };
+        if let Err(fault) = own.certificate.name(identity) {
+            value.fault(format!("{} is not in the certificate of {}: {fault}", value.what(), own.certificate));
         }
     }
 }

@@ -144,7 +144,11 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let filter_action = table.require("filter_action").and_then(|value| reference(&value));
     let authentication = table.get("authentication").map_or(Some(Vec::new()), |value| value.list("method"));
     let authentication = authentication.map(|values| values.iter().map(authentication::method).collect::<Vec<_>>());
-    let aggressive_mode = table.get("aggressive_mode").map_or(Some(false), |value| aggressive_mode(&value));
+    let has_keys = |methods: &Vec<Option<AuthMethod>>| {
+        methods.iter().flatten().any(|method| matches!(method, AuthMethod::PreSharedKey(_)))
+    };
+    let has_keys = authentication.as_ref().is_some_and(has_keys);
+    let aggressive_mode = table.get("aggressive_mode").map_or(Some(false), |value| aggressive_mode(&value, has_keys));
     let xauth = table.get("xauth").map(|value| remote_access::xauth(&value));
     let mode_config = table.get("mode_config").map(|value| remote_access::mode_config(&value));
     let tunnel = table.get("tunnel").map(|value| endpoints(&value));
@@ -182,14 +186,16 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
 }
 
 /// Only in so many words: nobody shall come to it by a plain switch.
-fn aggressive_mode(value: &Value<'_>) -> Option<bool> {
+fn aggressive_mode(value: &Value<'_>, has_keys: bool) -> Option<bool> {
     const WORDS: &str = "exposes the pre-shared key to guessing";
     let on = value.one_of(&[(WORDS, true)])?;
-    value.warn(format!(
-        "{}: it shows a hash of the pre-shared key to whoever asks, or listens, who can then try out keys offline; main mode \
-         does not. The key must be long and drawn by chance",
-        value.what()
-    ));
+    let shows = if has_keys {
+        "it shows a hash of the pre-shared key to whoever asks, or listens, who can then try out keys offline; main mode does \
+         not. The key must be long and drawn by chance"
+    } else {
+        "it shows the identities of both ends to whoever listens; main mode does not"
+    };
+    value.warn(format!("{}: {shows}", value.what()));
     Some(on)
 }
 

@@ -58,37 +58,124 @@ pub fn signatures(driver: Driver, peer: Kernel, key: KeyKind, main_mode: &str, r
     setting.wait_nothing_left();
 }
 
-/// What is wrong with a certificate.
+/// The same in aggressive mode, without lists and rekeys: traffic, and the peer's delete.
+pub fn aggressive(driver: Driver, peer: Kernel, key: KeyKind, role: Role) {
+    let what = format!("Certificates with an intermediate, {} signatures, aggressive mode: traffic", name(key));
+    let _row = Row::charon(what, peer, driver, role.alone());
+    let world = World::new();
+    let certificates = Certificates::new(key);
+    let policy = Policy {
+        aggressive: true,
+        identities: Some(("dn:C=CH, O=Example, CN=a".to_owned(), "fqdn:B.example".to_owned())),
+        ..Policy::between(A, B)
+    };
+    let policy = certificates.policy(policy, "");
+    let connection = Connection { aggressive: true, ..certificates.connection(Connection::between(B, A)) };
+    let setting = Setting::start(&world, driver, peer, &policy, &connection);
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    assert!(setting.charon.log().contains(AUTHENTICATED), "{}", setting.charon.log());
+    assert!(setting.daemon.oakley().contains("fqdn:b.example"), "{}", setting.daemon.oakley());
+    assert!(setting.charon.log().contains(" AGGRESSIVE "), "{}", setting.charon.log());
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+}
+
+/// What is wrong with a certificate, or what the two ends have of different kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// charon's was revoked.
     Revoked,
+    /// No revocation list tells of charon's, and one must.
+    NoList,
+    /// The revocation lists were to be renewed.
+    StaleLists,
     /// charon's has expired; charon sends it all the same.
     Expired,
+    /// charon's is not valid yet.
+    NotYetValid,
+    /// charon's is of an authority that the daemon does not know.
+    UnknownAuthority,
+    /// charon's key is not for signatures.
+    KeyUsage,
+    /// charon's certificate is for something else.
+    Purpose,
     /// charon is somebody else than the policy wants.
     OtherPeer,
     /// The daemon's has expired.
     OwnExpired,
+    /// The daemon has a pre-shared key, charon a certificate.
+    OneHasKey,
+    /// The daemon has an ECDSA key, charon an RSA key.
+    OtherKind,
+}
+
+impl Fault {
+    /// What the trace must say. charon tells its refusal under keys of an ISAKMP SA that does not stand.
+    const fn told(self, role: Role) -> &'static [&'static str] {
+        match (self, role) {
+            (Self::Revoked, _) => &["certificate of C=CH, O=Example, CN=b was revoked on "],
+            (Self::NoList, _) => &["no revocation list tells whether the certificates from C=CH, O=Example, CN=b"],
+            (Self::StaleLists, _) => &["the revocation list for the certificate of ", "was to be renewed on "],
+            (Self::Expired, _) => &["certificate of C=CH, O=Example, CN=b expired on "],
+            (Self::NotYetValid, _) => &["certificate of C=CH, O=Example, CN=b is valid from "],
+            (Self::UnknownAuthority, _) => &["no certificate chain to CA CN=somebody else from C=CH, O=Example, CN=b"],
+            (Self::KeyUsage, _) => &["certificate of C=CH, O=Example, CN=b has neither digitalSignature"],
+            (Self::Purpose, _) => &["certificate of C=CH, O=Example, CN=b is for 1.3.6.1.5.5.7.3.3 only"],
+            (Self::OtherPeer, _) => &["fqdn:b.example", "requires fqdn:c.example"],
+            // Of another kind than its own charon notices no sooner.
+            (Self::OwnExpired, _) | (Self::OtherKind, Role::Initiator) => {
+                &["the peer probably refuses our certificate or our identity, or has another kind of authentication"]
+            }
+            // It has no key for the second half of main mode.
+            (Self::OneHasKey, Role::Initiator) => {
+                &["the peer refused main mode message 3 with INVALID-KEY-INFORMATION"]
+            }
+            (Self::OneHasKey, Role::Responder) => {
+                &["Authentication Method is ECDSA with SHA-256 on P-256 (9), allowed: pre-shared key (1)"]
+            }
+            (Self::OtherKind, Role::Responder) => {
+                &["Authentication Method is RSA signatures (3), allowed: ECDSA with SHA-256 on P-256 (9)"]
+            }
+        }
+    }
 }
 
 /// A fault that ends in no SAs at either end, and the trace says why.
 pub fn refuses_certificate(driver: Driver, peer: Kernel, fault: Fault, role: Role) {
+    let what = format!("Refused, both ends end, the reason is told: certificates, {fault:?}");
+    let _row = Row::charon(what, peer, driver, role.alone());
     let world = World::new();
     let certificates = Certificates::with(KeyKind::P256, |host, wish, now| match (fault, host) {
         (Fault::Expired, 1) | (Fault::OwnExpired, 0) => wish.not_after = now - 60,
+        (Fault::NotYetValid, 1) => wish.not_before = now + 3_600,
+        (Fault::KeyUsage, 1) => wish.may_sign = false,
+        (Fault::Purpose, 1) => wish.purposes = vec!["1.3.6.1.5.5.7.3.3".to_owned()],
+        (Fault::OtherKind, 1) => wish.key = KeyKind::Rsa(2048),
         _ => {}
     });
+    let lists = |lists: &[String], check: &str| {
+        format!(", crl = \"{}\", crl_check = \"{check}\"", certificates.list_file(lists))
+    };
     let more = match fault {
-        Fault::Revoked => format!(", crl = \"{}\"", certificates.list_file(&certificates.lists(true))),
-        Fault::Expired | Fault::OtherPeer | Fault::OwnExpired => String::new(),
+        Fault::Revoked => lists(&certificates.lists(true), "revoked"),
+        Fault::NoList => lists(&certificates.lists(false)[..1], "strict"),
+        Fault::StaleLists => lists(&certificates.stale_lists(), "strict"),
+        _ => String::new(),
     };
     let mut policy = certificates.policy(Policy::between(A, B), &more);
-    if fault == Fault::OtherPeer {
-        policy.identities = Some(("fqdn:a.example".to_owned(), "fqdn:c.example".to_owned()));
-    }
     let mut connection = certificates.connection(Connection::between(B, A));
-    if fault == Fault::OtherPeer {
-        connection.remote_id = "a.example".to_owned();
+    match fault {
+        Fault::OtherPeer => {
+            policy.identities = Some(("fqdn:a.example".to_owned(), "fqdn:c.example".to_owned()));
+            connection.remote_id = "a.example".to_owned();
+        }
+        Fault::UnknownAuthority => {
+            let method = format!("{{ {}, {} }}", certificates.own(), certificates.other_authority());
+            policy.authentication = Some(method);
+        }
+        Fault::OneHasKey => policy.authentication = None,
+        _ => {}
     }
     let setting = Setting::start_with_settings(&world, driver, peer, &policy, &connection, IMPATIENT);
     match role {
@@ -97,15 +184,14 @@ pub fn refuses_certificate(driver: Driver, peer: Kernel, fault: Fault, role: Rol
             setting.charon.initiate().expect_err("a certificate is wrong");
         }
     }
-    let named: &[&str] = match (fault, role) {
-        (Fault::Revoked, _) => &["certificate of C=CH, O=Example, CN=b was revoked on "],
-        (Fault::Expired, _) => &["certificate of C=CH, O=Example, CN=b expired on "],
-        (Fault::OtherPeer, _) => &["fqdn:b.example", "requires fqdn:c.example"],
-        // charon tells its refusal under keys of an ISAKMP SA that does not stand.
-        (Fault::OwnExpired, _) => &["the peer probably refuses our certificate or our identity"],
-    };
     let patience = std::time::Duration::from_secs(30);
-    setting.daemon.wait_oakley("the cause", patience, |log| named.iter().all(|text| log.contains(text)));
+    let told = fault.told(role);
+    setting.daemon.wait_oakley("the cause", patience, |log| told.iter().all(|text| log.contains(text)));
     assert!(setting.charon.installed().is_empty());
     assert_eq!(setting.daemon.ipsec_sas(), 0);
+    setting.wait_daemon_has_none();
+    // Who has sent message 6 is content: its ISAKMP SA leads nowhere, and ends with its life.
+    if role == Role::Responder {
+        setting.wait_nothing_left();
+    }
 }

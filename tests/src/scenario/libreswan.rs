@@ -6,7 +6,7 @@ use ikecore::testing::authority::KeyKind;
 
 use super::bundles::long_pings_are_short_on_the_wire;
 use super::control::handle;
-use super::remote_access::{DNS, LEASE, PASSWORD, POOL, USER, add_user, client_policy, gateway_policy};
+use super::remote_access::{DNS, KEY, LEASE, PASSWORD, POOL, USER, add_user, client_policy, gateway_policy};
 use super::{IMPATIENT, PATIENCE, Role, Trial};
 use crate::capture::{Capture, Kind};
 use crate::certificates::Certificates;
@@ -317,7 +317,7 @@ pub fn gives_an_address(driver: Driver, push: bool) {
     let _row = row_of_remote_access("gives", push, driver, Role::Responder);
     let world = World::new();
     let capture = Capture::start(&world);
-    let daemon = Daemon::start(&world.a, driver, &gateway_policy(A, push, ""));
+    let daemon = Daemon::start(&world.a, driver, &gateway_policy(KEY, push));
     add_user(&daemon, PASSWORD);
     let access = RemoteAccess::Client { user: USER, password: PASSWORD, push };
     let pluto = Pluto::start(&world.b, &Connection { remote_access: Some(access), ..Connection::between(B, A) });
@@ -346,7 +346,7 @@ pub fn gets_an_address(driver: Driver, push: bool) {
     let access = RemoteAccess::Gateway { user: USER, password: PASSWORD, pool: POOL, dns: DNS, push };
     world.b.ip(&[&format!("route add {LEASE} via {}", A.wire)]);
     let pluto = Pluto::start(&world.b, &Connection { remote_access: Some(access), ..Connection::between(B, A) });
-    let mut daemon = Daemon::start(&world.a, driver, &client_policy(A, B, push, PASSWORD));
+    let mut daemon = Daemon::start(&world.a, driver, &client_policy(KEY, push, PASSWORD));
     daemon.run(&["initiate", "remote access"]);
     pluto.wait_sas("IPsec SAs", PATIENCE, |_, pairs| pairs.len() == 1);
     assert!(world.a.ping_until_answered(LEASE, B.inside, PATIENCE), "{}\n{}", daemon.oakley(), pluto.log());

@@ -2,10 +2,11 @@
 use super::*;
 use crate::certificate::{CertificateFault, RevocationCheck, Trust};
 use crate::event::{IkeSaEvent, MessageEvent};
-use crate::policy::rule::{AuthMethod, CertificateMethod};
+use crate::policy::rule::{AuthMethod, CertificateMethod, OwnCertificate};
 use crate::testing::authority::{Authority, Issued, KeyKind, Wish};
 use crate::testing::host::DATE;
 use crate::wire::codes::NotifyType;
+use crate::wire::{ExchangeType, Header};
 use std::path::PathBuf;
 
 /// An authority, one beneath it, and a certificate of the latter for each host.
@@ -22,7 +23,7 @@ impl World {
         Self::with(key, |_, _| {})
     }
 
-    fn with(key: KeyKind, change: impl Fn(usize, &mut Wish)) -> Self {
+    pub(super) fn with(key: KeyKind, change: impl Fn(usize, &mut Wish)) -> Self {
         let mut root = Authority::root("O=Example, CN=root", KeyKind::P256, DATE);
         let mut middle = root.intermediate("O=Example, CN=issuing", KeyKind::P256);
         let hosts = core::array::from_fn(|host| {
@@ -35,31 +36,63 @@ impl World {
         Self { root, middle, hosts }
     }
 
-    fn method(&self, host: usize) -> CertificateMethod {
-        CertificateMethod {
+    pub(super) fn method(&self, host: usize) -> CertificateMethod {
+        let own = OwnCertificate {
             certificate: self.hosts[host].certificate.clone(),
             issuers: vec![self.middle.certificate()],
             private_key: PathBuf::from("key.pem"),
-            trust: Trust {
-                authorities: vec![self.root.certificate()],
-                revocation_lists: Vec::new(),
-                revocation_check: RevocationCheck::Off,
-                legacy: false,
-            },
-        }
+        };
+        let trust = Trust {
+            authorities: vec![self.root.certificate()],
+            revocation_lists: Vec::new(),
+            revocation_check: RevocationCheck::Off,
+            legacy: false,
+        };
+        CertificateMethod { own: Arc::new(own), trust: Arc::new(trust) }
     }
 
     /// Two hosts with these certificates, each's method changed by `change`.
     pub(super) fn network(&self, change: impl Fn(usize, &mut CertificateMethod, &mut TestPolicy)) -> Network {
-        let mut network = pair(1, Weather::default(), |host, policy| {
+        self.network_with(&Config::default(), change)
+    }
+
+    /// The same with hosts that tell all that they send.
+    pub(super) fn network_telling_all(
+        &self,
+        change: impl Fn(usize, &mut CertificateMethod, &mut TestPolicy),
+    ) -> Network {
+        self.network_with(&Config { detail: crate::event::Detail::Trace, ..Config::default() }, change)
+    }
+
+    fn network_with(
+        &self,
+        config: &Config,
+        change: impl Fn(usize, &mut CertificateMethod, &mut TestPolicy),
+    ) -> Network {
+        let mut network = pair_with(1, Weather::default(), config, |host, policy| {
             let mut method = self.method(host);
             change(host, &mut method, policy);
             policy.methods = vec![AuthMethod::Certificate(Arc::new(method))];
         });
+        self.give_keys(&mut network);
+        network
+    }
+
+    /// The revocation lists of both authorities for a host, to be renewed on a date; a host's certificate is on them.
+    pub(super) fn give_lists(&self, host: &mut Host, revoked: Option<usize>, next: i64) {
+        let entries: Vec<_> = revoked.iter().map(|wrong| (&self.hosts[*wrong].certificate, DATE - 5)).collect();
+        let root = self.root.revocation_list(&[], DATE - 9, next);
+        let middle = self.middle.revocation_list(&entries, DATE - 9, next);
+        for (name, list) in [("root.crl", root), ("issuing.crl", middle)] {
+            host.files.insert(PathBuf::from(name), list);
+        }
+    }
+
+    /// The private key of each host.
+    pub(super) fn give_keys(&self, network: &mut Network) {
         for (host, issued) in self.hosts.iter().enumerate() {
             network.hosts[host].files.insert(PathBuf::from("key.pem"), issued.key.clone());
         }
-        network
     }
 }
 
@@ -81,10 +114,13 @@ fn negotiate(network: &mut Network) -> [Option<String>; 2] {
 
 #[test]
 fn both_ends_authenticate_with_each_kind_of_key() {
-    for (key, code) in [(KeyKind::Rsa(2048), 3), (KeyKind::P256, 9), (KeyKind::P384, 10), (KeyKind::P521, 11)] {
+    let kinds = [(KeyKind::Rsa(2048), 3), (KeyKind::P256, 9), (KeyKind::P384, 10), (KeyKind::P521, 11)];
+    for ((key, code), aggressive) in kinds.into_iter().flat_map(|kind| [(kind, false), (kind, true)]) {
         let world = World::new(key);
-        let mut network = world.network(|_, _, _| {});
+        let mut network = world.network(|_, _, policy| policy.aggressive_mode = aggressive);
         assert_eq!(negotiate(&mut network), [None, None], "{key:?}");
+        let first = Header::decode(&network.log[0].1.octets).expect("a header").exchange;
+        assert_eq!(first, if aggressive { ExchangeType::AGGRESSIVE } else { ExchangeType::MAIN });
         assert_agree(&network);
         assert_eq!(network.hosts[0].driver.pairs.len(), 1);
         assert_eq!(identities(&network.hosts[0]), ["dn:O=Example, CN=b"]);
@@ -175,7 +211,7 @@ const FAULTS: [Fault; 6] = [
     (
         "intermediate missing",
         |_| {},
-        |_, method| method.issuers.clear(),
+        |_, method| Arc::make_mut(&mut method.own).issuers.clear(),
         "no certificate chain to CA O=Example, CN=root from O=Example, CN={}, issued by O=Example, CN=issuing",
     ),
     ("key usage", |wish| wish.may_sign = false, |_, _| {}, "has neither digitalSignature nor nonRepudiation"),
@@ -190,14 +226,15 @@ const FAULTS: [Fault; 6] = [
 #[test]
 fn what_is_wrong_with_the_peers_certificate_is_told() {
     for (what, wish, change, told) in FAULTS {
-        for bad in 0..2 {
+        for (bad, aggressive) in [(0, false), (1, false), (0, true), (1, true)] {
             let key = if what == "short key" { KeyKind::Rsa(2048) } else { KeyKind::P256 };
             let world = World::with(key, |host, w| {
                 if host == bad {
                     wish(w);
                 }
             });
-            let mut network = world.network(|host, method, _| {
+            let mut network = world.network(|host, method, policy| {
+                policy.aggressive_mode = aggressive;
                 if host == bad {
                     change(&world, method);
                 }
@@ -242,7 +279,7 @@ fn an_authority_that_only_one_trusts_does_not_do() {
     for judge in 0..2 {
         let mut network = world.network(|host, method, _| {
             if host == judge {
-                method.trust.authorities = vec![other.clone()];
+                Arc::make_mut(&mut method.trust).authorities = vec![other.clone()];
             }
         });
         let told = negotiate(&mut network)[judge].clone().expect("refused");
@@ -298,8 +335,9 @@ fn revoked_certificates_are_refused() {
     ] {
         let mut network = world.network(|host, method, _| {
             if host == judge {
-                method.trust.revocation_lists = vec![PathBuf::from("root.crl"), PathBuf::from("issuing.crl")];
-                method.trust.revocation_check = level;
+                Arc::make_mut(&mut method.trust).revocation_lists =
+                    vec![PathBuf::from("root.crl"), PathBuf::from("issuing.crl")];
+                Arc::make_mut(&mut method.trust).revocation_check = level;
             }
         });
         for (name, list) in ["root.crl", "issuing.crl"].iter().zip(&lists) {
@@ -328,21 +366,19 @@ fn the_certificate_that_the_peer_asks_for_is_sent() {
         let mut network = pair(7, Weather::default(), |at, policy| {
             let mut method = one.method(at);
             if at == peer {
-                method.trust.authorities = vec![second.certificate()];
+                Arc::make_mut(&mut method.trust).authorities = vec![second.certificate()];
                 policy.methods = vec![AuthMethod::Certificate(Arc::new(method))];
             } else {
-                let wanted = CertificateMethod {
+                let own = OwnCertificate {
                     certificate: own.certificate.clone(),
                     issuers: Vec::new(),
                     private_key: PathBuf::from("second.pem"),
-                    trust: method.trust.clone(),
                 };
+                let wanted = CertificateMethod { own: Arc::new(own), trust: Arc::clone(&method.trust) };
                 policy.methods = [method, wanted].map(|method| AuthMethod::Certificate(Arc::new(method))).to_vec();
             }
         });
-        for (at, issued) in one.hosts.iter().enumerate() {
-            network.hosts[at].files.insert(PathBuf::from("key.pem"), issued.key.clone());
-        }
+        one.give_keys(&mut network);
         network.hosts[host].files.insert(PathBuf::from("second.pem"), own.key.clone());
         assert_eq!(negotiate(&mut network), [None, None], "host {host}");
         assert_eq!(identities(&network.hosts[peer]), ["dn:O=Second, CN=a"]);
@@ -362,9 +398,7 @@ fn methods_are_offered_in_the_rules_order_and_chosen_by_both() {
                 (false, false) => vec![key(), certificate],
             };
         });
-        for (host, issued) in world.hosts.iter().enumerate() {
-            network.hosts[host].files.insert(PathBuf::from("key.pem"), issued.key.clone());
-        }
+        world.give_keys(&mut network);
         assert_eq!(negotiate(&mut network), [None, None]);
         let suite = network.hosts[0].events.iter().find_map(|event| match &event.kind {
             EventKind::IkeSa(IkeSaEvent::Established { suite, .. }) => Some(suite.authentication.0),
@@ -385,18 +419,20 @@ fn one_kind_of_key_on_each_side_agrees_on_nothing() {
     assert!(told.contains("RSA signatures") && told.contains("ECDSA with SHA-256 on P-256"), "{told}");
 }
 
-/// What the workers of each host do: the key pair, the shared secret, a signature and a check each.
+/// What the workers of each host do in main mode: the key pair, the shared secret, a signature and a check each. In
+/// aggressive mode the initiator's key pair is made at the very beginning.
 const WORK: [usize; 2] = [4, 3];
 
 #[test]
 fn slow_signatures_and_checks_only_take_longer() {
     let world = World::new(KeyKind::P256);
-    for (host, count) in WORK.into_iter().enumerate() {
+    for (host, count, aggressive) in [(0, WORK[0], false), (1, WORK[1], false), (0, 3, true), (1, 3, true)] {
         for nth in 1..=count {
-            let mut network = world.network(|_, _, _| {});
+            let mut network = world.network(|_, _, policy| policy.aggressive_mode = aggressive);
             initiate(&mut network);
             suspended::until_held(&mut network, host, nth);
-            network.run(Duration::from_secs(20));
+            // Not longer than the peer waits for message 2 of aggressive mode, after which its own is repeated no more.
+            network.run(Duration::from_secs(6));
             // What the peer repeats in the meantime is not worked on again.
             assert_eq!(network.hosts[host].held.len(), 1, "host {host}, work {nth}");
             let now = network.now;

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::time::Time;
 use crate::wire::{ExchangeType, Header};
 
-const LEASE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 99, 0, 1));
+pub(super) const LEASE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 99, 0, 1));
 
 fn prefix(text: &str) -> Prefix {
     let (address, len) = text.split_once('/').expect("a prefix");
@@ -36,18 +36,18 @@ fn credentials(password: &str) -> Xauth {
 
 /// How a test differs from the usual: a client that pulls, a gateway that gives, both with extended authentication.
 #[derive(Clone, Copy)]
-struct Case {
-    xauth: bool,
-    mode_config: bool,
-    push: bool,
-    password: &'static str,
-    ranges: &'static [&'static str],
-    networks: &'static [(&'static str, &'static str)],
-    ike_seconds: u32,
-    esp_seconds: u32,
+pub(super) struct Case {
+    pub(super) xauth: bool,
+    pub(super) mode_config: bool,
+    pub(super) push: bool,
+    pub(super) password: &'static str,
+    pub(super) ranges: &'static [&'static str],
+    pub(super) networks: &'static [(&'static str, &'static str)],
+    pub(super) ike_seconds: u32,
+    pub(super) esp_seconds: u32,
 }
 
-const USUAL: Case = Case {
+pub(super) const USUAL: Case = Case {
     xauth: true,
     mode_config: true,
     push: false,
@@ -59,7 +59,7 @@ const USUAL: Case = Case {
 };
 
 impl Case {
-    fn change(self, index: usize, policy: &mut TestPolicy) {
+    pub(super) fn change(self, index: usize, policy: &mut TestPolicy) {
         policy.tunnel = true;
         policy.any_peer = index == 1;
         policy.ike_lifetime = Lifetime { seconds: self.ike_seconds, kilobytes: 0 };
@@ -109,7 +109,7 @@ fn config_events(host: &Host) -> Vec<String> {
 
 /// One pair at both ends, from the client's lease.
 #[track_caller]
-fn assert_leased(network: &Network, lease: IpAddr) {
+pub(super) fn assert_leased(network: &Network, lease: IpAddr) {
     assert_eq!(twins(network), 1, "{:?}", network.hosts.each_ref().map(Host::failures));
     let [client, gateway] = &network.hosts;
     let of = |host: &Host| host.driver.pairs.values().next().expect("a pair").inbound.selector;

@@ -11,6 +11,7 @@ mod dos_protection;
 mod dpd;
 mod failures;
 mod fragments;
+mod hybrid;
 mod identities;
 mod idle;
 mod injection;

@@ -1,5 +1,5 @@
 //! Aggressive mode, initiator.
-use super::super::auth::{Claim, Judgement, Proving};
+use super::super::auth::{self, Claim, Credential, Judgement, PeerVerified, Proof, Proving, Requests, Unconfirmed};
 use super::super::message::Incoming;
 use super::super::natt::Revision;
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
@@ -11,8 +11,7 @@ use super::msgs::{self, First};
 use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::skeyid::{HashInputs, Inputs};
 use crate::event::negotiation::Role;
-use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
-use crate::identity::Identity;
+use crate::event::{Failure, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
@@ -32,6 +31,7 @@ pub struct Opening {
     sa: Vec<u8>,
     /// The body of this host's ID payload.
     id: Vec<u8>,
+    requests: Requests,
     nonce: Vec<u8>,
     initial_contact: bool,
 }
@@ -44,19 +44,34 @@ pub enum State {
     SentFirst(Arc<Opening>, Arc<KeyPair>),
     /// The shared secret is being computed; until then nothing of message 2 is verified.
     Agreeing(Arc<Opening>, Box<Agreeing>),
+    /// The peer's proof is being checked.
+    Confirming(Arc<Opening>, Box<Agreed>, Unconfirmed),
+    /// This host's proof is being made.
+    Proving(Arc<Opening>, Box<Agreed>, Box<(PeerVerified, Credential)>),
 }
 
-/// What message 2 says.
-pub struct Agreeing {
+/// What message 2 settled, but for who the peer is.
+pub struct Settled {
     pair: Arc<KeyPair>,
     cookies: Cookies,
     choice: Choice,
     peer: PeerKe,
-    peer_id: Vec<u8>,
-    claim: Claim,
     path: Path,
     revision: Option<Revision>,
     announced: Announced,
+}
+
+/// What message 2 says.
+pub struct Agreeing {
+    settled: Settled,
+    peer_id: Vec<u8>,
+    claim: Claim,
+}
+
+/// With the shared secret.
+pub struct Agreed {
+    settled: Settled,
+    keys: Phase1Keys,
 }
 
 /// Begins: a key pair must be made before message 1.
@@ -69,14 +84,14 @@ pub fn begin(
 ) -> Result<Step<State>, Failure> {
     let peer = path.remote.ip();
     let usable = super::usable(rule).ok_or(Failure::NoPolicyForPeer { peer })?;
+    let auth::Announcement { rule: usable, id, requests } =
+        auth::announce(&usable, path.local.ip()).ok_or(Failure::NoPolicyForPeer { peer })?;
     let group = usable.main_mode.offers.first().ok_or(Failure::NoPolicyForPeer { peer })?.group;
     let sa = phase1::offer(&usable, peer)?;
-    let own = rule.local_id.clone().unwrap_or_else(|| Identity::Address(path.local.ip()));
-    let id = phase1::id_body(&own);
     let nonce = phase1::nonce(cx.rng)?;
     let private = PrivateKey::random(group, cx.rng)
         .map_err(|error| Failure::Crypto { operation: "making a private value", reason: error.to_string() })?;
-    let opening = Opening { path, rule: Arc::clone(rule), usable, cookie, sa, id, nonce, initial_contact };
+    let opening = Opening { path, rule: Arc::clone(rule), usable, cookie, sa, id, requests, nonce, initial_contact };
     let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
     Ok(Step::ask(State::Deriving(Arc::new(opening)), vec![ask]))
 }
@@ -89,6 +104,8 @@ impl ExchangeRole for State {
             Self::Deriving(_) => "its key pair",
             Self::SentFirst(..) => "aggressive mode message 2",
             Self::Agreeing(..) => "the shared secret",
+            Self::Confirming(..) => "the check of the peer's certificate",
+            Self::Proving(..) => "its signature",
         }
     }
 
@@ -106,7 +123,16 @@ impl ExchangeRole for State {
             Self::Deriving(opening) => Ok(send_first(opening, phase1::key_exchange(answer)?.pair, cx)),
             Self::Agreeing(opening, state) => {
                 let (_, shared) = phase1::shared_secret(answer)?;
-                finish(&opening, *state, &shared, cx)
+                judge(opening, *state, &shared, cx)
+            }
+            Self::Confirming(opening, agreed, peer) => {
+                let peer = agreed.settled.choice.authentication.confirm(peer, answer)?;
+                prove(opening, agreed, peer, cx)
+            }
+            Self::Proving(opening, agreed, state) => {
+                let (peer, credential) = *state;
+                let proof = agreed.settled.choice.authentication.proven(&credential, answer)?;
+                finish(&opening, *agreed, peer, &proof, cx)
             }
             other @ Self::SentFirst(..) => Ok(Step::stay(other)),
         }
@@ -114,18 +140,28 @@ impl ExchangeRole for State {
 }
 
 impl State {
-    pub(super) fn announced(&self) -> Announced {
+    /// What message 2 settled.
+    const fn settled(&self) -> Option<&Settled> {
         match self {
-            Self::Agreeing(_, state) => state.announced,
-            Self::Deriving(_) | Self::SentFirst(..) => Announced::default(),
+            Self::Agreeing(_, state) => Some(&state.settled),
+            Self::Confirming(_, agreed, _) | Self::Proving(_, agreed, _) => Some(&agreed.settled),
+            Self::Deriving(_) | Self::SentFirst(..) => None,
         }
     }
 
-    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+    pub(super) const fn keys(&self) -> Option<&Phase1Keys> {
         match self {
-            Self::Agreeing(_, state) => (Some(state.choice.chosen.suite), Some(state.cookies)),
-            Self::Deriving(_) | Self::SentFirst(..) => (None, None),
+            Self::Confirming(_, agreed, _) | Self::Proving(_, agreed, _) => Some(&agreed.keys),
+            Self::Deriving(_) | Self::SentFirst(..) | Self::Agreeing(..) => None,
         }
+    }
+
+    pub(super) fn announced(&self) -> Announced {
+        self.settled().map(|settled| settled.announced).unwrap_or_default()
+    }
+
+    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+        self.settled().map(|settled| (settled.choice.chosen.suite, settled.cookies)).unzip()
     }
 }
 
@@ -139,7 +175,7 @@ fn send_first(opening: Arc<Opening>, pair: Arc<KeyPair>, cx: &Cx<'_>) -> Step<St
         id: &opening.id,
         vendor_ids: &vendor_ids,
     };
-    let message = first.offer(&msgs::envelope("aggressive mode message 1", opening.path, cookies));
+    let message = first.offer(&msgs::envelope("aggressive mode message 1", opening.path, cookies), &opening.requests);
     Step::send(State::SentFirst(opening, pair), message)
 }
 
@@ -172,59 +208,89 @@ fn receive_reply(
         path.remote = SocketAddr::new(path.remote.ip(), cx.settings.nat_t_port);
     }
     let ask = KeyExchange::Agree { pair: Arc::clone(pair), peer: peer.public.clone() };
-    let state = Agreeing {
+    let settled = Settled {
         pair: Arc::clone(pair),
         cookies: message.header.cookies(),
         choice,
         peer,
-        peer_id,
-        claim,
         path,
         revision,
         announced: Announced::read(&chain),
     };
+    let state = Agreeing { settled, peer_id, claim };
     Ok(Step::ask(State::Agreeing(Arc::clone(opening), Box::new(state)), vec![Ask::KeyExchange(ask)]))
 }
 
-/// Now message 2 can be judged, and message 3 be sent.
-fn finish(
-    opening: &Arc<Opening>,
+/// What HASH_I covers with this host's ID, and HASH_R with the peer's.
+fn hash_inputs<'a>(opening: &'a Opening, settled: &'a Settled, id_b: &'a [u8]) -> HashInputs<'a> {
+    let Settled { pair, peer, cookies, .. } = settled;
+    HashInputs { g_xi: pair.public(), g_xr: &peer.public, cookies, sai_b: &opening.sa, id_b }
+}
+
+/// Now message 2 can be judged.
+fn judge(
+    opening: Arc<Opening>,
     state: Agreeing,
     shared: &Secret<Vec<u8>>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let Agreeing { pair, cookies, choice, peer, peer_id, claim, path, revision, announced } = state;
-    let Choice { authentication, chosen } = &choice;
-    let inputs = Inputs { cookies: &cookies, ni: &opening.nonce, nr: &peer.nonce, g_xy: shared.expose() };
+    let Agreeing { settled, peer_id, claim } = state;
+    let Choice { authentication, chosen } = &settled.choice;
+    let inputs =
+        Inputs { cookies: &settled.cookies, ni: &opening.nonce, nr: &settled.peer.nonce, g_xy: shared.expose() };
     let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
-    let keys = Phase1Keys::derive(&chosen.suite, skeyid, pair.public(), &peer.public)?;
-    let hash_inputs =
-        |id_b| HashInputs { g_xi: pair.public(), g_xr: &peer.public, cookies: &cookies, sai_b: &opening.sa, id_b };
-    let computed = keys.skeyid.hash_r(&hash_inputs(&peer_id));
-    let verified = match authentication.judge(claim, &computed, "HASH_R") {
-        Ok(Judgement::Verified(verified)) => verified,
-        Ok(Judgement::Ask(..)) => return Err(only_keys()),
-        // A forged message ends this branch only; that the true one is no better shows when no other comes.
-        Err(_) => {
-            let (peer, rule) = (path.remote.ip(), opening.rule.name.clone());
-            return Err(Failure::PreSharedKeyMismatch { peer, detail: "its HASH_R is wrong", rule });
+    let keys = Phase1Keys::derive(&chosen.suite, skeyid, settled.pair.public(), &settled.peer.public)?;
+    let computed = keys.skeyid.hash_r(&hash_inputs(&opening, &settled, &peer_id));
+    // A forged message ends this branch only; that the true one is no better shows when no other comes.
+    let judgement = authentication.judge(claim, &computed, "HASH_R").map_err(|reject| match reject {
+        Reject::Refused(failure) => failure,
+        _ => {
+            let (peer, rule) = (settled.path.remote.ip(), opening.rule.name.clone());
+            Failure::PreSharedKeyMismatch { peer, detail: "its HASH_R is wrong", rule }
         }
-    };
-    // With a pre-shared key there is but one identity that this host can prove: the one of message 1.
-    let credential = authentication.credential(&[], opening.path.local.ip());
-    let proof = match authentication.prove(&credential, &keys.skeyid.hash_i(&hash_inputs(&opening.id))) {
-        Proving::Ready(proof) => proof,
-        Proving::Ask(_) => return Err(only_keys()),
-    };
+    })?;
+    let agreed = Box::new(Agreed { settled, keys });
+    match judgement {
+        Judgement::Verified(peer) => prove(opening, agreed, peer, cx),
+        Judgement::Ask(peer, ask) => Ok(Step::ask(State::Confirming(opening, agreed, peer), vec![ask])),
+    }
+}
+
+fn prove(
+    opening: Arc<Opening>,
+    agreed: Box<Agreed>,
+    peer: PeerVerified,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Failure> {
+    let settled = &agreed.settled;
+    let authentication = &settled.choice.authentication;
+    // Whichever certificate it is, it has the name of message 1.
+    let credential = authentication.credential(&settled.peer.requests, opening.path.local.ip());
+    let hash = agreed.keys.skeyid.hash_i(&hash_inputs(&opening, settled, &opening.id));
+    match authentication.prove(&credential, &hash) {
+        Proving::Ready(proof) => finish(&opening, *agreed, peer, &proof, cx),
+        Proving::Ask(ask) => Ok(Step::ask(State::Proving(opening, agreed, Box::new((peer, credential))), vec![ask])),
+    }
+}
+
+/// Message 3, after which this host has the ISAKMP SA.
+fn finish(
+    opening: &Opening,
+    agreed: Agreed,
+    verified: PeerVerified,
+    proof: &Proof,
+    cx: &mut Cx<'_>,
+) -> Result<Step<State>, Failure> {
+    let Agreed { settled: Settled { cookies, choice, peer, path, revision, announced, .. }, keys } = agreed;
+    let Choice { authentication, chosen } = &choice;
     let envelope = msgs::envelope("aggressive mode message 3", path, cookies);
     let initial_contact = opening.initial_contact && !cx.peers.knows(path.remote.ip());
-    let (message, last_block) = msgs::last(&envelope, &proof, &keys, &chosen.suite, revision, initial_contact)?;
+    let (message, last_block) = msgs::last(&envelope, proof, &keys, &chosen.suite, revision, initial_contact)?;
     let phase_2 = keys.phase_2(cookies, chosen.suite, last_block);
-    if let Err(failure) = authentication.admit(&verified, path.remote.ip(), peer.nat.remote) {
+    if let Err(failure) = authentication.admit(&verified, path.remote.ip(), peer.nat.remote, cx) {
         let send = info::delete_ike(path, &phase_2, cx.rng).ok();
         return Ok(Step { send, ..Step::fail(failure) });
     }
-    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: verified.identity().clone() }));
     let established = Established {
         keys: Arc::new(phase_2),
         role: Role::Initiator,
@@ -238,9 +304,4 @@ fn finish(
         announced,
     };
     Ok(Step::done(established, Some(message)))
-}
-
-/// [`super::usable`] leaves nothing but pre-shared keys.
-pub(super) fn only_keys() -> Failure {
-    Failure::Crypto { operation: "aggressive mode", reason: "it is for pre-shared keys only".to_owned() }
 }

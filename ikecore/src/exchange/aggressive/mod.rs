@@ -1,14 +1,14 @@
-//! Aggressive mode (RFC 2409 §5), with pre-shared keys (§5.4).
+//! Aggressive mode (RFC 2409 §5), with pre-shared keys (§5.4) and signatures (§5.1).
 //!
 //! ```text
 //! 1  HDR, SA, KE, Ni, IDii         -->
-//! 2                             <--  HDR, SA, KE, Nr, IDir, HASH_R
-//! 3  HDR*, HASH_I                  -->
+//! 2                             <--  HDR, SA, KE, Nr, IDir, proof
+//! 3  HDR*, proof                   -->
 //! ```
 //!
-//! It shows both identities to everybody on the way, and HASH_R to whoever sends message 1, who can then try out keys as
-//! fast as it computes. So it is only for rules that ask for it in so many words. What it is good for: the responder knows
-//! the initiator's identity before it must choose the key.
+//! It shows both identities to everybody on the way, the responder's certificate too, and with a pre-shared key HASH_R to
+//! whoever sends message 1, who can then try out keys as fast as it computes. So it is only for rules that ask for it in so
+//! many words. What it is good for: the responder knows the initiator's identity before it must choose the key.
 pub mod initiator;
 mod msgs;
 pub mod responder;
@@ -21,7 +21,7 @@ use super::vendor::Announced;
 use super::work::Answer;
 use crate::event::{Failure, Reject};
 use crate::ids::Cookies;
-use crate::policy::rule::{AuthMethod, Rule};
+use crate::policy::rule::Rule;
 use crate::proposal::offer::MainModeOffer;
 use crate::proposal::suite::IkeSuite;
 use std::sync::Arc;
@@ -35,26 +35,20 @@ pub enum AggressiveMode {
 }
 
 /// A rule as aggressive mode can negotiate it: of its offers those with the group of the first, since the initiator's
-/// public value goes out before the responder can choose (RFC 2409 §5); of its methods the pre-shared keys. `None` where
-/// the rule does not allow aggressive mode.
+/// public value goes out before the responder can choose (RFC 2409 §5). `None` where the rule does not allow aggressive mode.
 pub fn usable(rule: &Arc<Rule>) -> Option<Arc<Rule>> {
     let group = rule.main_mode.offers.first()?.group;
-    let authentication: Vec<AuthMethod> =
-        rule.authentication.iter().filter(|method| matches!(method, AuthMethod::PreSharedKey(_))).cloned().collect();
-    if !rule.aggressive_mode || authentication.is_empty() {
+    if !rule.aggressive_mode {
         return None;
     }
     let offers: Vec<MainModeOffer> =
         rule.main_mode.offers.iter().filter(|offer| offer.group == group).copied().collect();
-    if offers.len() == rule.main_mode.offers.len() && authentication.len() == rule.authentication.len() {
+    if offers.len() == rule.main_mode.offers.len() {
         return Some(Arc::clone(rule));
     }
     let mut main_mode = rule.main_mode.as_ref().clone();
     main_mode.offers = offers;
-    let mut usable = rule.as_ref().clone();
-    usable.main_mode = Arc::new(main_mode);
-    usable.authentication = authentication;
-    Some(Arc::new(usable))
+    Some(Arc::new(Rule { main_mode: Arc::new(main_mode), ..rule.as_ref().clone() }))
 }
 
 impl ExchangeRole for AggressiveMode {
@@ -88,10 +82,10 @@ impl AggressiveMode {
         matches!(self, Self::Responder(_))
     }
 
-    /// The keys, once there are any; an initiator is done as soon as it has them.
-    pub const fn keys(&self) -> Option<&Phase1Keys> {
+    /// The keys, once there are any.
+    pub fn keys(&self) -> Option<&Phase1Keys> {
         match self {
-            Self::Initiator(_) => None,
+            Self::Initiator(state) => state.keys(),
             Self::Responder(state) => state.keys(),
         }
     }

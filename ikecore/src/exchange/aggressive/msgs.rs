@@ -1,6 +1,6 @@
 //! The messages of aggressive mode: their payload rules, and how they are built.
 use super::super::Path;
-use super::super::auth::Proof;
+use super::super::auth::{Authentication, Proof, Requests};
 use super::super::message::{Envelope, Outgoing};
 use super::super::natt::{self, Revision};
 use super::super::phase1::{self, Phase1Keys};
@@ -40,23 +40,26 @@ impl First<'_> {
         chain
     }
 
-    /// Message 1.
-    pub(super) fn offer(&self, envelope: &Envelope) -> Outgoing {
+    /// Message 1. `requests` are the authorities whose certificates the responder may have, whichever method it chooses.
+    pub(super) fn offer(&self, envelope: &Envelope, requests: &Requests) -> Outgoing {
         let mut chain = self.chain();
+        requests.push(&mut chain);
         phase1::push_vendors(&mut chain, self.vendor_ids);
         envelope.clear(chain)
     }
 
-    /// Message 2.
+    /// Message 2. It asks for certificates, so that the initiator has the right one for message 3.
     pub(super) fn reply(
         &self,
         envelope: &Envelope,
         proof: &Proof,
         suite: &IkeSuite,
         revision: Option<Revision>,
+        requests: &Authentication,
     ) -> Outgoing {
         let mut chain = self.chain();
         proof.push(&mut chain);
+        requests.push_requests(&mut chain);
         phase1::push_vendors(&mut chain, self.vendor_ids);
         // RFC 3947 §3.2: in aggressive mode the responder's NAT-D come in message 2, the initiator's in message 3.
         if let Some(revision) = revision {

@@ -1,5 +1,5 @@
 //! Aggressive mode, responder.
-use super::super::auth::{Judgement, PeerVerified, Proving};
+use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::message::Incoming;
 use super::super::natt::{self, Nat, Revision};
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
@@ -7,7 +7,6 @@ use super::super::step::{Role as ExchangeRole, Step};
 use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
-use super::initiator::only_keys;
 use super::msgs::{self, First};
 use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::iv::Iv;
@@ -42,14 +41,28 @@ pub struct Opening {
 pub enum State {
     /// The shared secret is being computed.
     Agreeing(Arc<Opening>),
+    /// This host's proof is being made.
+    Proving(Arc<Opening>, Box<Agreed>, Credential),
     /// Message 2 is out.
-    SentReply(Arc<Opening>, Box<SentReply>),
+    SentReply(Arc<Opening>, Arc<Agreed>),
+    /// The peer's proof is being checked.
+    Confirming(Arc<Opening>, Arc<Agreed>, Box<(Closing, Unconfirmed)>),
 }
 
-/// After message 2.
-pub struct SentReply {
+/// With the shared secret.
+pub struct Agreed {
     pair: Arc<KeyPair>,
     keys: Phase1Keys,
+    nonce: Vec<u8>,
+}
+
+/// What message 3 settled, but for who the peer is.
+pub struct Closing {
+    path: Path,
+    nat: Nat,
+    initial_contact: bool,
+    /// The last block of phase 1 in ciphertext, or what stands for it.
+    last_block: Iv,
 }
 
 /// Judges message 1. The key is that of the first rule for which the peer is who it says it is: those that name it come
@@ -107,18 +120,20 @@ impl ExchangeRole for State {
     fn waits_for(&self) -> &'static str {
         match self {
             Self::Agreeing(_) => "the shared secret",
+            Self::Proving(..) => "its signature",
             Self::SentReply(..) => "aggressive mode message 3",
+            Self::Confirming(..) => "the check of the peer's certificate",
         }
     }
 
     fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
-        let (Self::Agreeing(opening) | Self::SentReply(opening, _)) = self;
+        let opening = self.opening();
         if message.header.exchange != ExchangeType::AGGRESSIVE || message.header.cookies() != opening.cookies {
             return Err(message.unexpected(self.waits_for()));
         }
         match self {
             Self::SentReply(opening, sent) => receive_last(opening, sent, message, cx),
-            Self::Agreeing(_) => Err(message.unexpected(self.waits_for())),
+            Self::Agreeing(_) | Self::Proving(..) | Self::Confirming(..) => Err(message.unexpected(self.waits_for())),
         }
     }
 
@@ -126,7 +141,16 @@ impl ExchangeRole for State {
         match self {
             Self::Agreeing(opening) => {
                 let (pair, shared) = phase1::shared_secret(answer)?;
-                send_reply(opening, pair, &shared, cx)
+                prove(opening, pair, &shared, cx)
+            }
+            Self::Proving(opening, agreed, credential) => {
+                let proof = opening.choice.authentication.proven(&credential, answer)?;
+                Ok(send_reply(opening, *agreed, &credential, &proof, cx))
+            }
+            Self::Confirming(opening, agreed, state) => {
+                let (closing, peer) = *state;
+                let peer = opening.choice.authentication.confirm(peer, answer)?;
+                Ok(finish(&opening, &agreed, closing, peer, cx))
             }
             other @ Self::SentReply(..) => Ok(Step::stay(other)),
         }
@@ -134,20 +158,28 @@ impl ExchangeRole for State {
 }
 
 impl State {
-    pub(super) const fn keys(&self) -> Option<&Phase1Keys> {
+    const fn opening(&self) -> &Arc<Opening> {
+        let (Self::Agreeing(opening)
+        | Self::Proving(opening, ..)
+        | Self::SentReply(opening, _)
+        | Self::Confirming(opening, ..)) = self;
+        opening
+    }
+
+    pub(super) fn keys(&self) -> Option<&Phase1Keys> {
         match self {
             Self::Agreeing(_) => None,
-            Self::SentReply(_, state) => Some(&state.keys),
+            Self::Proving(_, agreed, _) => Some(&agreed.keys),
+            Self::SentReply(_, agreed) | Self::Confirming(_, agreed, _) => Some(&agreed.keys),
         }
     }
 
     pub(super) fn announced(&self) -> Announced {
-        let (Self::Agreeing(opening) | Self::SentReply(opening, _)) = self;
-        opening.announced
+        self.opening().announced
     }
 
     pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
-        let (Self::Agreeing(opening) | Self::SentReply(opening, _)) = self;
+        let opening = self.opening();
         (Some(opening.choice.chosen.suite), Some(opening.cookies))
     }
 }
@@ -158,7 +190,7 @@ impl Opening {
     }
 }
 
-fn send_reply(
+fn prove(
     opening: Arc<Opening>,
     pair: Arc<KeyPair>,
     shared: &Secret<Vec<u8>>,
@@ -169,22 +201,39 @@ fn send_reply(
     let inputs = Inputs { cookies: &opening.cookies, ni: &opening.peer.nonce, nr: &nonce, g_xy: shared.expose() };
     let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
     let keys = Phase1Keys::derive(&chosen.suite, skeyid, &opening.peer.public, pair.public())?;
-    let credential = authentication.credential(&[], opening.path.local.ip());
-    let id = credential.id();
-    let proof = match authentication.prove(&credential, &keys.skeyid.hash_r(&opening.hash_inputs(&pair, id))) {
-        Proving::Ready(proof) => proof,
-        Proving::Ask(_) => return Err(only_keys()),
-    };
+    let credential = authentication.credential(&opening.peer.requests, opening.path.local.ip());
+    let proving = authentication.prove(&credential, &keys.skeyid.hash_r(&opening.hash_inputs(&pair, credential.id())));
+    let agreed = Agreed { pair, keys, nonce };
+    Ok(match proving {
+        Proving::Ready(proof) => send_reply(opening, agreed, &credential, &proof, cx),
+        Proving::Ask(ask) => Step::ask(State::Proving(opening, Box::new(agreed), credential), vec![ask]),
+    })
+}
+
+fn send_reply(
+    opening: Arc<Opening>,
+    agreed: Agreed,
+    credential: &Credential,
+    proof: &Proof,
+    cx: &Cx<'_>,
+) -> Step<State> {
+    let Choice { authentication, chosen } = &opening.choice;
     let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), opening.path.remote.ip(), cx);
     let envelope = msgs::envelope("aggressive mode message 2", opening.path, opening.cookies);
-    let first = First { sa: &chosen.body, public: pair.public(), nonce: &nonce, id, vendor_ids: &vendor_ids };
-    let message = first.reply(&envelope, &proof, &chosen.suite, opening.revision);
-    Ok(Step::send(State::SentReply(opening, Box::new(SentReply { pair, keys })), message))
+    let first = First {
+        sa: &chosen.body,
+        public: agreed.pair.public(),
+        nonce: &agreed.nonce,
+        id: credential.id(),
+        vendor_ids: &vendor_ids,
+    };
+    let message = first.reply(&envelope, proof, &chosen.suite, opening.revision, authentication);
+    Step::send(State::SentReply(opening, Arc::new(agreed)), message)
 }
 
 fn receive_last(
     opening: &Arc<Opening>,
-    sent: &SentReply,
+    sent: &Arc<Agreed>,
     message: &Incoming<'_>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
@@ -197,30 +246,28 @@ fn receive_last(
     if remote.ip() != expected.ip() || (remote.port() != expected.port() && !changed_port) {
         return Err(Reject::WrongAddress { expected });
     }
-    let judge = |chain: &Chain<'_>| -> Result<(PeerVerified, Nat, bool), Reject> {
+    let judge = |chain: &Chain<'_>| -> Result<(Judgement, Nat, bool), Reject> {
         let claim = authentication.claim(opening.identity.clone(), chain)?;
         let computed = sent.keys.skeyid.hash_i(&opening.hash_inputs(&sent.pair, &opening.peer_id));
-        let Judgement::Verified(verified) = authentication.judge(claim, &computed, "HASH_I")? else {
-            return Err(Reject::Local("aggressive mode with another method than pre-shared keys"));
-        };
+        let judgement = authentication.judge(claim, &computed, "HASH_I")?;
         let seen = opening
             .revision
             .and_then(|revision| natt::detect(chain, revision, chosen.suite.hash, &opening.cookies, message.path));
-        Ok((verified, seen.unwrap_or_default(), phase1::initial_contact(message, chain)?))
+        Ok((judgement, seen.unwrap_or_default(), phase1::initial_contact(message, chain)?))
     };
     // RFC 2409 §5: message 3 may be in clear; then the IV of phase 2 comes from the one that it would have had.
-    let (verified, seen, initial_contact, last_block): (_, _, _, Iv) = if message.is_encrypted() {
+    let (judgement, seen, initial_contact, last_block): (_, _, _, Iv) = if message.is_encrypted() {
         let opened = message.open(&sent.keys.cipher, &sent.keys.iv, cx)?;
         let chain = opened.chain(authentication.rules()).map_err(Reject::Undecipherable)?;
-        let (verified, seen, initial_contact) = judge(&chain).map_err(|reject| match reject {
+        let (judgement, seen, initial_contact) = judge(&chain).map_err(|reject| match reject {
             Reject::Malformed(error) => Reject::Undecipherable(error),
             other => other,
         })?;
-        (verified, seen, initial_contact, opened.next_iv.clone())
+        (judgement, seen, initial_contact, opened.next_iv.clone())
     } else {
-        // Nothing covers what stands behind HASH_I, and here anybody could add to it.
-        let (verified, seen, _) = judge(&message.clear(authentication.rules())?)?;
-        (verified, seen, false, sent.keys.iv.clone())
+        // Nothing covers what stands behind the proof, and here anybody could add to it.
+        let (judgement, seen, _) = judge(&message.clear(authentication.rules())?)?;
+        (judgement, seen, false, sent.keys.iv.clone())
     };
     let nat = match (changed_port, seen.between()) {
         (true, true) => seen,
@@ -228,24 +275,35 @@ fn receive_last(
         (false, _) if began_there => seen,
         (false, _) => Nat::default(),
     };
+    let closing = Closing { path: message.path, nat, initial_contact, last_block };
+    Ok(match judgement {
+        Judgement::Verified(peer) => finish(opening, sent, closing, peer, cx),
+        Judgement::Ask(peer, ask) => {
+            Step::ask(State::Confirming(Arc::clone(opening), Arc::clone(sent), Box::new((closing, peer))), vec![ask])
+        }
+    })
+}
+
+fn finish(opening: &Opening, agreed: &Agreed, closing: Closing, peer: PeerVerified, cx: &mut Cx<'_>) -> Step<State> {
+    let Choice { authentication, chosen } = &opening.choice;
+    let Closing { path, nat, initial_contact, last_block } = closing;
     if opening.revision.is_some() {
         cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::NatDetected { local: nat.local, remote: nat.remote }));
     }
-    if let Err(failure) = authentication.admit(&verified, message.path.remote.ip(), nat.remote) {
-        return Ok(Step::fail(failure));
+    if let Err(failure) = authentication.admit(&peer, path.remote.ip(), nat.remote, cx) {
+        return Step::fail(failure);
     }
-    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: verified.identity().clone() }));
     let established = Established {
-        keys: Arc::new(sent.keys.phase_2(opening.cookies, chosen.suite, last_block)),
+        keys: Arc::new(agreed.keys.phase_2(opening.cookies, chosen.suite, last_block)),
         role: Role::Responder,
         rule: Arc::clone(&opening.rule),
         lifetime: chosen.lifetime,
-        peer: verified,
-        path: message.path,
+        peer,
+        path,
         nat,
         revision: opening.revision.filter(|_| nat.between()),
         initial_contact,
         announced: opening.announced,
     };
-    Ok(Step::done(established, None))
+    Step::done(established, None)
 }

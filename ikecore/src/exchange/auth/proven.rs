@@ -39,7 +39,7 @@ impl Proven<'_> {
         if rule.name != self.under.name && !used().all(allowed) {
             return Err(Failure::OtherAuthentication { rule: rule.name.clone(), under: self.under.name.clone() });
         }
-        let signed = used().any(|method| matches!(method, AuthMethod::Certificate(_)));
+        let signed = used().any(|method| method.trust().is_some());
         admit(rule, signed, self.identity, self.peer, self.behind_nat)
     }
 }

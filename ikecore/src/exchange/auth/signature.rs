@@ -3,13 +3,13 @@
 //! Messages 5 and 6 prove that their sender did the Diffie-Hellman computation, no more: until chain and signature are
 //! right, what is in them is nobody's. What is cheap is checked first, and what takes long is asked of a worker.
 use super::{Claim, Credential, Judgement, Means, Proof, Unconfirmed};
-use crate::certificate::{Certificate, CertificateFault, MAX_CHAIN, certificates_from_pkcs7};
+use crate::certificate::{Certificate, CertificateFault, MAX_CHAIN, Trust, certificates_from_pkcs7};
 use crate::crypto::prf::Mac;
 use crate::crypto::signature::SignatureAlg;
 use crate::exchange::phase1::id_body;
 use crate::exchange::work::{Ask, VerifyChain};
 use crate::identity::{Identity, dn};
-use crate::policy::rule::CertificateMethod;
+use crate::policy::rule::OwnCertificate;
 use crate::wire::{
     AuthenticationMethod, Cert, CertEncoding, CertReq, Chain, ChainWriter, PayloadRule, PayloadType, Signature, Writer,
 };
@@ -32,10 +32,10 @@ pub(super) const fn code(algorithm: SignatureAlg) -> AuthenticationMethod {
     }
 }
 
-/// A CERTREQ for each authority that any of the methods trusts (RFC 4945 §3.2.3).
-pub(super) fn push_requests(methods: &[Arc<CertificateMethod>], chain: &mut ChainWriter) {
+/// A CERTREQ for each authority that is trusted (RFC 4945 §3.2.3).
+pub(super) fn push_requests(trusts: &[Arc<Trust>], chain: &mut ChainWriter) {
     let mut names: Vec<&[u8]> = Vec::new();
-    for authority in methods.iter().flat_map(|method| &method.trust.authorities) {
+    for authority in trusts.iter().flat_map(|trust| &trust.authorities) {
         if !names.iter().any(|name| dn::same(name, authority.subject())) {
             names.push(authority.subject());
         }
@@ -50,31 +50,29 @@ pub(super) fn push_requests(methods: &[Arc<CertificateMethod>], chain: &mut Chai
     }
 }
 
-/// The first of the methods whose certificate the peer asked for, else the first.
+/// The first certificate that the peer asked for, else the first.
 pub(super) fn credential(
-    methods: &[Arc<CertificateMethod>],
+    own: &[Arc<OwnCertificate>],
     requests: &[Vec<u8>],
     configured: Option<&Identity>,
     address: &Identity,
-) -> Credential {
-    let wanted = |method: &CertificateMethod| {
-        let mut chain = core::iter::once(&method.certificate).chain(&method.issuers);
+) -> Option<Credential> {
+    let wanted = |own: &&Arc<OwnCertificate>| {
+        let mut chain = core::iter::once(&own.certificate).chain(&own.issuers);
         chain.any(|certificate| requests.iter().any(|name| name.is_empty() || dn::same(name, certificate.issuer())))
     };
-    let method = methods.iter().find(|method| wanted(method)).or_else(|| methods.first());
-    let certificate = method.map(|method| &method.certificate);
+    let own = own.iter().find(wanted).or_else(|| own.first())?;
     let identity = match configured {
         // As it is encoded in the certificate: some peers compare octets.
-        Some(identity) => certificate.and_then(|own| own.name(identity).ok()).or_else(|| Some(identity.clone())),
-        None => certificate.and_then(Certificate::identity),
+        Some(identity) => own.certificate.name(identity).unwrap_or_else(|_| identity.clone()),
+        None => own.certificate.identity().unwrap_or_else(|| address.clone()),
     };
-    let id = id_body(identity.as_ref().unwrap_or(address));
-    Credential { id, means: method.map_or(Means::PreSharedKey, |method| Means::Signature(Arc::clone(method))) }
+    Some(Credential { id: id_body(&identity), means: Means::Signature(Arc::clone(own)) })
 }
 
 /// This host's proof: its certificate first, those of its issuers, the signature (RFC 4945 §3.3.2).
-pub(super) fn proof(method: &CertificateMethod, signature: Vec<u8>) -> Proof {
-    let certificates = core::iter::once(&method.certificate).chain(&method.issuers);
+pub(super) fn proof(own: &OwnCertificate, signature: Vec<u8>) -> Proof {
+    let certificates = core::iter::once(&own.certificate).chain(&own.issuers);
     let mut payloads: Vec<(PayloadType, Vec<u8>)> = certificates
         .map(|certificate| {
             let mut writer = Writer::new();
@@ -120,9 +118,11 @@ pub(super) fn claim(identity: Identity, chain: &Chain<'_>) -> Result<Claim, Cert
     Ok(Claim { identity, proof, certificates })
 }
 
-/// Whether the signature is that of a certificate that has the claimed name; then the chain has to be asked about.
+/// Whether the signature is that of a certificate that has the claimed name; then the chain has to be asked about. `agreed`
+/// is the kind of signature that was agreed on.
 pub(super) fn judge(
-    methods: &[Arc<CertificateMethod>],
+    trusts: &[Arc<Trust>],
+    agreed: SignatureAlg,
     claim: Claim,
     hash: &Mac,
 ) -> Result<Judgement, CertificateFault> {
@@ -133,14 +133,13 @@ pub(super) fn judge(
         return Err(CertificateFault::Signature { subjects: certificates.iter().map(ToString::to_string).collect() });
     };
     let own = certificates.remove(at);
-    // One method was agreed on for both ends.
-    let (found, agreed) = (own.key().algorithm(), methods.first().map(|method| method.certificate.key().algorithm()));
-    if let Some(agreed) = agreed.filter(|agreed| *agreed != found) {
+    let found = own.key().algorithm();
+    if agreed != found {
         return Err(CertificateFault::Algorithm { subject: own.to_string(), found, agreed });
     }
     let identity = own.name(&identity)?;
     own.check_usage()?;
     certificates.insert(0, own);
-    let ask = Ask::VerifyChain(VerifyChain { chain: certificates, methods: methods.to_vec() });
+    let ask = Ask::VerifyChain(VerifyChain { chain: certificates, trusts: trusts.to_vec() });
     Ok(Judgement::Ask(Unconfirmed { identity }, ask))
 }

@@ -13,7 +13,7 @@ use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::iv::Iv;
 use crate::crypto::skeyid::{HashInputs, Inputs};
 use crate::event::negotiation::Role;
-use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
+use crate::event::{Failure, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
@@ -197,7 +197,8 @@ fn from_peer(opening: &Opening, message: &Incoming<'_>) -> Result<(), Reject> {
 
 fn receive_sa(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
     from_peer(opening, message)?;
-    if message.header.responder.is_zero() {
+    // A message 4 that no later state takes has other cookies than theirs.
+    if message.header.responder.is_zero() || message.header.next_payload == PayloadType::KE {
         return Err(message.unexpected("main mode message 2"));
     }
     let chain = message.clear(msgs::SA_RULES)?;
@@ -342,12 +343,11 @@ fn finish(
     let Choice { authentication, chosen } = &settled.choice;
     let (path, nat) = (agreed.agreement.path, agreed.agreement.peer.nat);
     let phase_2 = agreed.keys.phase_2(settled.cookies, chosen.suite, last_block);
-    if let Err(failure) = authentication.admit(&peer, path.remote.ip(), nat.remote) {
+    if let Err(failure) = authentication.admit(&peer, path.remote.ip(), nat.remote, cx) {
         // For the responder the ISAKMP SA stands: it must hear that it does not.
         let send = info::delete_ike(path, &phase_2, cx.rng).ok();
         return Step { send, ..Step::fail(failure) };
     }
-    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: peer.identity().clone() }));
     let established = Established {
         keys: Arc::new(phase_2),
         role: Role::Initiator,

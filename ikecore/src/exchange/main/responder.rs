@@ -11,7 +11,7 @@ use super::msgs::{self, PeerId};
 use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::skeyid::{HashInputs, Inputs};
 use crate::event::negotiation::Role;
-use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
+use crate::event::{Failure, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
@@ -271,10 +271,9 @@ fn prove(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
     let authentication = &opening.choice.authentication;
-    if let Err(failure) = authentication.admit(&peer, closing.path.remote.ip(), closing.nat.remote) {
+    if let Err(failure) = authentication.admit(&peer, closing.path.remote.ip(), closing.nat.remote, cx) {
         return Ok(Step::fail(failure));
     }
-    cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::Authenticated { identity: peer.identity().clone() }));
     let credential = authentication.credential(&closing.requests, closing.path.local.ip());
     let hash = closing.keys.skeyid.hash_r(&hash_inputs(opening, &closing.sent, credential.id()));
     let proving = authentication.prove(&credential, &hash);

@@ -142,3 +142,53 @@ fn offers_of_one_policy_have_one_group_and_make_sense() {
     let told = check_all(vec![Rule { action: quick(vec![double]), ..rule("a", 1) }], &[]).expect_err("refused");
     assert!(told.to_string().ends_with("the cipher authenticates by itself, allowed is no integrity"), "{told}");
 }
+
+#[test]
+fn hybrid_authentication_needs_the_extended_one_of_its_end_and_rsa() {
+    use crate::certificate::{RevocationCheck, Trust};
+    use crate::policy::rule::{AuthMethod, HybridMethod, OwnCertificate};
+    use crate::testing::authority::{Authority, KeyKind, Wish};
+    let mut root = Authority::root("CN=root", KeyKind::P256, 0);
+    let mut own = |key| {
+        let certificate = root.issue(&Wish::new("CN=host", &[], key, 0)).certificate;
+        Arc::new(OwnCertificate { certificate, issuers: Vec::new(), private_key: "key.pem".into() })
+    };
+    let (rsa, ecdsa) = (own(KeyKind::Rsa(2048)), own(KeyKind::P256));
+    let trust = Arc::new(Trust {
+        authorities: vec![root.certificate()],
+        revocation_lists: Vec::new(),
+        revocation_check: RevocationCheck::Off,
+        legacy: false,
+    });
+    let with = |method, xauth| Rule { authentication: vec![AuthMethod::Hybrid(method)], xauth, ..rule("a", 1) };
+    let user = || {
+        let password = Arc::new(crate::secret::Secret::new(b"foobar".to_vec()));
+        Some(Xauth::Client(crate::policy::remote_access::XauthCredentials { user: "joe".to_owned(), password }))
+    };
+    let tunnel = || Some(TunnelEndpoints { local: Some(address("10.9.0.1")), remote: Some(address("10.9.0.2")) });
+    let gateway = || HybridMethod::Gateway(Arc::clone(&rsa));
+    let client = || HybridMethod::Client(Arc::clone(&trust));
+    for good in [with(gateway(), Some(Xauth::Server)), Rule { tunnel: tunnel(), ..with(client(), user()) }] {
+        assert_eq!(check_all(vec![good], &[]), Ok(()));
+    }
+    for xauth in [None, user()] {
+        let told =
+            "its hybrid authentication is that of the gateway, allowed only with extended authentication as its server";
+        refused(with(gateway(), xauth), told);
+    }
+    for xauth in [None, Some(Xauth::Server)] {
+        let told =
+            "its hybrid authentication is that of the client, allowed only with extended authentication as its client";
+        refused(with(client(), xauth), told);
+    }
+    refused(
+        with(HybridMethod::Gateway(ecdsa), Some(Xauth::Server)),
+        "its certificate CN=host is for ECDSA P-256, allowed with extended authentication is RSA",
+    );
+    let named = Some(Identity::Fqdn("a.example".to_owned()));
+    refused(
+        Rule { remote_id: named, ..with(gateway(), Some(Xauth::Server)) },
+        "it wants the peer's identity fqdn:a.example, which nobody proves in hybrid authentication; allowed is none, since \
+         the user is what counts",
+    );
+}

@@ -84,6 +84,11 @@ code! {
 impl AuthenticationMethod {
     /// Kerberos by GSS-API. It shares its private number with [`Self::XAUTH_INIT_PRE_SHARED`]; a vendor ID decides.
     pub const GSS_API: Self = Self(65001);
+
+    /// True if the keys come of a pre-shared key, with extended authentication or without.
+    pub const fn is_pre_shared_key(self) -> bool {
+        matches!(self, Self::PRE_SHARED_KEY | Self::XAUTH_INIT_PRE_SHARED | Self::XAUTH_RESP_PRE_SHARED)
+    }
 }
 
 code! {

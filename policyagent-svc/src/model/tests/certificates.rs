@@ -86,10 +86,10 @@ pub(super) fn check_example(text: &str) {
 fn a_certificate_method_is_read_with_its_defaults_and_without_them() {
     let place = Place::new("read");
     let plain = place.method(METHOD);
-    assert_eq!(plain.certificate.to_string(), "O=Example, CN=host");
+    assert_eq!(plain.own.certificate.to_string(), "O=Example, CN=host");
     // The root is not sent: whoever trusts it has it.
-    assert_eq!(plain.issuers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["CN=issuing"]);
-    assert_eq!(plain.private_key, place.0.join("host.key"));
+    assert_eq!(plain.own.issuers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["CN=issuing"]);
+    assert_eq!(plain.own.private_key, place.0.join("host.key"));
     assert_eq!(plain.trust.authorities.len(), 1);
     assert_eq!((plain.trust.revocation_check, plain.trust.legacy), (RevocationCheck::Off, false));
     let full = place.method(
@@ -187,4 +187,41 @@ fn the_identity_that_is_sent_must_be_in_the_certificate() {
     assert!(told.contains(reason), "{told}");
     let told = place.read(METHOD, "\nremote_id = \"dn:X=1\"").expect_err("no name");
     assert!(told.contains("\"dn:\" and a distinguished name as in C=CH, O=Example, CN=host"), "{told}");
+}
+
+#[test]
+fn hybrid_authentication_has_one_half_of_a_certificate_method_at_each_end() {
+    let place = Place::new("hybrid");
+    let read = |method: &str, more: &str| place.read(method, more);
+    let gateway = "hybrid = true, certificate = \"host.pem\", private_key = \"host.key\"";
+    let client = "hybrid = true, ca = \"root.pem\"";
+    for (method, trusts) in [(gateway, false), (client, true)] {
+        let file = read(method, "").unwrap();
+        let method = &file.policies[0].rules[0].authentication[0];
+        assert!(matches!(method, AuthMethod::Hybrid(_)));
+        assert_eq!((method.trust().is_some(), method.own().is_some()), (trusts, !trusts));
+    }
+    for (method, told) in [
+        (&format!("{METHOD}, hybrid = true"), "is hybrid, allowed: certificate and private_key, of the gateway, or ca"),
+        (&format!("{client}, private_key = \"host.key\""), "is hybrid, allowed: "),
+        (&format!("{gateway}, legacy = true"), "is hybrid, allowed: "),
+        (&"hybrid = true".to_owned(), "is hybrid, allowed: "),
+        (&"hybrid = true, preshared_key = \"k\"".to_owned(), "has both hybrid and preshared_key, allowed: one"),
+        (&"hybrid = 1".to_owned(), "hybrid"),
+    ] {
+        let found = read(method, "").expect_err(method);
+        assert!(found.contains(told), "{method}: {found}");
+    }
+}
+
+#[test]
+fn aggressive_mode_is_warned_of_by_what_it_shows() {
+    let place = Place::new("aggressive");
+    let aggressive = "\naggressive_mode = \"exposes the pre-shared key to guessing\"";
+    for (method, shows) in
+        [(METHOD, "shows the identities of both ends"), ("preshared_key = \"k\"", "shows a hash of the pre-shared key")]
+    {
+        let warnings = place.read(method, aggressive).unwrap().warnings;
+        assert!(warnings.len() == 1 && warnings[0].message.contains(shows), "{warnings:?}");
+    }
 }

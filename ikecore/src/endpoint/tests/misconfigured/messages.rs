@@ -302,6 +302,53 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// In main mode, with a group of integers: what RFC 2412 appendix B warns of, and cookies of another negotiation.
+const MAIN_MODE: &[Row] = &[
+    Row {
+        fault: "public value 0",
+        of: Ke,
+        change: InPayloads(|payloads| body(payloads, PayloadType::KE).fill(0)),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["public value is outside of 2 to p-2 of MODP-1024 (2)"],
+    },
+    Row {
+        fault: "public value 1",
+        of: Ke,
+        change: InPayloads(|payloads| {
+            let value = body(payloads, PayloadType::KE);
+            value.fill(0);
+            *value.last_mut().expect("octets") = 1;
+        }),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["public value is outside of 2 to p-2 of MODP-1024 (2)"],
+    },
+    Row {
+        fault: "public value p - 1",
+        of: Ke,
+        change: InPayloads(|payloads| {
+            let mut prime = openssl::bn::BigNum::get_rfc2409_prime_1024().expect("a prime");
+            prime.sub_word(1).expect("more than 1");
+            *body(payloads, PayloadType::KE) = prime.to_vec();
+        }),
+        notify: Some(NotifyType::INVALID_KEY_INFORMATION),
+        says: &["public value is outside of 2 to p-2 of MODP-1024 (2)"],
+    },
+    Row {
+        fault: "responder's cookie of another negotiation",
+        of: Ke,
+        change: InHeader(|header| header.responder.0[7] ^= 1),
+        notify: None,
+        says: &["no answer from 192.0.2.", "to main mode message"],
+    },
+    Row {
+        fault: "initiator's cookie of another negotiation",
+        of: Ke,
+        change: InHeader(|header| header.initiator.0[7] ^= 1),
+        notify: None,
+        says: &["no answer from 192.0.2.", "to main mode message"],
+    },
+];
+
 /// With perfect forward secrecy.
 const KEY_EXCHANGE: &[Row] = &[
     Row {
@@ -448,11 +495,14 @@ impl Of {
 
 impl Row {
     /// The messages of one side are wrong, the other judges.
-    fn run(&'static self, side: usize, pfs: Option<Group>) -> String {
+    fn run(&'static self, side: usize, [main_mode, pfs]: [Option<Group>; 2]) -> String {
         let Self { fault, of, change, notify, says } = self;
         let what = format!("{}: {fault}", of.name(side));
         let mut between = matches!(of, Id | Quick).then(|| observed(*of, side, pfs));
-        let mut network = hosts(1, |_, policy| policy.quick_mode[0].pfs = pfs);
+        let mut network = hosts(1, |_, policy| {
+            policy.main_mode[0].group = main_mode.unwrap_or(policy.main_mode[0].group);
+            policy.quick_mode[0].pfs = pfs;
+        });
         network.rewrite = Some(Box::new(move |from, octets| {
             let Some(mut header) = Header::decode(octets).ok().filter(|header| from == side && of.fits(header)) else {
                 return octets.to_vec();
@@ -494,8 +544,9 @@ impl Row {
 
 #[test]
 fn each_fault_in_both_roles() {
-    let with_pfs = KEY_EXCHANGE.iter().map(|row| (row, Some(Group::Ecp256)));
-    let rows = ROWS.iter().map(|row| (row, None)).chain(with_pfs);
-    let text: Vec<String> = rows.flat_map(|(row, pfs)| [0, 1].map(|side| row.run(side, pfs))).collect();
+    let main_mode = MAIN_MODE.iter().map(|row| (row, [Some(Group::Modp1024), None]));
+    let with_pfs = KEY_EXCHANGE.iter().map(|row| (row, [None, Some(Group::Ecp256)]));
+    let rows = ROWS.iter().map(|row| (row, [None; 2])).chain(main_mode).chain(with_pfs);
+    let text: Vec<String> = rows.flat_map(|(row, groups)| [0, 1].map(|side| row.run(side, groups))).collect();
     compare("misconfigured-messages", include_str!("../expected/misconfigured-messages.txt"), &text.join("\n"));
 }

@@ -2,6 +2,7 @@
 //! setting and its values, and the notification that RFC 2407 and RFC 2408 have for it.
 //!
 //! `expected/misconfigured.txt` holds what administrators read in each case; `docs/failures.md` explains it.
+mod authentication;
 mod drivers;
 mod messages;
 mod nat;
