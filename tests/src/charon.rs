@@ -143,6 +143,8 @@ pub struct Connection {
     pub also: Vec<(String, String)>,
     /// Force UDP encapsulation.
     pub encap: bool,
+    /// Offer IPComp.
+    pub ipcomp: bool,
     /// The version of IKE, 1 or 2.
     pub version: u8,
     /// Seconds of silence after which charon asks whether the peer lives; 0 is never.
@@ -181,6 +183,7 @@ impl Connection {
             local_ts: vec![own.net.to_owned()],
             remote_ts: vec![other.net.to_owned()],
             encap: false,
+            ipcomp: false,
             version: 1,
             dpd_delay: 0,
             fragment_size: 0,
@@ -263,6 +266,7 @@ impl Connection {
                 .text("rekey_time", seconds(90, self.esp_lifetime))
                 .text("life_time", seconds(100, self.esp_lifetime))
                 .text("rand_time", "0s")
+                .text("ipcomp", if self.ipcomp { "yes" } else { "no" })
                 .text("start_action", self.start_action);
             let child = if local.is_empty() { child } else { child.list("local_ts", local) };
             if remote.is_empty() { child } else { child.list("remote_ts", remote) }

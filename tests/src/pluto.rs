@@ -67,6 +67,8 @@ pub struct Connection {
     pub ike: String,
     /// Proposal of quick mode; with a group there is PFS. pluto has only groups of modular exponentiation there.
     pub esp: String,
+    /// Offer IPComp.
+    pub compress: bool,
     /// Mode of the IPsec SAs.
     pub mode: Mode,
     /// Own net, for tunnel mode.
@@ -97,6 +99,7 @@ impl Connection {
             psk: "correct horse battery".to_owned(),
             ike: "aes256-sha256-modp2048".to_owned(),
             esp: "aes256-sha256-modp2048".to_owned(),
+            compress: false,
             mode: Mode::Tunnel,
             local_net: own.net.to_owned(),
             remote_net: other.net.to_owned(),
@@ -164,6 +167,7 @@ conn {CONNECTION}
 {method}{nets}{dpd}\tike={ike}
 \tesp={esp}
 \tpfs={pfs}
+\tcompress={compress}
 \tikelifetime={ike_lifetime}s
 \tsalifetime={esp_lifetime}s
 \trekeymargin={MARGIN}s
@@ -179,6 +183,7 @@ conn {CONNECTION}
             remote_id = self.remote_id,
             ike = self.ike,
             // pluto's own word for AES-GCM with 128 bits of both.
+            compress = if self.compress { "yes" } else { "no" },
             esp = self.esp.replace("aes128gcm16", "aes_gcm_16_128"),
             ike_lifetime = self.ike_lifetime,
             esp_lifetime = self.esp_lifetime,

@@ -64,6 +64,10 @@ pub struct Policy {
     pub idle: u32,
     /// No rule: the default response alone answers.
     pub default_response: bool,
+    /// IPComp inside ESP or AH.
+    pub compression: bool,
+    /// AH around ESP, with this integrity algorithm.
+    pub outer_ah: Option<&'static str>,
     /// The table `dpd` of the rules.
     pub dpd: Option<&'static str>,
     /// Aggressive mode.
@@ -93,6 +97,8 @@ impl Policy {
             quick_mode_kilobytes: 100_000,
             idle: 0,
             default_response: false,
+            compression: false,
+            outer_ah: None,
             dpd: None,
             aggressive: false,
         }
@@ -150,8 +156,10 @@ impl Policy {
                 });
                 let (seconds, kilobytes) = (self.quick_mode_seconds, self.quick_mode_kilobytes);
                 format!(
-                    "{{ {} = \"{without_group}\", lifetime = {{ seconds = {seconds}, kilobytes = {kilobytes} }}{} }}",
+                    "{{ {} = \"{without_group}\", lifetime = {{ seconds = {seconds}, kilobytes = {kilobytes} }}{}{}{} }}",
                     self.protocol.name(),
+                    self.outer_ah.map(|integrity| format!(", ah = \"{integrity}\"")).unwrap_or_default(),
+                    if self.compression { ", compression = true" } else { "" },
                     if extended { ", extended_sequence_numbers = true" } else { "" }
                 )
             })

@@ -9,8 +9,8 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, certificates, control, default_response,
-    driver_failure, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
+    default_response, driver_failure, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         cases.push(Case::new(name, run));
     }
     protection(&mut cases);
+    several_protocols(&mut cases);
     conduct(&mut cases);
     uml::main(cases)
 }
@@ -116,6 +117,36 @@ fn protection(cases: &mut Vec<Case>) {
     for driver in [Driver::Xfrm, Driver::Userspace] {
         let name = format!("{}_transport_through_a_nat", driver.name());
         cases.push(Case::new(name, move || behind_nat::transport_through_a_nat(driver)));
+    }
+}
+
+/// IPComp inside ESP, and AH around it.
+fn several_protocols(cases: &mut Vec<Case>) {
+    let modes = [Mode::Tunnel, Mode::Transport];
+    for role in Role::ALL {
+        let end = role.name();
+        for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+            for mode in modes {
+                let name = format!("{}_compression_{}_{end}", driver.name(), mode.name());
+                cases.push(Case::new(name, move || bundles::compression(driver, mode, false, role)));
+            }
+        }
+        for driver in [Driver::Xfrm, Driver::Userspace] {
+            let name = format!("{}_compression_in_udp_{end}", driver.name());
+            cases.push(Case::new(name, move || bundles::compression(driver, Mode::Tunnel, true, role)));
+        }
+        let driver = Driver::Xfrm;
+        let name = format!("xfrm_the_peer_alone_compresses_{end}");
+        cases.push(Case::new(name, move || bundles::the_peer_alone_compresses(driver, role)));
+        let name = format!("xfrm_the_daemon_alone_compresses_{end}");
+        cases.push(Case::new(name, move || bundles::the_daemon_alone_compresses(driver, role)));
+    }
+    for mode in modes {
+        for (drivers, compression) in [([Driver::Xfrm, Driver::PfKey], false), ([Driver::PfKey, Driver::Xfrm], true)] {
+            let [own, other] = drivers.map(Driver::name);
+            let name = format!("{own}_and_{other}_ah_around_esp_{}", mode.name());
+            cases.push(Case::new(name, move || bundles::ah_around_esp(drivers, mode, compression)));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tests::interop;
 use tests::pluto;
 use tests::scenario::Role;
 use tests::scenario::libreswan::{
-    SUITES, certificates, gets_an_address, gives_an_address, pairs_are_deleted, refuses, the_daemon_asks,
+    SUITES, certificates, compression, gets_an_address, gives_an_address, pairs_are_deleted, refuses, the_daemon_asks,
     the_peer_asks, the_peer_rekeys, whole_life,
 };
 use tests::uml::{self, Case};
@@ -30,6 +30,10 @@ fn main() -> ExitCode {
             let suite_name = suite.quick_mode.replace('-', "_");
             let name = format!("{}_{}_{suite_name}_{}", driver.name(), mode.name(), role.name());
             cases.push(Case::new(name, move || whole_life(driver, suite, mode, role)));
+        }
+        for mode in [Mode::Tunnel, Mode::Transport] {
+            let name = format!("xfrm_compression_{}_{}", mode.name(), role.name());
+            cases.push(Case::new(name, move || compression(driver, mode, role)));
         }
         cases.push(Case::new(format!("xfrm_certificates_{}", role.name()), move || certificates(driver, role)));
         cases.push(Case::new(format!("xfrm_refuses_{}", role.name()), move || refuses(driver, role)));

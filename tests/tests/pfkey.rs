@@ -99,7 +99,7 @@ impl Host {
     fn install(&mut self, runtime: &Runtime, pair: SaPair) -> Result<(), String> {
         let (id, inbound) = (pair.id, pair.inbound.name());
         let done = pair.steps().into_iter().try_for_each(|step| self.attempt(runtime, step));
-        done.inspect_err(|_| self.done(runtime, SaOp::Delete { id, inbound }))
+        done.inspect_err(|_| self.done(runtime, SaOp::Delete { id, inbound: vec![inbound] }))
     }
 
     #[track_caller]
@@ -187,7 +187,7 @@ impl Plan {
     fn policy(&self) -> TrafficPolicy {
         let endpoints = (self.mode == Mode::Tunnel).then_some(self.outer);
         let action = TrafficAction::Protect {
-            protocol: self.suite.protocol(),
+            protocols: self.suite.alone().protocols(),
             mode: self.mode,
             endpoints,
             inbound_passthrough: false,
@@ -214,6 +214,8 @@ impl Plan {
             encapsulation: self.encapsulation.then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
             encryption_key: key(self.suite.encryption_key_len(), 0),
             integrity_key: key(self.suite.integrity_key_len(), 0x55),
+            cpi: None,
+            outer: None,
             reqid: 7,
             replay_window: 64,
             extended_sequence_numbers: false,
@@ -265,8 +267,8 @@ impl Pairs {
     fn delete(&mut self, plan: &Plan, (to_a, to_b): (Spi, Spi)) {
         let (at_a, at_b) = (plan.name(plan.outer.0, to_a), plan.name(plan.outer.1, to_b));
         let id = IpsecSaId(plan.id);
-        self.a.done(&self.runtime, SaOp::Delete { id, inbound: at_a });
-        self.b.done(&self.runtime, SaOp::Delete { id, inbound: at_b });
+        self.a.done(&self.runtime, SaOp::Delete { id, inbound: vec![at_a] });
+        self.b.done(&self.runtime, SaOp::Delete { id, inbound: vec![at_b] });
     }
 
     #[track_caller]
@@ -416,8 +418,8 @@ fn permit_and_block() {
     pairs.b.done(&pairs.runtime, SaOp::SetPolicies(vec![block, TrafficPolicy { priority: 30, ..permit }]));
     assert_eq!(ping(&pairs), 0, "the lower number is looked at first");
     // Protection that lets clear text in, but answers protected only: the echo is received, its reply waits for an SA.
-    let TrafficAction::Protect { protocol, mode, endpoints, .. } = Plan::transport().policy().action else { panic!() };
-    let optional = TrafficAction::Protect { protocol, mode, endpoints, inbound_passthrough: true };
+    let TrafficAction::Protect { protocols, mode, endpoints, .. } = Plan::transport().policy().action else { panic!() };
+    let optional = TrafficAction::Protect { protocols, mode, endpoints, inbound_passthrough: true };
     pairs.b.done(&pairs.runtime, SaOp::SetPolicies(vec![policy(echo, optional, 10)]));
     assert_eq!(ping(&pairs), 0);
     let Some(DriverMessage::Acquire(asked)) = pairs.b.event(&pairs.runtime, PATIENCE) else { panic!("no acquire") };

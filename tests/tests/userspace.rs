@@ -472,7 +472,7 @@ fn throughput() {
         println!("{suite}: {:.0} Mbit/s", total as f64 * 8e-6 / start.elapsed().as_secs_f64());
         for (host, link) in [(&a, link), (&b, link.turned())] {
             let pair = link.pair_of(id, suite);
-            host.operate(SaOp::Delete { id: pair.id, inbound: pair.inbound.name() });
+            host.operate(SaOp::Delete { id: pair.id, inbound: pair.inbound.names().collect() });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode, Protocols};
 use ikecore::sa::driver::{
     Direction, DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficAction, TrafficPolicy,
 };
@@ -73,7 +73,7 @@ fn policy(action: TrafficAction) -> TrafficPolicy {
 }
 
 const PROTECT: TrafficAction = TrafficAction::Protect {
-    protocol: ProtocolId::ESP,
+    protocols: Protocols::ESP,
     mode: Mode::Transport,
     endpoints: None,
     inbound_passthrough: false,
@@ -155,6 +155,8 @@ fn a_kernel_without_esp_says_so_and_keeps_nothing() {
             encapsulation: None,
             encryption_key: Secret::new(vec![1; 16]),
             integrity_key: Secret::new(vec![2; 20]),
+            cpi: None,
+            outer: None,
             reqid: 3,
             replay_window: 32,
             extended_sequence_numbers: false,

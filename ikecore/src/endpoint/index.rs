@@ -157,8 +157,8 @@ impl Endpoint {
     pub(super) fn add_pair(&mut self, pair: Pair) {
         let (id, peer) = (pair.sa.id, pair.sa.path.remote.ip());
         self.index.pairs.insert(peer, id);
-        self.index.inbound.insert(pair.sa.inbound, id);
-        self.index.outbound.insert(pair.sa.outbound, id);
+        self.index.inbound.extend(pair.sa.inbound_names().map(|name| (name, id)));
+        pair.sa.outbound_names().for_each(|name| self.index.outbound.insert(name, id));
         self.index.traffic.insert(pair.sa.selector, id);
         self.shared.peers.add(peer);
         if pair.sa.rule.gives_addresses() {
@@ -173,10 +173,12 @@ impl Endpoint {
         let pair = self.pairs.remove(&id)?;
         let peer = pair.sa.path.remote.ip();
         self.index.pairs.remove(&peer, id);
-        if self.index.inbound.get(&pair.sa.inbound) == Some(&id) {
-            self.index.inbound.remove(&pair.sa.inbound);
+        for name in pair.sa.inbound_names() {
+            if self.index.inbound.get(&name) == Some(&id) {
+                self.index.inbound.remove(&name);
+            }
         }
-        self.index.outbound.remove(&pair.sa.outbound, id);
+        pair.sa.outbound_names().for_each(|name| self.index.outbound.remove(&name, id));
         self.index.traffic.remove(&pair.sa.selector, id);
         self.shared.peers.remove(peer);
         if pair.sa.rule.gives_addresses() {

@@ -315,8 +315,9 @@ impl Endpoint {
         let mut groups: BTreeMap<(IkeSaId, u8), Vec<Spi>> = BTreeMap::new();
         for id in pairs {
             if let (Some(ike_sa), Some(pair)) = (self.ike_sa_of_pair(*id), self.pairs.get(id)) {
-                let SaName { protocol, spi, .. } = pair.sa.inbound;
-                groups.entry((ike_sa, protocol.0)).or_default().push(spi);
+                for SaName { protocol, spi, .. } in pair.sa.deleted_names() {
+                    groups.entry((ike_sa, protocol.0)).or_default().push(spi);
+                }
             }
         }
         for ((ike_sa, protocol), spis) in groups {
@@ -331,11 +332,12 @@ impl Endpoint {
         }
     }
 
-    /// Tells the peer that the SA that it sends to is gone.
-    pub(super) fn tell_peer_deleted(&mut self, ike_sa: IkeSaId, inbound: SaName) {
-        let SaName { protocol, spi, .. } = inbound;
-        self.shared.trace.step(|| EventKind::IpsecSa(IpsecSaEvent::DeleteSent(spi)));
-        self.inform(ike_sa, &Information::DeleteIpsec { protocol, spis: vec![spi] });
+    /// Tells the peer that the SAs that it sends to are gone.
+    pub(super) fn tell_peer_deleted(&mut self, ike_sa: IkeSaId, inbound: &[SaName]) {
+        for &SaName { protocol, spi, .. } in inbound {
+            self.shared.trace.step(|| EventKind::IpsecSa(IpsecSaEvent::DeleteSent(spi)));
+            self.inform(ike_sa, &Information::DeleteIpsec { protocol, spis: vec![spi] });
+        }
     }
 
     pub(super) fn tell_peer_ike_deleted(&mut self, id: IkeSaId) {

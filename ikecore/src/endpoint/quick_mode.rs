@@ -107,7 +107,7 @@ impl Endpoint {
             retransmission,
             id,
             switch_over: None,
-            tell_again: None,
+            tell_again: Vec::new(),
         };
         let plan = self.plan;
         let now = self.shared.now;
@@ -468,7 +468,7 @@ impl Endpoint {
         let Some(negotiation) = self.running(ike_sa, message_id).map(|running| running.negotiation) else { return };
         let role = self.negotiations.get(&negotiation).map_or(Role::Responder, |negotiation| negotiation.role);
         let standing = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut);
-        if standing.is_some_and(|standing| standing.deleted.remove(&sa.outbound)) {
+        if standing.is_some_and(|standing| sa.outbound_names().any(|name| standing.deleted.remove(&name))) {
             let failure = Failure::DeletedByPeer("IPsec");
             return self.fail_quick_mode(ike_sa, message_id, failure, vec![sa.removal()], false);
         }

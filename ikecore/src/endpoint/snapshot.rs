@@ -5,7 +5,7 @@ use crate::exchange::step::Role as ExchangeRole;
 use crate::identity::Identity;
 use crate::ids::{Cookies, IkeSaId, IpsecSaId, NegotiationId, Spi};
 use crate::policy::selector::Selector;
-use crate::proposal::suite::{IkeSuite, IpsecSuite, Lifetime, Mode};
+use crate::proposal::suite::{IkeSuite, Lifetime, Mode, ProtectionSuite};
 use crate::time::Time;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -91,7 +91,7 @@ pub struct IpsecSaInfo {
     /// SPI for packets that leave.
     pub outbound: Spi,
     /// The algorithms.
-    pub suite: IpsecSuite,
+    pub suite: ProtectionSuite,
     /// The mode.
     pub mode: Mode,
     /// ESP in UDP.

@@ -84,10 +84,10 @@ impl Endpoint {
 
     /// A quick mode failed of which the peer may have installed its end. What tells it so may overtake message 3, or be
     /// lost: then the peer would keep a pair that nobody serves. So it is told twice.
-    pub(super) fn take_back(&mut self, ike_sa: IkeSaId, message_id: MessageId, inbound: SaName) {
-        self.tell_peer_deleted(ike_sa, inbound);
+    pub(super) fn take_back(&mut self, ike_sa: IkeSaId, message_id: MessageId, inbound: Vec<SaName>) {
+        self.tell_peer_deleted(ike_sa, &inbound);
         if let Some(running) = self.running(ike_sa, message_id) {
-            running.tell_again = Some(inbound);
+            running.tell_again = inbound;
             self.timers.set(Timer::TellAgain(ike_sa, message_id), self.shared.now + self.plan.interval(1));
         }
     }
@@ -95,8 +95,7 @@ impl Endpoint {
     /// Tells the peer the second time.
     pub(super) fn tell_again(&mut self, ike_sa: IkeSaId, message_id: MessageId) {
         self.focus_quick_mode(ike_sa, message_id);
-        if let Some(inbound) = self.running(ike_sa, message_id).and_then(|running| running.tell_again.take()) {
-            self.tell_peer_deleted(ike_sa, inbound);
-        }
+        let again = self.running(ike_sa, message_id).map(|running| core::mem::take(&mut running.tell_again));
+        self.tell_peer_deleted(ike_sa, &again.unwrap_or_default());
     }
 }

@@ -148,8 +148,8 @@ pub(super) struct Running {
     pub(super) id: IpsecSaId,
     /// The second step of the installation, while it waits for its time.
     pub(super) switch_over: Option<SwitchOver>,
-    /// The SA of which the peer is told once more that it is gone.
-    pub(super) tell_again: Option<SaName>,
+    /// The SAs of which the peer is told once more that they are gone.
+    pub(super) tell_again: Vec<SaName>,
 }
 
 /// The second step of the installation of a pair that takes over from another.

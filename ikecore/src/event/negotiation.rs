@@ -8,7 +8,7 @@ use crate::policy::rule::{AuthMethod, Rule};
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
-use crate::proposal::suite::{IkeSuite, IpsecSuite, Lifetime, Mode};
+use crate::proposal::suite::{IkeSuite, Lifetime, Mode, ProtectionSuite};
 use crate::sa::driver::SaPair;
 use core::fmt;
 use std::net::IpAddr;
@@ -258,7 +258,7 @@ pub enum QuickModeEvent {
         /// The number of the transform.
         transform: u8,
         /// The algorithms.
-        suite: IpsecSuite,
+        suite: ProtectionSuite,
         /// The mode.
         mode: Mode,
         /// The life.
@@ -283,7 +283,7 @@ pub enum QuickModeEvent {
         /// SPI for packets that leave.
         outbound: Spi,
         /// The algorithms.
-        suite: IpsecSuite,
+        suite: ProtectionSuite,
         /// The mode.
         mode: Mode,
         /// The traffic.
@@ -297,13 +297,13 @@ pub enum QuickModeEvent {
 
 impl QuickModeEvent {
     /// A pair goes to the driver.
-    pub const fn installing(pair: &SaPair, lifetime: Lifetime) -> Self {
+    pub fn installing(pair: &SaPair, lifetime: Lifetime) -> Self {
         Self::Installing {
             local: pair.inbound.destination,
             remote: pair.inbound.source,
             inbound: pair.inbound.spi,
             outbound: pair.outbound.spi,
-            suite: pair.inbound.suite,
+            suite: pair.inbound.protection(),
             mode: pair.inbound.mode,
             selector: pair.inbound.selector,
             lifetime,
@@ -321,7 +321,7 @@ pub enum IpsecSaEvent {
         /// SPI for packets that leave.
         outbound: Spi,
         /// The algorithms.
-        suite: IpsecSuite,
+        suite: ProtectionSuite,
         /// The mode.
         mode: Mode,
         /// The traffic.

@@ -6,7 +6,7 @@ use crate::ids::Spi;
 use crate::proposal::encode::{encode_main_mode, encode_quick_mode};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::select::{select_main_mode, select_quick_mode, verify_main_mode_reply, verify_quick_mode_reply};
-use crate::proposal::suite::{IpsecSuite, Lifetime};
+use crate::proposal::suite::{Integrity, IpsecSuite, Lifetime, ProtectionSuite};
 use crate::wire::codes::{AuthenticationMethod, EncapsulationMode, ProtocolId};
 use crate::wire::payload::Sa;
 
@@ -15,7 +15,7 @@ const METHOD: AuthenticationMethod = AuthenticationMethod::PRE_SHARED_KEY;
 
 /// Bodies of SA payloads for the corpus, each with its file name: what this host sends when it offers all it can run.
 pub fn select_seeds() -> [(&'static str, Vec<u8>); 2] {
-    let own = [(ProtocolId::ESP, Spi(256)), (ProtocolId::AH, Spi(257))];
+    let own = [(ProtocolId::ESP, Spi(256)), (ProtocolId::AH, Spi(257)), (ProtocolId::IPCOMP, Spi(258))];
     [
         ("main-mode", encode_main_mode(&main_mode_offers(), &[METHOD], LIFETIME)),
         ("quick-mode", encode_quick_mode(&quick_mode_offers(Some(Group::Modp1024)), EncapsulationMode::TUNNEL, &own)),
@@ -28,9 +28,11 @@ fn main_mode_offers() -> Vec<MainModeOffer> {
 }
 
 fn quick_mode_offers(pfs: Option<Group>) -> Vec<QuickModeOffer> {
-    IpsecSuite::all()
-        .map(|suite| QuickModeOffer { suite, lifetime: LIFETIME, pfs, extended_sequence_numbers: false })
-        .collect()
+    let alone = || IpsecSuite::all().map(IpsecSuite::alone);
+    let compressed = alone().map(|suite| ProtectionSuite { compression: true, ..suite });
+    let outer = alone().map(|suite| ProtectionSuite { outer: Some(Integrity::HmacSha1_96), ..suite });
+    let suites = alone().chain(compressed).chain(outer).filter(|suite| suite.is_sound());
+    suites.map(|suite| QuickModeOffer { suite, lifetime: LIFETIME, pfs, extended_sequence_numbers: false }).collect()
 }
 
 /// Any octets as the body of an SA payload, to a host that accepts everything it can run: nothing panics, a refusal says
@@ -67,7 +69,8 @@ fn quick_mode(sa: &Sa<'_>, octets: &[u8], ke_len: Option<usize>) {
     match select_quick_mode(sa, &offers, &modes, ke_len) {
         Ok(chosen) => {
             let spi = Spi(0x0102_0304);
-            let reply = chosen.reply(spi);
+            let main = chosen.suite.main.protocol();
+            let reply = chosen.reply(&[(main, spi), (ProtocolId::AH, spi), (ProtocolId::IPCOMP, Spi(0x0102))]);
             let reply = Sa::decode(&reply).expect("a reply decodes");
             let verified =
                 verify_quick_mode_reply(&reply, &offers, octets).expect("a reply is one of the peer's transforms");

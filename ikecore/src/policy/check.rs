@@ -5,7 +5,7 @@ use super::selector::{Prefix, Selector};
 use crate::crypto::group::Group;
 use crate::crypto::signature::SignatureAlg;
 use crate::identity::Identity;
-use crate::proposal::suite::{EspCipher, IpsecSuite};
+use crate::proposal::suite::{EspCipher, IpsecSuite, ProtectionSuite};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -142,9 +142,9 @@ pub enum PolicyFault {
         /// The policy's name.
         policy: String,
         /// The first of the two.
-        one: IpsecSuite,
+        one: ProtectionSuite,
         /// The other.
-        other: IpsecSuite,
+        other: ProtectionSuite,
     },
     /// An offer that cannot be negotiated.
     #[error("quick mode policy {policy:?} offers {suite}: {}", unsound(*.suite))]
@@ -152,7 +152,7 @@ pub enum PolicyFault {
         /// The policy's name.
         policy: String,
         /// The offer.
-        suite: IpsecSuite,
+        suite: ProtectionSuite,
     },
 }
 
@@ -169,8 +169,9 @@ const fn ends(gateway: bool) -> (&'static str, &'static str) {
     if gateway { ("gateway", "its server") } else { ("client", "its client") }
 }
 
-const fn unsound(suite: IpsecSuite) -> &'static str {
-    match suite {
+const fn unsound(suite: ProtectionSuite) -> &'static str {
+    match suite.main {
+        IpsecSuite::Ah { .. } => "AH around AH protects nothing more, allowed is AH around ESP",
         IpsecSuite::Esp { integrity: Some(_), .. } => "the cipher authenticates by itself, allowed is no integrity",
         IpsecSuite::Esp { cipher: EspCipher::Null, .. } => {
             "it neither encrypts nor authenticates, allowed is NULL with an integrity algorithm"

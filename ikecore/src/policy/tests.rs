@@ -26,7 +26,7 @@ pub(crate) fn between(local: &str, remote: &str) -> Selector {
 }
 
 pub(crate) const OFFER: QuickModeOffer = QuickModeOffer {
-    suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) },
+    suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) }.alone(),
     lifetime: Lifetime { seconds: 3600, kilobytes: 0 },
     pfs: None,
     extended_sequence_numbers: false,

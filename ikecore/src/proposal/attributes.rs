@@ -6,7 +6,7 @@ use crate::wire::codes::{
     AuthenticationAlgorithm, AuthenticationMethod, EncapsulationMode, EncryptionAlgorithm, ExtendedSequenceNumber,
     HashAlgorithm, IkeAttribute, IpsecAttribute, LifeType,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What stands for an attribute that is not there.
 pub(super) const ABSENT: &str = "absent";
@@ -157,9 +157,9 @@ impl<'a> Attributes<'a> {
         })
     }
 
-    /// The first type that is there in one only, or with different values.
-    pub(super) fn difference(&self, other: &Self) -> Option<u16> {
-        self.values.keys().chain(other.values.keys()).copied().filter(|kind| !self.agrees(other, *kind)).min()
+    /// The types that are there in one only, or with different values.
+    pub(super) fn differences(&self, other: &Self) -> BTreeSet<u16> {
+        self.values.keys().chain(other.values.keys()).copied().filter(|kind| !self.agrees(other, *kind)).collect()
     }
 
     /// True if the attribute of a type is there in neither, or with the same value in both.

@@ -1,5 +1,5 @@
 //! The wire's numbers of the algorithms, and the names of both for people.
-use super::suite::{EspAlgorithm, EspCipher, IpsecSuite};
+use super::suite::{EspAlgorithm, EspCipher, IpsecSuite, Layer, ProtectionSuite};
 use crate::crypto::cipher::CipherAlg;
 use crate::crypto::esp::{GcmIcvLen, Integrity};
 use crate::crypto::group::Group;
@@ -49,17 +49,24 @@ pub(super) struct IpsecCodes {
     pub(super) authentication: Option<AuthenticationAlgorithm>,
 }
 
-impl IpsecSuite {
+impl ProtectionSuite {
     /// True if nothing on the wire tells the two apart: a peer that is offered one cannot know that it is not the other.
     pub fn looks_like(self, other: Self) -> bool {
-        IpsecCodes::of(self) == IpsecCodes::of(other)
+        self.layers().map(IpsecCodes::of).eq(other.layers().map(IpsecCodes::of))
     }
 }
 
 impl IpsecCodes {
-    pub(super) const fn of(suite: IpsecSuite) -> Self {
-        match suite {
-            IpsecSuite::Esp { cipher, integrity } => Self {
+    pub(super) const fn of(layer: Layer) -> Self {
+        match layer {
+            // RFC 2394 §3.1: DEFLATE has no parameters.
+            Layer::Compression => Self {
+                protocol: ProtocolId::IPCOMP,
+                transform: IpcompTransform::DEFLATE.0,
+                key_length: None,
+                authentication: None,
+            },
+            Layer::Sa(IpsecSuite::Esp { cipher, integrity }) => Self {
                 protocol: ProtocolId::ESP,
                 transform: esp_transform(cipher).0,
                 key_length: cipher.key_length_attribute(),
@@ -69,7 +76,7 @@ impl IpsecCodes {
                     None => None,
                 },
             },
-            IpsecSuite::Ah { integrity } => Self {
+            Layer::Sa(IpsecSuite::Ah { integrity }) => Self {
                 protocol: ProtocolId::AH,
                 transform: ah_transform(integrity).0,
                 key_length: None,

@@ -1,7 +1,7 @@
 //! The SA payloads that this host sends as initiator (RFC 2408 §4.2, RFC 2409 §5, RFC 2407 §4.5).
 use super::codes::{IpsecCodes, encryption, hash};
 use super::offer::{MainModeOffer, QuickModeOffer};
-use super::suite::Lifetime;
+use super::suite::{Layer, Lifetime};
 use crate::ids::Spi;
 use crate::wire::attribute::AttributeWriter;
 use crate::wire::codes::{
@@ -32,23 +32,60 @@ pub fn encode_main_mode(
 
 /// The body of quick mode's SA payload.
 ///
-/// Consecutive offers of one protocol are the transforms of one proposal; a change of protocol begins the next one.
-/// Each proposal has the SPI that `spis` gives for its protocol; offers of a protocol without one are left out.
+/// Consecutive offers of the same protocols are the transforms of one proposal number; others begin the next one. Under a
+/// number each protocol has a proposal (RFC 2408 §4.2), and what goes with ESP or AH has one transform there, as the peer
+/// could combine several at will. The proposals have the SPIs that `spis` gives for their protocols; offers with a
+/// protocol without one are left out.
 pub fn encode_quick_mode(offers: &[QuickModeOffer], mode: EncapsulationMode, spis: &[(ProtocolId, Spi)]) -> Vec<u8> {
-    let octets: Vec<(ProtocolId, [u8; 4])> = spis.iter().map(|(of, spi)| (*of, spi.0.to_be_bytes())).collect();
+    let octets: Vec<(ProtocolId, Vec<u8>)> = spis.iter().map(|(of, spi)| (*of, spi_octets(*of, *spi))).collect();
     let spi = |protocol| octets.iter().find(|(of, _)| *of == protocol).map(|(_, spi)| spi.as_slice());
-    let offered: Vec<(IpsecCodes, AttributeWriter)> = offers
-        .iter()
-        .map(|offer| (IpsecCodes::of(offer.suite), quick_mode_attributes(offer, mode)))
-        .filter(|(codes, _)| spi(codes.protocol).is_some())
+    let offered: Vec<QuickModeOffer> =
+        offers.iter().filter(|offer| offer.suite.protocols().iter().all(|it| spi(it).is_some())).copied().collect();
+    let runs: Vec<(u8, Layered)> = (1..=u8::MAX)
+        .zip(offered.chunk_by(share_a_number))
+        .flat_map(|(number, run)| layered(run, mode).into_iter().map(move |layer| (number, layer)))
         .collect();
-    let runs = offered.chunk_by(|(one, _), (next, _)| one.protocol == next.protocol);
-    let proposals = (1..=u8::MAX).zip(runs).filter_map(|(number, run)| {
-        let protocol = run.first()?.0.protocol;
-        let transforms = numbered(run.iter().map(|(codes, list)| (codes.transform, list)));
-        Some(Proposal { number, protocol, spi: spi(protocol)?, transforms })
+    let proposals = runs.iter().filter_map(|(number, (protocol, lists))| {
+        let transforms = numbered(lists.iter().map(|(transform, list)| (*transform, list)));
+        Some(Proposal { number: *number, protocol: *protocol, spi: spi(*protocol)?, transforms })
     });
     body(proposals.collect())
+}
+
+/// An SPI as it stands in a proposal: RFC 3173 §4.1 has CPIs of 2 octets.
+pub(super) fn spi_octets(protocol: ProtocolId, spi: Spi) -> Vec<u8> {
+    let octets = spi.0.to_be_bytes();
+    octets.into_iter().skip(if protocol == ProtocolId::IPCOMP { 2 } else { 0 }).collect()
+}
+
+/// True if two offers differ only in what the peer may choose by itself.
+fn share_a_number(one: &QuickModeOffer, next: &QuickModeOffer) -> bool {
+    let companions = |offer: &QuickModeOffer| {
+        let QuickModeOffer { suite, lifetime, pfs, extended_sequence_numbers } = *offer;
+        (suite.compression, suite.outer, lifetime, pfs, extended_sequence_numbers)
+    };
+    let protocols = one.suite.protocols();
+    protocols == next.suite.protocols() && (protocols.iter().count() == 1 || companions(one) == companions(next))
+}
+
+/// A protocol and its transforms.
+type Layered = (ProtocolId, Vec<(u8, AttributeWriter)>);
+
+/// The protocols of offers that share a number, from the outside in.
+fn layered(run: &[QuickModeOffer], mode: EncapsulationMode) -> Vec<Layered> {
+    let Some(first) = run.first() else { return Vec::new() };
+    let transform = |offer: &QuickModeOffer, layer: Layer| {
+        (IpsecCodes::of(layer).transform, quick_mode_attributes(offer, layer, mode))
+    };
+    let layers = first.suite.layers().rev().map(|layer| {
+        let transforms = if layer == Layer::Sa(first.suite.main) {
+            run.iter().map(|offer| transform(offer, Layer::Sa(offer.suite.main))).collect()
+        } else {
+            vec![transform(first, layer)]
+        };
+        (layer.protocol(), transforms)
+    });
+    layers.collect()
 }
 
 fn main_mode_attributes(offer: &MainModeOffer, method: AuthenticationMethod, lifetime: Lifetime) -> AttributeWriter {
@@ -65,8 +102,8 @@ fn main_mode_attributes(offer: &MainModeOffer, method: AuthenticationMethod, lif
     list
 }
 
-fn quick_mode_attributes(offer: &QuickModeOffer, mode: EncapsulationMode) -> AttributeWriter {
-    let codes = IpsecCodes::of(offer.suite);
+fn quick_mode_attributes(offer: &QuickModeOffer, layer: Layer, mode: EncapsulationMode) -> AttributeWriter {
+    let codes = IpsecCodes::of(layer);
     let mut list = AttributeWriter::new();
     life(&mut list, offer.lifetime, IpsecAttribute::LIFE_TYPE.0, IpsecAttribute::LIFE_DURATION.0);
     list.number(IpsecAttribute::ENCAPSULATION_MODE, mode.0.into());
@@ -80,7 +117,7 @@ fn quick_mode_attributes(offer: &QuickModeOffer, mode: EncapsulationMode) -> Att
         list.number(IpsecAttribute::GROUP_DESCRIPTION, group.id().into());
     }
     // RFC 4304 §2: without the attribute, sequence numbers have 32 bits.
-    if offer.extended_sequence_numbers {
+    if offer.extended_sequence_numbers && layer != Layer::Compression {
         list.number(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, ExtendedSequenceNumber::EXTENDED.0.into());
     }
     list

@@ -1,5 +1,5 @@
 //! What this host offers and accepts, in order of preference.
-use super::suite::{IpsecSuite, Lifetime};
+use super::suite::{Lifetime, ProtectionSuite};
 use crate::crypto::group::Group;
 use crate::crypto::{cipher::CipherAlg, hash::HashAlg};
 
@@ -17,8 +17,8 @@ pub struct MainModeOffer {
 /// One quick-mode offer; the order of offers is the order of preference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QuickModeOffer {
-    /// The algorithms.
-    pub suite: IpsecSuite,
+    /// The protocols and their algorithms.
+    pub suite: ProtectionSuite,
     /// The life of the SAs.
     pub lifetime: Lifetime,
     /// The group of the second Diffie-Hellman exchange; `None` is no perfect forward secrecy.

@@ -17,7 +17,7 @@ pub use quick_mode::{ChosenQuickMode, select_quick_mode, verify_quick_mode_reply
 
 use super::attributes::Fault;
 use super::mismatch::Mismatch;
-use crate::wire::codes::NotifyType;
+use crate::wire::codes::{NotifyType, ProtocolId};
 use crate::wire::payload::{Proposal, Sa};
 
 /// The most transforms that are looked at: RFC 2409 §5 allows a limit. An honest proposal has no more, a forged message
@@ -121,23 +121,29 @@ fn mismatch(proposal: u8, transform: u8, refusal: impl Into<Refusal>) -> Mismatc
     Mismatch { proposal, transform, attribute, received, allowed, notify }
 }
 
-/// The proposals that stand alone under their number. Those that share one are meant to be used together (RFC 2408
-/// §4.2), which this daemon does not do; they are refused once a number.
-fn alternatives_of<'s, 'a>(sa: &'s Sa<'a>, refused: &mut Refused) -> Vec<&'s Proposal<'a>> {
-    let mut alone = Vec::new();
-    for (index, proposal) in sa.proposals.iter().enumerate() {
-        let shares = |other: &&Proposal<'a>| other.number == proposal.number;
-        if sa.proposals.iter().filter(shares).count() == 1 {
-            alone.push(proposal);
-        } else if !sa.proposals.iter().take(index).any(|other| shares(&other)) {
-            let protocols: Vec<String> =
-                sa.proposals.iter().filter(shares).map(|other| other.protocol.to_string()).collect();
-            let allowed = "one protocol under each proposal number".to_owned();
-            let fault = Fault { attribute: "Protocol-ID", received: protocols.join(" together with "), allowed };
-            refused.add(proposal.number, 0, fault);
+/// The proposals of an SA payload by their numbers, in the order of each number's first. Those of one number are meant to be
+/// used together (RFC 2408 §4.2).
+fn by_number<'s, 'a>(sa: &'s Sa<'a>) -> Vec<Vec<&'s Proposal<'a>>> {
+    let mut groups: Vec<Vec<&Proposal<'a>>> = Vec::new();
+    for proposal in &sa.proposals {
+        match groups.iter_mut().find(|group| group.iter().any(|other| other.number == proposal.number)) {
+            Some(group) => group.push(proposal),
+            None => groups.push(vec![proposal]),
         }
     }
-    alone
+    groups
+}
+
+/// The names of protocols that are meant to be used together.
+fn together(protocols: impl Iterator<Item = ProtocolId>) -> String {
+    let names: Vec<String> = protocols.map(|protocol| protocol.to_string()).collect();
+    names.join(" together with ")
+}
+
+/// The refusal of proposals that share a number.
+fn sharing(group: &[&Proposal<'_>], allowed: &str) -> Fault {
+    let received = together(group.iter().map(|proposal| proposal.protocol));
+    Fault { attribute: "Protocol-ID", received, allowed: allowed.to_owned() }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
 use crate::wire::codes::{AuthenticationMethod, ProtocolId};
 use core::fmt;
+use core::ops::RangeInclusive;
 
 /// What protects an ISAKMP SA (RFC 2409 §4: the four mandatory attributes).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -205,7 +206,7 @@ impl EspCipher {
     }
 }
 
-/// What protects the traffic of an IPsec SA.
+/// The algorithms of one IPsec SA.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum IpsecSuite {
     /// ESP (RFC 4303).
@@ -278,6 +279,126 @@ impl fmt::Display for IpsecSuite {
             Self::Esp { cipher, integrity: None } => write!(f, "ESP {}", cipher.name()),
             Self::Ah { integrity } => write!(f, "AH {}", integrity.name()),
         }
+    }
+}
+
+/// The CPIs of IPComp that are negotiated; those below belong to IANA, those above to whoever agrees on them (RFC 3173 §3.3).
+pub const CPIS: RangeInclusive<u32> = 256..=61_439;
+
+/// What is done to a packet, all of it or nothing: the protection suite of RFC 2408 §2.1, of which each protocol has an SA of
+/// its own. From the inside out: IPComp, the SA that every suite has, AH around it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ProtectionSuite {
+    /// IPComp (RFC 3173) with DEFLATE (RFC 2394) comes first.
+    pub compression: bool,
+    /// ESP or AH: its SPI stands for the whole suite wherever one is told.
+    pub main: IpsecSuite,
+    /// AH around ESP; `None` if [`Self::main`] is AH itself.
+    pub outer: Option<Integrity>,
+}
+
+/// One protocol of a [`ProtectionSuite`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Layer {
+    /// IPComp with DEFLATE.
+    Compression,
+    /// ESP or AH.
+    Sa(IpsecSuite),
+}
+
+/// Which protocols are applied to a packet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Protocols {
+    /// IPComp.
+    pub compression: bool,
+    /// ESP.
+    pub esp: bool,
+    /// AH; if not ESP, then this.
+    pub ah: bool,
+}
+
+impl Protocols {
+    /// ESP alone.
+    pub const ESP: Self = Self { compression: false, esp: true, ah: false };
+    /// AH alone.
+    pub const AH: Self = Self { compression: false, esp: false, ah: true };
+
+    /// From the inside out.
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = ProtocolId> {
+        let all = [(self.compression, ProtocolId::IPCOMP), (self.esp, ProtocolId::ESP), (self.ah, ProtocolId::AH)];
+        all.into_iter().filter_map(|(applied, protocol)| applied.then_some(protocol))
+    }
+}
+
+impl fmt::Display for Protocols {
+    /// From the outside in, as the headers stand.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, protocol) in self.iter().rev().enumerate() {
+            write!(f, "{}{protocol}", if index == 0 { "" } else { " with " })?;
+        }
+        Ok(())
+    }
+}
+
+impl Layer {
+    /// IPComp, ESP or AH.
+    pub const fn protocol(self) -> ProtocolId {
+        match self {
+            Self::Compression => ProtocolId::IPCOMP,
+            Self::Sa(suite) => suite.protocol(),
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compression => f.write_str("IPComp DEFLATE"),
+            Self::Sa(suite) => write!(f, "{suite}"),
+        }
+    }
+}
+
+impl IpsecSuite {
+    /// Without IPComp and without AH around it.
+    pub const fn alone(self) -> ProtectionSuite {
+        ProtectionSuite { compression: false, main: self, outer: None }
+    }
+}
+
+impl From<IpsecSuite> for ProtectionSuite {
+    fn from(suite: IpsecSuite) -> Self {
+        suite.alone()
+    }
+}
+
+impl ProtectionSuite {
+    /// From the inside out.
+    pub fn layers(self) -> impl DoubleEndedIterator<Item = Layer> {
+        let compression = self.compression.then_some(Layer::Compression);
+        let outer = self.outer.map(|integrity| Layer::Sa(IpsecSuite::Ah { integrity }));
+        compression.into_iter().chain([Layer::Sa(self.main)]).chain(outer)
+    }
+
+    /// Its protocols.
+    pub const fn protocols(self) -> Protocols {
+        let esp = matches!(self.main, IpsecSuite::Esp { .. });
+        Protocols { compression: self.compression, esp, ah: !esp || self.outer.is_some() }
+    }
+
+    /// True if its SAs can be negotiated: no AH around AH, and [`IpsecSuite::is_sound`].
+    pub const fn is_sound(self) -> bool {
+        self.main.is_sound() && (self.outer.is_none() || matches!(self.main, IpsecSuite::Esp { .. }))
+    }
+}
+
+impl fmt::Display for ProtectionSuite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(integrity) = self.outer {
+            write!(f, "AH {} with ", integrity.name())?;
+        }
+        write!(f, "{}", self.main)?;
+        f.write_str(if self.compression { " with IPComp DEFLATE" } else { "" })
     }
 }
 

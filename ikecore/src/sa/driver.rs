@@ -1,7 +1,7 @@
 //! What the core asks of an SA driver, and what a driver tells the core.
 use crate::ids::{IpsecSaId, Spi};
 use crate::policy::selector::{Flow, Selector};
-use crate::proposal::suite::{IpsecSuite, Lifetime, Mode};
+use crate::proposal::suite::{Integrity, IpsecSuite, Layer, Lifetime, Mode, ProtectionSuite, Protocols};
 use crate::secret::Secret;
 use crate::wire::codes::ProtocolId;
 use core::fmt;
@@ -25,7 +25,7 @@ pub struct UdpEncapsulation {
     pub destination_port: u16,
 }
 
-/// One IPsec SA, ready to install.
+/// The SAs of one direction, ready to install: one SA, what compresses inside it, and AH around it.
 #[derive(Debug)]
 pub struct SaSpec {
     /// Inbound or outbound.
@@ -48,6 +48,10 @@ pub struct SaSpec {
     pub encryption_key: Secret<Vec<u8>>,
     /// [`IpsecSuite::integrity_key_len`] octets.
     pub integrity_key: Secret<Vec<u8>>,
+    /// IPComp inside: its CPI, one of [`CPIS`](crate::proposal::suite::CPIS), chosen by the receiver of the packets.
+    pub cpi: Option<Spi>,
+    /// AH around it.
+    pub outer: Option<OuterAh>,
     /// Ties the SA to the driver's policies of its rule.
     pub reqid: u32,
     /// Packets of the anti-replay window; 0 is no replay protection.
@@ -59,6 +63,32 @@ pub struct SaSpec {
     pub soft: Lifetime,
     /// When the driver ends the SA.
     pub hard: Lifetime,
+}
+
+/// AH around another SA: it has the addresses, the life, the window and the kind of sequence numbers of that.
+#[derive(Debug)]
+pub struct OuterAh {
+    /// Its SPI.
+    pub spi: Spi,
+    /// The algorithm.
+    pub integrity: Integrity,
+    /// [`Integrity::key_len`] octets.
+    pub key: Secret<Vec<u8>>,
+}
+
+/// One protocol of a [`SaSpec`].
+#[derive(Clone, Copy, Debug)]
+pub struct SaLayer<'a> {
+    /// The protocol with its algorithms.
+    pub layer: Layer,
+    /// Its SPI, or CPI.
+    pub spi: Spi,
+    /// The mode: in tunnel mode the innermost layer makes the tunnel, and the others protect its packets.
+    pub mode: Mode,
+    /// The encryption key; empty where there is none.
+    pub encryption_key: &'a [u8],
+    /// The integrity key; empty where there is none.
+    pub integrity_key: &'a [u8],
 }
 
 /// What one quick mode made: an SA for each direction, and the policy that sends traffic to them. It is installed in two
@@ -77,9 +107,42 @@ pub struct SaPair {
 }
 
 impl SaSpec {
-    /// Its name.
+    /// The name of ESP or, without it, AH.
     pub const fn name(&self) -> SaName {
         SaName { protocol: self.suite.protocol(), destination: self.destination, spi: self.spi }
+    }
+
+    /// All that it applies.
+    pub fn protection(&self) -> ProtectionSuite {
+        let outer = self.outer.as_ref().map(|outer| outer.integrity);
+        ProtectionSuite { compression: self.cpi.is_some(), main: self.suite, outer }
+    }
+
+    /// Its layers, from the inside out.
+    pub fn layers(&self) -> impl Iterator<Item = SaLayer<'_>> {
+        let bare = |layer, spi| SaLayer { layer, spi, mode: self.mode, encryption_key: &[], integrity_key: &[] };
+        let compression = self.cpi.map(|cpi| bare(Layer::Compression, cpi));
+        let main = SaLayer {
+            encryption_key: self.encryption_key.expose(),
+            integrity_key: self.integrity_key.expose(),
+            ..bare(Layer::Sa(self.suite), self.spi)
+        };
+        let outer = self.outer.as_ref().map(|outer| SaLayer {
+            integrity_key: outer.key.expose(),
+            ..bare(Layer::Sa(IpsecSuite::Ah { integrity: outer.integrity }), outer.spi)
+        });
+        let layers = compression.into_iter().chain([main]).chain(outer).enumerate();
+        layers.map(|(index, layer)| if index == 0 { layer } else { SaLayer { mode: Mode::Transport, ..layer } })
+    }
+
+    /// The name of one of its layers.
+    pub const fn name_of(&self, layer: &SaLayer<'_>) -> SaName {
+        SaName { protocol: layer.layer.protocol(), destination: self.destination, spi: layer.spi }
+    }
+
+    /// The names of all its layers, from the inside out.
+    pub fn names(&self) -> impl Iterator<Item = SaName> {
+        self.layers().map(|layer| self.name_of(&layer))
     }
 }
 
@@ -97,11 +160,11 @@ impl SaPair {
 /// The name of one installed SA (RFC 4301 §4.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SaName {
-    /// ESP or AH.
+    /// ESP, AH or IPComp.
     pub protocol: ProtocolId,
     /// The (outer) destination address.
     pub destination: IpAddr,
-    /// The SPI.
+    /// The SPI; of IPComp the CPI.
     pub spi: Spi,
 }
 
@@ -120,8 +183,8 @@ pub enum TrafficAction {
     Block,
     /// Send through an SA; where there is none, acquire one.
     Protect {
-        /// ESP or AH.
-        protocol: ProtocolId,
+        /// What must be applied to each packet; of those that arrive, short ones may come without IPComp.
+        protocols: Protocols,
         /// Transport or tunnel.
         mode: Mode,
         /// The tunnel's endpoints, this host's first; in transport mode `None`: the packet's own addresses.
@@ -150,7 +213,7 @@ pub enum SaOp {
     /// Choose an SPI for packets from `source` (the peer) to `destination` (this host) and keep it for an inbound SA.
     /// Answer: [`SaAnswer::Spi`].
     AllocSpi {
-        /// ESP or AH.
+        /// ESP, AH or IPComp, whose CPIs are of [`CPIS`](crate::proposal::suite::CPIS).
         protocol: ProtocolId,
         /// The peer.
         source: IpAddr,
@@ -169,7 +232,7 @@ pub enum SaOp {
     InstallInbound {
         /// The handle of the pair; no other has it.
         id: IpsecSaId,
-        /// The inbound SA. Its SPI is one of [`Self::AllocSpi`], and is not given back any more by itself.
+        /// The inbound SA. Its SPIs are of [`Self::AllocSpi`], and are not given back any more by themselves.
         sa: Box<SaSpec>,
     },
     /// The second step: install the SA for packets that leave and the policy of the pair, both or neither. From now on
@@ -183,13 +246,13 @@ pub enum SaOp {
         /// The policy.
         policy: TrafficPolicy,
     },
-    /// Remove what there is of a pair: the inbound SA, or the SPI that was kept for it, and, if the second step was done,
+    /// Remove what there is of a pair: the inbound SA, or the SPIs that were kept for it, and, if the second step was done,
     /// the outbound SA and the policy. What is not there, or no longer, is no error. Answer: [`SaAnswer::Done`].
     Delete {
         /// The handle given at installation.
         id: IpsecSaId,
-        /// The inbound SA: its name goes by itself if the handle is not known.
-        inbound: SaName,
+        /// The names of the inbound SA's layers: they go by themselves if the handle is not known.
+        inbound: Vec<SaName>,
     },
     /// Change the outer addresses and ports of a pair of which both steps are done (a NAT gave the peer a new mapping).
     /// Answer: [`SaAnswer::Done`].

@@ -3,7 +3,7 @@ use super::driver::{TrafficAction, TrafficPolicy};
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{Rule, RuleAction};
 use crate::policy::selector::{MAX_WEIGHT, Selector, weight};
-use crate::proposal::suite::{IpsecSuite, Mode};
+use crate::proposal::suite::{Mode, ProtectionSuite};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -30,7 +30,7 @@ impl PolicyDb {
         &self,
         rule: &Rule,
         selector: Selector,
-        suite: IpsecSuite,
+        suite: ProtectionSuite,
         local: IpAddr,
         remote: IpAddr,
     ) -> TrafficPolicy {
@@ -39,7 +39,7 @@ impl PolicyDb {
         let priority = standing.map_or_else(|| base(&selector), |(_, _, standing)| standing.saturating_sub(1));
         let mode = rule.mode();
         let action = TrafficAction::Protect {
-            protocol: suite.protocol(),
+            protocols: suite.protocols(),
             mode,
             endpoints: (mode == Mode::Tunnel).then_some((local, remote)),
             inbound_passthrough: rule.quick_mode().is_some_and(|policy| policy.inbound_passthrough),
@@ -65,7 +65,7 @@ impl PolicyDb {
             RuleAction::Negotiate(_) if rule.names_no_peer() => TrafficAction::Block,
             RuleAction::Negotiate(policy) => TrafficAction::Protect {
                 // One offer may be for ESP and the next for AH: until SAs are there, the preferred one stands for all.
-                protocol: policy.offers.first()?.suite.protocol(),
+                protocols: policy.offers.first()?.suite.protocols(),
                 mode: rule.mode(),
                 endpoints: match rule.tunnel {
                     Some(tunnel) => Some((tunnel.source(&self.local_addresses)?, tunnel.remote?)),

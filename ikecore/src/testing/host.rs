@@ -6,9 +6,11 @@ use crate::endpoint::{
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
+use crate::proposal::suite::CPIS;
 use crate::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage};
 use crate::testing::SeededRandom;
 use crate::time::Time;
+use crate::wire::codes::ProtocolId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -64,7 +66,10 @@ impl TestDriver {
                     return SaAnswer::Spi(Err(refuse("allocate an SPI")));
                 }
                 self.next_spi += 1;
-                let spi = Spi(0x1000_0000 + self.next_spi);
+                let spi = Spi(match protocol {
+                    ProtocolId::IPCOMP => CPIS.start() + self.next_spi % (CPIS.end() - CPIS.start()),
+                    _ => 0x1000_0000 + self.next_spi,
+                });
                 self.larval.insert(SaName { protocol, destination, spi });
                 SaAnswer::Spi(Ok(spi))
             }
@@ -77,8 +82,9 @@ impl TestDriver {
                     self.fail_inbound -= 1;
                     return SaAnswer::Done(Err(refuse("add the inbound SA")));
                 }
-                let name = sa.name();
-                assert!(self.larval.remove(&name), "{name} was not allocated");
+                for name in sa.names() {
+                    assert!(self.larval.remove(&name), "{name} was not allocated");
+                }
                 assert!(self.halves.insert(id, *sa).is_none(), "a second first step of pair {id}");
                 SaAnswer::Done(Ok(()))
             }
@@ -94,7 +100,7 @@ impl TestDriver {
                 SaAnswer::Done(Ok(()))
             }
             SaOp::Delete { id, inbound } => {
-                self.larval.remove(&inbound);
+                self.larval.retain(|name| !inbound.contains(name));
                 self.halves.remove(&id);
                 self.pairs.remove(&id);
                 SaAnswer::Done(Ok(()))

@@ -80,7 +80,12 @@ impl TestPolicy {
             psk: b"correct horse battery",
             main_mode: vec![FAST],
             ike_lifetime: Lifetime { seconds: 28_800, kilobytes: 0 },
-            quick_mode: vec![QuickModeOffer { suite: ESP, lifetime, pfs: None, extended_sequence_numbers: false }],
+            quick_mode: vec![QuickModeOffer {
+                suite: ESP.alone(),
+                lifetime,
+                pfs: None,
+                extended_sequence_numbers: false,
+            }],
             filters: Vec::new(),
             tunnel: false,
             quick_mode_limit: 0,

@@ -2,9 +2,11 @@
 //! out without touching the host.
 use super::{Capabilities, DriverMessage, SaDriver};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
+use ikecore::proposal::suite::CPIS;
 use ikecore::sa::driver::{
     Acquire, DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage,
 };
+use ikecore::wire::codes::ProtocolId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -201,7 +203,10 @@ fn object(operation: &SaOp) -> String {
         SaOp::AllocSpi { protocol, source, destination, .. } => format!("{protocol} from {source} to {destination}"),
         SaOp::ReleaseSpi(name) => name.to_string(),
         SaOp::InstallInbound { sa, .. } | SaOp::InstallOutbound { sa, .. } => sa.name().to_string(),
-        SaOp::Delete { id, inbound } => format!("pair {id} with {inbound}"),
+        SaOp::Delete { id, inbound } => {
+            let names: Vec<String> = inbound.iter().map(SaName::to_string).collect();
+            format!("pair {id} with {}", names.join(", "))
+        }
         SaOp::Update { id, local, remote } => format!("pair {id} to {local} and {remote}"),
         SaOp::Query(id) => format!("pair {id}"),
         SaOp::SetPolicies(policies) => format!("{} policies", policies.len()),
@@ -253,7 +258,10 @@ impl State {
         };
         let answer = match operation {
             SaOp::AllocSpi { protocol, destination, .. } => SaAnswer::Spi(result.map(|()| {
-                let spi = Spi(FIRST_SPI.0.saturating_add(self.spis));
+                let spi = Spi(match protocol {
+                    ProtocolId::IPCOMP => CPIS.start() + self.spis % (CPIS.end() - CPIS.start()),
+                    _ => FIRST_SPI.0.saturating_add(self.spis),
+                });
                 self.spis += 1;
                 self.reserved.insert(SaName { protocol, destination, spi });
                 spi
@@ -262,18 +270,21 @@ impl State {
                 self.reserved.remove(&name);
             })),
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(result.and_then(|()| {
-                let inbound = sa.name();
-                let mut others = self.halves.values().chain(self.pairs.values().map(|pair| &pair.inbound));
-                let taken = others.any(|other| other.name() == inbound);
+                let inbound: Vec<SaName> = sa.names().collect();
+                let others = self.halves.values().chain(self.pairs.values().map(|pair| &pair.inbound));
+                let taken = others.flat_map(SaSpec::names).any(|other| inbound.contains(&other));
                 if taken || self.knows(id) {
                     return Err(refuse("it is installed already"));
                 }
-                self.reserved.remove(&inbound);
+                self.reserved.retain(|name| !inbound.contains(name));
                 self.halves.insert(id, *sa);
                 Ok(())
             })),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(result.and_then(|()| {
-                if self.pairs.contains_key(&id) || self.pairs.values().any(|pair| pair.outbound.name() == sa.name()) {
+                let outbound: Vec<SaName> = sa.names().collect();
+                let taken =
+                    self.pairs.values().flat_map(|pair| pair.outbound.names()).any(|name| outbound.contains(&name));
+                if self.pairs.contains_key(&id) || taken {
                     return Err(refuse("it is installed already"));
                 }
                 let inbound = self.halves.remove(&id).ok_or_else(|| refuse("its inbound SA is not installed"))?;
@@ -281,7 +292,7 @@ impl State {
                 Ok(())
             })),
             SaOp::Delete { id, inbound } => SaAnswer::Done(result.map(|()| {
-                self.reserved.remove(&inbound);
+                self.reserved.retain(|name| !inbound.contains(name));
                 self.halves.remove(&id);
                 self.pairs.remove(&id);
                 self.usage.remove(&id);

@@ -50,7 +50,7 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
     let suite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
     let quick = QuickModePolicy {
         name: "secure".to_owned(),
-        offers: vec![QuickModeOffer { suite, lifetime, pfs: None, extended_sequence_numbers: false }],
+        offers: vec![QuickModeOffer { suite: suite.alone(), lifetime, pfs: None, extended_sequence_numbers: false }],
         inbound_passthrough: false,
         idle: 0,
     };

@@ -1,6 +1,6 @@
 //! Filter actions: what is done with the traffic of a rule.
 use ikecore::crypto::group::Group;
-use ikecore::proposal::suite::{IpsecSuite, Lifetime};
+use ikecore::proposal::suite::{IpsecSuite, Lifetime, ProtectionSuite};
 
 use super::algorithms;
 use crate::document::{Table, Value};
@@ -39,8 +39,8 @@ pub(crate) enum Action {
 /// One quick-mode offer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Offer {
-    /// The algorithms.
-    pub(crate) suite: IpsecSuite,
+    /// The protocols and their algorithms.
+    pub(crate) suite: ProtectionSuite,
     /// The life of the SAs.
     pub(crate) lifetime: Lifetime,
     /// Sequence numbers have 64 bits.
@@ -136,18 +136,24 @@ fn offer(value: &Value<'_>, default: Lifetime) -> Option<Offer> {
     let ah = table.get("ah").map(|value| algorithms::ah(&value));
     let lifetime = table.get("lifetime").map_or(Some(default), |value| lifetime(&value, default));
     let extended_sequence_numbers = table.get("extended_sequence_numbers").map_or(Some(false), |value| value.boolean());
+    let compression = table.get("compression").map_or(Some(false), |value| value.boolean());
     table.finish();
     let suite = match (esp, ah) {
-        (Some(suite), None) | (None, Some(suite)) => suite?,
+        (Some(suite), None) | (None, Some(suite)) => suite?.alone(),
         (None, None) => {
-            table.fault(format!("{} names no algorithms, allowed: esp or ah", table.what()));
+            table.fault(format!("{} names no algorithms, allowed: esp, ah or both", table.what()));
             return None;
         }
-        (Some(_), Some(_)) => {
-            table.fault(format!("{} has both esp and ah, allowed: one of them", table.what()));
-            return None;
+        (Some(esp), Some(ah)) => {
+            let (esp, ah) = (esp?, ah?);
+            let outer = match ah {
+                IpsecSuite::Ah { integrity } => Some(integrity),
+                IpsecSuite::Esp { .. } => None,
+            };
+            ProtectionSuite { outer, ..esp.alone() }
         }
     };
+    let suite = ProtectionSuite { compression: compression?, ..suite };
     Some(Offer { suite, lifetime: lifetime?, extended_sequence_numbers: extended_sequence_numbers? })
 }
 

@@ -5,7 +5,7 @@ use ikecore::crypto::group::Group;
 use ikecore::identity::Identity;
 use ikecore::policy::rule::AuthMethod;
 use ikecore::policy::selector::Prefix;
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, ProtectionSuite};
 use std::os::unix::fs::PermissionsExt as _;
 
 /// A small file without a fault; the tests change it.
@@ -214,7 +214,8 @@ fn what_does_not_go_together_is_a_fault() {
         ("\"10.9.0.2\"", "\"me\"", "from me to me"),
         ("\"10.9.0.2\"", "\"224.0.0.0/4\"", "multicast can be permitted or blocked only"),
         ("action = \"negotiate\"", "action = \"permit\"", "offers of filter action \"require\" is for the action"),
-        ("esp = \"aes256-sha256\"", "esp = \"aes256-sha256\", ah = \"sha1\"", "both esp and ah"),
+        ("esp = \"aes256-sha256\"", "compression = true", "names no algorithms, allowed: esp, ah or both"),
+        ("esp = \"aes256-sha256\"", "esp = \"aes256-sha256\", compression = 1", "compression"),
         ("esp = \"aes256-sha256\"", "esp = \"aes256gcm16-sha1\"", "authenticates by itself"),
         (
             "{ esp = \"aes256-sha256\" }",
@@ -271,12 +272,23 @@ fn every_suite_has_a_name_and_either_kind_of_sequence_numbers() {
         let name = cipher.name().to_lowercase().replace('-', "").replace("cbc", "");
         let integrity = (!cipher.is_aead()).then_some(Integrity::HmacSha1_96);
         let suffix = if cipher.is_aead() { "" } else { "-sha1" };
-        assert_eq!(suite(&format!("esp = \"{name}{suffix}\"")), IpsecSuite::Esp { cipher, integrity });
+        assert_eq!(suite(&format!("esp = \"{name}{suffix}\"")), IpsecSuite::Esp { cipher, integrity }.alone());
     }
     let names = ["md5", "sha1", "sha256", "sha256_96", "sha384", "sha512", "aesxcbc"];
     for (name, integrity) in names.into_iter().zip(Integrity::ALL) {
-        assert_eq!(suite(&format!("ah = \"{name}\"")), IpsecSuite::Ah { integrity });
+        assert_eq!(suite(&format!("ah = \"{name}\"")), IpsecSuite::Ah { integrity }.alone());
     }
+    let esp = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) }.alone();
+    let compressed = ProtectionSuite { compression: true, ..esp };
+    assert_eq!(suite("esp = \"aes128-sha1\", compression = true"), compressed);
+    let outer = Some(Integrity::HmacSha512_256);
+    assert_eq!(suite("esp = \"aes128-sha1\", ah = \"sha512\""), ProtectionSuite { outer, ..esp });
+    let all = "esp = \"aes128-sha1\", ah = \"sha512\", compression = true";
+    assert_eq!(suite(all), ProtectionSuite { outer, ..compressed });
+    assert_eq!(
+        suite("ah = \"sha1\", compression = false"),
+        IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 }.alone()
+    );
 }
 
 #[test]

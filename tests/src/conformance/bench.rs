@@ -143,7 +143,7 @@ impl Shape {
             Mode::Tunnel => Some((self.outer(host), self.outer(host.peer()))),
         };
         let action = TrafficAction::Protect {
-            protocol: self.suite.protocol(),
+            protocols: self.suite.alone().protocols(),
             mode: self.mode,
             endpoints,
             inbound_passthrough: false,
@@ -171,6 +171,8 @@ impl Shape {
             encapsulation,
             encryption_key: key(self.suite.encryption_key_len(), 0x10, spi),
             integrity_key: key(self.suite.integrity_key_len(), 0xa0, spi),
+            cpi: None,
+            outer: None,
             reqid: self.reqid,
             replay_window: self.window,
             extended_sequence_numbers: self.extended,
@@ -348,7 +350,7 @@ impl<'a> Bench<'a> {
         let (id, inbound) = (pair.id, pair.inbound.name());
         for step in pair.steps() {
             if let Err(error) = self.done(host, step) {
-                self.must(host, SaOp::Delete { id, inbound });
+                self.must(host, SaOp::Delete { id, inbound: vec![inbound] });
                 return Err(error);
             }
         }
@@ -378,7 +380,7 @@ impl<'a> Bench<'a> {
     #[track_caller]
     pub(super) fn delete(&mut self, host: Host, shape: &Shape, pair: Established) {
         let inbound = shape.name(host, pair.spis[usize::from(host == Host::B)]);
-        self.must(host, SaOp::Delete { id: pair.id, inbound });
+        self.must(host, SaOp::Delete { id: pair.id, inbound: vec![inbound] });
     }
 
     /// A socket of `host`.

@@ -47,7 +47,7 @@ fn absent(bench: &mut Bench<'_>) {
     let shape = Shape::new(Mode::Transport);
     let id = bench.id();
     let name = shape.name(Host::A, Spi(0x1234_5678));
-    bench.must(Host::A, SaOp::Delete { id, inbound: name });
+    bench.must(Host::A, SaOp::Delete { id, inbound: vec![name] });
     bench.must(Host::A, SaOp::ReleaseSpi(name));
     let error = bench.try_usage(Host::A, id).expect_err("no such pair");
     assert_eq!(error.driver, bench.capabilities().name);
@@ -102,7 +102,7 @@ fn half(bench: &mut Bench<'_>) {
         let [_, early] = shape.pair(Host::A, id, own, Spi(0x1234_5678)).steps();
         assert!(bench.done(Host::A, early).is_err(), "the second step before the first");
         // The SPI that was kept for it goes with it, though there is no SA.
-        bench.must(Host::A, SaOp::Delete { id, inbound });
+        bench.must(Host::A, SaOp::Delete { id, inbound: vec![inbound] });
         let own = bench.alloc_spi(Host::A, &shape);
         let inbound = shape.name(Host::A, own);
         // The outbound SA of another pair has the name that this one's would have.
@@ -113,14 +113,14 @@ fn half(bench: &mut Bench<'_>) {
         assert!(bench.done(Host::A, SaOp::Update { id, local, remote }).is_err(), "half a pair does not move");
         assert!(bench.done(Host::A, other).is_err(), "two SAs with one name");
         assert_eq!(bench.usage(Host::A, id), ikecore::sa::driver::Usage::default(), "the inbound SA stays");
-        bench.must(Host::A, SaOp::Delete { id, inbound });
+        bench.must(Host::A, SaOp::Delete { id, inbound: vec![inbound] });
         assert!(bench.try_usage(Host::A, id).is_err());
         bench.usage(Host::A, first.id);
         // The name is free again.
         let [one, other] = shape.pair(Host::A, id, own, Spi(0x1234_5678)).steps();
         bench.must(Host::A, one);
         bench.must(Host::A, other);
-        bench.must(Host::A, SaOp::Delete { id, inbound });
+        bench.must(Host::A, SaOp::Delete { id, inbound: vec![inbound] });
         bench.delete(Host::A, &shape, first);
     }
 }

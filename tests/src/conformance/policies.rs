@@ -87,8 +87,8 @@ fn inbound(bench: &mut Bench<'_>) {
         let strict = shape.policy(Host::A);
         bench.must(Host::A, SaOp::SetPolicies(vec![strict]));
         assert!(bench.is_lost(&from, &to, 100), "{mode}: a clear packet");
-        let TrafficAction::Protect { protocol, mode, endpoints, .. } = strict.action else { unreachable!() };
-        let lax = TrafficAction::Protect { protocol, mode, endpoints, inbound_passthrough: true };
+        let TrafficAction::Protect { protocols, mode, endpoints, .. } = strict.action else { unreachable!() };
+        let lax = TrafficAction::Protect { protocols, mode, endpoints, inbound_passthrough: true };
         bench.must(Host::A, SaOp::SetPolicies(vec![TrafficPolicy { action: lax, ..strict }]));
         assert!(bench.arrives(&from, &to, 100), "{mode}: a clear packet with inbound pass-through");
         assert!(bench.is_lost(&to, &from, 100), "{mode}: the answer in clear");

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use ikecore::testing::authority::KeyKind;
 
+use super::bundles::long_pings_are_short_on_the_wire;
 use super::control::handle;
 use super::remote_access::{DNS, KEY, LEASE, PASSWORD, POOL, USER, add_user, client_policy, gateway_policy};
 use super::{IMPATIENT, PATIENCE, Role, Trial};
@@ -140,6 +141,29 @@ pub fn whole_life(driver: Driver, suite: Suite, mode: Mode, role: Role) {
     setting.pluto.wait_sas("a new ISAKMP SA", PATIENCE, |now, _| now.iter().any(|sa| !isakmp.contains(sa)));
     setting.exchange_traffic();
 
+    match role {
+        Role::Initiator => drop(setting.daemon.run(&["terminate", "--all"])),
+        Role::Responder => setting.pluto.terminate(),
+    }
+    setting.wait_nothing_left();
+}
+
+/// IPComp inside ESP: short and long traffic, a rekey by the daemon, delete by the end that began.
+pub fn compression(driver: Driver, mode: Mode, role: Role) {
+    let what = format!("IPComp in ESP, {}: traffic, rekey, delete", mode.name());
+    let _row = Row::new(what, PEER, driver, role.alone());
+    let world = World::new();
+    let policy = Policy { compression: true, ..Policy::between(A, B).mode(mode) };
+    let connection = Connection { compress: true, ..Connection::between(B, A).mode(mode) };
+    let setting = Setting::start(&world, driver, &policy, &connection);
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    long_pings_are_short_on_the_wire(&setting);
+    let last = setting.pluto.newest();
+    setting.daemon.run(&["rekey", "--ipsec-sa", &handle(&setting, "ipsec_sas")]);
+    setting.successor(&last);
+    setting.exchange_traffic();
+    long_pings_are_short_on_the_wire(&setting);
     match role {
         Role::Initiator => drop(setting.daemon.run(&["terminate", "--all"])),
         Role::Responder => setting.pluto.terminate(),

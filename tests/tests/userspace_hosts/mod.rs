@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode, Protocols};
 use ikecore::sa::driver::{
     Direction, SaAnswer, SaOp, SaPair, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation, Usage,
 };
 use ikecore::secret::Secret;
-use ikecore::wire::codes::ProtocolId;
 use ikedaemon::driver::userspace::UserspaceDriver;
 use ikedaemon::driver::{DriverMessage, SaDriver as _};
 use tests::netns::{A, B, Namespace, World};
@@ -95,7 +94,7 @@ impl Link {
     pub(crate) fn policy(&self) -> TrafficPolicy {
         let endpoints = (self.mode == Mode::Tunnel).then_some(self.ends);
         let action = TrafficAction::Protect {
-            protocol: ProtocolId::ESP,
+            protocols: Protocols::ESP,
             mode: self.mode,
             endpoints,
             inbound_passthrough: false,
@@ -121,6 +120,8 @@ impl Link {
                 .then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
             encryption_key: Secret::new(vec![low; suite.encryption_key_len()]),
             integrity_key: Secret::new(vec![low ^ 0x55; suite.integrity_key_len()]),
+            cpi: None,
+            outer: None,
             reqid: self.reqid,
             replay_window: 64,
             extended_sequence_numbers: false,

@@ -97,7 +97,7 @@ fn no_common_main_mode_proposal() {
 fn no_common_quick_mode_proposal() {
     let (network, a, b) = fail(|index, policy| {
         let cipher = [EspCipher::Aes128Cbc, EspCipher::Aes256Cbc][index];
-        policy.quick_mode[0].suite = IpsecSuite::Esp { cipher, integrity: Some(Integrity::HmacSha256_128) };
+        policy.quick_mode[0].suite = IpsecSuite::Esp { cipher, integrity: Some(Integrity::HmacSha256_128) }.alone();
     });
     let ([a], [b]) = (a.as_slice(), b.as_slice()) else { panic!("one failure each: {a:?} {b:?}") };
     assert!(matches!(b, Failure::NoProposalChosen { phase: "quick mode", .. }), "{b:?}");
@@ -314,7 +314,7 @@ fn the_second_offer_is_chosen() {
     let (network, a, b) = fail(|index, policy| {
         let other = crate::proposal::offer::MainModeOffer { hash: HashAlg::Sha1, ..policy.main_mode[0] };
         let ah = crate::proposal::offer::QuickModeOffer {
-            suite: IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 },
+            suite: IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 }.alone(),
             ..policy.quick_mode[0]
         };
         if index == 0 {

@@ -334,7 +334,7 @@ fn a_new_policy_ends_what_it_forbids_and_nothing_else() {
     assert_eq!(network.hosts[0].driver.policies.len(), 2);
     assert_eq!(network.hosts[0].endpoint.snapshot().policy_version, 2);
     // Another suite: the pair ends, the ISAKMP SA does not.
-    policy.quick_mode[0].suite = IpsecSuite::Ah { integrity: crate::proposal::suite::Integrity::HmacSha1_96 };
+    policy.quick_mode[0].suite = IpsecSuite::Ah { integrity: crate::proposal::suite::Integrity::HmacSha1_96 }.alone();
     network.feed(0, Input::Policy(Arc::new(policy.database())));
     network.run(Duration::from_secs(1));
     assert_eq!((pairs(&network), ike_sas(&network)), ([0, 0], [1, 1]));
@@ -464,7 +464,7 @@ fn every_suite_in_both_modes_and_families() {
                 let mut network = negotiated(15, |index, policy| {
                     (policy.local, policy.remote) = (family[index], family[1 - index]);
                     policy.tunnel = tunnel;
-                    policy.quick_mode[0].suite = suite;
+                    policy.quick_mode[0].suite = suite.alone();
                     if tunnel {
                         let inner = |host: usize| match family[0] {
                             IpAddr::V4(_) => Prefix::new(([10, host as u8, 0, 0]).into(), 16).expect("a prefix"),

@@ -1,5 +1,6 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
 mod aggressive;
+mod bundles;
 mod certificates;
 mod commit_bit;
 mod config_mode;
@@ -137,9 +138,11 @@ pub(super) fn assert_settled(host: &Host) {
     assert_eq!(pairs(&mut endpoint.pairs.keys().copied()), pairs(&mut host.driver.pairs.keys().copied()));
     assert_eq!(endpoint.by_cookie.len(), endpoint.ike_sas.len());
     assert_eq!(endpoint.index.ike_sas.len(), endpoint.ike_sas.len());
-    for len in [endpoint.index.pairs.len(), endpoint.index.inbound.len(), endpoint.index.traffic.len()] {
+    for len in [endpoint.index.pairs.len(), endpoint.index.traffic.len()] {
         assert_eq!(len, endpoint.pairs.len());
     }
+    let names = endpoint.pairs.values().map(|pair| pair.sa.inbound_names().count());
+    assert_eq!(endpoint.index.inbound.len(), names.sum::<usize>());
 }
 
 /// After its end a host has nothing left, and wants nothing.

@@ -104,9 +104,9 @@ pub(super) fn begin(plan: Plan, cx: &mut Cx<'_>) -> Result<Step<State>, Failure>
     });
     let offers = plan.offers()?;
     let mut missing = Vec::new();
-    for offer in &offers {
-        if !missing.contains(&offer.suite.protocol()) {
-            missing.push(offer.suite.protocol());
+    for protocol in offers.iter().flat_map(|offer| offer.suite.protocols().iter()) {
+        if !missing.contains(&protocol) {
+            missing.push(protocol);
         }
     }
     let pfs = offers.first().and_then(|offer| offer.pfs);
@@ -248,9 +248,9 @@ impl ExchangeRole for State {
 }
 
 impl Confirming {
-    /// The SA that the peer sends to.
-    pub(super) const fn inbound(&self) -> SaName {
-        self.sa.inbound
+    /// The pair that it makes.
+    pub(super) const fn sa(&self) -> &IpsecSa {
+        &self.sa
     }
 
     fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<State>, Reject> {
@@ -379,7 +379,6 @@ impl SentOffer {
         cx: &mut Cx<'_>,
     ) -> Result<Step<State>, Failure> {
         let plan = &self.plan;
-        let protocol = reply.chosen.suite.protocol();
         let (pair, sa) = self.pair(&reply, shared.as_ref(), cx)?;
         let hash = hash_3(plan.keys.a(), plan.message_id, &self.nonce, &reply.nonce);
         let mut chain = ChainWriter::new();
@@ -389,7 +388,8 @@ impl SentOffer {
         cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, reply.lifetime)));
         let [inbound, outbound] = pair.steps();
         let mut asks = vec![Ask::Sa(inbound)];
-        let unused: Vec<_> = self.spis.iter().copied().filter(|(other, _)| *other != protocol).collect();
+        let used = |protocol| reply.chosen.suite.protocols().iter().any(|used| used == protocol);
+        let unused: Vec<_> = self.spis.iter().copied().filter(|(protocol, _)| !used(*protocol)).collect();
         let released = release(plan, &unused);
         asks.extend(released.into_iter().map(Ask::Sa));
         let next = if reply.commit {
@@ -404,10 +404,7 @@ impl SentOffer {
     /// Both SAs.
     fn pair(&self, reply: &Reply, shared: Option<&Secret<Vec<u8>>>, cx: &Cx<'_>) -> Result<(SaPair, IpsecSa), Failure> {
         let Reply { chosen, nonce, lifetime, .. } = reply;
-        let protocol = chosen.suite.protocol();
-        let own = self.spis.iter().find(|(offered, _)| *offered == protocol).map(|(_, spi)| *spi);
-        let own_spi = own.ok_or_else(|| Failure::Crypto { operation: "quick mode", reason: "no SPI".to_owned() })?;
         let seed = Seed { g_xy: shared, ni: &self.nonce, nr: nonce };
-        keys::make(&self.plan, chosen, *lifetime, own_spi, &seed, cx.policy, cx.settings.replay_window)
+        keys::make(&self.plan, chosen, *lifetime, &self.spis, &seed, cx.policy, cx.settings.replay_window)
     }
 }

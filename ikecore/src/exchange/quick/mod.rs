@@ -34,7 +34,7 @@ use crate::ids::{IpsecSaId, MessageId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
 use crate::proposal::offer::QuickModeOffer;
-use crate::proposal::suite::{IpsecSuite, Lifetime, Mode};
+use crate::proposal::suite::{Lifetime, Mode, ProtectionSuite};
 use crate::sa::driver::{SaAnswer, SaName, SaOp, UdpEncapsulation};
 use crate::wire::{EncapsulationMode, ProtocolId};
 use std::sync::Arc;
@@ -69,8 +69,7 @@ impl Plan {
     /// The offers that can be used between the two peers, with what the rule says of them.
     fn offers(&self) -> Result<Vec<QuickModeOffer>, Failure> {
         let Some(policy) = self.rule.quick_mode() else { return Err(Failure::PolicyChange) };
-        let passes =
-            |offer: &&QuickModeOffer| self.encapsulation.is_none() || offer.suite.protocol() == ProtocolId::ESP;
+        let passes = |offer: &&QuickModeOffer| self.encapsulation.is_none() || !offer.suite.protocols().ah;
         let offers: Vec<_> = policy.offers.iter().filter(passes).copied().collect();
         if offers.is_empty() { Err(Failure::AhThroughNat { rule: self.rule.name.clone() }) } else { Ok(offers) }
     }
@@ -112,12 +111,14 @@ pub struct IpsecSa {
     pub id: IpsecSaId,
     /// From where to where.
     pub path: Path,
-    /// For packets that arrive.
+    /// For packets that arrive: ESP or, without it, AH.
     pub inbound: SaName,
-    /// For packets that leave.
+    /// For packets that leave: the same protocol.
     pub outbound: SaName,
-    /// The algorithms.
-    pub suite: IpsecSuite,
+    /// The other protocols of the suite.
+    pub companions: Box<Companions>,
+    /// The protocols and their algorithms.
+    pub suite: ProtectionSuite,
     /// The mode.
     pub mode: Mode,
     /// The traffic.
@@ -134,10 +135,34 @@ pub struct IpsecSa {
     pub replaces: Option<IpsecSaId>,
 }
 
+/// What goes with the SAs of a pair: IPComp inside them, AH around them.
+#[derive(Clone, Default, Debug)]
+pub struct Companions {
+    /// For packets that arrive.
+    pub inbound: Vec<SaName>,
+    /// For packets that leave.
+    pub outbound: Vec<SaName>,
+}
+
 impl IpsecSa {
+    /// All for packets that arrive.
+    pub fn inbound_names(&self) -> impl Iterator<Item = SaName> {
+        core::iter::once(self.inbound).chain(self.companions.inbound.iter().copied())
+    }
+
+    /// All for packets that leave.
+    pub fn outbound_names(&self) -> impl Iterator<Item = SaName> {
+        core::iter::once(self.outbound).chain(self.companions.outbound.iter().copied())
+    }
+
+    /// What a peer is told when it is gone: with the SA that it belongs to, IPComp goes by itself.
+    pub fn deleted_names(&self) -> Vec<SaName> {
+        self.inbound_names().filter(|name| name.protocol != ProtocolId::IPCOMP).collect()
+    }
+
     /// The operation that removes it.
-    pub const fn removal(&self) -> SaOp {
-        SaOp::Delete { id: self.id, inbound: self.inbound }
+    pub fn removal(&self) -> SaOp {
+        SaOp::Delete { id: self.id, inbound: self.inbound_names().collect() }
     }
 }
 
@@ -199,13 +224,13 @@ impl ExchangeRole for QuickMode {
 }
 
 impl QuickMode {
-    /// The SA for packets that arrive, once the peer may have installed its end: if this host fails, the peer must hear.
-    pub fn exposed(&self) -> Option<SaName> {
+    /// The SAs for packets that arrive, once the peer may have installed its end: if this host fails, the peer must hear.
+    pub fn exposed(&self) -> Option<Vec<SaName>> {
         match self {
-            Self::Initiator(initiator::State::Installing(sa)) => Some(sa.inbound),
-            Self::Responder(responder::State::Installing(sa, _)) => Some(sa.inbound),
-            Self::Initiator(initiator::State::Confirming(sent)) => Some(sent.inbound()),
-            Self::Responder(responder::State::SentReply(sent)) => Some(sent.inbound()),
+            Self::Initiator(initiator::State::Installing(sa)) => Some(sa.deleted_names()),
+            Self::Responder(responder::State::Installing(sa, _)) => Some(sa.deleted_names()),
+            Self::Initiator(initiator::State::Confirming(sent)) => Some(sent.sa().deleted_names()),
+            Self::Responder(responder::State::SentReply(sent)) => Some(sent.sa().deleted_names()),
             _ => None,
         }
     }

@@ -19,9 +19,9 @@ use crate::policy::rule::Rule;
 use crate::policy::selector::{Prefix, Selector};
 use crate::proposal::select::{ChosenQuickMode, select_quick_mode};
 use crate::proposal::suite::{Lifetime, Mode};
-use crate::sa::driver::{SaName, SaOp, SaPair};
+use crate::sa::driver::{SaOp, SaPair};
 use crate::secret::Secret;
-use crate::wire::{Chain, EncapsulationMode, IpsecAttribute, PayloadType, Sa};
+use crate::wire::{Chain, EncapsulationMode, IpsecAttribute, PayloadType, ProtocolId, Sa};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -95,7 +95,9 @@ struct Accepted {
 /// While message 2 is being prepared.
 pub struct Gathering {
     accepted: Accepted,
-    spi: Option<Spi>,
+    /// Protocols that still need an SPI; the last one's is on its way.
+    missing: Vec<ProtocolId>,
+    spis: Vec<(ProtocolId, Spi)>,
 }
 
 /// What goes out once the inbound SA is installed.
@@ -108,15 +110,16 @@ pub struct Prepared {
 pub struct SentReply {
     accepted: Accepted,
     sa: IpsecSa,
+    spis: Vec<(ProtocolId, Spi)>,
     nonce: Vec<u8>,
     shared: Option<Secret<Vec<u8>>>,
     iv: Iv,
 }
 
 impl SentReply {
-    /// The SA that the peer sends to.
-    pub(super) const fn inbound(&self) -> SaName {
-        self.sa.inbound
+    /// The pair that it makes.
+    pub(super) const fn sa(&self) -> &IpsecSa {
+        &self.sa
     }
 }
 
@@ -136,9 +139,10 @@ pub(super) fn begin(message: &Incoming<'_>, peer: &Peer<'_>, cx: &mut Cx<'_>) ->
     };
     Ok(match accept(message, &chain, opened.next_iv.clone(), peer, cx) {
         Ok(accepted) => {
-            let protocol = accepted.chosen.suite.protocol();
-            let ask = Ask::Sa(alloc_spi(&accepted.plan, protocol));
-            Step::ask(State::Gathering(Box::new(Gathering { accepted, spi: None })), vec![ask])
+            let missing: Vec<ProtocolId> = accepted.chosen.suite.protocols().iter().collect();
+            let asks = missing.last().map(|protocol| Ask::Sa(alloc_spi(&accepted.plan, *protocol)));
+            let gathering = Gathering { accepted, missing, spis: Vec::new() };
+            Step::ask(State::Gathering(Box::new(gathering)), asks.into_iter().collect())
         }
         Err(failure) => Step::fail(failure),
     })
@@ -241,14 +245,14 @@ impl Accepted {
     /// Both SAs.
     fn pair(
         &self,
-        spi: Spi,
+        spis: &[(ProtocolId, Spi)],
         nonce: &[u8],
         shared: Option<&Secret<Vec<u8>>>,
         cx: &Cx<'_>,
     ) -> Result<(SaPair, IpsecSa), Failure> {
         let seed = Seed { g_xy: shared, ni: &self.peer_nonce, nr: nonce };
         let window = cx.settings.replay_window;
-        keys::make(&self.plan, &self.chosen, self.chosen.lifetime, spi, &seed, cx.policy, window)
+        keys::make(&self.plan, &self.chosen, self.chosen.lifetime, spis, &seed, cx.policy, window)
     }
 }
 
@@ -291,7 +295,7 @@ impl ExchangeRole for State {
         let lifetime = sent.accepted.chosen.lifetime;
         let commit = sent.accepted.commit || message.commits();
         let connected = commit.then(|| msgs::connected(plan, sent.sa.inbound, &opened.next_iv)).transpose();
-        let pair = sent.accepted.pair(sent.sa.inbound.spi, &sent.nonce, sent.shared.as_ref(), cx);
+        let pair = sent.accepted.pair(&sent.spis, &sent.nonce, sent.shared.as_ref(), cx);
         Ok(match connected.and_then(|connected| Ok((pair?, connected))) {
             Ok(((pair, _), connected)) => {
                 cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::installing(&pair, lifetime)));
@@ -307,7 +311,11 @@ impl ExchangeRole for State {
             Self::Gathering(mut state) => match msgs::brought(answer)? {
                 Brought::Spi(spi) => {
                     cx.trace.step(|| EventKind::QuickMode(QuickModeEvent::SpiAllocated(spi)));
-                    state.spi = Some(spi);
+                    state.spis.extend(state.missing.pop().map(|protocol| (protocol, spi)));
+                    if let Some(protocol) = state.missing.last() {
+                        let ask = Ask::Sa(alloc_spi(&state.accepted.plan, *protocol));
+                        return Ok(Step::ask(Self::Gathering(state), vec![ask]));
+                    }
                     match (state.accepted.chosen.pfs, state.accepted.peer_public.clone()) {
                         (Some(group), Some(peer)) => {
                             let derive = KeyExchange::Derive { private: private(group, cx)?, peer: Some(peer) };
@@ -333,11 +341,7 @@ impl ExchangeRole for State {
 
     fn cleanup(&self) -> Vec<SaOp> {
         match self {
-            Self::Gathering(state) => {
-                let protocol = state.accepted.chosen.suite.protocol();
-                let spis: Vec<_> = state.spi.iter().map(|spi| (protocol, *spi)).collect();
-                release(&state.accepted.plan, &spis)
-            }
+            Self::Gathering(state) => release(&state.accepted.plan, &state.spis),
             Self::Preparing(prepared) => vec![prepared.sent.sa.removal()],
             Self::SentReply(sent) => vec![sent.sa.removal()],
             Self::Installing(sa, _) => vec![sa.removal()],
@@ -366,12 +370,12 @@ impl Gathering {
         shared: Option<Secret<Vec<u8>>>,
         cx: &mut Cx<'_>,
     ) -> Result<Step<State>, Failure> {
-        let Self { accepted, spi } = self;
-        let spi = spi.ok_or_else(|| Failure::Crypto { operation: "quick mode", reason: "no SPI".to_owned() })?;
+        let Self { accepted, spis, .. } = self;
         let plan = &accepted.plan;
         let nonce = nonce(cx)?;
-        let sa = accepted.chosen.reply(spi);
-        let protocol = accepted.chosen.suite.protocol();
+        let sa = accepted.chosen.reply(&spis);
+        let protocol = accepted.chosen.suite.main.protocol();
+        let spi = keys::spi_of(&spis, protocol)?;
         let lifetime: Option<Lifetime> = accepted.chosen.notify_lifetime;
         let offer = Offer {
             sa: &sa,
@@ -386,9 +390,9 @@ impl Gathering {
             hash_2(plan.keys.a(), plan.message_id, &accepted.peer_nonce, rest)
         })?;
         let message = if cx.settings.commit_bit { message.committing() } else { message };
-        let (pair, record) = accepted.pair(spi, &nonce, shared.as_ref(), cx)?;
+        let (pair, record) = accepted.pair(&spis, &nonce, shared.as_ref(), cx)?;
         let [inbound, _] = pair.steps();
-        let sent = Box::new(SentReply { accepted, sa: record, nonce, shared, iv });
+        let sent = Box::new(SentReply { accepted, sa: record, spis, nonce, shared, iv });
         Ok(Step::ask(State::Preparing(Box::new(Prepared { sent, message })), vec![Ask::Sa(inbound)]))
     }
 }

@@ -112,13 +112,15 @@ fn offers_of_one_policy_have_one_group_and_make_sense() {
         "quick mode policy \"protect\" offers PFS with MODP-2048 (14) and no group, allowed is one group for all offers \
          (RFC 2409 §5.5)",
     );
-    let nothing = QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Null, integrity: None }, ..OFFER };
+    let nothing =
+        QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Null, integrity: None }.alone(), ..OFFER };
     refused(
         Rule { action: quick(vec![OFFER, nothing]), ..rule("a", 1) },
         "quick mode policy \"protect\" offers ESP NULL: it neither encrypts nor authenticates, allowed is NULL with an \
          integrity algorithm",
     );
-    let counter = QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Ctr, integrity: None }, ..OFFER };
+    let counter =
+        QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Ctr, integrity: None }.alone(), ..OFFER };
     refused(
         Rule { action: quick(vec![counter]), ..rule("a", 1) },
         "quick mode policy \"protect\" offers ESP AES-128-CTR: counter mode alone is no protection (RFC 3686 §3.3), allowed \
@@ -126,7 +128,7 @@ fn offers_of_one_policy_have_one_group_and_make_sense() {
     );
     let [whole, cut] = [Integrity::HmacSha256_128, Integrity::HmacSha256_96].map(|integrity| {
         let cipher = EspCipher::Aes256Cbc;
-        QuickModeOffer { suite: IpsecSuite::Esp { cipher, integrity: Some(integrity) }, ..OFFER }
+        QuickModeOffer { suite: IpsecSuite::Esp { cipher, integrity: Some(integrity) }.alone(), ..OFFER }
     });
     refused(
         Rule { action: quick(vec![cut, cut, whole]), ..rule("a", 1) },
@@ -135,7 +137,8 @@ fn offers_of_one_policy_have_one_group_and_make_sense() {
     );
     assert_eq!(check_all(vec![Rule { action: quick(vec![cut, cut]), ..rule("a", 1) }], &[]), Ok(()));
     let integrity = Some(Integrity::HmacSha1_96);
-    let double = QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Gcm16, integrity }, ..OFFER };
+    let double =
+        QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Gcm16, integrity }.alone(), ..OFFER };
     let told = check_all(vec![Rule { action: quick(vec![double]), ..rule("a", 1) }], &[]).expect_err("refused");
     assert!(told.to_string().ends_with("the cipher authenticates by itself, allowed is no integrity"), "{told}");
 }

@@ -11,7 +11,7 @@ const AES: MainModeOffer = MainModeOffer { cipher: CipherAlg::Aes256, hash: Hash
 const HOUR: Lifetime = Lifetime { seconds: 3600, kilobytes: 0 };
 
 fn quick(suite: IpsecSuite) -> QuickModeOffer {
-    QuickModeOffer { suite, lifetime: HOUR, pfs: None, extended_sequence_numbers: false }
+    QuickModeOffer { suite: suite.alone(), lifetime: HOUR, pfs: None, extended_sequence_numbers: false }
 }
 
 const fn ah(integrity: Integrity) -> IpsecSuite {

@@ -5,8 +5,8 @@ use super::super::encode::body;
 use super::super::mismatch::Mismatch;
 use super::super::offer::MainModeOffer;
 use super::super::suite::{IkeSuite, Lifetime};
-use super::reply::offered_transform;
-use super::{Closest, Refusal, Refused, alternatives, alternatives_of, closest, mismatch, with_key_length};
+use super::reply::{offered_transforms, one};
+use super::{Closest, Refusal, Refused, alternatives, by_number, closest, mismatch, sharing, with_key_length};
 use crate::crypto::cipher::CipherAlg;
 use crate::crypto::group::Group;
 use crate::crypto::hash::HashAlg;
@@ -43,7 +43,12 @@ pub fn select_main_mode(
         usable.flat_map(|offer| authentication.iter().map(|method| suite(offer, *method))).collect();
     let mut refused = Refused::default();
     // RFC 2409 §5 allows a single proposal in phase 1. More of them, with numbers of their own, do no harm.
-    for proposal in alternatives_of(sa, &mut refused) {
+    for group in by_number(sa) {
+        let [proposal] = *group.as_slice() else {
+            let number = group.first().map_or(0, |proposal| proposal.number);
+            refused.add(number, 0, sharing(&group, "one protocol under each proposal number"));
+            continue;
+        };
         if let Err(fault) = check_proposal(proposal) {
             refused.add(proposal.number, 0, fault);
             continue;
@@ -74,7 +79,10 @@ pub fn select_main_mode(
 ///
 /// Attributes may stand in another order and another form; a life may be shorter, or left out.
 pub fn verify_main_mode_reply(sa: &Sa<'_>, offered: &[u8]) -> Result<ChosenMainMode, Mismatch> {
-    let (proposal, transform, lifetime) = offered_transform(Space::Ike, sa, offered)?;
+    let (chosen, lifetime) = offered_transforms(Space::Ike, sa, offered)?;
+    let [(proposal, transform)] = *chosen.as_slice() else {
+        return Err(mismatch(0, 0, one("number of proposals", chosen.len())));
+    };
     let refuse = |fault: Fault| mismatch(proposal.number, transform.number, fault);
     check_proposal(proposal).map_err(refuse)?;
     let suite = read_suite(&Attributes::read(Space::Ike, &transform.attributes)).map_err(refuse)?;

@@ -1,12 +1,14 @@
 //! Quick mode: the IPsec SAs (RFC 2409 §5.5, RFC 2407 §4.5).
 use super::super::attributes::{ABSENT, Attributes, Fault, Space};
 use super::super::codes::{IpsecCodes, esp_transform, transform_name};
-use super::super::encode::body;
+use super::super::encode::{body, spi_octets};
 use super::super::mismatch::Mismatch;
 use super::super::offer::QuickModeOffer;
-use super::super::suite::{EspCipher, IpsecSuite, Lifetime};
-use super::reply::offered_transform;
-use super::{Closest, Refusal, Refused, alternatives, alternatives_of, closest, mismatch, with_key_length};
+use super::super::suite::{CPIS, EspCipher, Layer, Lifetime, ProtectionSuite};
+use super::reply::{offered_transforms, one};
+use super::{
+    Closest, MAX_INSPECTED, Refusal, Refused, alternatives, by_number, closest, mismatch, sharing, with_key_length,
+};
 use crate::crypto::group::Group;
 use crate::ids::Spi;
 use crate::wire::codes::{
@@ -21,8 +23,8 @@ pub struct ChosenQuickMode {
     pub proposal: u8,
     /// Transform #.
     pub transform: u8,
-    /// The algorithms.
-    pub suite: IpsecSuite,
+    /// The protocols and their algorithms.
+    pub suite: ProtectionSuite,
     /// The life of the SAs: the shorter of both sides', see [`Lifetime::agreed`].
     pub lifetime: Lifetime,
     /// The group of the second Diffie-Hellman exchange; `None` is no perfect forward secrecy.
@@ -31,27 +33,29 @@ pub struct ChosenQuickMode {
     pub extended_sequence_numbers: bool,
     /// How packets are wrapped, as the transform says it.
     pub mode: EncapsulationMode,
-    /// The peer's SPI: that of packets that leave.
+    /// The peer's SPI of ESP or, without it, AH: that of packets that leave.
     pub peer_spi: Spi,
+    /// The peer's SPIs of the other protocols.
+    pub companions: Vec<(ProtocolId, Spi)>,
     /// Set where the responder's life is shorter than what the initiator asked for: what RESPONDER-LIFETIME should tell
     /// it (RFC 2407 §4.6.3.1). `None` with the initiator.
     pub notify_lifetime: Option<Lifetime>,
-    /// The SA payload's body with the chosen transform alone, its attributes as received; the SPI is the peer's.
+    /// The SA payload's body with the chosen transforms alone, their attributes as received; the SPIs are the peer's.
     body: Vec<u8>,
 }
 
-/// Where the SPI of the first proposal stands in the body of an SA payload: after DOI, situation, the proposal's generic
-/// header and its four fields of one octet (RFC 2408 §3.4, §3.5).
-const SPI_AT: usize = 4 + 4 + 4 + 4;
-
 impl ChosenQuickMode {
-    /// The body of the SA payload that a responder answers with: what was chosen, with the SPI for packets to itself.
-    pub fn reply(&self, own_spi: Spi) -> Vec<u8> {
-        let mut body = self.body.clone();
-        if let Some(spi) = body.get_mut(SPI_AT..).and_then(<[u8]>::first_chunk_mut) {
-            *spi = own_spi.0.to_be_bytes();
+    /// The body of the SA payload that a responder answers with: what was chosen, with the SPIs for packets to itself.
+    pub fn reply(&self, own: &[(ProtocolId, Spi)]) -> Vec<u8> {
+        let own: Vec<(ProtocolId, Vec<u8>)> = own.iter().map(|(of, spi)| (*of, spi_octets(*of, *spi))).collect();
+        // It is what this host wrote, so it can be decoded.
+        let mut proposals = Sa::decode(&self.body).map(|sa| sa.proposals).unwrap_or_default();
+        for proposal in &mut proposals {
+            if let Some((_, spi)) = own.iter().find(|(of, _)| *of == proposal.protocol) {
+                proposal.spi = spi;
+            }
         }
-        body
+        body(proposals)
     }
 }
 
@@ -65,7 +69,9 @@ const NEGOTIATED: [IpsecAttribute; 5] = [
     IpsecAttribute::EXTENDED_SEQUENCE_NUMBER,
 ];
 
-/// The responder's choice: the first of the peer's transforms that one of `offers` accepts in one of `modes`.
+/// The responder's choice: the first of the peer's transforms that one of `offers` accepts in one of `modes`. Where several
+/// protocols share a number, it is the first transform for ESP or, without it, AH with which the others have an acceptable
+/// one.
 ///
 /// `ke_len` is the length of the peer's Key Exchange payload in octets, `None` without one; it must fit the group of the
 /// chosen transform. Offers without PFS accept a peer that asks for it, with any group that this host runs but those
@@ -82,35 +88,41 @@ pub fn select_quick_mode(
     ke_len: Option<usize>,
 ) -> Result<ChosenQuickMode, Vec<Mismatch>> {
     let mut refused = Refused::default();
-    for proposal in alternatives_of(sa, &mut refused) {
-        let peer_spi = match peer_spi(proposal) {
-            Ok(spi) => spi,
+    for group in by_number(sa) {
+        let together = match Together::read(&group) {
+            Ok(together) => together,
             Err(fault) => {
-                refused.add(proposal.number, 0, fault);
+                refused.add(group.first().map_or(0, |proposal| proposal.number), 0, fault);
                 continue;
             }
         };
-        for transform in &proposal.transforms {
+        for transform in &together.main.transforms {
             if refused.is_full() {
                 return Err(refused.0);
             }
-            match accept(proposal.protocol, transform, offers, modes, ke_len) {
-                Ok(Accepted { offer, received, pfs, mode }) => {
+            match accept(&together, transform, offers, modes, ke_len) {
+                Ok(Accepted { offer, received, pfs, mode, companions }) => {
                     let lifetime = offer.lifetime.agreed(received);
                     return Ok(ChosenQuickMode {
-                        proposal: proposal.number,
+                        proposal: together.main.number,
                         transform: transform.number,
                         suite: offer.suite,
                         lifetime,
                         pfs,
                         extended_sequence_numbers: offer.extended_sequence_numbers,
                         mode,
-                        peer_spi,
+                        peer_spi: together.spi,
+                        companions: together.companion_spis(),
                         notify_lifetime: (lifetime != received.effective()).then_some(lifetime),
-                        body: single(proposal, transform),
+                        body: chosen_body(&group, |proposal| {
+                            match companions.iter().find(|(of, _)| *of == proposal.protocol) {
+                                Some((_, of)) => of,
+                                None => transform,
+                            }
+                        }),
                     });
                 }
-                Err(fault) => refused.add(proposal.number, transform.number, fault),
+                Err(fault) => refused.add(together.main.number, transform.number, fault),
             }
         }
     }
@@ -127,13 +139,25 @@ pub fn verify_quick_mode_reply(
     offers: &[QuickModeOffer],
     offered: &[u8],
 ) -> Result<ChosenQuickMode, Mismatch> {
-    let (proposal, transform, lifetime) = offered_transform(Space::Ipsec, sa, offered)?;
-    let refuse = |fault: Fault| mismatch(proposal.number, transform.number, fault);
-    let peer_spi = peer_spi(proposal).map_err(|refusal| mismatch(proposal.number, transform.number, refusal))?;
+    let (chosen, lifetime) = offered_transforms(Space::Ipsec, sa, offered)?;
+    let group: Vec<&Proposal<'_>> = chosen.iter().map(|(proposal, _)| *proposal).collect();
+    let (number, first) = chosen.first().map_or((0, 0), |(proposal, transform)| (proposal.number, transform.number));
+    let together = Together::read(&group).map_err(|refusal| mismatch(number, first, refusal))?;
+    let of = |of: &Proposal<'_>| chosen.iter().find(|(proposal, _)| proposal.protocol == of.protocol);
+    let Some((proposal, transform)) = of(together.main) else {
+        return Err(mismatch(number, first, one("number of proposals", 0)));
+    };
     let received = Received::read(proposal.protocol, transform);
-    let codes = received.codes();
-    let suite = offers.iter().map(|offer| offer.suite).find(|suite| IpsecCodes::of(*suite) == codes);
-    let suite = suite.ok_or_else(|| refuse(received.difference(TRANSFORM, offers, &[])))?;
+    let codes =
+        |proposal: &Proposal<'_>, transform: &Transform<'_>| Received::read(proposal.protocol, transform).codes();
+    let chosen_codes: Vec<IpsecCodes> = chosen.iter().map(|(proposal, transform)| codes(proposal, transform)).collect();
+    let fits = |suite: &ProtectionSuite| {
+        suite.layers().count() == chosen_codes.len()
+            && suite.layers().all(|layer| chosen_codes.contains(&IpsecCodes::of(layer)))
+    };
+    let suite = offers.iter().map(|offer| offer.suite).find(fits);
+    let differs = || received.difference(TRANSFORM, &main_codes(offers), offers, &[]);
+    let suite = suite.ok_or_else(|| mismatch(proposal.number, transform.number, differs()))?;
     Ok(ChosenQuickMode {
         proposal: proposal.number,
         transform: transform.number,
@@ -142,52 +166,154 @@ pub fn verify_quick_mode_reply(
         pfs: received.group(),
         extended_sequence_numbers: received.has_extended_sequence_numbers(),
         mode: received.mode(),
-        peer_spi,
+        peer_spi: together.spi,
+        companions: together.companion_spis(),
         notify_lifetime: None,
-        body: single(proposal, transform),
+        body: chosen_body(&group, |proposal| of(proposal).map_or(*transform, |(_, transform)| *transform)),
     })
 }
 
-/// The SPI of an ESP or AH proposal; of other protocols, which no offer accepts, whatever it is.
+/// The proposals under one number.
+struct Together<'s, 'a> {
+    /// That of ESP or, without it, AH; if there is neither, the first.
+    main: &'s Proposal<'a>,
+    /// The peer's SPI of that.
+    spi: Spi,
+    /// The others, with the peer's SPIs.
+    others: Vec<(&'s Proposal<'a>, Spi)>,
+}
+
+impl<'s, 'a> Together<'s, 'a> {
+    fn read(group: &[&'s Proposal<'a>]) -> Result<Self, Refusal> {
+        let of = |protocol| group.iter().copied().filter(move |proposal: &&Proposal<'_>| proposal.protocol == protocol);
+        // RFC 2408 §4.2: a protocol is applied once.
+        if group.iter().any(|proposal| of(proposal.protocol).count() > 1) {
+            return Err(sharing(group, "each protocol once under a proposal number").into());
+        }
+        let main = of(ProtocolId::ESP).chain(of(ProtocolId::AH)).chain(group.iter().copied()).next();
+        let Some(main) = main else { return Err(sharing(group, "one protocol at least").into()) };
+        let others = group.iter().filter(|proposal| proposal.protocol != main.protocol);
+        let others = others.map(|proposal| Ok((*proposal, peer_spi(proposal)?))).collect::<Result<_, Refusal>>()?;
+        Ok(Self { main, spi: peer_spi(main)?, others })
+    }
+
+    fn companion_spis(&self) -> Vec<(ProtocolId, Spi)> {
+        self.others.iter().map(|(proposal, spi)| (proposal.protocol, *spi)).collect()
+    }
+
+    fn protocols(&self) -> impl Iterator<Item = ProtocolId> {
+        core::iter::once(self.main.protocol).chain(self.others.iter().map(|(other, _)| other.protocol))
+    }
+
+    /// True if these are the protocols of the suite.
+    fn has_protocols_of(&self, suite: ProtectionSuite) -> bool {
+        let wanted = suite.protocols();
+        self.protocols().count() == wanted.iter().count()
+            && self.protocols().all(|own| wanted.iter().any(|protocol| protocol == own))
+    }
+
+    /// For each protocol that goes with ESP or AH, the first transform that an offer accepts.
+    fn companions(
+        &self,
+        offer: &QuickModeOffer,
+        modes: &[EncapsulationMode],
+        pfs: Option<Group>,
+    ) -> Result<Vec<(ProtocolId, &'s Transform<'a>)>, Fault> {
+        let wanted = |protocol| offer.suite.layers().find(|layer| layer.protocol() == protocol);
+        let choose = |(proposal, _): &(&'s Proposal<'a>, Spi)| {
+            let protocol = proposal.protocol;
+            let mut first = None;
+            for transform in proposal.transforms.iter().take(MAX_INSPECTED) {
+                let codes = wanted(protocol).map(IpsecCodes::of);
+                match Received::read(protocol, transform).refused_beside(codes, offer, modes, pfs) {
+                    None => return Ok((protocol, transform)),
+                    Some(fault) => first = first.or(Some(fault)),
+                }
+            }
+            Err(first.unwrap_or_else(|| sharing(&[proposal], "a transform")))
+        };
+        self.others.iter().map(choose).collect()
+    }
+}
+
+/// The protocols of a suite, that of ESP or AH first.
+fn together_names(suite: ProtectionSuite) -> String {
+    let main = suite.main.protocol();
+    let others = suite.protocols().iter().filter(move |protocol| *protocol != main);
+    super::together(core::iter::once(main).chain(others))
+}
+
+fn main_codes(offers: &[QuickModeOffer]) -> Vec<IpsecCodes> {
+    offers.iter().map(|offer| IpsecCodes::of(Layer::Sa(offer.suite.main))).collect()
+}
+
+/// The SPI of an ESP or AH proposal or the CPI of IPComp; of other protocols, which no offer accepts, whatever it is.
 fn peer_spi(proposal: &Proposal<'_>) -> Result<Spi, Refusal> {
-    let esp_or_ah = matches!(proposal.protocol, ProtocolId::ESP | ProtocolId::AH);
-    let received = match proposal.spi_value() {
+    let (fits, allowed): (fn(u32) -> bool, _) = match proposal.protocol {
         // RFC 4302 §2.4, RFC 4303 §2.1: 0 to 255 are not negotiated.
-        Some(spi) if spi.0 > 255 || !esp_or_ah => return Ok(spi),
-        None if !esp_or_ah => return Ok(Spi::default()),
+        ProtocolId::ESP | ProtocolId::AH => (|spi| spi > 255, "4 octets, from 0x00000100 on"),
+        // RFC 3173 §3.3, §4.1: 2 octets, or 4 of which the first two are zero.
+        ProtocolId::IPCOMP => (|cpi| CPIS.contains(&cpi), "2 octets, or 4, from 256 to 61439"),
+        _ => return Ok(proposal.spi_value().unwrap_or_default()),
+    };
+    let received = match proposal.spi_value() {
+        Some(spi) if fits(spi.0) => return Ok(spi),
         Some(spi) => spi.to_string(),
         None => format!("{} octets", proposal.spi.len()),
     };
-    let allowed = "4 octets, from 0x00000100 on".to_owned();
-    Err(Refusal::spi(Fault { attribute: "SPI", received, allowed }))
+    Err(Refusal::spi(Fault { attribute: "SPI", received, allowed: allowed.to_owned() }))
 }
 
 /// A transform that an offer accepts.
-struct Accepted {
+struct Accepted<'s, 'a> {
     offer: QuickModeOffer,
     /// The life that the transform has.
     received: Lifetime,
     pfs: Option<Group>,
     mode: EncapsulationMode,
+    /// What goes with it.
+    companions: Vec<(ProtocolId, &'s Transform<'a>)>,
 }
 
-fn accept(
-    protocol: ProtocolId,
+fn accept<'s, 'a>(
+    together: &Together<'s, 'a>,
     transform: &Transform<'_>,
     offers: &[QuickModeOffer],
     modes: &[EncapsulationMode],
     ke_len: Option<usize>,
-) -> Result<Accepted, Refusal> {
-    let received = Received::read(protocol, transform);
-    let offer = match closest(offers.iter().map(|offer| (*offer, received.agreement(offer, modes)))) {
+) -> Result<Accepted<'s, 'a>, Refusal> {
+    let received = Received::read(together.main.protocol, transform);
+    let pfs = received.group();
+    let agreement = |offer: &QuickModeOffer| {
+        let codes = IpsecCodes::of(Layer::Sa(offer.suite.main));
+        let protocols = together.has_protocols_of(offer.suite);
+        let [transform, authentication, mode, group, numbers] = received.agreement(codes, offer, modes);
+        let companions = protocols && together.companions(offer, modes, pfs).is_ok();
+        [protocols, protocols && transform, authentication, mode, group, numbers, companions]
+    };
+    let offer = match closest(offers.iter().map(|offer| (*offer, agreement(offer)))) {
         Closest::Accepted(offer) => offer,
-        Closest::Differs { attribute, near } => return Err(received.difference(attribute, &near, modes).into()),
+        Closest::Differs { attribute: 0, near } => {
+            let allowed = alternatives(near.iter().map(|offer| together_names(offer.suite)));
+            let received = super::together(together.protocols());
+            return Err(Fault { attribute: "Protocol-ID", received, allowed }.into());
+        }
+        Closest::Differs { attribute: COMPANIONS, near } => {
+            let faults = near.iter().filter_map(|offer| together.companions(offer, modes, pfs).err());
+            let mut faults = faults.collect::<Vec<_>>();
+            let allowed = alternatives(faults.iter().map(|fault| fault.allowed.clone()));
+            let fault = faults.drain(..).next().map(|fault| Fault { allowed, ..fault });
+            return Err(fault.unwrap_or_else(|| sharing(&[together.main], "nothing")).into());
+        }
+        Closest::Differs { attribute, near } => {
+            return Err(received.difference(attribute, &main_codes(&near), &near, modes).into());
+        }
     };
     let attributes = &received.attributes;
     attributes.check(Space::Ipsec, &NEGOTIATED).map_err(Refusal::attributes)?;
-    let pfs = received.group();
     check_key_exchange(pfs, ke_len).map_err(Refusal::key_exchange)?;
-    Ok(Accepted { offer, received: attributes.lifetime, pfs, mode: received.mode() })
+    let companions = together.companions(&offer, modes, pfs)?;
+    Ok(Accepted { offer, received: attributes.lifetime, pfs, mode: received.mode(), companions })
 }
 
 /// RFC 2409 §5.5: the Key Exchange payload is there if, and only if, a group is negotiated, and is of that group.
@@ -201,8 +327,10 @@ fn check_key_exchange(pfs: Option<Group>, ke_len: Option<usize>) -> Result<(), F
     Err(Fault { attribute: "Key Exchange payload", received: octets(ke_len), allowed: octets(needed) + &of })
 }
 
-/// The index in [`Received::agreement`] of the cipher, which is told also by who has no offers to compare with.
+/// The place of the cipher among the respects in which a transform agrees with an offer: after the protocols.
 const TRANSFORM: usize = 1;
+/// The place of what goes with ESP or AH: the last.
+const COMPANIONS: usize = 6;
 
 /// A transform of the peer, read.
 struct Received<'a> {
@@ -246,14 +374,14 @@ impl<'a> Received<'a> {
         self.attributes.has(IpsecAttribute::EXTENDED_SEQUENCE_NUMBER, Some(ExtendedSequenceNumber::EXTENDED.0))
     }
 
-    /// In which respects the transform agrees with an offer, in the order in which differences are told.
-    fn agreement(&self, offer: &QuickModeOffer, modes: &[EncapsulationMode]) -> [bool; 6] {
-        let wanted = IpsecCodes::of(offer.suite);
+    /// In which respects the transform agrees with an offer, of which it should have the codes `wanted`; in the order in
+    /// which differences are told, from [`TRANSFORM`] on.
+    fn agreement(&self, wanted: IpsecCodes, offer: &QuickModeOffer, modes: &[EncapsulationMode]) -> [bool; 5] {
         let has = |kind, code| self.attributes.has(kind, code);
-        let protocol = self.protocol == wanted.protocol;
         [
-            protocol,
-            protocol && self.id == wanted.transform && has(IpsecAttribute::KEY_LENGTH, wanted.key_length),
+            self.protocol == wanted.protocol
+                && self.id == wanted.transform
+                && has(IpsecAttribute::KEY_LENGTH, wanted.key_length),
             has(IpsecAttribute::AUTHENTICATION_ALGORITHM, wanted.authentication.map(|algorithm| algorithm.0)),
             modes.contains(&self.mode()),
             match offer.pfs {
@@ -273,16 +401,47 @@ impl<'a> Received<'a> {
         ]
     }
 
-    /// What the transform has for the respect of an index of [`Self::agreement`], and what the offers `near` it have.
-    fn difference(&self, index: usize, near: &[QuickModeOffer], modes: &[EncapsulationMode]) -> Fault {
+    /// Why the transform cannot go with ESP or AH of the offer, if it cannot; `wanted` is what it should be. Mode and group
+    /// are those of the whole, and need not be said again.
+    fn refused_beside(
+        &self,
+        wanted: Option<IpsecCodes>,
+        offer: &QuickModeOffer,
+        modes: &[EncapsulationMode],
+        pfs: Option<Group>,
+    ) -> Option<Fault> {
+        let Some(wanted) = wanted else {
+            let received = self.protocol.to_string();
+            return Some(Fault { attribute: "Protocol-ID", received, allowed: ABSENT.to_owned() });
+        };
+        let absent = |kind| self.attributes.has(kind, None);
+        let [transform, authentication, mode, _, numbers] = self.agreement(wanted, offer, modes);
+        let group = absent(IpsecAttribute::GROUP_DESCRIPTION) || self.group() == pfs;
+        let mode = mode || absent(IpsecAttribute::ENCAPSULATION_MODE);
+        let numbers = numbers || self.protocol == ProtocolId::IPCOMP;
+        let respects = [transform, authentication, mode, group, numbers];
+        match respects.iter().position(|agrees| !agrees) {
+            Some(index) => {
+                let fault = self.difference(index + TRANSFORM, &[wanted], &[*offer], modes);
+                Some(Fault { received: format!("{} with {}", fault.received, self.protocol), ..fault })
+            }
+            None => self.attributes.check(Space::Ipsec, &NEGOTIATED).err(),
+        }
+    }
+
+    /// What the transform has for a respect from [`TRANSFORM`] on, and what the offers `near` it have, whose codes are
+    /// `codes`.
+    fn difference(
+        &self,
+        index: usize,
+        codes: &[IpsecCodes],
+        near: &[QuickModeOffer],
+        modes: &[EncapsulationMode],
+    ) -> Fault {
         let get = |kind: IpsecAttribute| self.attributes.get(kind);
         let value = |kind| Space::Ipsec.value(get(kind));
-        let codes = || near.iter().map(|offer| IpsecCodes::of(offer.suite));
+        let codes = || codes.iter().copied();
         let (attribute, received, allowed) = match index {
-            0 => {
-                let allowed = alternatives(codes().map(|codes| codes.protocol.to_string()));
-                ("Protocol-ID", self.protocol.to_string(), allowed)
-            }
             TRANSFORM => {
                 let name = |codes: IpsecCodes| {
                     let bits = codes.key_length.map(|bits| bits.to_string());
@@ -344,7 +503,11 @@ fn transform_with_key(protocol: ProtocolId, id: u8, bits: Option<&str>) -> Strin
     with_key_length(&transform_name(protocol, id), bits, variable)
 }
 
-/// The SA payload with the one transform that was chosen, its attributes as they were received.
-fn single(proposal: &Proposal<'_>, transform: &Transform<'_>) -> Vec<u8> {
-    body(vec![Proposal { transforms: vec![transform.clone()], ..proposal.clone() }])
+/// The SA payload with the transforms that were chosen, their attributes as they were received.
+fn chosen_body<'s, 'a: 's>(group: &[&Proposal<'a>], chosen: impl Fn(&Proposal<'a>) -> &'s Transform<'a>) -> Vec<u8> {
+    let proposals = group.iter().map(|proposal| {
+        let transforms = vec![chosen(proposal).clone()];
+        Proposal { number: proposal.number, protocol: proposal.protocol, spi: proposal.spi, transforms }
+    });
+    body(proposals.collect())
 }

@@ -5,6 +5,7 @@ use crate::wire::attribute::AttributeWriter;
 use crate::wire::codes::ProtocolId;
 use crate::wire::payload::Transform;
 
+mod bundles;
 mod main_mode;
 mod quick_mode;
 mod random;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::policy::tests::{OFFER, address, between, plain, prefix, quick, transport, tunnel};
 use crate::proposal::offer::QuickModeOffer;
-use crate::wire::codes::ProtocolId;
+use crate::proposal::suite::{IpsecSuite, Protocols};
 use std::sync::Arc;
 
 fn db(rules: Vec<Rule>) -> PolicyDb {
@@ -9,11 +9,9 @@ fn db(rules: Vec<Rule>) -> PolicyDb {
     PolicyDb::new(1, rules.into_iter().map(Arc::new).collect(), own).expect("rules in order")
 }
 
-const ESP: ProtocolId = ProtocolId::ESP;
-
 fn protect(mode: Mode, endpoints: Option<(&str, &str)>) -> TrafficAction {
     let endpoints = endpoints.map(|(local, remote)| (address(local), address(remote)));
-    TrafficAction::Protect { protocol: ESP, mode, endpoints, inbound_passthrough: false }
+    TrafficAction::Protect { protocols: Protocols::ESP, mode, endpoints, inbound_passthrough: false }
 }
 
 #[test]
@@ -53,11 +51,13 @@ fn a_filter_given_twice_is_one_policy() {
 
 #[test]
 fn the_preferred_offer_names_the_protocol() {
-    let ah =
-        QuickModeOffer { suite: IpsecSuite::Ah { integrity: crate::crypto::esp::Integrity::HmacSha1_96 }, ..OFFER };
+    let ah = QuickModeOffer {
+        suite: IpsecSuite::Ah { integrity: crate::crypto::esp::Integrity::HmacSha1_96 }.alone(),
+        ..OFFER
+    };
     let rule = Rule { action: quick(vec![ah, OFFER]), ..transport("ah", 1, &[between("10.9.0.1", "10.9.0.2")]) };
     let policies = db(vec![rule]).traffic_policies();
-    assert!(matches!(policies[0].action, TrafficAction::Protect { protocol: ProtocolId::AH, .. }));
+    assert!(matches!(policies[0].action, TrafficAction::Protect { protocols: Protocols::AH, .. }));
 }
 
 #[test]

@@ -30,6 +30,8 @@ fn spec(direction: Direction, spi: Spi) -> SaSpec {
         encapsulation: None,
         encryption_key: Secret::new(vec![1; 16]),
         integrity_key: Secret::new(vec![2; 20]),
+        cpi: None,
+        outer: None,
         reqid: 1,
         replay_window: 64,
         extended_sequence_numbers: false,
@@ -78,7 +80,7 @@ fn operations_are_recorded_and_kept() {
     let usage = Usage { inbound_packets: 3, ..Usage::default() };
     script.set_usage(IpsecSaId(5), usage);
     assert!(matches!(answer(&mut driver, 4, SaOp::Query(IpsecSaId(5))), SaAnswer::Usage(Ok(found)) if found == usage));
-    let delete = || SaOp::Delete { id: IpsecSaId(5), inbound: pair(5, spi).inbound.name() };
+    let delete = || SaOp::Delete { id: IpsecSaId(5), inbound: pair(5, spi).inbound.names().collect() };
     assert!(matches!(answer(&mut driver, 5, delete()), SaAnswer::Done(Ok(()))));
     assert!(matches!(answer(&mut driver, 6, delete()), SaAnswer::Done(Ok(()))));
     assert!(matches!(answer(&mut driver, 7, SaOp::Query(IpsecSaId(5))), SaAnswer::Usage(Err(_))));

@@ -2,12 +2,14 @@
 use super::codec::{ExtensionType, Message};
 use ikecore::crypto::cipher::CipherAlg;
 use ikecore::crypto::esp::{GcmIcvLen, Integrity};
-use ikecore::proposal::suite::{EspAlgorithm, EspCipher, IpsecSuite};
+use ikecore::proposal::suite::{EspAlgorithm, EspCipher, IpsecSuite, Layer};
 use ikecore::wire::codes::ProtocolId;
 use std::collections::BTreeSet;
 
 /// No encryption of its own (RFC 2367 §3.5): AH.
 const ENCRYPTION_NONE: u8 = 0;
+/// SADB_X_CALG_DEFLATE: that of the IPsec DOI (RFC 2407 §4.4.5), in the place of the cipher.
+const DEFLATE: u8 = 2;
 /// No integrity algorithm: AEAD ciphers and ESP without integrity.
 const INTEGRITY_NONE: u8 = 0;
 
@@ -66,8 +68,12 @@ impl Supported {
         }
     }
 
-    /// The numbers of `suite`, if the kernel has its algorithms.
-    pub(super) fn numbers(&self, suite: IpsecSuite) -> Result<SuiteNumbers, AlgorithmError> {
+    /// The numbers of `layer`, if the kernel has its algorithms. It does not list those of IPComp, and refuses what it has not.
+    pub(super) fn numbers(&self, layer: Layer) -> Result<SuiteNumbers, AlgorithmError> {
+        let suite = match layer {
+            Layer::Sa(suite) => suite,
+            Layer::Compression => return Ok(SuiteNumbers { integrity: INTEGRITY_NONE, encryption: DEFLATE }),
+        };
         if suite.protocol() == ProtocolId::AH && !self.ah {
             return Err(AlgorithmError::NoAh);
         }

@@ -36,7 +36,9 @@ use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
 use events::{Events, Word};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaSpec, TrafficPolicy, Usage};
+use ikecore::sa::driver::{
+    DriverError, Expire, Mapping, SaAnswer, SaLayer, SaName, SaOp, SaSpec, TrafficPolicy, Usage,
+};
 use ikecore::wire::codes::ProtocolId;
 use link::{Link, LinkError};
 use nix::errno::Errno;
@@ -74,21 +76,35 @@ pub struct PfkeyDriver {
     lost: bool,
 }
 
+/// The names of one direction.
+#[derive(Debug)]
+struct Names {
+    /// Of ESP or, without it, AH.
+    main: SaName,
+    all: Vec<SaName>,
+}
+
+impl Names {
+    fn of(spec: &SaSpec) -> Self {
+        Self { main: spec.name(), all: spec.names().collect() }
+    }
+}
+
 /// An installed pair.
 #[derive(Debug)]
 struct Pair {
-    inbound: SaName,
+    inbound: Names,
     /// Once the second step is done.
-    outbound: Option<SaName>,
+    outbound: Option<Names>,
     /// This host's address and the peer's.
     addresses: (IpAddr, IpAddr),
     stream: Stream,
 }
 
 impl Pair {
-    /// The outbound SA, if it is there, and the inbound one.
+    /// Those of the outbound SA, if it is there, and of the inbound one.
     fn names(&self) -> impl Iterator<Item = SaName> {
-        self.outbound.into_iter().chain([self.inbound])
+        self.outbound.iter().chain([&self.inbound]).flat_map(|names| names.all.iter().copied())
     }
 }
 
@@ -143,7 +159,7 @@ impl PfkeyDriver {
         destination: IpAddr,
         mode: Mode,
     ) -> Result<Spi, DriverError> {
-        let reservation = sa::reservation(source, destination, mode, reqids::LARVAL);
+        let reservation = sa::reservation(protocol, source, destination, mode, reqids::LARVAL);
         let answer = self.link.ask(MessageType::GETSPI, sa::sa_type(protocol), reservation);
         let spi = answer.and_then(|answer| answer.sa().ok_or(LinkError::Lacks("the SPI"))).map(|sa| sa.spi).map_err(
             |error| failed(format_args!("choose an SPI for {protocol} from {source} to {destination}"))(&error),
@@ -162,7 +178,7 @@ impl PfkeyDriver {
         let done = reqid.and_then(|reqid| self.add(spec, "inbound", reqid));
         if done.is_ok() {
             let addresses = (spec.destination, spec.source);
-            self.pairs.insert(id, Pair { inbound, outbound: None, addresses, stream });
+            self.pairs.insert(id, Pair { inbound: Names::of(spec), outbound: None, addresses, stream });
         }
         self.forget_unused_reqids();
         done
@@ -185,36 +201,46 @@ impl PfkeyDriver {
         let done = self.policies.apply(&mut self.link, &mut self.reqids, &changes).inspect_err(|_| {
             // The kernel's policies are as they were; so is the table after this.
             self.table.remove(id);
-            self.withdraw(outbound);
+            self.withdraw(spec.names());
         });
         if let (Ok(()), Some(pair)) = (&done, self.pairs.get_mut(&id)) {
-            pair.outbound = Some(outbound);
+            pair.outbound = Some(Names::of(spec));
         }
         tracing::debug!("driver {NAME}: install {id}: policy {}: {done:?}", policy.selector);
         self.forget_unused_reqids();
         done
     }
 
-    /// Adds one SA; if its SPI was given out, the SA takes its place, and the SPI is gone in case of failure, too.
+    /// Adds all SAs of a direction, or none; if an SPI was given out, the SA takes its place, and the SPI is gone in case of
+    /// failure, too.
     fn add(&mut self, spec: &SaSpec, direction: &str, reqid: u32) -> Result<(), DriverError> {
-        let name = spec.name();
-        let reserved = self.reserved.remove(&name);
-        self.add_sa(spec, direction, reqid, reserved).inspect_err(|_| {
-            if reserved {
-                self.withdraw(name);
+        for (done, layer) in spec.layers().enumerate() {
+            let name = spec.name_of(&layer);
+            let reserved = self.reserved.remove(&name);
+            if let Err(error) = self.add_sa(spec, &layer, direction, reqid, reserved) {
+                self.withdraw(spec.names().take(done + usize::from(reserved)));
+                return Err(error);
             }
-        })
+        }
+        Ok(())
     }
 
-    fn add_sa(&mut self, spec: &SaSpec, direction: &str, reqid: u32, reserved: bool) -> Result<(), DriverError> {
-        let name = spec.name();
-        let failed = |error: &dyn Display| failed(format_args!("add {direction} SA {name} ({})", spec.suite))(error);
+    fn add_sa(
+        &mut self,
+        spec: &SaSpec,
+        layer: &SaLayer<'_>,
+        direction: &str,
+        reqid: u32,
+        reserved: bool,
+    ) -> Result<(), DriverError> {
+        let name = spec.name_of(layer);
+        let failed = |error: &dyn Display| failed(format_args!("add {direction} SA {name} ({})", layer.layer))(error);
         if spec.extended_sequence_numbers {
             return Err(failed(&AlgorithmError::ExtendedSequenceNumbers));
         }
-        let numbers = self.supported.numbers(spec.suite).map_err(|error| failed(&error))?;
+        let numbers = self.supported.numbers(layer.layer).map_err(|error| failed(&error))?;
         let sa_type = sa::sa_type(name.protocol);
-        let mut add = |kind| self.link.ask(kind, sa_type, sa::whole(spec, numbers, reqid)).map(drop);
+        let mut add = |kind| self.link.ask(kind, sa_type, sa::whole(spec, layer, numbers, reqid)).map(drop);
         let done = if reserved {
             match add(MessageType::UPDATE) {
                 // The SPI's time was over.
@@ -232,23 +258,27 @@ impl PfkeyDriver {
             .map_err(|error| failed(format_args!("delete SA {name}"))(&error))
     }
 
-    /// Undoes the addition of an SA.
-    fn withdraw(&mut self, name: SaName) {
-        if let Err(error) = self.delete_sa(name) {
-            tracing::warn!("{error}");
+    /// Undoes the addition of SAs.
+    fn withdraw(&mut self, names: impl Iterator<Item = SaName>) {
+        for name in names {
+            if let Err(error) = self.delete_sa(name) {
+                tracing::warn!("{error}");
+            }
         }
     }
 
     /// Removes all that there is, and reports the first failure.
-    fn delete(&mut self, id: IpsecSaId, inbound: SaName) -> Result<(), DriverError> {
+    fn delete(&mut self, id: IpsecSaId, inbound: &[SaName]) -> Result<(), DriverError> {
         let changes = self.table.remove(id);
         let policy = self.policies.apply(&mut self.link, &mut self.reqids, &changes);
-        let names = match self.pairs.remove(&id) {
+        let names: Vec<SaName> = match self.pairs.remove(&id) {
             Some(pair) => pair.names().collect(),
-            None if self.pairs.values().any(|pair| pair.inbound == inbound) => Vec::new(),
-            None => vec![inbound],
+            None => {
+                let others: BTreeSet<SaName> = self.pairs.values().flat_map(Pair::names).collect();
+                inbound.iter().copied().filter(|name| !others.contains(name)).collect()
+            }
         };
-        self.reserved.remove(&inbound);
+        self.reserved.retain(|name| !inbound.contains(name));
         let done = names.into_iter().map(|name| self.delete_sa(name)).fold(policy, Result::and);
         self.forget_unused_reqids();
         done
@@ -259,7 +289,7 @@ impl PfkeyDriver {
         let Some(pair) = self.pairs.get(&id) else {
             return Err(failed(operation)(&"no such pair is installed"));
         };
-        let (inbound, Some(outbound)) = (pair.inbound, pair.outbound) else {
+        let (inbound, Some(outbound)) = (pair.inbound.main, pair.outbound.as_ref().map(|names| names.main)) else {
             return Err(failed(operation)(&"its outbound SA is not installed"));
         };
         if pair.addresses != (local.ip(), remote.ip()) {
@@ -288,7 +318,7 @@ impl PfkeyDriver {
         let Some(pair) = self.pairs.get(&id) else {
             return Err(failed(format_args!("query {id}"))(&"no such pair is installed"));
         };
-        let (inbound, outbound) = (pair.inbound, pair.outbound);
+        let (inbound, outbound) = (pair.inbound.main, pair.outbound.as_ref().map(|names| names.main));
         let mut current = |name: SaName| {
             self.link
                 .ask(MessageType::GET, sa::sa_type(name.protocol), sa::naming(name))
@@ -342,8 +372,8 @@ impl PfkeyDriver {
                 ours.then_some(DriverMessage::Expire(Expire { sa, hard }))
             }
             Word::Mapping { spi, remote } => {
-                let pair = self.pairs.values().find(|pair| pair.inbound.spi == spi)?;
-                Some(DriverMessage::Mapping(Mapping { sa: pair.inbound, remote }))
+                let pair = self.pairs.values().find(|pair| pair.inbound.main.spi == spi)?;
+                Some(DriverMessage::Mapping(Mapping { sa: pair.inbound.main, remote }))
             }
         }
     }
@@ -356,10 +386,8 @@ impl Drop for PfkeyDriver {
             tracing::error!("driver {NAME}: policies stay behind in the kernel until the next start: {error}");
         }
         let pairs = std::mem::take(&mut self.pairs);
-        let sas = pairs.values().flat_map(Pair::names);
-        for name in sas.chain(std::mem::take(&mut self.reserved)) {
-            self.withdraw(name);
-        }
+        let reserved = std::mem::take(&mut self.reserved);
+        self.withdraw(pairs.values().flat_map(Pair::names).chain(reserved));
     }
 }
 
@@ -396,7 +424,7 @@ impl SaDriver for PfkeyDriver {
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(id, &sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(id, &sa, policy)),
-            SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, inbound)),
+            SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, &inbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
             SaOp::Query(id) => SaAnswer::Usage(self.query(id)),
             SaOp::SetPolicies(policies) => SaAnswer::Done(self.set_policies(policies)),

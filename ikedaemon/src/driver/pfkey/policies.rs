@@ -226,7 +226,7 @@ fn whole(
     let (action, requests) = match policy.action {
         TrafficAction::Permit => (PolicyType::NONE, Vec::new()),
         TrafficAction::Block => (PolicyType::DISCARD, Vec::new()),
-        TrafficAction::Protect { protocol, mode, endpoints, inbound_passthrough } => {
+        TrafficAction::Protect { protocols, mode, endpoints, inbound_passthrough } => {
             let endpoints = match (mode, endpoints) {
                 (Mode::Transport, _) => None,
                 (Mode::Tunnel, None) => return Err(PolicyError::Endpoints),
@@ -239,12 +239,22 @@ fn whole(
                     })
                 }
             };
-            let level =
-                if inbound_passthrough && direction != PolicyDirection::Outbound { Level::USE } else { Level::UNIQUE };
             let reqid = reqids.of(Stream::new(policy.reqid, mode, policy.selector))?;
-            // The IP protocol's number.
-            let protocol = if protocol == ProtocolId::AH { 51 } else { 50 };
-            (PolicyType::IPSEC, vec![IpsecRequest { protocol, mode: mode_number(mode), level, reqid, endpoints }])
+            // From the inside out: the innermost makes the tunnel, the others protect its packets.
+            let requests = protocols.iter().enumerate().map(|(index, protocol)| {
+                let (mode, endpoints) = if index == 0 { (mode, endpoints) } else { (Mode::Transport, None) };
+                // RFC 3173 §2.2: what would not become shorter comes without IPComp.
+                let optional = inbound_passthrough || protocol == ProtocolId::IPCOMP;
+                let level = if optional && direction != PolicyDirection::Outbound { Level::USE } else { Level::UNIQUE };
+                // The IP protocol's number.
+                let protocol = match protocol {
+                    ProtocolId::IPCOMP => 108,
+                    ProtocolId::AH => 51,
+                    _ => 50,
+                };
+                IpsecRequest { protocol, mode: mode_number(mode), level, reqid, endpoints }
+            });
+            (PolicyType::IPSEC, requests.collect())
         }
     };
     let Selector { local, remote, protocol, local_port, remote_port } = policy.selector;

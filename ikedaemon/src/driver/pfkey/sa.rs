@@ -7,8 +7,9 @@ use super::codec::{
 use super::link::{Link, LinkError};
 use super::reqids;
 use ikecore::ids::Spi;
-use ikecore::proposal::suite::{Lifetime, Mode};
-use ikecore::sa::driver::{Direction, SaName, SaSpec};
+use ikecore::proposal::suite::{CPIS, Layer, Lifetime, Mode};
+use ikecore::sa::driver::{Direction, SaLayer, SaName, SaSpec};
+use ikecore::secret::Secret;
 use ikecore::wire::codes::ProtocolId;
 use nix::errno::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,20 +22,22 @@ const SPI_MAX: u32 = u32::MAX;
 /// The widest anti-replay window that Linux keeps for an SA made over PF_KEY; it cuts wider ones to this.
 const REPLAY_WINDOW_MAX: u32 = 32;
 
-/// PF_KEY's name of ESP or AH.
+/// PF_KEY's name of ESP, AH or IPComp.
 pub(super) const fn sa_type(protocol: ProtocolId) -> SaType {
     match protocol {
         ProtocolId::ESP => SaType::ESP,
         ProtocolId::AH => SaType::AH,
+        ProtocolId::IPCOMP => SaType::IPCOMP,
         _ => SaType::UNSPECIFIED,
     }
 }
 
-/// The core's name of ESP or AH.
+/// The core's name of ESP, AH or IPComp.
 pub(super) const fn protocol(sa_type: SaType) -> Option<ProtocolId> {
     match sa_type {
         SaType::ESP => Some(ProtocolId::ESP),
         SaType::AH => Some(ProtocolId::AH),
+        SaType::IPCOMP => Some(ProtocolId::IPCOMP),
         _ => None,
     }
 }
@@ -74,21 +77,29 @@ pub(super) fn naming(sa: SaName) -> Vec<Extension> {
 }
 
 /// What GETSPI asks for.
-pub(super) fn reservation(source: IpAddr, destination: IpAddr, mode: Mode, reqid: u32) -> Vec<Extension> {
+pub(super) fn reservation(
+    protocol: ProtocolId,
+    source: IpAddr,
+    destination: IpAddr,
+    mode: Mode,
+    reqid: u32,
+) -> Vec<Extension> {
+    let (min, max) = if protocol == ProtocolId::IPCOMP { CPIS.into_inner() } else { (SPI_MIN, SPI_MAX) };
     vec![
         host(ExtensionType::ADDRESS_SRC, source),
         host(ExtensionType::ADDRESS_DST, destination),
-        Extension::SpiRange { min: SPI_MIN, max: SPI_MAX },
+        Extension::SpiRange { min, max },
         Extension::Sa2 { mode: mode_number(mode), sequence: 0, reqid },
     ]
 }
 
-/// The whole SA, for ADD and UPDATE.
-pub(super) fn whole(spec: &SaSpec, numbers: SuiteNumbers, reqid: u32) -> Vec<Extension> {
-    let replay_window = u8::try_from(spec.replay_window.min(REPLAY_WINDOW_MAX)).unwrap_or(u8::MAX);
+/// One layer of a direction, for ADD and UPDATE.
+pub(super) fn whole(spec: &SaSpec, layer: &SaLayer<'_>, numbers: SuiteNumbers, reqid: u32) -> Vec<Extension> {
+    let window = if layer.layer == Layer::Compression { 0 } else { spec.replay_window };
+    let replay_window = u8::try_from(window.min(REPLAY_WINDOW_MAX)).unwrap_or(u8::MAX);
     let mut extensions = vec![
         Extension::Sa(SaExtension {
-            spi: spec.spi,
+            spi: layer.spi,
             replay_window,
             state: STATE_MATURE,
             integrity: numbers.integrity,
@@ -97,7 +108,7 @@ pub(super) fn whole(spec: &SaSpec, numbers: SuiteNumbers, reqid: u32) -> Vec<Ext
         }),
         host(ExtensionType::ADDRESS_SRC, spec.source),
         host(ExtensionType::ADDRESS_DST, spec.destination),
-        Extension::Sa2 { mode: mode_number(spec.mode), sequence: 0, reqid },
+        Extension::Sa2 { mode: mode_number(layer.mode), sequence: 0, reqid },
     ];
     // Without it Linux takes only packets of the outer address family into a tunnel. It is half of the SA's selector, too;
     // PF_KEY has no place for the other half, the reqid must do (see `reqids`).
@@ -110,19 +121,22 @@ pub(super) fn whole(spec: &SaSpec, numbers: SuiteNumbers, reqid: u32) -> Vec<Ext
         let block = AddressExtension { protocol: 0, prefix_len: block.prefix_len(), address };
         extensions.push(Extension::Address(ExtensionType::ADDRESS_PROXY, block));
     }
+    // One life for all: it ends with that of the main SA.
+    let main = layer.layer == Layer::Sa(spec.suite);
     for (kind, limit) in [(ExtensionType::LIFETIME_HARD, spec.hard), (ExtensionType::LIFETIME_SOFT, spec.soft)] {
-        if limit != Lifetime::default() {
+        if main && limit != Lifetime::default() {
             extensions.push(Extension::Lifetime(kind, lifetime(limit)));
         }
     }
-    if !spec.integrity_key.expose().is_empty() {
-        extensions.push(Extension::Key(ExtensionType::KEY_AUTH, spec.integrity_key.duplicate()));
+    if !layer.integrity_key.is_empty() {
+        extensions.push(Extension::Key(ExtensionType::KEY_AUTH, Secret::new(layer.integrity_key.to_vec())));
     }
     // Linux wants one with every ESP SA, for the NULL cipher one of 0 bits.
-    if spec.suite.protocol() == ProtocolId::ESP {
-        extensions.push(Extension::Key(ExtensionType::KEY_ENCRYPT, spec.encryption_key.duplicate()));
+    let esp = layer.layer.protocol() == ProtocolId::ESP;
+    if esp {
+        extensions.push(Extension::Key(ExtensionType::KEY_ENCRYPT, Secret::new(layer.encryption_key.to_vec())));
     }
-    if let Some(encapsulation) = spec.encapsulation {
+    if let Some(encapsulation) = spec.encapsulation.filter(|_| esp) {
         extensions.push(Extension::NatType(NAT_ESP_IN_UDP));
         extensions.push(Extension::NatPort(ExtensionType::NAT_SPORT, encapsulation.source_port));
         extensions.push(Extension::NatPort(ExtensionType::NAT_DPORT, encapsulation.destination_port));

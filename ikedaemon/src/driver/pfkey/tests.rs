@@ -5,8 +5,8 @@ use super::sa;
 use ikecore::crypto::esp::Integrity;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::{EspCipher, IpsecSuite, Lifetime, Mode};
-use ikecore::sa::driver::{Direction, SaSpec, UdpEncapsulation};
+use ikecore::proposal::suite::{EspCipher, IpsecSuite, Layer, Lifetime, Mode};
+use ikecore::sa::driver::{Direction, OuterAh, SaSpec, UdpEncapsulation};
 use ikecore::secret::Secret;
 
 fn supported(ah: bool) -> Supported {
@@ -22,7 +22,7 @@ fn supported(ah: bool) -> Supported {
 
 #[test]
 fn suites_have_numbers_if_the_kernel_has_them() {
-    let esp = |cipher, integrity| supported(false).numbers(IpsecSuite::Esp { cipher, integrity });
+    let esp = |cipher, integrity| supported(false).numbers(Layer::Sa(IpsecSuite::Esp { cipher, integrity }));
     assert_eq!(
         esp(EspCipher::Aes256Cbc, Some(Integrity::HmacSha1_96)),
         Ok(SuiteNumbers { integrity: 3, encryption: 12 })
@@ -43,8 +43,8 @@ fn suites_have_numbers_if_the_kernel_has_them() {
     );
     assert_eq!(esp(EspCipher::Null, Some(Integrity::HmacSha256_96)), Ok(SuiteNumbers { integrity: 5, encryption: 11 }));
     let ah = IpsecSuite::Ah { integrity: Integrity::HmacMd5_96 };
-    assert_eq!(supported(true).numbers(ah), Ok(SuiteNumbers { integrity: 2, encryption: 0 }));
-    assert_eq!(supported(false).numbers(ah), Err(AlgorithmError::NoAh));
+    assert_eq!(supported(true).numbers(Layer::Sa(ah)), Ok(SuiteNumbers { integrity: 2, encryption: 0 }));
+    assert_eq!(supported(false).numbers(Layer::Sa(ah)), Err(AlgorithmError::NoAh));
 }
 
 fn spec() -> SaSpec {
@@ -60,12 +60,41 @@ fn spec() -> SaSpec {
         encapsulation: Some(UdpEncapsulation { source_port: 40_000, destination_port: 4500 }),
         encryption_key: Secret::new(vec![1; 16]),
         integrity_key: Secret::new(vec![2; 20]),
+        cpi: None,
+        outer: None,
         reqid: 9,
         replay_window: 64,
         extended_sequence_numbers: false,
         soft: Lifetime { seconds: 100, kilobytes: 3 },
         hard: Lifetime::default(),
     }
+}
+
+/// The innermost layer.
+fn whole(spec: &SaSpec, numbers: SuiteNumbers, reqid: u32) -> Vec<Extension> {
+    sa::whole(spec, &spec.layers().next().expect("one layer at least"), numbers, reqid)
+}
+
+/// IPComp has a CPI, no keys and no life; AH around ESP is no tunnel.
+#[test]
+fn each_layer_is_an_sa_of_its_own() {
+    let outer = OuterAh { spi: Spi(0x4321), integrity: Integrity::HmacSha1_96, key: Secret::new(vec![3; 20]) };
+    let spec = SaSpec { mode: Mode::Tunnel, cpi: Some(Spi(0x2345)), outer: Some(outer), ..spec() };
+    let numbers = |layer| supported(true).numbers(layer).expect("the kernel has it");
+    let said: Vec<Message> =
+        spec.layers().map(|layer| message(sa::whole(&spec, &layer, numbers(layer.layer), 0x2001))).collect();
+    let spis: Vec<_> = said.iter().filter_map(Message::sa).map(|sa| (sa.spi, sa.integrity, sa.encryption)).collect();
+    assert_eq!(spis, [(Spi(0x2345), 0, 2), (Spi(0x1234), 3, 12), (Spi(0x4321), 3, 0)]);
+    let windows: Vec<_> = said.iter().filter_map(Message::sa).map(|sa| sa.replay_window).collect();
+    assert_eq!(windows, [0, 32, 32]);
+    let modes = said.iter().map(|said| {
+        said.extensions.iter().find_map(|it| if let Extension::Sa2 { mode, .. } = it { Some(*mode) } else { None })
+    });
+    assert_eq!(modes.collect::<Vec<_>>(), [Some(2), Some(1), Some(1)]);
+    let keys = said.iter().map(|said| said.extensions.iter().filter(|it| matches!(it, Extension::Key(..))).count());
+    assert_eq!(keys.collect::<Vec<_>>(), [0, 2, 1]);
+    let lives = said.iter().map(|said| said.lifetime(ExtensionType::LIFETIME_SOFT).is_some());
+    assert_eq!(lives.collect::<Vec<_>>(), [false, true, false]);
 }
 
 fn message(extensions: Vec<Extension>) -> Message {
@@ -75,7 +104,7 @@ fn message(extensions: Vec<Extension>) -> Message {
 
 #[test]
 fn an_sa_says_all_that_pf_key_can() {
-    let said = message(sa::whole(&spec(), SuiteNumbers { integrity: 3, encryption: 12 }, 0x2001));
+    let said = message(whole(&spec(), SuiteNumbers { integrity: 3, encryption: 12 }, 0x2001));
     let found = said.sa().unwrap();
     assert_eq!((found.spi, found.integrity, found.encryption), (Spi(0x1234), 3, 12));
     assert_eq!(found.replay_window, 32, "the widest of Linux");
@@ -95,11 +124,11 @@ fn an_sa_says_all_that_pf_key_can() {
 #[test]
 fn other_ports_change_nothing_else() {
     let numbers = SuiteNumbers { integrity: 3, encryption: 12 };
-    let mut told = sa::whole(&spec(), numbers, 0x2001);
+    let mut told = whole(&spec(), numbers, 0x2001);
     told.push(Extension::Lifetime(ExtensionType::LIFETIME_CURRENT, LifetimeExtension::default()));
     let changed = message(sa::with_ports(told, 50_000, 4501));
     let mut other = spec();
     other.encapsulation = Some(UdpEncapsulation { source_port: 50_000, destination_port: 4501 });
-    let expected = message(sa::whole(&other, numbers, 0x2001));
+    let expected = message(whole(&other, numbers, 0x2001));
     assert_eq!(changed.encode().as_slice(), expected.encode().as_slice());
 }

@@ -2,14 +2,13 @@ use super::{PolicyChange, PolicyDirection, PolicyTable};
 use PolicyDirection::{Forward, Inbound, Outbound};
 use ikecore::ids::IpsecSaId;
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::Mode;
+use ikecore::proposal::suite::{Mode, Protocols};
 use ikecore::sa::driver::{TrafficAction, TrafficPolicy};
-use ikecore::wire::codes::ProtocolId;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 const TRANSPORT: TrafficAction = TrafficAction::Protect {
-    protocol: ProtocolId::ESP,
+    protocols: Protocols::ESP,
     mode: Mode::Transport,
     endpoints: None,
     inbound_passthrough: false,
@@ -18,7 +17,7 @@ const TRANSPORT: TrafficAction = TrafficAction::Protect {
 fn tunnel() -> TrafficAction {
     let address = |text: &str| text.parse().expect("an address");
     TrafficAction::Protect {
-        protocol: ProtocolId::ESP,
+        protocols: Protocols::ESP,
         mode: Mode::Tunnel,
         endpoints: Some((address("192.0.2.1"), address("192.0.2.2"))),
         inbound_passthrough: false,

@@ -4,12 +4,11 @@ use super::packet::Packet;
 use super::plane::{Arrival, Effect, Plane};
 use ikecore::ids::{IpsecSaId, Spi};
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::{EspCipher, IpsecSuite, Lifetime, Mode};
+use ikecore::proposal::suite::{EspCipher, IpsecSuite, Lifetime, Mode, Protocols};
 use ikecore::sa::driver::{Direction, SaOp, SaPair, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::secret::Secret;
 use ikecore::testing::SeededRandom;
 use ikecore::time::Time;
-use ikecore::wire::codes::ProtocolId;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const SUITE: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes128Gcm16, integrity: None };
@@ -101,6 +100,8 @@ fn pair(mode: Mode, in_udp: bool) -> SaPair {
             encapsulation: in_udp.then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
             encryption_key: Secret::new(key(spi)),
             integrity_key: Secret::new(Vec::new()),
+            cpi: None,
+            outer: None,
             reqid: 1,
             replay_window: 64,
             extended_sequence_numbers: false,
@@ -109,7 +110,7 @@ fn pair(mode: Mode, in_udp: bool) -> SaPair {
         }
     };
     let action = TrafficAction::Protect {
-        protocol: ProtocolId::ESP,
+        protocols: Protocols::ESP,
         mode,
         endpoints: (mode == Mode::Tunnel).then_some((OWN, PEER)),
         inbound_passthrough: false,

@@ -1,4 +1,4 @@
-//! Our own ESP over a TUN device, for machines whose kernel has none.
+//! Our own ESP, with IPComp inside where it was agreed on, over a TUN device, for machines whose kernel has none.
 //!
 //! # How packets travel
 //!
@@ -36,6 +36,7 @@ mod filter;
 mod fragment;
 mod fuzzing;
 mod hold;
+mod ipcomp;
 mod packet;
 mod plane;
 mod reassembly;

@@ -32,6 +32,8 @@ pub(super) mod protocol {
     pub(in super::super) const NONE: u8 = 59;
     /// IPv6 destination options.
     pub(in super::super) const DESTINATION_OPTIONS: u8 = 60;
+    /// IPComp.
+    pub(in super::super) const IPCOMP: u8 = 108;
     /// SCTP.
     pub(in super::super) const SCTP: u8 = 132;
     /// UDP-Lite.

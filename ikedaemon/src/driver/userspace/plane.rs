@@ -1,6 +1,7 @@
 //! The data path: what happens to each packet, without any I/O. Effects are queued, and taken by the worker.
-use super::esp::{self, OpenError, Sequence};
+use super::esp::{self, OpenError, Opened, Sequence};
 use super::hold::Hold;
+use super::ipcomp::Ipcomp;
 use super::packet::{HOP_LIMIT, NewHeader, Packet, leave_tunnel, protocol, renew_upper_checksum, tunnel_header};
 use super::reassembly::Reassembly;
 use super::sa::{Age, Pair, Sa};
@@ -12,7 +13,7 @@ use ikecore::proposal::suite::Mode;
 use ikecore::rng::SecureRandom;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaName, TrafficAction, TrafficPolicy};
 use ikecore::time::Time;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 mod control;
@@ -65,8 +66,9 @@ pub(super) struct Plane {
     pairs: BTreeMap<IpsecSaId, Pair>,
     /// Inbound SAs by destination and SPI.
     arrivals: BTreeMap<(IpAddr, Spi), IpsecSaId>,
-    /// SPIs that were given out and wait for their SA.
-    reserved: BTreeMap<(IpAddr, Spi), SaName>,
+    /// SPIs and CPIs that were given out and wait for their SA.
+    reserved: BTreeSet<SaName>,
+    ipcomp: Ipcomp,
     hold: Hold,
     reassembly: Reassembly,
     effects: VecDeque<Effect>,
@@ -81,7 +83,8 @@ impl Plane {
             spd: Spd::default(),
             pairs: BTreeMap::new(),
             arrivals: BTreeMap::new(),
-            reserved: BTreeMap::new(),
+            reserved: BTreeSet::new(),
+            ipcomp: Ipcomp::new(),
             hold: Hold::default(),
             reassembly: Reassembly::default(),
             effects: VecDeque::new(),
@@ -137,11 +140,11 @@ impl Plane {
 
     /// The newest SA for a packet of `flow`.
     fn outbound_sa(&self, flow: &Flow, policy: &TrafficPolicy) -> Option<IpsecSaId> {
-        let TrafficAction::Protect { protocol, mode, endpoints, .. } = policy.action else { return None };
+        let TrafficAction::Protect { protocols, mode, endpoints, .. } = policy.action else { return None };
         let fits = |sa: &Sa| {
             let peer = endpoints.map_or(flow.remote, |(_, peer)| peer);
             !sa.ended
-                && sa.name.protocol == protocol
+                && sa.protocols == protocols
                 && sa.reqid == policy.reqid
                 && sa.mode == mode
                 && sa.selector.matches(flow)
@@ -166,6 +169,11 @@ impl Plane {
             Mode::Transport => (packet.protocol, packet.payload()),
             Mode::Tunnel if packet.source.is_ipv4() => (protocol::IPV4, packet.octets),
             Mode::Tunnel => (protocol::IPV6, packet.octets),
+        };
+        let compressed = sa.cpi.and_then(|cpi| self.ipcomp.compress(cpi, next_header, payload));
+        let (next_header, payload) = match &compressed {
+            Some(compressed) => (protocol::IPCOMP, compressed.as_slice()),
+            None => (next_header, payload),
         };
         let Some(sequence) = pair.sequence.checked_add(1) else { return };
         let number = match u32::try_from(sequence) {
@@ -222,7 +230,7 @@ impl Plane {
             return;
         };
         let number = if sa.extended { Sequence::Extended(sequence) } else { Sequence::Short(received) };
-        let opened = match sa.transform.open(packet, number) {
+        let mut opened = match sa.transform.open(packet, number) {
             Ok(opened) => opened,
             Err(error) => {
                 if error == OpenError::Integrity {
@@ -234,6 +242,13 @@ impl Plane {
         pair.window.note(sequence);
         let octets = opened.payload.len();
         let (mode, selector, in_udp) = (sa.mode, sa.selector, sa.encapsulation.is_some());
+        if let (Some(cpi), protocol::IPCOMP) = (sa.cpi, opened.next_header) {
+            match self.ipcomp.decompress(cpi, &opened.payload) {
+                Some((next_header, payload)) => opened = Opened { next_header, payload },
+                // It is counted, and goes no further.
+                None => opened.next_header = protocol::NONE,
+            }
+        }
         let inner = match (mode, opened.next_header) {
             // RFC 4303 §2.6: dummy packets are dropped without a word.
             (_, protocol::NONE) => None,

@@ -1,8 +1,9 @@
 //! The SAs of the data path: keys, numbers, limits and counters of one pair.
 use super::esp::Transform;
 use super::replay::ReplayWindow;
+use ikecore::ids::Spi;
 use ikecore::policy::selector::Selector;
-use ikecore::proposal::suite::{Lifetime, Mode};
+use ikecore::proposal::suite::{Lifetime, Mode, Protocols};
 use ikecore::sa::driver::{SaName, SaSpec, UdpEncapsulation};
 use ikecore::time::Time;
 use std::net::IpAddr;
@@ -27,6 +28,8 @@ pub(super) enum Age {
 pub(super) struct Sa {
     /// Its name; the destination moves with [`Self::destination`].
     pub(super) name: SaName,
+    /// What is applied.
+    pub(super) protocols: Protocols,
     /// The mode.
     pub(super) mode: Mode,
     /// The outer source.
@@ -41,6 +44,8 @@ pub(super) struct Sa {
     pub(super) extended: bool,
     /// The keys.
     pub(super) transform: Transform,
+    /// IPComp inside.
+    pub(super) cpi: Option<Spi>,
     /// Octets of packets before protection.
     pub(super) octets: u64,
     /// Packets.
@@ -56,6 +61,9 @@ pub(super) struct Sa {
 impl Sa {
     /// Prepares an SA; the error says what does not fit.
     pub(super) fn new(spec: &SaSpec, now: Time) -> Result<Self, String> {
+        if spec.outer.is_some() {
+            return Err(format!("this driver runs no AH, so not {}", spec.protection()));
+        }
         let transform = Transform::new(spec.suite, spec.encryption_key.expose(), spec.integrity_key.expose())?;
         if spec.source.is_ipv4() != spec.destination.is_ipv4() {
             return Err(format!("the addresses {} and {} are of two families", spec.source, spec.destination));
@@ -65,6 +73,7 @@ impl Sa {
         }
         Ok(Self {
             name: spec.name(),
+            protocols: spec.protection().protocols(),
             mode: spec.mode,
             source: spec.source,
             selector: spec.selector,
@@ -72,6 +81,7 @@ impl Sa {
             reqid: spec.reqid,
             extended: spec.extended_sequence_numbers,
             transform,
+            cpi: spec.cpi,
             octets: 0,
             packets: 0,
             ended: false,

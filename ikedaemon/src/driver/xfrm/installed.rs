@@ -2,8 +2,8 @@
 use super::netlink::Refusal;
 use super::{XfrmDriver, failed, message};
 use ikecore::ids::IpsecSaId;
-use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{DriverError, SaName, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
+use ikecore::proposal::suite::{Layer, Mode};
+use ikecore::sa::driver::{DriverError, SaLayer, SaName, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::secret::Secret;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NlasIterator, Parseable};
 use netlink_packet_xfrm::{
@@ -27,6 +27,9 @@ fn without_keys(mut spec: SaSpec) -> SaSpec {
     if spec.encapsulation.is_none() {
         spec.encryption_key = Secret::new(Vec::new());
         spec.integrity_key = Secret::new(Vec::new());
+        if let Some(outer) = &mut spec.outer {
+            outer.key = Secret::new(Vec::new());
+        }
     }
     spec
 }
@@ -47,10 +50,16 @@ impl Installed {
         self.outbound.is_some()
     }
 
-    /// The inbound SA and, if it is there, the outbound one.
-    pub(super) fn names(&self) -> impl Iterator<Item = SaName> {
+    /// The inbound SA and, if it is there, the outbound one; of each the main layer.
+    pub(super) fn main_names(&self) -> impl Iterator<Item = SaName> {
         let outbound = self.outbound.as_ref().map(|(outbound, _)| outbound.name());
         core::iter::once(self.inbound.name()).chain(outbound)
+    }
+
+    /// All layers of the inbound SA and, if it is there, the outbound one.
+    pub(super) fn names(&self) -> impl Iterator<Item = SaName> {
+        let outbound = self.outbound.iter().flat_map(|(outbound, _)| outbound.names());
+        self.inbound.names().chain(outbound)
     }
 }
 
@@ -86,24 +95,26 @@ impl XfrmDriver {
             // The addresses are those of the traffic itself, which selectors and policy are for.
             return Err(failed(operation(), "in transport mode only the ports can change"));
         }
-        let before = [inbound.name(), outbound.name()];
+        let before: Vec<SaName> = inbound.names().chain(outbound.names()).collect();
         readdress(inbound, remote, local);
         readdress(outbound, local, remote);
         if !moves {
-            for spec in [&*inbound, &*outbound] {
+            // Only ESP has ports.
+            let main = |layer: &SaLayer<'_>| matches!(layer.layer, Layer::Sa(_));
+            for (spec, layer) in [&*inbound, &*outbound].into_iter().flat_map(layered).filter(|(_, of)| main(of)) {
                 // The kernel takes over new ports in place; counters and sequence numbers stay.
-                let request = message::state(spec).map_err(|reason| failed(operation(), reason))?;
+                let request = message::state(spec, &layer).map_err(|reason| failed(operation(), reason))?;
                 self.kernel
                     .request(XfrmMessage::UpdateSa(request.take()), NLM_F_REPLACE)
                     .map_err(|refusal| failed(operation(), refusal))?;
             }
             return Ok(());
         }
-        for (spec, name) in [(&*inbound, before[0]), (&*outbound, before[1])] {
-            self.move_state(spec, name)
+        for ((spec, layer), name) in [&*inbound, &*outbound].into_iter().flat_map(layered).zip(before) {
+            self.move_state(spec, &layer, name)
                 .map_err(|refusal| failed(format_args!("{}: SA {name}", operation()), refusal))?;
             self.names.remove(&name);
-            self.names.insert(spec.name());
+            self.names.insert(spec.name_of(&layer));
         }
         if let TrafficAction::Protect { endpoints: Some(endpoints), .. } = &mut policy.action {
             *endpoints = (local.ip(), remote.ip());
@@ -112,10 +123,10 @@ impl XfrmDriver {
         self.apply(&changes)
     }
 
-    /// Replaces the SA `name` by that of `spec`; sequence numbers, window and counters go along.
-    fn move_state(&mut self, spec: &SaSpec, name: SaName) -> Result<(), Refusal> {
+    /// Replaces the SA `name` by `layer` of `spec`; sequence numbers, window and counters go along.
+    fn move_state(&mut self, spec: &SaSpec, layer: &SaLayer<'_>, name: SaName) -> Result<(), Refusal> {
         let unfit = |text| Refusal { errno: Errno::EINVAL, text: Some(text) };
-        let mut request = message::state(spec).map_err(unfit)?;
+        let mut request = message::state(spec, layer).map_err(unfit)?;
         let get = message::state_name(name).map_err(unfit)?;
         let delete = get.clone();
         let mut carried = Vec::new();
@@ -130,6 +141,11 @@ impl XfrmDriver {
         self.kernel.request(XfrmMessage::DeleteSa(delete), 0)?;
         self.kernel.request(XfrmMessage::AddSa(request.take()), NLM_F_CREATE | NLM_F_EXCL)
     }
+}
+
+/// The layers of a direction, each with the whole.
+fn layered(spec: &SaSpec) -> impl Iterator<Item = (&SaSpec, SaLayer<'_>)> {
+    spec.layers().map(move |layer| (spec, layer))
 }
 
 fn readdress(spec: &mut SaSpec, source: SocketAddr, destination: SocketAddr) {

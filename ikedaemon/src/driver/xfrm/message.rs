@@ -4,8 +4,10 @@ use crate::driver::policy_table::PolicyDirection;
 use ikecore::crypto::cipher::CipherAlg;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::Selector;
-use ikecore::proposal::suite::{EspAlgorithm, EspCipher, GcmIcvLen, Integrity, IpsecSuite, Lifetime, Mode};
-use ikecore::sa::driver::{Direction, SaName, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
+use ikecore::proposal::suite::{
+    CPIS, EspAlgorithm, EspCipher, GcmIcvLen, Integrity, IpsecSuite, Layer, Lifetime, Mode,
+};
+use ikecore::sa::driver::{Direction, SaLayer, SaName, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::wire::codes::ProtocolId;
 use netlink_packet_xfrm as kernel;
 use netlink_packet_xfrm::policy::{DelGetMessage as PolicyName, ModifyMessage as PolicyMessage};
@@ -79,7 +81,8 @@ fn ip_protocol(protocol: ProtocolId) -> Result<u8, String> {
     match protocol {
         ProtocolId::ESP => Ok(kernel::IPPROTO_ESP),
         ProtocolId::AH => Ok(kernel::IPPROTO_AH),
-        other => Err(format!("protocol {other} has no SAs here, allowed: ESP, AH")),
+        ProtocolId::IPCOMP => Ok(kernel::IPPROTO_COMP),
+        other => Err(format!("protocol {other} has no SAs here, allowed: ESP, AH, IPCOMP")),
     }
 }
 
@@ -88,6 +91,7 @@ pub(super) const fn ipsec_protocol(number: u8) -> Option<ProtocolId> {
     match number {
         kernel::IPPROTO_ESP => Some(ProtocolId::ESP),
         kernel::IPPROTO_AH => Some(ProtocolId::AH),
+        kernel::IPPROTO_COMP => Some(ProtocolId::IPCOMP),
         _ => None,
     }
 }
@@ -128,29 +132,37 @@ pub(super) fn alloc_spi(
     };
     info.id.daddr = Address::from_ip(&destination);
     info.id.proto = ip_protocol(protocol)?;
-    Ok(AllocSpiMessage { spi_info: kernel::UserSpiInfo { info, min: SPIS.0, max: SPIS.1 }, nlas: Vec::new() })
+    let (min, max) = if protocol == ProtocolId::IPCOMP { CPIS.into_inner() } else { SPIS };
+    Ok(AllocSpiMessage { spi_info: kernel::UserSpiInfo { info, min, max }, nlas: Vec::new() })
 }
 
-/// One SA with its keys.
-pub(super) fn state(spec: &SaSpec) -> Result<Keyed, String> {
+/// One layer of a direction, with its keys.
+pub(super) fn state(spec: &SaSpec, layer: &SaLayer<'_>) -> Result<Keyed, String> {
     same_family(spec.source, spec.destination)?;
-    let protocol = ip_protocol(spec.suite.protocol())?;
+    let protocol = ip_protocol(layer.layer.protocol())?;
+    let main = layer.layer == Layer::Sa(spec.suite);
+    // One life for all: it ends with that of the main SA.
+    let (soft, hard) = if main { (spec.soft, spec.hard) } else { Default::default() };
     let mut info = kernel::UserSaInfo {
         selector: selector(&spec.selector, spec.direction == Direction::Outbound)?,
         saddr: Address::from_ip(&spec.source),
-        lifetime_cfg: lifetime(spec.soft, spec.hard),
+        lifetime_cfg: lifetime(soft, hard),
         family: family(spec.destination),
-        mode: mode(spec.mode),
+        mode: mode(layer.mode),
         reqid: mark::reqid(spec.reqid)?,
         ..kernel::UserSaInfo::default()
     };
-    info.id = kernel::Id { daddr: Address::from_ip(&spec.destination), spi: spec.spi.0, proto: protocol };
+    info.id = kernel::Id { daddr: Address::from_ip(&spec.destination), spi: layer.spi.0, proto: protocol };
     if protocol == kernel::IPPROTO_AH && spec.destination.is_ipv4() {
         // RFC 4302 §3.3.3.2.1: in IPv4 the ICV is padded to 32 bits; the kernel's default is 64.
         info.flags |= kernel::XFRM_STATE_ALIGN4;
     }
-    let mut keyed = Keyed(StateMessage { user_sa_info: info, nlas: algorithms(spec)? });
+    let mut keyed = Keyed(StateMessage { user_sa_info: info, nlas: algorithms(layer)? });
     let StateMessage { user_sa_info: info, nlas } = &mut keyed.0;
+    if layer.layer == Layer::Compression {
+        // It has no sequence numbers.
+        return Ok(keyed);
+    }
     let extended = spec.extended_sequence_numbers;
     if extended {
         info.flags |= kernel::XFRM_STATE_ESN;
@@ -196,17 +208,23 @@ fn wide_window(window: u32) -> kernel::ReplayEsn {
     }
 }
 
-fn algorithms(spec: &SaSpec) -> Result<Vec<XfrmAttrs>, String> {
-    let (encryption, integrity) = (spec.encryption_key.expose(), spec.integrity_key.expose());
-    for (of, key, wanted) in [
-        ("encryption", encryption, spec.suite.encryption_key_len()),
-        ("integrity", integrity, spec.suite.integrity_key_len()),
-    ] {
+fn algorithms(layer: &SaLayer<'_>) -> Result<Vec<XfrmAttrs>, String> {
+    let (encryption, integrity) = (layer.encryption_key, layer.integrity_key);
+    let suite = match layer.layer {
+        Layer::Sa(suite) => suite,
+        Layer::Compression => {
+            let deflate = kernel::Alg { alg_name: name("deflate"), alg_key_len: 0, alg_key: Vec::new() };
+            return Ok(vec![XfrmAttrs::CompressionAlg(deflate)]);
+        }
+    };
+    for (of, key, wanted) in
+        [("encryption", encryption, suite.encryption_key_len()), ("integrity", integrity, suite.integrity_key_len())]
+    {
         if key.len() != wanted {
-            return Err(format!("the {of} key of {} has {} octets, allowed: {wanted}", spec.suite, key.len()));
+            return Err(format!("the {of} key of {suite} has {} octets, allowed: {wanted}", key.len()));
         }
     }
-    match spec.suite {
+    match suite {
         IpsecSuite::Ah { integrity: alg } => Ok(vec![authentication(alg, integrity)]),
         IpsecSuite::Esp { cipher, integrity: Some(alg) } if !cipher.is_aead() => {
             Ok(vec![encrypt(cipher, encryption), authentication(alg, integrity)])
@@ -337,28 +355,34 @@ pub(super) fn policy(to: PolicyDirection, policy: &TrafficPolicy, count: u32) ->
         ..kernel::UserPolicyInfo::default()
     };
     let mut nlas = Vec::new();
-    if let TrafficAction::Protect { protocol, mode: of_mode, endpoints, inbound_passthrough } = policy.action {
-        let mut template = kernel::UserTemplate {
-            family: family(policy.selector.local.address()),
-            reqid: mark::reqid(policy.reqid)?,
-            mode: mode(of_mode),
-            optional: u8::from(inbound_passthrough && !outbound),
-            ..kernel::UserTemplate::default()
-        };
-        template.id.proto = ip_protocol(protocol)?;
-        match (of_mode, endpoints) {
-            (Mode::Transport, None) => {}
-            (Mode::Tunnel, Some((local, remote))) => {
+    if let TrafficAction::Protect { protocols, mode: of_mode, endpoints, inbound_passthrough } = policy.action {
+        let mut templates = Vec::new();
+        // From the inside out: the innermost makes the tunnel, the others protect its packets.
+        for (index, protocol) in protocols.iter().enumerate() {
+            let of_mode = if index == 0 { of_mode } else { Mode::Transport };
+            // RFC 3173 §2.2: what would not become shorter comes without IPComp.
+            let optional = inbound_passthrough || protocol == ProtocolId::IPCOMP;
+            let mut template = kernel::UserTemplate {
+                family: endpoints.map_or_else(|| family(policy.selector.local.address()), |(local, _)| family(local)),
+                reqid: mark::reqid(policy.reqid)?,
+                mode: mode(of_mode),
+                optional: u8::from(optional && !outbound),
+                ..kernel::UserTemplate::default()
+            };
+            template.id.proto = ip_protocol(protocol)?;
+            if let (Mode::Tunnel, Some((local, remote))) = (of_mode, endpoints) {
                 same_family(local, remote)?;
                 let (source, destination) = if outbound { (local, remote) } else { (remote, local) };
-                template.family = family(local);
                 template.saddr = Address::from_ip(&source);
                 template.id.daddr = Address::from_ip(&destination);
             }
+            templates.push(template);
+        }
+        match (of_mode, endpoints) {
             (Mode::Transport, Some(_)) => return Err("a policy in transport mode has no endpoints".to_owned()),
             (Mode::Tunnel, None) => return Err("a policy in tunnel mode needs its endpoints".to_owned()),
+            _ => nlas.push(XfrmAttrs::Template(templates)),
         }
-        nlas.push(XfrmAttrs::Template(vec![template]));
     }
     Ok(PolicyMessage { user_policy_info, nlas })
 }

@@ -15,7 +15,7 @@ use crate::driver::kernel_socket;
 use crate::driver::policy_table::{PolicyChange, PolicyTable};
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
-use ikecore::sa::driver::{Direction, DriverError, SaAnswer, SaName, SaOp, SaSpec, TrafficPolicy, Usage};
+use ikecore::sa::driver::{Direction, DriverError, SaAnswer, SaLayer, SaName, SaOp, SaSpec, TrafficPolicy, Usage};
 use installed::Installed;
 use netlink::{Kernel, Refusal};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
@@ -131,7 +131,7 @@ impl XfrmDriver {
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(id, *sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(id, *sa, policy)),
-            SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, inbound)),
+            SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, &inbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
             SaOp::Query(id) => SaAnswer::Usage(self.usage(id)),
             SaOp::SetPolicies(policies) => SaAnswer::Done(self.set_policies(policies)),
@@ -143,8 +143,13 @@ impl XfrmDriver {
         if self.pairs.contains_key(&id) || self.names.contains(&name) {
             return Err(failed(format_args!("add inbound SA {name}"), "it is installed already"));
         }
-        self.add_inbound(&spec)?;
-        self.names.insert(name);
+        for (done, layer) in spec.layers().enumerate() {
+            if let Err(error) = self.add_inbound(&spec, &layer) {
+                self.withdraw(spec.names().take(done));
+                return Err(error);
+            }
+        }
+        self.names.extend(spec.names());
         self.pairs.insert(id, Installed::new(spec));
         Ok(())
     }
@@ -156,26 +161,38 @@ impl XfrmDriver {
         if !waits {
             return Err(failed(format_args!("add outbound SA {name}"), format_args!("pair {id} does not wait for it")));
         }
-        self.add_state("outbound", &spec)?;
+        for (done, layer) in spec.layers().enumerate() {
+            if let Err(error) = self.add_state("outbound", &spec, &layer) {
+                self.withdraw(spec.names().take(done));
+                return Err(error);
+            }
+        }
         let changes = self.policies.install(id, policy);
         if let Err(error) = self.apply(&changes) {
             self.policies.remove(id);
-            let _ = self.delete_state("", name);
+            self.withdraw(spec.names());
             return Err(error);
         }
-        self.names.insert(name);
+        self.names.extend(spec.names());
         if let Some(installed) = self.pairs.get_mut(&id) {
             installed.complete(spec, policy);
         }
         Ok(())
     }
 
+    /// Undoes the addition of SAs, as far as the kernel lets it.
+    fn withdraw(&mut self, names: impl Iterator<Item = SaName>) {
+        for name in names {
+            let _ = self.delete_state("", name);
+        }
+    }
+
     /// Completes the SA of a reserved SPI.
-    fn add_inbound(&mut self, spec: &SaSpec) -> Result<(), DriverError> {
-        let name = spec.name();
+    fn add_inbound(&mut self, spec: &SaSpec, layer: &SaLayer<'_>) -> Result<(), DriverError> {
+        let name = spec.name_of(layer);
         let operation = || format!("add inbound SA {name}");
         if self.reserved.remove(&name) {
-            let request = message::state(spec).map_err(|reason| failed(operation(), reason));
+            let request = message::state(spec, layer).map_err(|reason| failed(operation(), reason));
             let outcome = request.and_then(|request| {
                 match self.kernel.request(XfrmMessage::UpdateSa(request.take()), NLM_F_REPLACE) {
                     Ok(()) => Ok(true),
@@ -193,13 +210,13 @@ impl XfrmDriver {
                 }
             }
         }
-        self.add_state("inbound", spec)
+        self.add_state("inbound", spec, layer)
     }
 
-    fn add_state(&mut self, direction: &str, spec: &SaSpec) -> Result<(), DriverError> {
-        let name = spec.name();
+    fn add_state(&mut self, direction: &str, spec: &SaSpec, layer: &SaLayer<'_>) -> Result<(), DriverError> {
+        let name = spec.name_of(layer);
         let operation = || format!("add {direction} SA {name}");
-        let request = message::state(spec).map_err(|reason| failed(operation(), reason))?;
+        let request = message::state(spec, layer).map_err(|reason| failed(operation(), reason))?;
         self.kernel
             .request(XfrmMessage::AddSa(request.take()), NLM_F_CREATE | NLM_F_EXCL)
             .map_err(|refusal| failed(operation(), refusal))
@@ -214,14 +231,13 @@ impl XfrmDriver {
         }
     }
 
-    fn delete(&mut self, id: IpsecSaId, inbound: SaName) -> Result<(), DriverError> {
+    fn delete(&mut self, id: IpsecSaId, inbound: &[SaName]) -> Result<(), DriverError> {
         let names: Vec<SaName> = match self.pairs.remove(&id) {
             // An update may have changed the names.
             Some(installed) => installed.names().collect(),
-            None if self.names.contains(&inbound) => Vec::new(),
-            None => vec![inbound],
+            None => inbound.iter().copied().filter(|name| !self.names.contains(name)).collect(),
         };
-        self.reserved.remove(&inbound);
+        self.reserved.retain(|name| !inbound.contains(name));
         // First the policy: while it holds, packets without SA would ask for a new one.
         let changes = self.policies.remove(id);
         let mut outcome = changes.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);
@@ -234,7 +250,7 @@ impl XfrmDriver {
     }
 
     fn usage(&mut self, id: IpsecSaId) -> Result<Usage, DriverError> {
-        let Some(pair) = self.pairs.get(&id).map(Installed::names).map(Iterator::collect::<Vec<_>>) else {
+        let Some(pair) = self.pairs.get(&id).map(Installed::main_names).map(Iterator::collect::<Vec<_>>) else {
             return Err(failed(format_args!("query pair {id}"), "no such pair is installed"));
         };
         let mut usage = Usage::default();

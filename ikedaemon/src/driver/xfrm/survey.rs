@@ -66,6 +66,8 @@ fn try_dummy(kernel: &mut Kernel, suite: IpsecSuite, mode: Mode, address: IpAddr
         // No traffic ever sees these keys. Kernels in FIPS mode refuse 3DES keys with equal parts, AES keys never.
         encryption_key: Secret::new(vec![0; suite.encryption_key_len()]),
         integrity_key: Secret::new(vec![0; suite.integrity_key_len()]),
+        cpi: None,
+        outer: None,
         reqid: 0,
         replay_window: 0,
         extended_sequence_numbers: false,
@@ -75,7 +77,9 @@ fn try_dummy(kernel: &mut Kernel, suite: IpsecSuite, mode: Mode, address: IpAddr
     };
     let name = spec.name();
     let unfit = |text| Refusal { errno: Errno::EINVAL, text: Some(text) };
-    let add = XfrmMessage::AddSa(message::state(&spec).map_err(unfit)?.take());
+    let mut layers = spec.layers().map(|layer| message::state(&spec, &layer));
+    let Some(state) = layers.next() else { return Ok(()) };
+    let add = XfrmMessage::AddSa(state.map_err(unfit)?.take());
     match kernel.request(add, NLM_F_CREATE | NLM_F_EXCL) {
         // Left over, or somebody else tries at this moment: the kernel can.
         Ok(()) | Err(Refusal { errno: Errno::EEXIST, .. }) => kernel

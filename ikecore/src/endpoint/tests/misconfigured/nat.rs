@@ -63,7 +63,7 @@ impl Row {
         let what = format!("through a NAT: {what}");
         let hosts = [(A, B), (B, PUBLIC)].into_iter().zip(0..).map(|((local, remote), index)| {
             let mut policy = TestPolicy::new(local, remote);
-            policy.quick_mode[0].suite = suites[index];
+            policy.quick_mode[0].suite = suites[index].alone();
             let config = Config { detail: Detail::Trace, nat_traversal: speaks[index], ..Config::default() };
             Host::new(config, 2 + index as u64, policy.database())
         });

@@ -189,8 +189,8 @@ const QUICK_MODE: &[Row] = &[
         values: ["ESP", "AH"],
         set: |value, policy| {
             policy.quick_mode[0].suite = match value {
-                0 => crate::testing::policy::ESP,
-                _ => IpsecSuite::Ah { integrity: Integrity::HmacSha256_128 },
+                0 => crate::testing::policy::ESP.alone(),
+                _ => IpsecSuite::Ah { integrity: Integrity::HmacSha256_128 }.alone(),
             };
         },
         ends: [NO_PROPOSAL; 2],
@@ -219,7 +219,8 @@ const QUICK_MODE: &[Row] = &[
         values: ["AES-256 in CBC mode with an integrity algorithm", "AES-256-GCM, which needs none"],
         set: |value, policy| {
             if value == 1 {
-                policy.quick_mode[0].suite = IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None };
+                policy.quick_mode[0].suite =
+                    IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None }.alone();
             }
         },
         ends: [NO_PROPOSAL; 2],
@@ -249,7 +250,7 @@ const QUICK_MODE: &[Row] = &[
         values: ["SHA-1", "SHA-256"],
         set: |value, policy| {
             let integrity = [Integrity::HmacSha1_96, Integrity::HmacSha256_128][value];
-            policy.quick_mode[0].suite = IpsecSuite::Ah { integrity };
+            policy.quick_mode[0].suite = IpsecSuite::Ah { integrity }.alone();
         },
         ends: [NO_PROPOSAL; 2],
         says: &["quick mode", "Transform-ID", "SHA", "SHA2-256"],
@@ -432,7 +433,7 @@ fn exception(value: usize, policy: &mut TestPolicy, action: RuleAction) {
 }
 
 fn esp(policy: &mut TestPolicy, cipher: EspCipher, integrity: Integrity) {
-    policy.quick_mode[0].suite = IpsecSuite::Esp { cipher, integrity: Some(integrity) };
+    policy.quick_mode[0].suite = IpsecSuite::Esp { cipher, integrity: Some(integrity) }.alone();
 }
 
 /// One end has a name, the other requires another.

@@ -203,14 +203,14 @@ fn proposals_of_other_protocols_and_bundles_are_refused_as_a_whole() {
     let octets = made(&[esp, long, twice(ProtocolId::ISAKMP), twice(ProtocolId::AH)]);
     let refused = select(&octets, &[AES]).expect_err("refused");
     let places: Vec<_> = refused.iter().map(|told| (told.proposal, told.transform)).collect();
-    assert_eq!(places, [(3, 0), (1, 0), (2, 0)]);
+    assert_eq!(places, [(1, 0), (2, 0), (3, 0)]);
     let bundle = "ISAKMP (1) together with AH (2)";
     assert_eq!(
         told(&refused),
         [
-            ("Protocol-ID", bundle, "one protocol under each proposal number"),
             ("Protocol-ID", "ESP (3)", "ISAKMP (1)"),
-            ("SPI Size", "17", "0 to 16")
+            ("SPI Size", "17", "0 to 16"),
+            ("Protocol-ID", bundle, "one protocol under each proposal number")
         ]
     );
 }

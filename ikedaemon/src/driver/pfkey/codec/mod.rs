@@ -59,6 +59,8 @@ numbers! {
         UNSPECIFIED = 0,
         AH = 2,
         ESP = 3,
+        /// Of KAME and Linux.
+        IPCOMP = 9,
     }
 }
 
@@ -262,7 +264,7 @@ pub(super) struct PolicyExtension {
 /// What a policy demands of its packets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct IpsecRequest {
-    /// The IP protocol: 50 or 51.
+    /// The IP protocol: 50, 51 or 108.
     pub(super) protocol: u16,
     /// [`MODE_TRANSPORT`] or [`MODE_TUNNEL`].
     pub(super) mode: u8,

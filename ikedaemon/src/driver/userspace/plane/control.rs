@@ -3,7 +3,7 @@ use super::{Pair, Plane, Sa};
 use crate::driver::userspace::NAME;
 use crate::driver::userspace::replay::ReplayWindow;
 use ikecore::ids::{IpsecSaId, Spi};
-use ikecore::proposal::suite::Mode;
+use ikecore::proposal::suite::{CPIS, Mode};
 use ikecore::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaSpec, TrafficAction, TrafficPolicy, Usage};
 use ikecore::time::Time;
 use ikecore::wire::codes::ProtocolId;
@@ -26,13 +26,13 @@ impl Plane {
                 SaAnswer::Spi(self.alloc_spi(protocol, source, destination))
             }
             SaOp::ReleaseSpi(name) => {
-                self.reserved.remove(&(name.destination, name.spi));
+                self.reserved.remove(&name);
                 SaAnswer::Done(Ok(()))
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(now, id, &sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(now, id, &sa, policy)),
             SaOp::Delete { id, inbound } => {
-                self.reserved.remove(&(inbound.destination, inbound.spi));
+                self.reserved.retain(|name| !inbound.contains(name));
                 self.remove(id);
                 SaAnswer::Done(Ok(()))
             }
@@ -44,16 +44,23 @@ impl Plane {
 
     fn alloc_spi(&mut self, protocol: ProtocolId, source: IpAddr, destination: IpAddr) -> Result<Spi, DriverError> {
         let operation = || format!("choose an SPI for {protocol} from {source} to {destination}");
-        if protocol != ProtocolId::ESP {
-            return Err(refuse(operation(), format!("this driver runs ESP only, not {protocol}")));
+        if ![ProtocolId::ESP, ProtocolId::IPCOMP].contains(&protocol) {
+            return Err(refuse(operation(), format!("this driver runs ESP and IPComp only, not {protocol}")));
         }
         for _ in 0..TRIES {
             let mut octets = [0; 4];
             self.random.fill(&mut octets).map_err(|error| refuse(operation(), error.to_string()))?;
-            let spi = Spi(u32::from_be_bytes(octets));
-            let key = (destination, spi);
-            if spi.0 >= LOWEST_SPI && !self.arrivals.contains_key(&key) && !self.reserved.contains_key(&key) {
-                self.reserved.insert(key, SaName { protocol, destination, spi });
+            let drawn = u32::from_be_bytes(octets);
+            let spi = Spi(match protocol {
+                ProtocolId::IPCOMP => CPIS.start() + drawn % (CPIS.end() - CPIS.start() + 1),
+                _ => drawn,
+            });
+            let name = SaName { protocol, destination, spi };
+            let taken = match protocol {
+                ProtocolId::IPCOMP => self.pairs.values().any(|pair| pair.inbound.cpi == Some(spi)),
+                _ => self.arrivals.contains_key(&(destination, spi)),
+            };
+            if spi.0 >= LOWEST_SPI && !taken && self.reserved.insert(name) {
                 return Ok(spi);
             }
         }
@@ -70,7 +77,7 @@ impl Plane {
         if self.pairs.contains_key(&id) {
             return Err(refuse(operation(), format!("there is one of pair {id}")));
         }
-        self.reserved.remove(&key);
+        self.reserved.retain(|reserved| spec.names().all(|name| name != *reserved));
         self.arrivals.insert(key, id);
         let mut width = spec.replay_window;
         if spec.extended_sequence_numbers {
@@ -189,9 +196,9 @@ impl Plane {
 /// Refuses what this driver cannot enforce.
 fn check_policy(policy: &TrafficPolicy) -> Result<(), DriverError> {
     let operation = || format!("add policy {}", policy.selector);
-    let TrafficAction::Protect { protocol, mode, endpoints, .. } = policy.action else { return Ok(()) };
-    if protocol != ProtocolId::ESP {
-        return Err(refuse(operation(), format!("this driver runs ESP only, not {protocol}")));
+    let TrafficAction::Protect { protocols, mode, endpoints, .. } = policy.action else { return Ok(()) };
+    if protocols.ah {
+        return Err(refuse(operation(), format!("this driver runs ESP and IPComp only, not {protocols}")));
     }
     if mode == Mode::Tunnel && endpoints.is_none() {
         return Err(refuse(operation(), "tunnel mode needs the addresses of its two ends"));

@@ -2,7 +2,7 @@ use super::*;
 use crate::driver::userspace::packet::set_fragment;
 use ikecore::crypto::esp::Integrity;
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::{EspCipher, IpsecSuite, Lifetime};
+use ikecore::proposal::suite::{CPIS, EspCipher, IpsecSuite, Lifetime, Protocols};
 use ikecore::rng::RngError;
 use ikecore::sa::driver::{Direction, DriverError, SaAnswer, SaOp, SaPair, SaSpec, UdpEncapsulation, Usage};
 use ikecore::secret::Secret;
@@ -30,6 +30,7 @@ struct Link {
     ends: [IpAddr; 2],
     inside: [IpAddr; 2],
     in_udp: bool,
+    compression: bool,
     extended: bool,
     spis: [u32; 2],
     soft: Lifetime,
@@ -48,6 +49,7 @@ impl Link {
             ends: ends.map(ip),
             inside: inside.map(ip),
             in_udp: false,
+            compression: false,
             extended: false,
             spis: [0x1111, 0x2222],
             soft: Lifetime::default(),
@@ -73,7 +75,7 @@ impl Link {
     fn policy(&self) -> TrafficPolicy {
         let endpoints = (self.mode == Mode::Tunnel).then_some((self.ends[0], self.ends[1]));
         let action = TrafficAction::Protect {
-            protocol: ProtocolId::ESP,
+            protocols: Protocols { compression: self.compression, ..Protocols::ESP },
             mode: self.mode,
             endpoints,
             inbound_passthrough: false,
@@ -98,6 +100,8 @@ impl Link {
             encapsulation: self.in_udp.then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
             encryption_key: key(self.suite.encryption_key_len()),
             integrity_key: key(self.suite.integrity_key_len()),
+            cpi: self.compression.then_some(Spi(spi & 0xfff)),
+            outer: None,
             reqid: 7,
             replay_window: 64,
             extended_sequence_numbers: self.extended,
@@ -516,8 +520,11 @@ fn the_newest_sa_sends_and_the_old_one_still_receives() {
     arrive(&mut a, Time::ZERO, &old);
     assert!(host(&mut a).is_some());
     for _ in 0..2 {
-        done(a.apply(Time::ZERO, SaOp::Delete { id: IpsecSaId(2), inbound: newer.spec(Direction::Inbound).name() }))
-            .expect("deleted, or gone");
+        done(a.apply(
+            Time::ZERO,
+            SaOp::Delete { id: IpsecSaId(2), inbound: newer.spec(Direction::Inbound).names().collect() },
+        ))
+        .expect("deleted, or gone");
     }
     a.host_packet(Time::ZERO, &link.packet(1));
     assert_eq!(network(&mut a)[20..24], [0, 0, 0x22, 0x22]);
@@ -548,8 +555,51 @@ fn spis_are_not_reserved_ones_and_not_given_twice() {
     done(a.apply(Time::ZERO, SaOp::ReleaseSpi(name))).expect("released");
     a.random = Box::new(Counter(0));
     assert_eq!(alloc(&mut a, ProtocolId::ESP), Ok(first));
+    a.random = Box::new(Counter(0));
+    let cpi = alloc(&mut a, ProtocolId::IPCOMP).expect("a CPI");
+    assert!(CPIS.contains(&cpi.0));
+    a.random = Box::new(Counter(0));
+    assert_ne!(alloc(&mut a, ProtocolId::IPCOMP), Ok(cpi));
     let refused = alloc(&mut a, ProtocolId::AH).expect_err("AH");
-    assert!(refused.to_string().contains("ESP only"), "{refused}");
+    assert!(refused.to_string().contains("ESP and IPComp only"), "{refused}");
+}
+
+#[test]
+fn what_compresses_goes_compressed_and_the_rest_as_it_is() {
+    let (v4, v6) = (["10.0.0.1", "10.0.0.2"], ["fd01::1", "fd01::2"]);
+    let links = [
+        Link::transport(),
+        Link::new(Mode::Transport, v6, v6),
+        Link::new(Mode::Tunnel, v4, ["192.168.1.1", "192.168.2.1"]),
+        Link::new(Mode::Tunnel, v4, ["fd11::1", "fd12::1"]),
+    ];
+    for link in links.map(|link| Link { compression: true, ..link }) {
+        let (mut a, mut b) = sides(&link);
+        let [source, destination] = link.inside;
+        let udp = protocol::UDP;
+        let header =
+            NewHeader { source, destination, traffic_class: 0, hop_limit: 64, dont_fragment: true, protocol: udp };
+        let long = header.packet(&[7; 1_200]).expect("a packet");
+        for (packet, compresses) in [(long, true), (link.packet(20), false), (link.packet(200), false)] {
+            a.host_packet(Time::ZERO, &packet);
+            let sent = network(&mut a);
+            assert_eq!(sent.len() < packet.len(), compresses, "{} octets of {}", sent.len(), packet.len());
+            arrive(&mut b, Time::ZERO, &sent);
+            let got = host(&mut b).expect("it arrives");
+            assert_eq!(
+                Packet::parse(&got).expect("a packet").payload(),
+                Packet::parse(&packet).expect("one").payload()
+            );
+        }
+        assert_eq!((usage(&mut a, 1).outbound_packets, usage(&mut b, 1).inbound_packets), (3, 3));
+        // The other end has no such CPI: nothing is given to the host.
+        let other = Link { compression: false, ..link };
+        let mut c = plane();
+        install(&mut c, Time::ZERO, other.turned().pair(1)).expect("installed");
+        a.host_packet(Time::ZERO, &header.packet(&[7; 1_200]).expect("a packet"));
+        arrive(&mut c, Time::ZERO, &network(&mut a));
+        assert_eq!(host(&mut c).filter(|_| link.mode == Mode::Tunnel), None);
+    }
 }
 
 #[test]
@@ -592,7 +642,7 @@ fn a_failing_operation_changes_nothing() {
     assert!(refused.to_string().starts_with("driver userspace: add outbound SA "), "{refused}");
     assert!(a.spd().in_order().is_empty());
     // What stands of the first step goes with the pair, and so does an SPI without its SA.
-    let inbound = link.spec(Direction::Inbound).name();
+    let inbound = link.spec(Direction::Inbound).names().collect();
     done(a.apply(Time::ZERO, SaOp::Delete { id: IpsecSaId(1), inbound })).expect("deleted");
     assert!(a.is_idle());
     install(&mut a, Time::ZERO, link.pair(1)).expect("installed");
@@ -605,7 +655,7 @@ fn a_failing_operation_changes_nothing() {
     assert!(done(a.apply(Time::ZERO, SaOp::Update { id: IpsecSaId(9), local, remote: local })).is_err());
     let mut tunnel = link.policy();
     tunnel.action = TrafficAction::Protect {
-        protocol: ProtocolId::ESP,
+        protocols: Protocols::ESP,
         mode: Mode::Tunnel,
         endpoints: None,
         inbound_passthrough: false,

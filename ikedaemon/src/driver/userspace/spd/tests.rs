@@ -1,13 +1,12 @@
 use super::*;
-use ikecore::proposal::suite::Mode;
-use ikecore::wire::codes::ProtocolId;
+use ikecore::proposal::suite::{Mode, Protocols};
 
 fn prefix(text: &str, len: u8) -> Prefix {
     Prefix::new(text.parse().expect("an address"), len).expect("a length")
 }
 
 const PROTECT: TrafficAction = TrafficAction::Protect {
-    protocol: ProtocolId::ESP,
+    protocols: Protocols::ESP,
     mode: Mode::Transport,
     endpoints: None,
     inbound_passthrough: false,

@@ -1,9 +1,9 @@
-use super::{address, alloc_spi, name_of, policy, policy_name, state, state_name};
+use super::{Keyed, address, alloc_spi, name_of, policy, policy_name, state_name};
 use crate::driver::policy_table::PolicyDirection;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
-use ikecore::sa::driver::{Direction, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode, Protocols};
+use ikecore::sa::driver::{Direction, OuterAh, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::secret::Secret;
 use ikecore::wire::codes::ProtocolId;
 use netlink_packet_core::Emitable;
@@ -32,6 +32,11 @@ fn telling_selector() -> Selector {
     }
 }
 
+/// The innermost layer.
+fn state(spec: &SaSpec) -> Result<Keyed, String> {
+    super::state(spec, &spec.layers().next().expect("one layer at least"))
+}
+
 fn spec(direction: Direction, suite: IpsecSuite) -> SaSpec {
     let (local, remote) = (ip("192.0.2.1"), ip("192.0.2.2"));
     let (source, destination) = match direction {
@@ -49,6 +54,8 @@ fn spec(direction: Direction, suite: IpsecSuite) -> SaSpec {
         encapsulation: None,
         encryption_key: Secret::new(vec![0xe1; suite.encryption_key_len()]),
         integrity_key: Secret::new(vec![0xa1; suite.integrity_key_len()]),
+        cpi: None,
+        outer: None,
         reqid: 9,
         replay_window: 32,
         extended_sequence_numbers: false,
@@ -281,7 +288,7 @@ fn policies_point_the_right_way() {
 fn templates_name_endpoints_in_tunnel_mode_only() {
     let (local, remote) = (ip("fd00::1"), ip("fd00::2"));
     let protect = |mode, endpoints, inbound_passthrough| TrafficAction::Protect {
-        protocol: ProtocolId::AH,
+        protocols: Protocols::AH,
         mode,
         endpoints,
         inbound_passthrough,
@@ -305,6 +312,58 @@ fn templates_name_endpoints_in_tunnel_mode_only() {
     for wrong in [protect(Mode::Tunnel, None, false), protect(Mode::Transport, Some((local, remote)), false)] {
         let wanted = TrafficPolicy { selector: telling_selector(), action: wrong, priority: 5, reqid: 3 };
         assert!(policy(PolicyDirection::Outbound, &wanted, 1).is_err(), "{wrong:?}");
+    }
+}
+
+/// IPComp in ESP in AH.
+fn nested(mode: Mode) -> SaSpec {
+    let outer = OuterAh { spi: Spi(0x4321), integrity: Integrity::HmacSha1_96, key: Secret::new(vec![0xa1; 20]) };
+    SaSpec { mode, cpi: Some(Spi(0x1234)), outer: Some(outer), ..spec(Direction::Outbound, SUITE) }
+}
+
+#[test]
+fn each_layer_is_an_sa_of_its_own() {
+    for mode in [Mode::Transport, Mode::Tunnel] {
+        let spec = SaSpec { soft: Lifetime { seconds: 1, kilobytes: 1 }, ..nested(mode) };
+        let states = spec.layers().map(|layer| super::state(&spec, &layer).expect("a good SA").take());
+        let states: Vec<ModifyMessage> = states.collect();
+        let seen: Vec<_> = states.iter().map(|it| (it.user_sa_info.id.proto, it.user_sa_info.id.spi)).collect();
+        assert_eq!(seen, [(108, 0x1234), (50, spec.spi.0), (51, 0x4321)]);
+        let modes: Vec<u8> = states.iter().map(|it| it.user_sa_info.mode).collect();
+        assert_eq!(modes, if mode == Mode::Tunnel { [1, 0, 0] } else { [0, 0, 0] });
+        // The main SA alone has a life; what is with it goes with it.
+        let limits = states.iter().map(|it| it.user_sa_info.lifetime_cfg.soft_add_expires_seconds);
+        assert_eq!(limits.collect::<Vec<_>>(), [0, 1, 0]);
+        let [XfrmAttrs::CompressionAlg(algorithm)] = states[0].nlas.as_slice() else { panic!("{:?}", states[0].nlas) };
+        assert!(algorithm.alg_name.starts_with(b"deflate\0") && algorithm.alg_key.is_empty());
+        let [XfrmAttrs::AuthenticationAlgTrunc(algorithm)] = states[2].nlas.as_slice() else { panic!("AH") };
+        assert_eq!(algorithm.alg_key, [0xa1; 20]);
+        assert_eq!(
+            states.iter().map(|it| name_of(&it.user_sa_info)).collect::<Vec<_>>(),
+            spec.names().map(Some).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn templates_stand_from_the_inside_out_and_compression_is_optional_for_what_arrives() {
+    let protocols = Protocols { compression: true, esp: true, ah: true };
+    let endpoints = Some((ip("192.0.2.1"), ip("192.0.2.2")));
+    let action = TrafficAction::Protect { protocols, mode: Mode::Tunnel, endpoints, inbound_passthrough: false };
+    let of = TrafficPolicy { selector: telling_selector(), action, priority: 5, reqid: 7 };
+    for (direction, optional) in [
+        (PolicyDirection::Outbound, [0, 0, 0]),
+        (PolicyDirection::Inbound, [1, 0, 0]),
+        (PolicyDirection::Forward, [1, 0, 0]),
+    ] {
+        let message = policy(direction, &of, 1).expect("a good policy");
+        let [XfrmAttrs::Template(templates)] = message.nlas.as_slice() else { panic!("{:?}", message.nlas) };
+        assert_eq!(templates.iter().map(|it| it.id.proto).collect::<Vec<_>>(), [108, 50, 51]);
+        assert_eq!(templates.iter().map(|it| it.mode).collect::<Vec<_>>(), [1, 0, 0]);
+        assert_eq!(templates.iter().map(|it| it.optional).collect::<Vec<_>>(), optional);
+        let ends: Vec<_> = templates.iter().map(|it| address(it.family, &it.id.daddr)).collect();
+        let peer = if direction == PolicyDirection::Outbound { "192.0.2.2" } else { "192.0.2.1" };
+        assert_eq!(ends, [Some(ip(peer)), Some(ip("0.0.0.0")), Some(ip("0.0.0.0"))]);
     }
 }
 

@@ -3,7 +3,7 @@ use ikecore::crypto::cipher::CipherAlg;
 use ikecore::crypto::hash::HashAlg;
 use ikecore::event::{Context, Phase};
 use ikecore::policy::selector::Prefix;
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Layer, ProtectionSuite};
 use ikecore::wire::{
     AuthenticationAlgorithm, AuthenticationMethod, EncapsulationMode, EncryptionAlgorithm, ExchangeType, HashAlgorithm,
     PayloadType,
@@ -126,17 +126,18 @@ const fn esp(cipher: EspCipher) -> &'static str {
     }
 }
 
-/// ` Algo[0] Operation: ESP Algo: Triple DES CBC HMAC: SHA`.
-pub(super) fn operation(suite: IpsecSuite) -> String {
-    match suite {
-        IpsecSuite::Esp { cipher, integrity: Some(hmac) } => {
-            format!(" Algo[0] Operation: ESP Algo: {} HMAC: {}", esp(cipher), integrity(hmac))
-        }
-        IpsecSuite::Esp { cipher, integrity: None } => {
-            format!(" Algo[0] Operation: ESP Algo: {} HMAC: none", esp(cipher))
-        }
-        IpsecSuite::Ah { integrity: hmac } => format!(" Algo[0] Operation: AH Algo: {}", integrity(hmac)),
-    }
+/// ` Algo[0] Operation: ESP Algo: Triple DES CBC HMAC: SHA`, one for each protocol, from the inside out.
+pub(super) fn operation(suite: ProtectionSuite) -> String {
+    suite.layers().enumerate().fold(String::new(), |line, (index, layer)| {
+        let what = match layer {
+            Layer::Compression => "IPComp Algo: DEFLATE".to_owned(),
+            Layer::Sa(IpsecSuite::Esp { cipher, integrity: hmac }) => {
+                format!("ESP Algo: {} HMAC: {}", esp(cipher), hmac.map_or("none", integrity))
+            }
+            Layer::Sa(IpsecSuite::Ah { integrity: hmac }) => format!("AH Algo: {}", integrity(hmac)),
+        };
+        format!("{line} Algo[{index}] Operation: {what}")
+    })
 }
 
 /// A name of this log with the number, or the name that the number has in its registry.

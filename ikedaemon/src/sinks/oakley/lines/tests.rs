@@ -459,7 +459,12 @@ Initiating new QM: sa = 12fd20 centry 7 message ID 00001a2b
     assert_eq!(shown, expected);
 
     let ah = IpsecSuite::Ah { integrity: Integrity::HmacMd5_96 };
-    let offer = |suite, pfs| QuickModeOffer { suite, lifetime: lifetime(), pfs, extended_sequence_numbers: false };
+    let offer = |suite: IpsecSuite, pfs| QuickModeOffer {
+        suite: suite.alone(),
+        lifetime: lifetime(),
+        pfs,
+        extended_sequence_numbers: false,
+    };
     let offers = vec![offer(esp(), None), offer(ah, Some(Group::Modp1024))];
     let shown = quick(QuickModeEvent::PolicyFound { rule: "servers".into(), policy: "secure".into(), offers });
     let expected = "\
@@ -480,7 +485,7 @@ QMOffer[1] dwFlags 0 dwPFSGroup 2
     let shown = quick(QuickModeEvent::ProposalAccepted {
         proposal: 1,
         transform: 3,
-        suite: IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None },
+        suite: IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None }.alone(),
         mode: Mode::Tunnel,
         lifetime: lifetime(),
         pfs: Some(Group::Modp2048),
@@ -497,7 +502,7 @@ Phase 2 SA accepted: proposal=1 transform=3
             remote: PEER,
             inbound: Spi(1234),
             outbound: Spi(5678),
-            suite: esp(),
+            suite: esp().alone(),
             mode,
             selector: selector(),
             lifetime: lifetime(),
@@ -523,7 +528,7 @@ fn ipsec_sas_come_and_go() {
     let shown = text(EventKind::IpsecSa(IpsecSaEvent::Established {
         inbound: Spi(1234),
         outbound: Spi(5678),
-        suite: esp(),
+        suite: esp().alone(),
         mode: Mode::Transport,
         selector: selector(),
         lifetime: lifetime(),
