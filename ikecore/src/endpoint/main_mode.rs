@@ -13,7 +13,7 @@ use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
 use crate::exchange::mode::Mode;
-use crate::exchange::phase1::Established;
+use crate::exchange::phase1::{Established, IkeKeys};
 use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
 use crate::exchange::work::Answer;
@@ -24,6 +24,9 @@ use crate::policy::rule::Rule;
 use crate::wire::{AuthenticationMethod, ExchangeType, Padding, parse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Octets of the longest block of an ISAKMP cipher.
+const LONGEST_BLOCK: usize = 16;
 
 impl Endpoint {
     /// A cookie that no other SA of this host has.
@@ -212,6 +215,7 @@ impl Endpoint {
             retransmission,
             suspicion: None,
             refused: None,
+            ciphertext: Vec::new(),
             waiting: Vec::new(),
             dos_cookie: Asked::default(),
         }));
@@ -254,6 +258,10 @@ impl Endpoint {
                 Ok(())
             }
             Phase::Negotiating(negotiating) => {
+                if message.is_encrypted() {
+                    let end = message.octets.len().saturating_sub(LONGEST_BLOCK);
+                    negotiating.ciphertext = message.octets.get(end..).unwrap_or_default().to_vec();
+                }
                 let verdict = negotiating.exchange.receive(message, &mut self.shared.cx());
                 match verdict {
                     Ok(verdict) => {
@@ -481,16 +489,20 @@ impl Endpoint {
         self.focus(id);
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let (cookies, path, negotiation) = (sa.cookies, sa.path, sa.negotiation);
-        let (waiting, unproven, known) = match &sa.phase {
+        let (waiting, unproven, known, keys) = match &sa.phase {
             Phase::Negotiating(negotiating) => {
                 let unproven = negotiating.exchange.state().is_some_and(Mode::is_unproven);
-                (negotiating.waiting.clone(), unproven, negotiating.refused.unwrap_or(cookies))
+                let keys = keys_of_peer(negotiating, cookies);
+                (negotiating.waiting.clone(), unproven, negotiating.refused.unwrap_or(cookies), keys)
             }
             Phase::Established(_) => return,
         };
         // Told at the end only, so that a forged message cannot make this host say to the peer that all is lost.
         if let (false, Some(notify)) = (known.responder.is_zero() || unproven, failure.notify()) {
             let message = info::clear(path, known, MessageId::PHASE_1, notify);
+            self.send(&message);
+        }
+        if let Some(Ok(message)) = keys.map(|keys| info::delete_ike(path, &keys, &mut *self.shared.rng)) {
             self.send(&message);
         }
         self.counters.main_modes_failed += 1;
@@ -508,6 +520,18 @@ impl Endpoint {
     pub(super) fn tell_started(&mut self, role: Role, cause: Cause, rule: Option<String>) {
         self.tell(EventKind::Negotiation(NegotiationEvent::Started { role, cause, rule }));
     }
+}
+
+/// The keys by which the peer understands a delete, if it has an SA while this host refuses its last message: it has sent
+/// what it takes for the end of the exchange. A forged message only makes the delete one that the peer cannot read.
+fn keys_of_peer(negotiating: &Negotiating, cookies: Cookies) -> Option<IkeKeys> {
+    let state = negotiating.exchange.state()?;
+    let is_last = matches!(state, Mode::Main(MainMode::Initiator(_)) | Mode::Aggressive(AggressiveMode::Responder(_)));
+    if !is_last || negotiating.ciphertext.is_empty() {
+        return None;
+    }
+    let keys = state.keys()?;
+    Some(keys.phase_2(cookies, state.progress().0?, keys.iv.next(&negotiating.ciphertext)))
 }
 
 /// The method that was chosen.

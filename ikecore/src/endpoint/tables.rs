@@ -69,6 +69,8 @@ pub(super) struct Negotiating {
     pub(super) suspicion: Option<Failure>,
     /// The cookies of the message that was refused for it: its sender hears of it.
     pub(super) refused: Option<Cookies>,
+    /// The ciphertext of the newest encrypted message of the peer, or its end: what protects a delete follows from it.
+    pub(super) ciphertext: Vec<u8>,
     /// What is waiting for it.
     pub(super) waiting: Vec<NegotiationId>,
     /// A cookie that a flooded responder wants to see.

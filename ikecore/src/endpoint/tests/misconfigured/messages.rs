@@ -533,7 +533,8 @@ impl Row {
         }
         let kinds: Vec<_> = told.iter().map(|told| (told.by, told.notify)).collect();
         assert_eq!(kinds, notify.map(|notify| (judge, notify)).into_iter().collect::<Vec<_>>(), "{what}");
-        // Who has sent message 6 is content: nothing of what it has leads anywhere, and it ends with its life.
+        // Who has sent message 6 has an SA. It could not read a delete, whose IV follows from that message as it came here:
+        // changed. Nothing of the SA leads anywhere, and it ends with its life.
         let other = reasons(&network.hosts[side]).len();
         assert_eq!(other, usize::from((*of, side) != (Id, 1)), "{what}: {text}");
         network.rewrite = None;
