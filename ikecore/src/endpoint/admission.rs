@@ -10,7 +10,7 @@ use super::index::Multimap;
 use super::tables::IkeSa;
 use crate::event::{Failure, Reject};
 use crate::exchange::Path;
-use crate::exchange::mode::Mode;
+use crate::exchange::mode::Phase1;
 use crate::ids::IkeSaId;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -76,7 +76,7 @@ impl Endpoint {
         loop {
             let id = self.unproven.oldest(peer)?;
             let negotiating = self.ike_sas.get(&id).and_then(IkeSa::negotiating);
-            if negotiating.and_then(|main| main.exchange.state()).is_some_and(Mode::is_unproven) {
+            if negotiating.and_then(|main| main.exchange.state()).is_some_and(Phase1::is_unproven) {
                 return Some(id);
             }
             self.unproven.remove(id);

@@ -9,6 +9,7 @@ use crate::event::Reject;
 use crate::exchange::Path;
 use crate::exchange::fragment::{self, Assembly};
 use crate::exchange::message::{Incoming, Outgoing};
+use crate::exchange::mode::Phase1;
 use crate::ids::{Cookie, IkeSaId};
 use crate::time::{Duration, Time};
 use crate::wire::payload::Fragment;
@@ -264,7 +265,7 @@ impl IkeSa {
         match &self.phase {
             super::tables::Phase::Established(standing) => standing.sa.announced,
             super::tables::Phase::Negotiating(negotiating) => {
-                negotiating.exchange.state().map(crate::exchange::mode::Mode::announced).unwrap_or_default()
+                negotiating.exchange.state().map(Phase1::announced).unwrap_or_default()
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::exchange::auth;
 use crate::exchange::info::acknowledged::Unacknowledged;
 use crate::exchange::info::{self, Information, Protected};
 use crate::exchange::message::{Incoming, Outgoing};
+use crate::exchange::mode::Phase1;
 use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, Spi};
 use crate::policy::rule::AuthMethod;

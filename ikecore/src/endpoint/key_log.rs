@@ -4,7 +4,7 @@
 use super::Endpoint;
 use super::io::Output;
 use super::tables::IkeSa;
-use crate::exchange::mode::Mode;
+use crate::exchange::mode::Phase1;
 use crate::exchange::phase1::Phase1Keys;
 use crate::ids::{Cookie, IkeSaId, Spi};
 use crate::proposal::suite::{EspCipher, Integrity, IpsecSuite};
@@ -70,7 +70,7 @@ impl Endpoint {
             return;
         };
         let initiator = sa.cookies.initiator;
-        let key = negotiating.exchange.state().and_then(Mode::keys).map(Phase1Keys::cipher_octets);
+        let key = negotiating.exchange.state().and_then(Phase1::keys).map(Phase1Keys::cipher_octets);
         if let Some(key) = key {
             self.log_key(LoggedKey::Isakmp { initiator, key });
         }

@@ -12,7 +12,7 @@ use crate::exchange::aggressive::{self, AggressiveMode};
 use crate::exchange::dpd::Liveliness;
 use crate::exchange::main::{MainMode, initiator, responder};
 use crate::exchange::message::Incoming;
-use crate::exchange::mode::Mode;
+use crate::exchange::mode::{Mode, Phase1};
 use crate::exchange::phase1::{Established, IkeKeys};
 use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BRANCHES, BranchNumber, Exchange, Verdict};
@@ -316,7 +316,7 @@ impl Endpoint {
                         && let Phase::Negotiating(negotiating) = &mut sa.phase
                     {
                         negotiating.retransmission = Retransmission::begin(now);
-                        if let Some((_, Some(cookies))) = negotiating.exchange.state().map(Mode::progress) {
+                        if let Some((_, Some(cookies))) = negotiating.exchange.state().map(Phase1::progress) {
                             sa.cookies = cookies;
                         }
                     }
@@ -491,7 +491,7 @@ impl Endpoint {
         let (cookies, path, negotiation) = (sa.cookies, sa.path, sa.negotiation);
         let (waiting, unproven, known, keys) = match &sa.phase {
             Phase::Negotiating(negotiating) => {
-                let unproven = negotiating.exchange.state().is_some_and(Mode::is_unproven);
+                let unproven = negotiating.exchange.state().is_some_and(Phase1::is_unproven);
                 let keys = keys_of_peer(negotiating, cookies);
                 (negotiating.waiting.clone(), unproven, negotiating.refused.unwrap_or(cookies), keys)
             }

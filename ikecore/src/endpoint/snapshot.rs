@@ -1,6 +1,7 @@
 //! What stands at the moment, for status, monitor and tests. No secrets.
 use super::tables::{IkeSa, Pair, Phase};
 use crate::event::negotiation::Role;
+use crate::exchange::mode::Phase1;
 use crate::exchange::step::Role as ExchangeRole;
 use crate::identity::Identity;
 use crate::ids::{Cookies, IkeSaId, IpsecSaId, NegotiationId, Spi};

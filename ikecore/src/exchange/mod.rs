@@ -15,6 +15,7 @@ pub mod phase1;
 pub mod quick;
 pub mod retransmit;
 pub mod runner;
+pub mod side;
 pub mod step;
 pub mod vendor;
 pub mod work;

@@ -11,6 +11,23 @@ use crate::event::{Failure, Reject};
 use crate::ids::Cookies;
 use crate::proposal::suite::IkeSuite;
 
+/// What is asked of a mode of phase 1 while it is under way.
+pub trait Phase1: Role<Outcome = Established> {
+    /// True for a responder whose peer has not shown yet that messages reach it at its address.
+    fn is_unproven(&self) -> bool {
+        false
+    }
+
+    /// The keys, once there are any.
+    fn keys(&self) -> Option<&Phase1Keys>;
+
+    /// What the peer has announced so far.
+    fn announced(&self) -> Announced;
+
+    /// The algorithms and the responder's cookie, as far as they are chosen.
+    fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>);
+}
+
 /// A phase 1 under way.
 pub enum Mode {
     /// Main mode.
@@ -44,33 +61,29 @@ impl Role for Mode {
     }
 }
 
-impl Mode {
-    /// True for a responder whose peer has not shown yet that messages reach it at its address.
-    pub const fn is_unproven(&self) -> bool {
+impl Phase1 for Mode {
+    fn is_unproven(&self) -> bool {
         match self {
             Self::Main(mode) => mode.is_unproven(),
             Self::Aggressive(mode) => mode.is_unproven(),
         }
     }
 
-    /// The keys, once there are any.
-    pub fn keys(&self) -> Option<&Phase1Keys> {
+    fn keys(&self) -> Option<&Phase1Keys> {
         match self {
             Self::Main(mode) => mode.keys(),
             Self::Aggressive(mode) => mode.keys(),
         }
     }
 
-    /// What the peer has announced so far.
-    pub fn announced(&self) -> Announced {
+    fn announced(&self) -> Announced {
         match self {
             Self::Main(mode) => mode.announced(),
             Self::Aggressive(mode) => mode.announced(),
         }
     }
 
-    /// The algorithms and the responder's cookie, as far as they are chosen.
-    pub fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+    fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         match self {
             Self::Main(mode) => mode.progress(),
             Self::Aggressive(mode) => mode.progress(),

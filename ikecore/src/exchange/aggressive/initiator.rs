@@ -1,6 +1,7 @@
 //! Aggressive mode, initiator.
 use super::super::auth::{self, Claim, Credential, Judgement, PeerVerified, Proof, Proving, Requests, Unconfirmed};
 use super::super::message::Incoming;
+use super::super::mode::Phase1;
 use super::super::natt::Revision;
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
@@ -148,19 +149,21 @@ impl State {
             Self::Deriving(_) | Self::SentFirst(..) => None,
         }
     }
+}
 
-    pub(super) const fn keys(&self) -> Option<&Phase1Keys> {
+impl Phase1 for State {
+    fn keys(&self) -> Option<&Phase1Keys> {
         match self {
             Self::Confirming(_, agreed, _) | Self::Proving(_, agreed, _) => Some(&agreed.keys),
             Self::Deriving(_) | Self::SentFirst(..) | Self::Agreeing(..) => None,
         }
     }
 
-    pub(super) fn announced(&self) -> Announced {
+    fn announced(&self) -> Announced {
         self.settled().map(|settled| settled.announced).unwrap_or_default()
     }
 
-    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+    fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         self.settled().map(|settled| (settled.choice.chosen.suite, settled.cookies)).unzip()
     }
 }

@@ -13,26 +13,13 @@ pub mod initiator;
 mod msgs;
 pub mod responder;
 
-use super::Cx;
-use super::message::Incoming;
-use super::phase1::{Established, Phase1Keys};
-use super::step::{Role as ExchangeRole, Step};
-use super::vendor::Announced;
-use super::work::Answer;
-use crate::event::{Failure, Reject};
-use crate::ids::Cookies;
+use super::side::Side;
 use crate::policy::rule::Rule;
 use crate::proposal::offer::MainModeOffer;
-use crate::proposal::suite::IkeSuite;
 use std::sync::Arc;
 
 /// Aggressive mode in either role.
-pub enum AggressiveMode {
-    /// This host began.
-    Initiator(initiator::State),
-    /// The peer began.
-    Responder(responder::State),
-}
+pub type AggressiveMode = Side<initiator::State, responder::State>;
 
 /// A rule as aggressive mode can negotiate it: of its offers those with the group of the first, since the initiator's
 /// public value goes out before the responder can choose (RFC 2409 §5). `None` where the rule does not allow aggressive mode.
@@ -49,60 +36,4 @@ pub fn usable(rule: &Arc<Rule>) -> Option<Arc<Rule>> {
     let mut main_mode = rule.main_mode.as_ref().clone();
     main_mode.offers = offers;
     Some(Arc::new(Rule { main_mode: Arc::new(main_mode), ..rule.as_ref().clone() }))
-}
-
-impl ExchangeRole for AggressiveMode {
-    type Outcome = Established;
-
-    fn waits_for(&self) -> &'static str {
-        match self {
-            Self::Initiator(state) => state.waits_for(),
-            Self::Responder(state) => state.waits_for(),
-        }
-    }
-
-    fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
-        match self {
-            Self::Initiator(state) => Ok(state.receive(message, cx)?.lift(Self::Initiator)),
-            Self::Responder(state) => Ok(state.receive(message, cx)?.lift(Self::Responder)),
-        }
-    }
-
-    fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
-        match self {
-            Self::Initiator(state) => Ok(state.answer(answer, cx)?.lift(Self::Initiator)),
-            Self::Responder(state) => Ok(state.answer(answer, cx)?.lift(Self::Responder)),
-        }
-    }
-}
-
-impl AggressiveMode {
-    /// True for a responder whose peer has not shown yet that messages reach it at its address.
-    pub const fn is_unproven(&self) -> bool {
-        matches!(self, Self::Responder(_))
-    }
-
-    /// The keys, once there are any.
-    pub fn keys(&self) -> Option<&Phase1Keys> {
-        match self {
-            Self::Initiator(state) => state.keys(),
-            Self::Responder(state) => state.keys(),
-        }
-    }
-
-    /// What the peer has announced so far.
-    pub fn announced(&self) -> Announced {
-        match self {
-            Self::Initiator(state) => state.announced(),
-            Self::Responder(state) => state.announced(),
-        }
-    }
-
-    /// The algorithms and the responder's cookie, as far as they are chosen.
-    pub fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
-        match self {
-            Self::Initiator(state) => state.progress(),
-            Self::Responder(state) => state.progress(),
-        }
-    }
 }

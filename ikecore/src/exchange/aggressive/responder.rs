@@ -1,6 +1,7 @@
 //! Aggressive mode, responder.
 use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::message::Incoming;
+use super::super::mode::Phase1;
 use super::super::natt::{self, Nat, Revision};
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
@@ -165,8 +166,15 @@ impl State {
         | Self::Confirming(opening, ..)) = self;
         opening
     }
+}
 
-    pub(super) fn keys(&self) -> Option<&Phase1Keys> {
+impl Phase1 for State {
+    // Message 3 is the last: until it comes nothing is proven.
+    fn is_unproven(&self) -> bool {
+        true
+    }
+
+    fn keys(&self) -> Option<&Phase1Keys> {
         match self {
             Self::Agreeing(_) => None,
             Self::Proving(_, agreed, _) => Some(&agreed.keys),
@@ -174,11 +182,11 @@ impl State {
         }
     }
 
-    pub(super) fn announced(&self) -> Announced {
+    fn announced(&self) -> Announced {
         self.opening().announced
     }
 
-    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+    fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         let opening = self.opening();
         (Some(opening.choice.chosen.suite), Some(opening.cookies))
     }

@@ -2,6 +2,7 @@
 use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::info;
 use super::super::message::Incoming;
+use super::super::mode::Phase1;
 use super::super::natt::Revision;
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
@@ -167,12 +168,14 @@ impl State {
         };
         Some(settled)
     }
+}
 
-    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+impl Phase1 for State {
+    fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         self.settled().map(|settled| (settled.choice.chosen.suite, settled.cookies)).unzip()
     }
 
-    pub(super) fn keys(&self) -> Option<&Phase1Keys> {
+    fn keys(&self) -> Option<&Phase1Keys> {
         match self {
             Self::SentSa(_) | Self::Deriving(..) | Self::SentKe(..) | Self::Agreeing(..) => None,
             Self::Proving(_, _, agreed) => Some(&agreed.keys),
@@ -181,7 +184,7 @@ impl State {
         }
     }
 
-    pub(super) fn announced(&self) -> Announced {
+    fn announced(&self) -> Announced {
         self.settled().map(|settled| settled.announced).unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! Main mode, responder.
 use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::message::Incoming;
+use super::super::mode::Phase1;
 use super::super::natt::{Nat, Revision};
 use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
 use super::super::step::{Role as ExchangeRole, Step};
@@ -158,13 +159,14 @@ impl State {
         | Self::Proving(opening, _)) = self;
         opening
     }
+}
 
-    /// True until the peer has shown that messages reach it at its address.
-    pub(super) const fn is_unproven(&self) -> bool {
+impl Phase1 for State {
+    fn is_unproven(&self) -> bool {
         matches!(self, Self::SentSa(_))
     }
 
-    pub(super) fn keys(&self) -> Option<&Phase1Keys> {
+    fn keys(&self) -> Option<&Phase1Keys> {
         match self {
             Self::SentSa(_) | Self::Agreeing(..) => None,
             Self::SentKe(_, state) => Some(&state.keys),
@@ -173,11 +175,11 @@ impl State {
         }
     }
 
-    pub(super) fn announced(&self) -> Announced {
+    fn announced(&self) -> Announced {
         self.opening().announced
     }
 
-    pub(super) fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
+    fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
         let opening = self.opening();
         (Some(opening.choice.chosen.suite), Some(opening.cookies))
     }

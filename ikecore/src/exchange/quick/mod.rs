@@ -25,7 +25,8 @@ pub mod responder;
 use super::message::Incoming;
 use super::natt::{OriginalAddresses, Revision};
 use super::phase1::IkeKeys;
-use super::step::{Role as ExchangeRole, Step};
+use super::side::Side;
+use super::step::Step;
 use super::work::Answer;
 use super::{Cx, Path};
 use crate::event::negotiation::Role;
@@ -167,12 +168,7 @@ impl IpsecSa {
 }
 
 /// Quick mode in either role.
-pub enum QuickMode {
-    /// This host began.
-    Initiator(initiator::State),
-    /// The peer began.
-    Responder(responder::State),
-}
+pub type QuickMode = Side<initiator::State, responder::State>;
 
 /// Begins as initiator.
 pub fn initiate(plan: Plan, cx: &mut Cx<'_>) -> Result<Step<QuickMode>, Failure> {
@@ -182,45 +178,6 @@ pub fn initiate(plan: Plan, cx: &mut Cx<'_>) -> Result<Step<QuickMode>, Failure>
 /// Begins as responder, with message 1.
 pub fn respond(message: &Incoming<'_>, peer: &responder::Peer<'_>, cx: &mut Cx<'_>) -> Result<Step<QuickMode>, Reject> {
     Ok(responder::begin(message, peer, cx)?.lift(QuickMode::Responder))
-}
-
-impl ExchangeRole for QuickMode {
-    type Outcome = IpsecSa;
-
-    fn waits_for(&self) -> &'static str {
-        match self {
-            Self::Initiator(state) => state.waits_for(),
-            Self::Responder(state) => state.waits_for(),
-        }
-    }
-
-    fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
-        match self {
-            Self::Initiator(state) => Ok(state.receive(message, cx)?.lift(Self::Initiator)),
-            Self::Responder(state) => Ok(state.receive(message, cx)?.lift(Self::Responder)),
-        }
-    }
-
-    fn answer(self, answer: Answer, cx: &mut Cx<'_>) -> Result<Step<Self>, Failure> {
-        match self {
-            Self::Initiator(state) => Ok(state.answer(answer, cx)?.lift(Self::Initiator)),
-            Self::Responder(state) => Ok(state.answer(answer, cx)?.lift(Self::Responder)),
-        }
-    }
-
-    fn without_answer(&self, cx: &mut Cx<'_>) -> Option<Step<Self>> {
-        match self {
-            Self::Initiator(state) => Some(state.without_answer(cx)?.lift(Self::Initiator)),
-            Self::Responder(state) => Some(state.without_answer(cx)?.lift(Self::Responder)),
-        }
-    }
-
-    fn cleanup(&self) -> Vec<SaOp> {
-        match self {
-            Self::Initiator(state) => state.cleanup(),
-            Self::Responder(state) => state.cleanup(),
-        }
-    }
 }
 
 impl QuickMode {

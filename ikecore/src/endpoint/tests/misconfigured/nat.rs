@@ -88,8 +88,40 @@ impl Row {
     }
 }
 
+/// A second host behind the NAT, whose filter has the ports of the first one's.
+fn same_ports() -> String {
+    let what = "through a NAT: the ports of another host behind it";
+    let host = |local, remote, seed, identity: Option<&str>| {
+        let mut policy = TestPolicy::new(local, remote);
+        policy.local_id = identity.map(|identity| identity.parse().expect("an identity"));
+        Host::new(Config { detail: Detail::Trace, ..Config::default() }, seed, policy.database())
+    };
+    let hosts = [host(A, B, 2, None), host(B, PUBLIC, 3, None)];
+    let mut network = Network::new(hosts, Weather::default(), 1);
+    network.nat = Some(Translation { public: PUBLIC, offset: 20_000 });
+    initiate(&mut network);
+    network.run(Duration::from_secs(LIMIT));
+    assert_eq!(twins(&network), 1);
+    network.hosts[0] = host(A, B, 4, Some("192.0.2.77"));
+    network.hosts[1].events.clear();
+    network.nat = Some(Translation { public: PUBLIC, offset: 30_000 });
+    initiate(&mut network);
+    network.run(Duration::from_secs(LIMIT));
+    network.hosts.iter().for_each(assert_settled);
+    let (text, told) = report(what, &network);
+    let failures = network.hosts[1].failures();
+    assert!(matches!(failures.as_slice(), [Failure::SamePorts { .. }]), "{failures:?}");
+    let kinds: Vec<_> = told.iter().map(|told| (told.by, told.notify)).collect();
+    assert_eq!(kinds, [(1, NotifyType::INVALID_ID_INFORMATION)], "{what}");
+    assert_eq!(network.hosts[1].driver.pairs.len(), 1, "the first host's pair stays");
+    network.feed(1, Input::Command(Command::DeleteAll));
+    network.run(Duration::from_secs(LIMIT));
+    assert_nothing_left(network, what);
+    text
+}
+
 #[test]
 fn each_setting_of_either_host() {
-    let text: Vec<String> = ROWS.iter().map(Row::run).collect();
+    let text: Vec<String> = ROWS.iter().map(Row::run).chain([same_ports()]).collect();
     compare("misconfigured-nat", include_str!("../expected/misconfigured-nat.txt"), &text.join("\n"));
 }
