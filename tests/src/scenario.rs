@@ -14,6 +14,7 @@ pub mod identities;
 pub mod key_log;
 pub mod libreswan;
 pub mod liveliness;
+mod named;
 pub mod recovery;
 pub mod refusals;
 pub mod rekeys;

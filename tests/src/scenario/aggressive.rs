@@ -9,47 +9,13 @@ use crate::netns::{A, B, World};
 use crate::process::wait_until;
 
 use super::Role;
+use super::named::{negotiate, policy};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whom the two ends are.
 const OWN: &str = "agent.example";
 const OTHER: &str = "peer.example";
-
-/// A policy with the peer, in which these are the identities of the two ends.
-pub(super) fn policy(aggressive: bool, own: &str, other: &str) -> String {
-    let mode = if aggressive { "aggressive_mode = \"exposes the pre-shared key to guessing\"" } else { "" };
-    format!(
-        r#"[[policy]]
-name = "aggressive"
-assigned = true
-
-[policy.main_mode]
-offers = ["aes256-sha256-modp2048", "aes128-sha1-modp2048"]
-
-[[policy.rule]]
-name = "to the peer"
-filter_list = "nets"
-filter_action = "protect"
-authentication = [{{ preshared_key = "correct horse battery" }}]
-tunnel = {{ local = "{}", remote = "{}" }}
-local_id = "{own}"
-remote_id = "{other}"
-{mode}
-
-[[filter_list]]
-name = "nets"
-filters = [{{ source = "{}", destination = "{}" }}]
-
-[[filter_action]]
-name = "protect"
-action = "negotiate"
-offers = [{{ esp = "aes256-sha256" }}]
-pfs = "modp2048"
-"#,
-        A.wire, B.wire, A.net, B.net
-    )
-}
 
 fn fqdn(name: &str) -> String {
     format!("fqdn:{name}")
@@ -58,7 +24,7 @@ fn fqdn(name: &str) -> String {
 /// The daemon begins, or charon does; then traffic, and the end.
 pub fn with_charon(role: Role) {
     let _row =
-        Row::charon("aggressive mode, names as identities, traffic", Kernel::Libipsec, Driver::Userspace, role.alone());
+        Row::charon("Aggressive mode, names as identities, traffic", Kernel::Libipsec, Driver::Userspace, role.alone());
     let world = World::new();
     let connection = Connection {
         aggressive: true,
@@ -68,16 +34,7 @@ pub fn with_charon(role: Role) {
     };
     let charon = Charon::start(&world.b, Kernel::Libipsec, &connection);
     let daemon = Daemon::start(&world.a, Driver::Userspace, &policy(true, &fqdn(OWN), &fqdn(OTHER)));
-    match role {
-        Role::Initiator => drop(daemon.run(&["initiate", "to the peer"])),
-        Role::Responder => {
-            if let Err(error) = charon.initiate() {
-                panic!("charon: {error}\n{}", daemon.oakley());
-            }
-        }
-    }
-    charon.wait_installed();
-    assert!(world.a.ping_until_answered(A.inside, B.inside, PATIENCE), "{}\n{}", daemon.oakley(), charon.log());
+    negotiate(&world, &daemon, &charon, role);
     assert!(
         daemon.oakley().contains("aggressive mode message 2") || daemon.oakley().contains("Aggressive"),
         "{}",
@@ -104,7 +61,7 @@ fn scan(world: &World, id: &str) -> String {
 /// `ike-scan -A` gets an answer only where the policy allows it, and under a name that the policy knows.
 pub fn with_ike_scan() {
     let _row = Row::new(
-        "answers ike-scan -A only where the policy says so",
+        "Answers ike-scan -A only where the policy says so",
         "ike-scan",
         Driver::Memory,
         Role::Responder.alone(),

@@ -9,7 +9,7 @@ use crate::netns::{A, B, World};
 use crate::process::wait_until;
 
 use super::Role;
-use super::aggressive::policy;
+use super::named::{negotiate, policy};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -27,11 +27,7 @@ pub fn charon_passes_it_over() {
     let policy = policy(false, "fqdn:agent.example", "fqdn:peer.example");
     let settings = "[ike]\ncommit_bit = true\n";
     let daemon = Daemon::start_with_settings(&world.a, Driver::Userspace, &policy, settings);
-    if let Err(error) = charon.initiate() {
-        panic!("charon: {error}\n{}", daemon.oakley());
-    }
-    charon.wait_installed();
-    assert!(world.a.ping_until_answered(A.inside, B.inside, PATIENCE), "{}\n{}", daemon.oakley(), charon.log());
+    negotiate(&world, &daemon, &charon, Role::Responder);
     assert!(daemon.oakley().contains("quick mode message 4"), "{}", daemon.oakley());
     charon.rekey_child();
     assert!(world.a.ping_until_answered(A.inside, B.inside, PATIENCE), "after a rekey\n{}", charon.log());

@@ -9,7 +9,7 @@ use crate::netns::{A, B, World};
 use crate::process::wait_until;
 
 use super::Role;
-use super::aggressive::policy;
+use super::named::{negotiate, policy};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -25,16 +25,7 @@ pub fn blocks_with_charon(role: Role, own: &str, other: &str) {
     };
     let charon = Charon::start(&world.b, Kernel::Libipsec, &connection);
     let daemon = Daemon::start(&world.a, Driver::Userspace, &policy(false, own, other));
-    match role {
-        Role::Initiator => drop(daemon.run(&["initiate", "to the peer"])),
-        Role::Responder => {
-            if let Err(error) = charon.initiate() {
-                panic!("charon: {error}\n{}", daemon.oakley());
-            }
-        }
-    }
-    charon.wait_installed();
-    assert!(world.a.ping_until_answered(A.inside, B.inside, PATIENCE), "{}\n{}", daemon.oakley(), charon.log());
+    negotiate(&world, &daemon, &charon, role);
     assert_eq!(daemon.status()["ike_sas"][0]["identity"], other);
     charon.terminate();
     assert!(wait_until(PATIENCE, || (daemon.isakmp_sas(), daemon.ipsec_sas()) == (0, 0)), "{}", daemon.oakley());

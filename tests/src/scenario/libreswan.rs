@@ -136,11 +136,15 @@ pub fn whole_life(driver: Driver, suite: Suite, mode: Mode, role: Role) {
     assert_ne!((last.spi_in, last.spi_out), (new.spi_in, new.spi_out));
     setting.exchange_traffic();
 
+    renew_and_end(&setting, role);
+}
+
+/// A new ISAKMP SA, begun by the daemon, with traffic; then the end that began (`role` is the daemon's) ends everything.
+fn renew_and_end(setting: &Setting<'_>, role: Role) {
     let isakmp = setting.pluto.isakmp_sas();
-    setting.daemon.run(&["rekey", "--ike-sa", &handle(&setting, "ike_sas")]);
+    setting.daemon.run(&["rekey", "--ike-sa", &handle(setting, "ike_sas")]);
     setting.pluto.wait_sas("a new ISAKMP SA", PATIENCE, |now, _| now.iter().any(|sa| !isakmp.contains(sa)));
     setting.exchange_traffic();
-
     match role {
         Role::Initiator => drop(setting.daemon.run(&["terminate", "--all"])),
         Role::Responder => setting.pluto.terminate(),
@@ -301,15 +305,7 @@ pub fn certificates(driver: Driver, role: Role) {
     let states = setting.pluto.log();
     assert!(states.contains("RSA") && states.contains("CN=a"), "{states}");
 
-    let isakmp = setting.pluto.isakmp_sas();
-    setting.daemon.run(&["rekey", "--ike-sa", &handle(&setting, "ike_sas")]);
-    setting.pluto.wait_sas("a new ISAKMP SA", PATIENCE, |now, _| now.iter().any(|sa| !isakmp.contains(sa)));
-    setting.exchange_traffic();
-    match role {
-        Role::Initiator => drop(setting.daemon.run(&["terminate", "--all"])),
-        Role::Responder => setting.pluto.terminate(),
-    }
-    setting.wait_nothing_left();
+    renew_and_end(&setting, role);
 }
 
 /// The daemon admits pluto's user and gives it an address.

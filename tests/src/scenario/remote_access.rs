@@ -325,7 +325,7 @@ pub fn gateway_with_pam() {
 
 /// A wrong password: nothing comes of it, and both ends say why.
 pub fn wrong_password(phase_1: Phase1) {
-    let what = format!("refused: the password of XAuth{}", phase_1.name());
+    let what = format!("Refused: the password of XAuth{}", phase_1.name());
     let _row = Row::charon(what, Kernel::Libipsec, Driver::Userspace, &Role::ALL);
     let world = World::new();
     let certificates = Certificates::new(KeyKind::Rsa(2048));
@@ -368,6 +368,17 @@ pub enum Unlike {
 }
 
 impl Unlike {
+    /// For the names of tests.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Xauth => "we want XAuth, the peer has none",
+            Self::NoXauth => "the peer has XAuth, we have none",
+            Self::Hybrid => "we have hybrid authentication, the peer RSA signatures of both",
+            Self::NoHybrid => "we have RSA signatures of both, the peer hybrid authentication",
+            Self::Aggressive => "we have main mode, the peer aggressive mode",
+        }
+    }
+
     /// What the trace of a gateway must say.
     const fn told(self) -> &'static [&'static str] {
         match self {
@@ -392,7 +403,7 @@ impl Unlike {
 
 /// Two ends that do not mean the same authentication: nothing comes of it, and the one that judges says why.
 pub fn unlike(unlike: Unlike, role: Role) {
-    let what = format!("Refused, both ends end, the reason is told: kinds of authentication, {unlike:?}");
+    let what = format!("Refused, both ends end, the reason is told: {}", unlike.name());
     let _row = Row::charon(what, Kernel::Libipsec, Driver::Userspace, role.alone());
     let world = World::new();
     let certificates = Certificates::new(KeyKind::Rsa(2048));

@@ -75,7 +75,7 @@ echo script done
 /// vpnc connects, and pings a host behind the gateway.
 pub fn connects() {
     let _row = Row::new(
-        "aggressive mode, XAuth, Mode Config (pull), traffic",
+        "Aggressive mode, XAuth, Mode Config (pull), traffic",
         "vpnc",
         Driver::Userspace,
         Role::Responder.alone(),
