@@ -65,7 +65,7 @@ fn negotiate(initiator: &mut Host, responder: &mut Host) -> Duration {
 
 /// Ends what a negotiation led to; the delete is not delivered.
 fn forget(responder: &mut Host, number: u32) {
-    responder.command(Time::from_secs(1), Command::DeletePeer(address(number)));
+    responder.command(Time::from_secs(1), Command::DeletePeer(address(number).into()));
     responder.sent.clear();
     responder.events.clear();
 }

@@ -80,6 +80,7 @@ fn policy(criterion: &mut Criterion) {
             protocol: 6,
             local_port: 1024,
             remote_port: 80,
+            scope: ikecore::address::Scope::ANY,
         };
         assert!(policy.lookup_flow(&flow).is_some());
         benchmarks.bench_function(BenchmarkId::new("a packet, last of rules", count), |bencher| {

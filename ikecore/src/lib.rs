@@ -4,10 +4,11 @@
 //! [`endpoint::Endpoint::handle`] and leaves through [`endpoint::Endpoint::poll`]; time and randomness are given.
 //!
 //! A module uses only those left of it:
-//! `time ids secret rng` < `wire` < `crypto` < `identity` < `certificate` < `proposal` < `policy` < `sa` < `event` <
+//! `time address ids secret rng` < `wire` < `crypto` < `identity` < `certificate` < `proposal` < `policy` < `sa` < `event` <
 //! `exchange` < `endpoint`.
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod certificate;
 pub mod crypto;
 pub mod endpoint;

@@ -3,6 +3,7 @@ mod cli;
 mod compile;
 mod control;
 mod document;
+mod link;
 mod model;
 mod paths;
 mod service;

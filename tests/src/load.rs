@@ -122,7 +122,7 @@ impl Client {
     /// Ends whatever stands between the two, and tells the peer.
     pub fn end(&mut self) {
         let (now, peer) = (self.now(), self.peer);
-        self.host.command(now, Command::DeletePeer(peer));
+        self.host.command(now, Command::DeletePeer(peer.into()));
         self.send();
         self.host.events.clear();
     }

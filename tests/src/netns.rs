@@ -192,6 +192,8 @@ pub struct Addresses {
     pub inside6: &'static str,
     /// That net.
     pub net6: &'static str,
+    /// A link-local address on the wire, with its link: not there before [`World::add_link_local`].
+    pub on_link: &'static str,
 }
 
 /// The addresses of host `a`.
@@ -202,6 +204,7 @@ pub const A: Addresses = Addresses {
     net: "10.10.1.0/24",
     inside6: "fd10:1::1",
     net6: "fd10:1::/64",
+    on_link: "fe80::9:1%wire0",
 };
 
 /// The addresses of host `b`.
@@ -212,6 +215,7 @@ pub const B: Addresses = Addresses {
     net: "10.10.2.0/24",
     inside6: "fd10:2::1",
     net6: "fd10:2::/64",
+    on_link: "fe80::9:2%wire0",
 };
 
 impl Addresses {
@@ -225,6 +229,12 @@ impl Addresses {
     #[must_use]
     pub fn ipv4_inside_ipv6(self) -> Self {
         Self { wire: self.wire6, ..self }
+    }
+
+    /// The same host with its link-local address in the place of the one on the wire.
+    #[must_use]
+    pub fn link_local(self) -> Self {
+        Self { wire: self.on_link, ..self }
     }
 
     /// The IPv4 address on the wire, parsed.
@@ -261,6 +271,14 @@ impl World {
             ]);
         }
         world
+    }
+
+    /// Gives both hosts their link-local addresses on the wire.
+    pub fn add_link_local(&self) {
+        for (namespace, own) in [(&self.a, A), (&self.b, B)] {
+            let (address, _) = own.on_link.split_once('%').expect("a constant address with its link");
+            namespace.ip(&[&format!("addr add {address}/64 dev {WIRE} nodad")]);
+        }
     }
 }
 

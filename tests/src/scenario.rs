@@ -13,6 +13,7 @@ pub mod fragments;
 pub mod identities;
 pub mod key_log;
 pub mod libreswan;
+pub mod links;
 pub mod liveliness;
 mod named;
 pub mod recovery;

@@ -10,7 +10,7 @@ use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
-    default_response, driver_failure, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
+    default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -114,6 +114,14 @@ fn protection(cases: &mut Vec<Case>) {
             cases.push(Case::new(name, move || shapes::two_rules(driver, role)));
         }
     }
+    for role in Role::ALL {
+        let name = format!("xfrm_link_local_{}", role.name());
+        cases.push(Case::new(name, move || links::transport(Driver::Xfrm, role)));
+    }
+    cases.push(Case::new(
+        "xfrm_link_local_one_address_on_two_interfaces".to_owned(),
+        links::one_address_on_two_interfaces,
+    ));
     for driver in [Driver::Xfrm, Driver::Userspace] {
         let name = format!("{}_transport_through_a_nat", driver.name());
         cases.push(Case::new(name, move || behind_nat::transport_through_a_nat(driver)));

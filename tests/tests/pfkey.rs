@@ -178,9 +178,15 @@ impl Plan {
 
     /// The same, seen from the other host.
     fn reversed(&self) -> Self {
-        let Selector { local, remote, protocol, local_port, remote_port } = self.selector;
-        let selector =
-            Selector { local: remote, remote: local, protocol, local_port: remote_port, remote_port: local_port };
+        let Selector { local, remote, protocol, local_port, remote_port, scope } = self.selector;
+        let selector = Selector {
+            local: remote,
+            remote: local,
+            protocol,
+            local_port: remote_port,
+            remote_port: local_port,
+            scope,
+        };
         Self { outer: (self.outer.1, self.outer.0), selector, ..self.clone() }
     }
 
@@ -210,6 +216,7 @@ impl Plan {
             mode: self.mode,
             source,
             destination,
+            scope: ikecore::address::Scope::ANY,
             selector: self.selector,
             encapsulation: self.encapsulation.then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
             encryption_key: key(self.suite.encryption_key_len(), 0),
@@ -387,7 +394,14 @@ fn acquire() {
     pairs.a.done(&pairs.runtime, SaOp::SetPolicies(vec![any_peer, tunnel]));
     assert_eq!(pairs.world.a.ping(A.wire, B.wire, 1), 0);
     let Some(DriverMessage::Acquire(asked)) = pairs.a.event(&pairs.runtime, PATIENCE) else { panic!("no acquire") };
-    let flow = Flow { local: ip(A.wire), remote: ip(B.wire), protocol: 1, local_port: 0, remote_port: 0 };
+    let flow = Flow {
+        local: ip(A.wire),
+        remote: ip(B.wire),
+        protocol: 1,
+        local_port: 0,
+        remote_port: 0,
+        scope: ikecore::address::Scope::ANY,
+    };
     assert_eq!(asked, Acquire { flow, reqid: 7 });
     assert_eq!(pairs.world.a.ping(A.inside, B.inside, 1), 0);
     let Some(DriverMessage::Acquire(asked)) = pairs.a.event(&pairs.runtime, PATIENCE) else { panic!("no acquire") };

@@ -151,6 +151,7 @@ fn a_kernel_without_esp_says_so_and_keeps_nothing() {
             mode: Mode::Transport,
             source,
             destination,
+            scope: ikecore::address::Scope::ANY,
             selector: policy(PROTECT).selector,
             encapsulation: None,
             encryption_key: Secret::new(vec![1; 16]),

@@ -8,23 +8,23 @@
 use super::Endpoint;
 use super::index::Multimap;
 use super::tables::IkeSa;
+use crate::address::HostAddress;
 use crate::event::{Failure, Reject};
 use crate::exchange::Path;
 use crate::exchange::mode::Phase1;
 use crate::ids::IkeSaId;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// Main modes that peers began and that have proven nothing when last looked at; of a lower number is older.
 #[derive(Debug, Default)]
 pub(super) struct Unproven {
-    peers: BTreeMap<IkeSaId, IpAddr>,
-    of_peer: Multimap<IpAddr, IkeSaId>,
+    peers: BTreeMap<IkeSaId, HostAddress>,
+    of_peer: Multimap<HostAddress, IkeSaId>,
 }
 
 impl Unproven {
     /// A peer began a main mode.
-    pub(super) fn insert(&mut self, id: IkeSaId, peer: IpAddr) {
+    pub(super) fn insert(&mut self, id: IkeSaId, peer: HostAddress) {
         self.peers.insert(id, peer);
         self.of_peer.insert(peer, id);
     }
@@ -37,7 +37,7 @@ impl Unproven {
     }
 
     /// The oldest, of a peer or of all.
-    fn oldest(&self, peer: Option<IpAddr>) -> Option<IkeSaId> {
+    fn oldest(&self, peer: Option<HostAddress>) -> Option<IkeSaId> {
         match peer {
             Some(peer) => self.of_peer.of(&peer).next(),
             None => self.peers.first_key_value().map(|(id, _)| *id),
@@ -54,7 +54,7 @@ impl Unproven {
 impl Endpoint {
     /// Makes room for one more main mode that a peer begins.
     pub(super) fn admit(&mut self, path: Path) -> Result<(), Reject> {
-        let peer = path.remote.ip();
+        let peer = path.peer();
         let (of_peer, total) = (self.index.half_open.count(&peer), self.index.half_open.len());
         for (what, whose, count, limit) in [
             ("half-open main modes of one address", Some(peer), of_peer, self.config.half_open_per_peer),
@@ -72,7 +72,7 @@ impl Endpoint {
 
     /// The oldest main mode that has proven nothing yet, of a peer or of all. Each that has proven itself since is looked
     /// at once, so that a flood costs no more however many there are.
-    fn oldest_unproven(&mut self, peer: Option<IpAddr>) -> Option<IkeSaId> {
+    fn oldest_unproven(&mut self, peer: Option<HostAddress>) -> Option<IkeSaId> {
         loop {
             let id = self.unproven.oldest(peer)?;
             let negotiating = self.ike_sas.get(&id).and_then(IkeSa::negotiating);

@@ -1,6 +1,7 @@
 //! What makes this host begin: packets that need protection, and the administrator.
 use super::Endpoint;
 use super::io::Command;
+use crate::address::{HostAddress, Scope};
 use crate::event::negotiation::Cause;
 use crate::event::{EndpointEvent, EventKind, Failure, NegotiationEvent, Phase};
 use crate::exchange::Path;
@@ -8,7 +9,7 @@ use crate::ids::NegotiationId;
 use crate::policy::rule::Rule;
 use crate::policy::selector::{Flow, Prefix, Selector};
 use crate::sa::driver::Acquire;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Endpoint {
@@ -43,11 +44,11 @@ impl Endpoint {
     ) {
         let (local, remote) = match rule.tunnel {
             Some(tunnel) => match (tunnel.source(&self.shared.policy.local_addresses), tunnel.remote) {
-                (Some(local), Some(remote)) => (local, remote),
+                (Some(local), Some(remote)) => (local.into(), remote.into()),
                 (_, None) => return self.refuse_command(Failure::PeerBegins { rule: rule.name.clone() }),
                 (None, _) => return self.refuse_command(Failure::NoPolicyForFlow(*flow)),
             },
-            None => (flow.local, flow.remote),
+            None => (HostAddress::new(flow.local, flow.scope), HostAddress::new(flow.remote, flow.scope)),
         };
         // What comes from another address than the one that the peer gave is not for the SAs that stand with it.
         let has_pair = |granted: &IpAddr| {
@@ -66,14 +67,18 @@ impl Endpoint {
     }
 
     /// Main mode begins between the ports of IKE.
-    const fn path(&self, local: IpAddr, remote: IpAddr) -> Path {
+    const fn path(&self, local: HostAddress, remote: HostAddress) -> Path {
         let port = self.config.ike_port;
-        Path { local: SocketAddr::new(local, port), remote: SocketAddr::new(remote, port) }
+        Path { local: local.with_port(port), remote: remote.with_port(port) }
     }
 
-    /// An address of this host of the same family as the peer's.
-    fn local_address(&self, remote: IpAddr) -> Option<IpAddr> {
-        let own = &self.shared.policy.local_addresses;
+    /// An address of this host of the same family as the peer's; of the same link, if that is link-local.
+    fn local_address(&self, remote: HostAddress) -> Option<IpAddr> {
+        if remote.scope() != Scope::ANY {
+            let mut on_links = self.shared.policy.on_links.iter();
+            return on_links.find(|own| own.scope() == remote.scope()).map(|own| own.ip());
+        }
+        let (own, remote) = (&self.shared.policy.local_addresses, remote.ip());
         own.iter().map(|prefix| prefix.address()).find(|own| own.is_ipv4() == remote.is_ipv4() && !own.is_loopback())
     }
 
@@ -110,7 +115,7 @@ impl Endpoint {
     }
 
     /// Each filter of the rule, for the peer that it names or that the administrator names.
-    fn initiate_rule(&mut self, name: &str, peer: Option<IpAddr>) {
+    fn initiate_rule(&mut self, name: &str, peer: Option<HostAddress>) {
         // The default response only answers.
         let begins = |rule: &&Arc<Rule>| rule.quick_mode().is_some() && !self.shared.policy.is_default_response(rule);
         let found = self.shared.policy.rule(name).filter(begins).map(Arc::clone);
@@ -118,12 +123,12 @@ impl Endpoint {
         for filter in rule.filters.clone() {
             let remote = match rule.tunnel {
                 Some(tunnel) => match tunnel.remote {
-                    Some(remote) => remote,
+                    Some(remote) => remote.into(),
                     None => return self.refuse_command(Failure::PeerBegins { rule: name.to_owned() }),
                 },
-                None if filter.remote.is_host() => filter.remote.address(),
+                None if filter.remote.is_host() => HostAddress::new(filter.remote.address(), filter.scope),
                 None => match peer {
-                    Some(peer) if filter.remote.contains(peer) => peer,
+                    Some(peer) if filter.remote.contains(peer.ip()) && filter.scope.covers(peer.scope()) => peer,
                     _ => {
                         self.refuse_command(Failure::PeerNotNamed { rule: name.to_owned(), filter });
                         continue;
@@ -140,7 +145,8 @@ impl Endpoint {
             };
             let flow = Flow {
                 local,
-                remote,
+                remote: remote.ip(),
+                scope: remote.scope().max(filter.scope),
                 protocol: filter.protocol,
                 local_port: filter.local_port,
                 remote_port: filter.remote_port,

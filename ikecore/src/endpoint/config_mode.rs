@@ -41,7 +41,7 @@ impl Endpoint {
         let now = self.shared.now;
         let leases = &self.shared.leases;
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
-        let (rule, peer) = (Arc::clone(&sa.rule), sa.path.remote.ip());
+        let (rule, peer) = (Arc::clone(&sa.rule), sa.path.peer());
         let Some(standing) = sa.standing_mut() else { return };
         let owner = standing.owner();
         let expiry = standing.expiry(now);
@@ -412,7 +412,7 @@ impl Endpoint {
     /// Addresses of a pool are the peer's from now on.
     fn give(&mut self, id: IkeSaId, pool: String, addresses: Vec<IpAddr>) {
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
-        let peer = sa.path.remote.ip();
+        let peer = sa.path.peer();
         let Some(standing) = sa.standing_mut() else { return };
         let owner = standing.owner();
         let mut new = false;

@@ -4,6 +4,7 @@
 //! Nobody else knows of it; for others there is [`super::admission`].
 use super::Endpoint;
 use super::dos_cookie::AT;
+use crate::address::HostAddress;
 use crate::crypto::hash::HashAlg;
 use crate::event::Reject;
 use crate::exchange::Path;
@@ -93,7 +94,8 @@ impl Endpoint {
                 IpAddr::V4(address) => address.to_ipv6_mapped(),
                 IpAddr::V6(address) => address,
             };
-            [address.octets().as_slice(), &end.port().to_be_bytes()].concat()
+            let scope = HostAddress::from(end).scope().0.to_be_bytes();
+            [address.octets().as_slice(), &scope, &end.port().to_be_bytes()].concat()
         };
         let (local, remote) = (end(path.local), end(path.remote));
         // All parts have a fixed length.

@@ -9,6 +9,7 @@ use super::lifecycle::retry_after;
 use super::policy::allows_traffic;
 use super::tables::{IkeSa, Pair};
 use super::timers::Timer;
+use crate::address::HostAddress;
 use crate::event::negotiation::Cause;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
 use crate::exchange::dpd;
@@ -22,7 +23,6 @@ use crate::sa::driver::{SaOp, Usage};
 use crate::time::Duration;
 use crate::wire::NotifyType;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The queries under way for one look at the traffic with a peer.
@@ -105,10 +105,10 @@ impl Endpoint {
     fn pairs_of_peer(&self, id: IkeSaId) -> Vec<IpsecSaId> {
         let Some(sa) = self.ike_sas.get(&id) else { return Vec::new() };
         let Some(standing) = sa.standing() else { return Vec::new() };
-        self.pairs_with(sa.path.remote.ip(), standing.sa.peer.identity(), standing.user.as_deref())
+        self.pairs_with(sa.path.peer(), standing.sa.peer.identity(), standing.user.as_deref())
     }
 
-    pub(super) fn pairs_with(&self, peer: IpAddr, identity: &Identity, user: Option<&str>) -> Vec<IpsecSaId> {
+    pub(super) fn pairs_with(&self, peer: HostAddress, identity: &Identity, user: Option<&str>) -> Vec<IpsecSaId> {
         let of_peer = |pair: &Pair| pair.identity == *identity && pair.user.as_deref() == user;
         let is_peers = |id: &IpsecSaId| self.pairs.get(id).is_some_and(of_peer);
         self.index.pairs.of(&peer).filter(is_peers).collect()
@@ -212,7 +212,7 @@ impl Endpoint {
             probes: probing.map_or(0, |probing| probing.sent),
             seconds: probing.map_or(0, |probing| now.since(probing.since).as_secs()),
         };
-        let pairs = self.pairs_with(remote.ip(), &identity, user.as_deref());
+        let pairs = self.pairs_with(remote.into(), &identity, user.as_deref());
         // A peer that begins itself will do so again.
         if action == DeadPeerAction::Restart && !sa.rule.peer_begins() {
             for pair in pairs.iter().filter_map(|pair| self.pairs.get(pair)).filter(|pair| !pair.replaced) {
@@ -228,7 +228,7 @@ impl Endpoint {
             let standing = self.ike_sas.get(id).and_then(IkeSa::standing);
             standing.is_some_and(|standing| *standing.sa.peer.identity() == identity && standing.user == user)
         };
-        for sa in self.index.ike_sas.of(&remote.ip()).filter(is_peers).collect::<Vec<_>>() {
+        for sa in self.index.ike_sas.of(&remote.into()).filter(is_peers).collect::<Vec<_>>() {
             self.end_ike_sa(sa, failure.clone(), false);
         }
     }
@@ -250,7 +250,7 @@ impl Endpoint {
             .traffic
             .of(&selector)
             .filter_map(|id| self.pairs.get(&id))
-            .any(|pair| pair.sa.rule.name == then.name && pair.sa.path.remote.ip() == path.remote.ip());
+            .any(|pair| pair.sa.rule.name == then.name && pair.sa.path.peer() == path.peer());
         let Some(rule) = rule.filter(|_| !is_there && !self.stopping) else { return self.give_restart_up(id) };
         self.timers.set(Timer::Restart(id), self.shared.now + again);
         self.want_ipsec_sa(Cause::DeadPeer, &rule, path, selector, None);
@@ -262,8 +262,8 @@ impl Endpoint {
     }
 
     /// Nothing with this peer (`None`: with anybody) is to be negotiated anew.
-    pub(super) fn give_restarts_up(&mut self, peer: Option<IpAddr>) {
-        let concerned = |restart: &Restart| peer.is_none_or(|peer| restart.path.remote.ip() == peer);
+    pub(super) fn give_restarts_up(&mut self, peer: Option<HostAddress>) {
+        let concerned = |restart: &Restart| peer.is_none_or(|peer| restart.path.peer() == peer);
         let all: Vec<_> = self.restarts.iter().filter(|(_, restart)| concerned(restart)).map(|(id, _)| *id).collect();
         for id in all {
             self.give_restart_up(id);

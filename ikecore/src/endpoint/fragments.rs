@@ -5,6 +5,7 @@
 use super::Endpoint;
 use super::tables::IkeSa;
 use super::timers::Timer;
+use crate::address::HostAddress;
 use crate::event::Reject;
 use crate::exchange::Path;
 use crate::exchange::fragment::{self, Assembly};
@@ -16,7 +17,7 @@ use crate::wire::payload::Fragment;
 use crate::wire::{Header, Padding, PayloadType, parse};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// How long fragments wait for the rest of their message.
 const PATIENCE: Duration = Duration::from_secs(70);
@@ -48,8 +49,9 @@ pub(super) struct Fragments {
 
 impl Fragments {
     /// How many messages, and how many octets, of one address or of all.
-    fn load(&self, peer: Option<IpAddr>) -> (usize, usize) {
-        let concerned = self.sets.iter().filter(|((_, remote, _), _)| peer.is_none_or(|peer| remote.ip() == peer));
+    fn load(&self, peer: Option<HostAddress>) -> (usize, usize) {
+        let concerned =
+            self.sets.iter().filter(|((_, remote, _), _)| peer.is_none_or(|peer| HostAddress::from(*remote) == peer));
         concerned.fold((0, 0), |(sets, octets), (_, (_, assembly))| (sets + 1, octets + assembly.octets()))
     }
 
@@ -60,16 +62,17 @@ impl Fragments {
     }
 
     /// The oldest, of one address or of all, but for the one that is being added to.
-    fn oldest(&self, peer: Option<IpAddr>, except: Key) -> Option<Key> {
+    fn oldest(&self, peer: Option<HostAddress>, except: Key) -> Option<Key> {
         let keys = self.order.iter().map(|(_, key)| *key);
-        keys.filter(|key| *key != except).find(|(_, remote, _)| peer.is_none_or(|peer| remote.ip() == peer))
+        keys.filter(|key| *key != except)
+            .find(|(_, remote, _)| peer.is_none_or(|peer| HostAddress::from(*remote) == peer))
     }
 
     /// The address with the most octets: whoever fills the room makes way first.
-    fn greediest(&self) -> Option<IpAddr> {
-        let mut octets: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    fn greediest(&self) -> Option<HostAddress> {
+        let mut octets: BTreeMap<HostAddress, usize> = BTreeMap::new();
         for ((_, remote, _), (_, assembly)) in &self.sets {
-            *octets.entry(remote.ip()).or_default() += assembly.octets();
+            *octets.entry(HostAddress::from(*remote)).or_default() += assembly.octets();
         }
         octets.into_iter().max_by_key(|(_, octets)| *octets).map(|(peer, _)| peer)
     }
@@ -77,7 +80,7 @@ impl Fragments {
     /// Makes room until all bounds hold again.
     fn bound(&mut self, key: Key) {
         let exceeds = |(sets, octets): (usize, usize), most: (usize, usize)| sets > most.0 || octets > most.1;
-        let peer = key.1.ip();
+        let peer = HostAddress::from(key.1);
         while exceeds(self.load(Some(peer)), OF_PEER) {
             let Some(victim) = self.oldest(Some(peer), key) else { return self.remove(key) };
             self.remove(victim);
@@ -126,7 +129,7 @@ impl Endpoint {
             return Err(unknown);
         }
         let moves = sa.standing().is_some_and(super::tables::Standing::is_behind_nat);
-        if !moves && sa.path.remote.ip() != message.path.remote.ip() {
+        if !moves && sa.path.peer() != message.path.peer() {
             return Err(Reject::WrongAddress { expected: sa.path.remote });
         }
         let chain = parse(message.header.next_payload, message.body(), Padding::Forbidden)?;
@@ -232,7 +235,7 @@ impl Endpoint {
     pub(super) fn path_mtu(&mut self, remote: SocketAddr, octets: usize) {
         let every = if remote.is_ipv4() { EVERY_PATH.0 } else { EVERY_PATH.1 };
         let octets = octets.max(every);
-        for id in self.index.ike_sas.of(&remote.ip()).collect::<Vec<_>>() {
+        for id in self.index.ike_sas.of(&remote.into()).collect::<Vec<_>>() {
             let concerned = |sa: &&mut IkeSa| sa.path.remote == remote && octets < sa.path_mtu;
             let Some(sa) = self.ike_sas.get_mut(&id).filter(concerned) else { continue };
             sa.path_mtu = octets;

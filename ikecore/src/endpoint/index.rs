@@ -1,6 +1,7 @@
 //! The indexes of the tables: whatever a message, an acquire or the driver names is found without looking at all SAs.
 use super::Endpoint;
 use super::tables::{IkeSa, Pair, Phase};
+use crate::address::HostAddress;
 use crate::event::negotiation::Role;
 use crate::exchange::Path;
 use crate::ids::{IkeSaId, IpsecSaId, NegotiationId};
@@ -8,7 +9,6 @@ use crate::policy::lease::Owner;
 use crate::policy::selector::Selector;
 use crate::sa::driver::SaName;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 /// Several values a key.
 #[derive(Debug)]
@@ -56,11 +56,11 @@ impl<K: Ord, V: Ord + Copy> Multimap<K, V> {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// ISAKMP SAs by the peer's address.
-    pub(super) ike_sas: Multimap<IpAddr, IkeSaId>,
+    pub(super) ike_sas: Multimap<HostAddress, IkeSaId>,
     /// Main modes under way that a peer began, by its address.
-    pub(super) half_open: Multimap<IpAddr, IkeSaId>,
+    pub(super) half_open: Multimap<HostAddress, IkeSaId>,
     /// Pairs by the peer's address.
-    pub(super) pairs: Multimap<IpAddr, IpsecSaId>,
+    pub(super) pairs: Multimap<HostAddress, IpsecSaId>,
     /// Pairs by the SA for packets that arrive; a driver never gives an SPI twice.
     pub(super) inbound: BTreeMap<SaName, IpsecSaId>,
     /// Pairs by the SA for packets that leave. Two peers behind one NAT may choose the same SPI.
@@ -91,7 +91,7 @@ impl Index {
 impl Endpoint {
     /// Puts a new ISAKMP SA into the tables.
     pub(super) fn add_ike_sa(&mut self, id: IkeSaId, sa: IkeSa) {
-        let peer = sa.path.remote.ip();
+        let peer = sa.path.peer();
         self.by_cookie.insert(sa.own_cookie(), id);
         self.index.ike_sas.insert(peer, id);
         if let Some(first) = sa.first_message {
@@ -106,14 +106,14 @@ impl Endpoint {
     pub(super) fn close_half_open(&mut self, id: IkeSaId) {
         self.unproven.remove(id);
         if let Some(sa) = self.ike_sas.get(&id) {
-            self.index.half_open.remove(&sa.path.remote.ip(), id);
+            self.index.half_open.remove(&sa.path.peer(), id);
         }
     }
 
     /// Takes an ISAKMP SA out of the tables.
     pub(super) fn take_ike_sa(&mut self, id: IkeSaId) -> Option<IkeSa> {
         let sa = self.ike_sas.remove(&id)?;
-        let peer = sa.path.remote.ip();
+        let peer = sa.path.peer();
         self.by_cookie.remove(&sa.own_cookie());
         if let Some(first) = &sa.first_message {
             self.by_first_message.remove(first);
@@ -134,7 +134,7 @@ impl Endpoint {
     /// The peer is at another address now.
     pub(super) fn move_ike_sa(&mut self, id: IkeSaId, path: Path) {
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
-        let (old, new) = (sa.path.remote.ip(), path.remote.ip());
+        let (old, new) = (sa.path.peer(), path.peer());
         let before = core::mem::replace(&mut sa.path, path);
         if old == new {
             return self.keep_other_alive(before, path);
@@ -155,7 +155,7 @@ impl Endpoint {
 
     /// Puts a pair into the tables.
     pub(super) fn add_pair(&mut self, pair: Pair) {
-        let (id, peer) = (pair.sa.id, pair.sa.path.remote.ip());
+        let (id, peer) = (pair.sa.id, pair.sa.path.peer());
         self.index.pairs.insert(peer, id);
         self.index.inbound.extend(pair.sa.inbound_names().map(|name| (name, id)));
         pair.sa.outbound_names().for_each(|name| self.index.outbound.insert(name, id));
@@ -171,7 +171,7 @@ impl Endpoint {
     /// Takes a pair out of the tables.
     pub(super) fn take_pair(&mut self, id: IpsecSaId) -> Option<Pair> {
         let pair = self.pairs.remove(&id)?;
-        let peer = pair.sa.path.remote.ip();
+        let peer = pair.sa.path.peer();
         self.index.pairs.remove(&peer, id);
         for name in pair.sa.inbound_names() {
             if self.index.inbound.get(&name) == Some(&id) {
@@ -191,7 +191,7 @@ impl Endpoint {
     /// The peer's packets of a pair come from another address now.
     pub(super) fn move_pair(&mut self, id: IpsecSaId, path: Path) {
         let Some(pair) = self.pairs.get_mut(&id) else { return };
-        let (old, new) = (pair.sa.path.remote.ip(), path.remote.ip());
+        let (old, new) = (pair.sa.path.peer(), path.peer());
         let before = core::mem::replace(&mut pair.sa.path, path);
         self.index.pairs.remove(&old, id);
         self.index.pairs.insert(new, id);

@@ -26,7 +26,7 @@ impl Endpoint {
     pub(super) fn clear_information(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
         let all = info::read_clear(message)?;
         let Some(sa) = self.ike_sas.get_mut(&id) else { return Ok(()) };
-        if sa.path.remote.ip() != message.path.remote.ip() {
+        if sa.path.peer() != message.path.peer() {
             return Err(Reject::WrongAddress { expected: sa.path.remote });
         }
         let (rule, path) = (Arc::clone(&sa.rule), sa.path);
@@ -47,7 +47,7 @@ impl Endpoint {
                     "main mode message 5" if notify == NotifyType::INVALID_ID_INFORMATION => {
                         // With a certificate and without a name in the policy it is what the certificate says.
                         let named = rule.authentication.iter().all(|it| matches!(it, AuthMethod::PreSharedKey(_)));
-                        let own = rule.local_id.clone().or_else(|| named.then(|| Identity::Address(path.local.ip())));
+                        let own = rule.local_id.clone().or_else(|| named.then(|| Identity::Address(path.own().ip())));
                         Some(own.map_or_else(
                             || "it refuses our identity".to_owned(),
                             |own| format!("this host's identity is {own}"),
@@ -197,9 +197,11 @@ impl Endpoint {
             let Some(sa) = self.ike_sas.get(&id) else { return };
             let Some(standing) = sa.standing() else { return };
             // RFC 2408 §3.15: the sender names SPIs of its own choice, those that this host sends to.
-            let name = SaName { protocol, destination: sa.path.remote.ip(), spi: *spi };
+            let name = SaName { protocol, destination: sa.path.peer().ip(), spi: *spi };
             let (identity, user) = (standing.sa.peer.identity(), &standing.user);
-            let is_of_peer = |pair: &Pair| pair.identity == *identity && pair.user == *user;
+            let link = sa.path.scope();
+            let is_of_peer =
+                |pair: &Pair| pair.sa.path.scope() == link && pair.identity == *identity && pair.user == *user;
             let is_peers = |pair: &IpsecSaId| self.pairs.get(pair).is_some_and(is_of_peer);
             let pair = self.index.outbound.of(&name).find(is_peers);
             if let Some(pair) = pair {
@@ -221,7 +223,7 @@ impl Endpoint {
     fn peer_deleted_ike(&mut self, id: IkeSaId, cookies: crate::ids::Cookies) {
         let who = |sa: &IkeSa| {
             let standing = sa.standing()?;
-            Some((sa.path.remote.ip(), standing.sa.peer.identity().clone(), standing.user.clone()))
+            Some((sa.path.peer(), standing.sa.peer.identity().clone(), standing.user.clone()))
         };
         let find = |cookie| self.by_cookie.get(&cookie).copied();
         let Some(named) = find(cookies.initiator).or_else(|| find(cookies.responder)) else { return };
@@ -242,7 +244,7 @@ impl Endpoint {
     /// Where the reply to a duplicate goes: a NAT may have given the peer another port, and then the one that hears it is
     /// where the duplicate came from.
     pub(super) fn follow(&self, id: IkeSaId, path: Path, reply: Option<Outgoing>) -> Option<Outgoing> {
-        let sa = self.ike_sas.get(&id).filter(|sa| sa.path.remote.ip() == path.remote.ip());
+        let sa = self.ike_sas.get(&id).filter(|sa| sa.path.peer() == path.peer());
         let follows = sa.and_then(IkeSa::standing).is_some_and(Standing::is_behind_nat);
         reply.map(|reply| if follows && reply.encrypted { Outgoing { path, ..reply } } else { reply })
     }
@@ -251,7 +253,7 @@ impl Endpoint {
     pub(super) fn confirm(&mut self, id: IkeSaId, path: Path) {
         self.hear(id);
         let Some(sa) = self.ike_sas.get(&id) else { return };
-        let (cookie, role, peer) = (sa.cookies.initiator, sa.role, sa.path.remote.ip());
+        let (cookie, role, peer) = (sa.cookies.initiator, sa.role, sa.path.peer());
         let behind_nat = sa.standing().is_some_and(Standing::is_behind_nat);
         if behind_nat && sa.path != path {
             // A NAT gave the peer a new mapping (RFC 3947 §4).
@@ -301,12 +303,12 @@ impl Endpoint {
     /// The ISAKMP SA under which a peer can be told something.
     pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity, user: Option<&str>) -> Option<IkeSaId> {
         let fits = |id: &IkeSaId| {
-            let ike = self.ike_sas.get(id).filter(|ike| ike.path.local.ip() == path.local.ip())?;
+            let ike = self.ike_sas.get(id).filter(|ike| ike.path.own() == path.own())?;
             let is_of_peer = |of: &&Standing| of.sa.peer.identity() == identity && of.user.as_deref() == user;
             ike.standing().filter(is_of_peer)
         };
         // The newest; but one that is about to end may be gone before the message comes.
-        let peer = path.remote.ip();
+        let peer = path.peer();
         let standing = self.index.ike_sas.of(&peer).rev().filter_map(|id| Some((id, fits(&id)?)));
         standing.min_by_key(|(_, standing)| standing.retired).map(|(id, _)| id)
     }

@@ -1,5 +1,6 @@
 //! What enters the endpoint and what leaves it.
 use super::key_log::LoggedKey;
+use crate::address::HostAddress;
 use crate::event::{Detail, Event};
 use crate::exchange::work::{Answer, Ask};
 use crate::ids::{AskId, IkeSaId, IpsecSaId};
@@ -8,7 +9,7 @@ use crate::policy::selector::Flow;
 use crate::sa::driver::{Acquire, Expire, Mapping};
 use crate::time::Time;
 use bytes::Bytes;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What enters the endpoint.
@@ -90,7 +91,7 @@ pub enum Command {
         /// The rule's name.
         rule: String,
         /// The peer, in transport mode with a filter for many.
-        peer: Option<IpAddr>,
+        peer: Option<HostAddress>,
     },
     /// Replace an IPsec SA pair by a new one now.
     RekeyIpsecSa(IpsecSaId),
@@ -101,7 +102,7 @@ pub enum Command {
     /// Delete an ISAKMP SA and tell the peer; its IPsec SAs stay.
     DeleteIkeSa(IkeSaId),
     /// Delete everything with a peer and tell it.
-    DeletePeer(IpAddr),
+    DeletePeer(HostAddress),
     /// Delete everything with everybody and tell them.
     DeleteAll,
     /// Tell more, or less.

@@ -33,7 +33,7 @@ impl Endpoint {
         if !self.timers.is_set(timer) {
             return;
         }
-        let peer = path.remote.ip();
+        let peer = path.peer();
         let of_ike_sas = self.index.ike_sas.of(&peer).filter_map(|id| self.ike_sas.get(&id)).map(|sa| sa.path);
         let of_pairs = self.index.pairs.of(&peer).filter_map(|id| self.pairs.get(&id)).map(|pair| pair.sa.path);
         if !of_ike_sas.chain(of_pairs).any(|used| used == path) {

@@ -4,6 +4,7 @@ use super::asks::Owner;
 use super::negotiation::serves;
 use super::tables::{IkeSa, Pair, Phase, Standing};
 use super::timers::Timer;
+use crate::address::HostAddress;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EndpointEvent, EventKind, Failure, IkeSaEvent, IpsecSaEvent};
 use crate::exchange::Path;
@@ -14,7 +15,6 @@ use crate::policy::rule::Rule;
 use crate::proposal::suite::Lifetime;
 use crate::sa::driver::{Expire, Mapping, SaOp};
 use crate::time::{Duration, Time};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How long packets under way may still use an SA that has a successor, seconds: on the side that made the successor,
@@ -126,7 +126,7 @@ impl Endpoint {
                 && twin.sa.rule.name == new.sa.rule.name
                 && twin.identity == new.identity
                 && twin.user == new.user
-                && twin.sa.path.remote.ip() == new.sa.path.remote.ip()
+                && twin.sa.path.peer() == new.sa.path.peer()
         })?;
         let old = twin.sa.id;
         let young = self.shared.now.since(twin.since) < Duration::from_secs(AT_ONCE);
@@ -150,7 +150,7 @@ impl Endpoint {
         let now = self.shared.now;
         let Some(new) = self.ike_sas.get(&newest) else { return };
         let cookie = new.cookies.initiator;
-        let peers: Vec<IkeSaId> = self.index.ike_sas.of(&path.remote.ip()).filter(|id| *id != newest).collect();
+        let peers: Vec<IkeSaId> = self.index.ike_sas.of(&path.peer()).filter(|id| *id != newest).collect();
         for id in peers {
             let Some(sa) = self.ike_sas.get(&id).filter(|sa| serves(sa, rule, path)) else { continue };
             let same_peer = |old: &&Standing| {
@@ -202,7 +202,7 @@ impl Endpoint {
     pub(super) fn rekey_ike_sa(&mut self, id: IkeSaId, cause: Cause, always: bool) {
         let Some(sa) = self.ike_sas.get(&id) else { return };
         let Some(standing) = sa.standing() else { return };
-        let used = self.index.pairs.count(&sa.path.remote.ip()) > 0;
+        let used = self.index.pairs.count(&sa.path.peer()) > 0;
         // A client of this host renews it itself.
         if standing.retired || !(used || always) || (sa.rule.peer_begins() && !always) {
             return;
@@ -279,7 +279,7 @@ impl Endpoint {
             let ike_sa = self.ike_sas.get(id).filter(|ike_sa| ike_sa.path == before);
             ike_sa.and_then(IkeSa::standing).is_some_and(Standing::is_behind_nat)
         };
-        for ike_sa in self.index.ike_sas.of(&before.remote.ip()).filter(shares).collect::<Vec<_>>() {
+        for ike_sa in self.index.ike_sas.of(&before.peer()).filter(shares).collect::<Vec<_>>() {
             self.move_ike_sa(ike_sa, Path { local, remote });
         }
         self.tell_driver(SaOp::Update { id, local, remote });
@@ -302,7 +302,7 @@ impl Endpoint {
         let (inbound, outbound) = (pair.sa.inbound.spi, pair.sa.outbound.spi);
         self.tell(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound, outbound, reason }));
         self.return_addresses();
-        self.hasten_successor(pair.sa.path.remote.ip(), &pair.sa.selector);
+        self.hasten_successor(pair.sa.path.peer(), &pair.sa.selector);
     }
 
     /// Ends an ISAKMP SA, and the quick modes under way with it; its IPsec SAs live on.
@@ -373,7 +373,7 @@ impl Endpoint {
     /// knows nothing of it. Another peer behind the same NAT has another identity.
     pub(super) fn forget_peer(&mut self, except: IkeSaId, began: Time) {
         let Some(sa) = self.ike_sas.get(&except) else { return };
-        let peer = sa.path.remote.ip();
+        let peer = sa.path.peer();
         let Some(standing) = sa.standing() else { return };
         let (identity, user) = (standing.sa.peer.identity().clone(), standing.user.clone());
         let pairs: Vec<IpsecSaId> = self.index.pairs.of(&peer).collect();
@@ -395,9 +395,9 @@ impl Endpoint {
     }
 
     /// Ends all with a peer (`None`: with everybody), and tells them.
-    pub(super) fn delete_peer(&mut self, peer: Option<IpAddr>, by: &'static str) {
+    pub(super) fn delete_peer(&mut self, peer: Option<HostAddress>, by: &'static str) {
         self.give_restarts_up(peer);
-        let concerns = |path: &Path| peer.is_none_or(|peer| path.remote.ip() == peer);
+        let concerns = |path: &Path| peer.is_none_or(|peer| path.peer() == peer);
         let pairs: Vec<IpsecSaId> =
             self.pairs.iter().filter(|(_, pair)| concerns(&pair.sa.path)).map(|(id, _)| *id).collect();
         self.tell_peers_deleted(&pairs);

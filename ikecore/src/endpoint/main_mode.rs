@@ -53,7 +53,7 @@ impl Endpoint {
         };
         let id = IkeSaId(self.handle_number());
         self.shared.trace.context.ike_sa = Some(id);
-        let first_contact = self.config.initial_contact && !self.shared.peers.knows(path.remote.ip());
+        let first_contact = self.config.initial_contact && !self.shared.peers.knows(path.peer());
         self.shared.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(rule)));
         let cx = &mut self.shared.cx();
         let begun = if rule.aggressive_mode {
@@ -87,11 +87,8 @@ impl Endpoint {
             return Ok(());
         }
         let policy = Arc::clone(&self.shared.policy);
-        let rules: Vec<Arc<Rule>> = policy
-            .main_mode_rules(message.path.local.ip(), message.path.remote.ip())
-            .into_iter()
-            .map(Arc::clone)
-            .collect();
+        let rules: Vec<Arc<Rule>> =
+            policy.main_mode_rules(message.path.own(), message.path.peer()).into_iter().map(Arc::clone).collect();
         if !reached && !rules.is_empty() && self.demand_dos_cookie(message) {
             return Ok(());
         }
@@ -150,7 +147,7 @@ impl Endpoint {
             self.repeat(reply.as_ref());
             return Ok(());
         }
-        let (local, remote) = (message.path.local.ip(), message.path.remote.ip());
+        let (local, remote) = (message.path.own(), message.path.peer());
         // What has no payloads is noise, not a message of somebody who goes by other rules.
         let has_payloads = parse(message.header.next_payload, message.body(), Padding::Forbidden).is_ok();
         if !has_payloads || self.shared.policy.main_mode_rules(local, remote).is_empty() {
@@ -466,7 +463,7 @@ impl Endpoint {
             self.close_half_open(id);
         }
         if let Some(sa) = self.ike_sas.get(&id) {
-            self.shared.peers.add(sa.path.remote.ip());
+            self.shared.peers.add(sa.path.peer());
         }
         self.move_ike_sa(id, path);
         self.disown_main_mode(id);
@@ -559,7 +556,7 @@ fn explanation(
         Reject::Hash(_) => "its hash is wrong",
         _ => return None,
     };
-    let peer = message.path.remote.ip();
+    let peer = message.path.peer();
     Some(Failure::PreSharedKeyMismatch { peer, detail, rule: rule.name.clone() })
 }
 

@@ -95,9 +95,11 @@ impl Endpoint {
     /// True if a peer is negotiating the pair that a packet of this host needs: a second pair would have no use. If it
     /// comes to nothing, this host begins.
     pub(super) fn join_offered(&mut self, rule: &Rule, selector: Selector, path: Path, acquire: Acquire) -> bool {
-        let offered = self.index.offered.of(&(rule.reqid, selector)).find(|id| {
-            self.negotiations.get(id).is_some_and(|negotiation| negotiation.path.remote.ip() == path.remote.ip())
-        });
+        let offered = self
+            .index
+            .offered
+            .of(&(rule.reqid, selector))
+            .find(|id| self.negotiations.get(id).is_some_and(|negotiation| negotiation.path.peer() == path.peer()));
         let Some(negotiation) = offered.and_then(|id| self.negotiations.get_mut(&id)) else { return false };
         negotiation.acquire = Some(acquire);
         true
@@ -140,7 +142,7 @@ impl Endpoint {
     /// An ISAKMP SA that this host began, that may serve a rule, and that is not ready for it yet.
     fn main_mode_under_way(&self, rule: &Rule, path: Path) -> Option<IkeSaId> {
         let under_way = |sa: &IkeSa| sa.standing().is_none_or(|standing| standing.preparation.is_some());
-        self.index.ike_sas.of(&path.remote.ip()).find(|id| {
+        self.index.ike_sas.of(&path.peer()).find(|id| {
             let sa = self.ike_sas.get(id);
             sa.is_some_and(|sa| sa.role == Role::Initiator && under_way(sa) && serves(sa, rule, path))
         })
@@ -169,7 +171,7 @@ impl Endpoint {
         };
         self.index
             .ike_sas
-            .of(&path.remote.ip())
+            .of(&path.peer())
             .rev()
             .find(|id| self.ike_sas.get(id).is_some_and(|sa| serves(sa, rule, path) && sa.standing().is_some_and(fits)))
     }
@@ -191,7 +193,7 @@ impl Endpoint {
 
 /// Whether an ISAKMP SA may protect the quick modes of a rule: the same peers, proven in the same way.
 pub(super) fn serves(sa: &IkeSa, rule: &Rule, path: Path) -> bool {
-    let same_peers = sa.path.remote.ip() == path.remote.ip() && sa.path.local.ip() == path.local.ip();
+    let same_peers = sa.path.peer() == path.peer() && sa.path.own() == path.own();
     let same_way = sa.rule.name == rule.name
         || (sa.rule.main_mode == rule.main_mode
             && sa.rule.authenticates_like(rule)

@@ -39,7 +39,7 @@ impl Endpoint {
             .ike_sas
             .iter()
             .filter(|(_, sa)| {
-                let (local, remote) = (sa.path.local.ip(), sa.path.remote.ip());
+                let (local, remote) = (sa.path.own(), sa.path.peer());
                 let allows = |now: &Arc<Rule>| allows_ike_sa(now, &sa.rule) && policy.is_between(now, local, remote);
                 !policy.rule(&sa.rule.name).is_some_and(allows)
             })

@@ -3,6 +3,7 @@ use super::Endpoint;
 use super::asks::Owner;
 use super::tables::{Goal, IkeSa, OWN_LIMIT, Pair, Running, Standing, USED_LIMIT};
 use super::timers::Timer;
+use crate::address::HostAddress;
 use crate::crypto::hash::Digest;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IpsecSaEvent, MessageEvent, Phase, QuickModeEvent, Reject};
@@ -179,7 +180,7 @@ impl Endpoint {
             method: keys.suite.authentication,
             role: sa.role,
             identity: &identity,
-            peer: path.remote.ip(),
+            peer: path.peer(),
             behind_nat: standing.sa.nat.remote,
         };
         let peer = responder::Peer { keys: &keys, path, encapsulation, id, proven, addresses: &addresses };
@@ -235,7 +236,10 @@ impl Endpoint {
         let is_other = |pair: &&Pair| {
             let at = pair.sa.path.remote;
             let same_peer = pair.identity == *identity && pair.user.as_deref() == user;
-            !pair.replaced && at.ip() == remote.ip() && at.port() != remote.port() && !same_peer
+            !pair.replaced
+                && HostAddress::from(at) == HostAddress::from(remote)
+                && at.port() != remote.port()
+                && !same_peer
         };
         let mut pairs = self.index.traffic.of(&plan.selector).filter_map(|id| self.pairs.get(&id));
         let other = pairs.find(is_other)?;

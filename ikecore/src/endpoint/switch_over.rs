@@ -3,13 +3,13 @@ use super::Endpoint;
 use super::asks::Owner;
 use super::tables::{IkeSa, Running, SwitchOver};
 use super::timers::Timer;
+use crate::address::HostAddress;
 use crate::event::negotiation::Role;
 use crate::exchange::runner::BranchNumber;
 use crate::exchange::work::Ask;
 use crate::ids::{IkeSaId, MessageId};
 use crate::policy::selector::Selector;
 use crate::sa::driver::{SaName, SaOp};
-use std::net::IpAddr;
 
 impl Endpoint {
     /// The second step of a pair.
@@ -25,7 +25,7 @@ impl Endpoint {
         operation: SaOp,
     ) {
         let SaOp::InstallOutbound { sa, .. } = &operation else { return };
-        let (selector, peer) = (sa.selector, sa.destination);
+        let (selector, peer) = (sa.selector, HostAddress::new(sa.destination, sa.scope));
         let began = self.running(ike_sa, message_id).map(|running| running.negotiation);
         let began = began.and_then(|id| self.negotiations.get(&id));
         let began = began.is_some_and(|negotiation| negotiation.role == Role::Initiator);
@@ -40,9 +40,9 @@ impl Endpoint {
     }
 
     /// True while a pair with `peer` is there for this traffic.
-    fn is_carried(&self, peer: IpAddr, selector: &Selector) -> bool {
+    fn is_carried(&self, peer: HostAddress, selector: &Selector) -> bool {
         let mut pairs = self.index.traffic.of(selector).filter_map(|id| self.pairs.get(&id));
-        pairs.any(|pair| pair.sa.path.remote.ip() == peer)
+        pairs.any(|pair| pair.sa.path.peer() == peer)
     }
 
     /// The time of a second step has come.
@@ -55,7 +55,7 @@ impl Endpoint {
     }
 
     /// The pair that carried this traffic is gone: its successor waits no longer.
-    pub(super) fn hasten_successor(&mut self, peer: IpAddr, selector: &Selector) {
+    pub(super) fn hasten_successor(&mut self, peer: HostAddress, selector: &Selector) {
         if self.is_carried(peer, selector) {
             return;
         }

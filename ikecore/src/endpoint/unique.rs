@@ -1,10 +1,10 @@
 //! A second ISAKMP SA of the same identity: a client that came back at another address, or two who claim to be one.
 use super::Endpoint;
 use super::tables::{IkeSa, Standing};
+use crate::address::HostAddress;
 use crate::event::Failure;
 use crate::ids::IkeSaId;
 use crate::policy::rule::Uniqueness;
-use std::net::IpAddr;
 
 impl Endpoint {
     /// Does what its rule says about others of the identity that an ISAKMP SA has just proven; the failure with which the
@@ -13,17 +13,17 @@ impl Endpoint {
         let Some(sa) = self.ike_sas.get(&id) else { return Ok(()) };
         let Some(standing) = sa.standing() else { return Ok(()) };
         let (identity, user) = (standing.sa.peer.identity().clone(), standing.user.clone());
-        let (rule, peer, uniqueness) = (sa.rule.name.clone(), sa.path.remote.ip(), sa.rule.uniqueness);
+        let (rule, peer, uniqueness) = (sa.rule.name.clone(), sa.path.peer(), sa.rule.uniqueness);
         if uniqueness == Uniqueness::Keep {
             return Ok(());
         }
         let is_other = |sa: &IkeSa| {
             let of_peer = |of: &Standing| *of.sa.peer.identity() == identity && of.user == user;
             let same = sa.standing().is_some_and(of_peer);
-            same && sa.rule.name == rule && sa.path.remote.ip() != peer
+            same && sa.rule.name == rule && sa.path.peer() != peer
         };
-        let others: Vec<(IkeSaId, IpAddr)> =
-            self.ike_sas.iter().filter(|(_, sa)| is_other(sa)).map(|(id, sa)| (*id, sa.path.remote.ip())).collect();
+        let others: Vec<(IkeSaId, HostAddress)> =
+            self.ike_sas.iter().filter(|(_, sa)| is_other(sa)).map(|(id, sa)| (*id, sa.path.peer())).collect();
         match (uniqueness, others.first()) {
             (Uniqueness::Refuse, Some((_, other))) => {
                 return Err(Failure::IdentityInUse { identity, peer: *other });

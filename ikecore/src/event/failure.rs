@@ -1,5 +1,6 @@
 //! Why things end: one typed reason, one wording, used by trace, audit and command line alike.
 use super::status::Status;
+use crate::address::HostAddress;
 use crate::certificate::CertificateFault;
 use crate::identity::Identity;
 use crate::policy::db::NoRule;
@@ -60,19 +61,19 @@ pub enum Failure {
     #[error("no rule of the policy negotiates with {peer}")]
     NoPolicyForPeer {
         /// The peer.
-        peer: IpAddr,
+        peer: HostAddress,
     },
     /// No rule allows aggressive mode with this peer.
     #[error("no rule of the policy allows aggressive mode with {peer}")]
     AggressiveMode {
         /// The peer.
-        peer: IpAddr,
+        peer: HostAddress,
     },
     /// No rule that allows aggressive mode is for a peer of this name.
     #[error("no rule of the policy that allows aggressive mode is for {identity} at {peer}")]
     UnknownIdentity {
         /// The peer.
-        peer: IpAddr,
+        peer: HostAddress,
         /// Who it says it is; nothing is proven.
         identity: Identity,
     },
@@ -94,7 +95,7 @@ pub enum Failure {
     #[error("authentication of {peer} failed: {detail} (pre-shared key of rule {rule:?} differs from the peer's)")]
     PreSharedKeyMismatch {
         /// The peer.
-        peer: IpAddr,
+        peer: HostAddress,
         /// What was seen: `message 5 does not decrypt to payloads`, `HASH_I is wrong`.
         detail: &'static str,
         /// The rule whose key was used.
@@ -145,7 +146,7 @@ pub enum Failure {
     #[error("extended authentication of {}{peer} failed: {reason}", named(user.as_deref()))]
     XauthFailed {
         /// The peer.
-        peer: IpAddr,
+        peer: HostAddress,
         /// The name that was given.
         user: Option<String>,
         /// Why.
@@ -209,7 +210,7 @@ pub enum Failure {
         /// What the peer proposes, as seen from this host.
         received: Selector,
         /// The filter.
-        filter: Selector,
+        filter: Box<Selector>,
         /// Its rule.
         rule: String,
         /// True if it blocks.
@@ -284,7 +285,7 @@ pub enum Failure {
         /// The identity.
         identity: Identity,
         /// The peer that has it.
-        peer: IpAddr,
+        peer: HostAddress,
     },
     /// Another host behind the same NAT has SAs for what looks like the same traffic.
     #[error(
@@ -345,7 +346,9 @@ impl Failure {
     /// No rule negotiates what the peer proposes.
     pub fn no_rule(received: Selector, reason: NoRule) -> Self {
         match reason {
-            NoRule::Excepted { rule, filter, blocks } => Self::Excepted { received, filter, rule, blocks },
+            NoRule::Excepted { rule, filter, blocks } => {
+                Self::Excepted { received, filter: Box::new(filter), rule, blocks }
+            }
             NoRule::Uncovered(allowed) => Self::SelectorMismatch { received, allowed },
         }
     }

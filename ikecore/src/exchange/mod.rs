@@ -20,13 +20,14 @@ pub mod step;
 pub mod vendor;
 pub mod work;
 
+use crate::address::{HostAddress, Scope};
 use crate::event::Trace;
 use crate::policy::db::PolicyDb;
 use crate::policy::lease::Leases;
 use crate::rng::SecureRandom;
 use crate::time::Time;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// The settings that exchanges look at.
 #[derive(Clone, Copy, Debug)]
@@ -69,16 +70,16 @@ pub struct Cx<'a> {
 
 /// The peers with which ISAKMP SAs or IPsec SAs stand.
 #[derive(Debug, Default)]
-pub struct Peers(BTreeMap<IpAddr, usize>);
+pub struct Peers(BTreeMap<HostAddress, usize>);
 
 impl Peers {
     /// One more SA stands.
-    pub fn add(&mut self, peer: IpAddr) {
+    pub fn add(&mut self, peer: HostAddress) {
         *self.0.entry(peer).or_default() += 1;
     }
 
     /// One SA is gone.
-    pub fn remove(&mut self, peer: IpAddr) {
+    pub fn remove(&mut self, peer: HostAddress) {
         if let Some(count) = self.0.get_mut(&peer) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -88,7 +89,7 @@ impl Peers {
     }
 
     /// True if an SA with this peer stands.
-    pub fn knows(&self, peer: IpAddr) -> bool {
+    pub fn knows(&self, peer: HostAddress) -> bool {
         self.0.contains_key(&peer)
     }
 
@@ -105,4 +106,28 @@ pub struct Path {
     pub local: SocketAddr,
     /// The peer.
     pub remote: SocketAddr,
+}
+
+impl Path {
+    /// The peer's address.
+    pub fn peer(&self) -> HostAddress {
+        self.remote.into()
+    }
+
+    /// This host's address.
+    pub fn own(&self) -> HostAddress {
+        self.local.into()
+    }
+
+    /// The link that it is on, if one of the addresses is link-local.
+    pub fn scope(&self) -> Scope {
+        self.own().scope().max(self.peer().scope())
+    }
+
+    /// The same between the ports of NAT traversal.
+    pub(crate) fn to_nat_t(mut self, port: u16) -> Self {
+        self.local.set_port(port);
+        self.remote.set_port(port);
+        self
+    }
 }

@@ -1,4 +1,5 @@
 //! Asks: work that must leave the core and come back.
+use crate::address::HostAddress;
 use crate::certificate::{Certificate, CertificateFault, RevocationCheck, RevocationList, Trust};
 use crate::crypto::error::GroupError;
 use crate::crypto::group::{KeyPair, PrivateKey};
@@ -49,7 +50,7 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct XauthCheck {
     /// Where they came from.
-    pub peer: IpAddr,
+    pub peer: HostAddress,
     /// The rule that wants them.
     pub rule: String,
     /// The name.

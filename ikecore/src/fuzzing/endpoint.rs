@@ -1,4 +1,5 @@
 //! Two endpoints, and a network that does what the fuzzer says.
+use crate::address::Scope;
 use crate::endpoint::{Command, Config, Input, Transmit};
 use crate::event::Detail;
 use crate::ids::MessageId;
@@ -157,7 +158,7 @@ impl Pair {
             104..=107 => self.pass(Duration::from_secs(u64::from(octets.one()) * 300)),
             108..=111 => {
                 let [local, remote] = if index == 0 { ADDRESSES } else { [ADDRESSES[1], ADDRESSES[0]] };
-                let flow = Flow { local, remote, protocol: 1, local_port: 0, remote_port: 0 };
+                let flow = Flow { local, remote, protocol: 1, local_port: 0, remote_port: 0, scope: Scope::ANY };
                 self.feed(index, Input::Acquire(Acquire { flow, reqid: 1 }));
             }
             112..=115 => {

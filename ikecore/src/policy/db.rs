@@ -2,9 +2,9 @@
 use super::check::{PolicyError, check};
 use super::rule::{Rule, RuleAction};
 use super::selector::{Flow, Prefix, Selector, weight};
+use crate::address::HostAddress;
 use crate::proposal::suite::Mode;
 use core::cmp::Reverse;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// All rules in force.
@@ -20,6 +20,8 @@ pub struct PolicyDb {
     pub rules: Vec<Arc<Rule>>,
     /// The addresses of this host, for `me` and for transport-mode rules.
     pub local_addresses: Vec<Prefix>,
+    /// The link-local addresses of this host.
+    pub(crate) on_links: Vec<HostAddress>,
     /// Answers peers for whom no rule names filters.
     pub(super) default_response: Option<Arc<Rule>>,
     /// Every filter, by rank: the index of its rule and its index in that.
@@ -56,7 +58,13 @@ impl PolicyDb {
         // The sort is stable: what is equal stays in order of creation.
         ranked.sort_by_key(|(_, rule, _, filter)| (Reverse(weight(filter)), rule.tunnel.is_none()));
         let ranking = ranked.into_iter().map(|(index, _, at, _)| (index, at)).collect();
-        Ok(Self { version, rules, local_addresses, default_response: None, ranking })
+        Ok(Self { version, rules, local_addresses, on_links: Vec::new(), default_response: None, ranking })
+    }
+
+    /// The same policy for a host that has these link-local addresses, too.
+    #[must_use]
+    pub fn with_link_local(self, on_links: Vec<HostAddress>) -> Self {
+        Self { on_links, ..self }
     }
 
     /// The rule of a name; the default response is one, too.
@@ -85,7 +93,8 @@ impl PolicyDb {
     ///
     /// As responder, main mode is negotiated by the first rule whose offers accept one of the peer's. Which rule's
     /// filters the peer's traffic falls under shows in quick mode only.
-    pub fn main_mode_rules(&self, local: IpAddr, remote: IpAddr) -> Vec<&Arc<Rule>> {
+    pub fn main_mode_rules(&self, local: impl Into<HostAddress>, remote: impl Into<HostAddress>) -> Vec<&Arc<Rule>> {
+        let (local, remote) = (local.into(), remote.into());
         let mut rules: Vec<(u32, &Arc<Rule>)> =
             self.rules.iter().filter_map(|rule| Some((rule.nearness(local, remote)?, rule))).collect();
         rules.sort_by_key(|(nearness, _)| Reverse(*nearness));
@@ -106,14 +115,15 @@ impl PolicyDb {
     /// says the peer has proven itself for; if there is none, the first.
     pub fn quick_mode_rule(
         &self,
-        peer: IpAddr,
-        local: IpAddr,
+        peer: impl Into<HostAddress>,
+        local: impl Into<HostAddress>,
         proposed: &Selector,
         mode: Mode,
         is_proven: impl Fn(&Rule) -> bool,
     ) -> Result<(&Arc<Rule>, Selector), NoRule> {
+        let (peer, local) = (peer.into(), local.into());
         let candidate = |rule: &Rule| rule.mode() == mode && rule.nearness(local, peer).is_some();
-        let between_hosts = proposed.local == Prefix::host(local) && proposed.remote == Prefix::host(peer);
+        let between_hosts = proposed.local == Prefix::host(local.ip()) && proposed.remote == Prefix::host(peer.ip());
         let mut covering = self.ranked().filter(|(rule, filter)| {
             // A filter that is equal to `proposed` has the highest weight of all that cover it.
             filter.covers(proposed) && (candidate(rule) || rule.quick_mode().is_none())
@@ -144,22 +154,23 @@ impl PolicyDb {
 }
 
 /// True if traffic between the two hosts can fall under the filter.
-fn is_between(filter: &Selector, local: IpAddr, remote: IpAddr) -> bool {
-    filter.local.contains(local) && filter.remote.contains(remote)
+fn is_between(filter: &Selector, local: HostAddress, remote: HostAddress) -> bool {
+    let scope = local.scope().max(remote.scope());
+    filter.local.contains(local.ip()) && filter.remote.contains(remote.ip()) && filter.scope.covers(scope)
 }
 
 impl Rule {
     /// How specifically the rule names the two ends of a main mode, if it negotiates between them.
-    fn nearness(&self, local: IpAddr, remote: IpAddr) -> Option<u32> {
+    fn nearness(&self, local: HostAddress, remote: HostAddress) -> Option<u32> {
         self.quick_mode()?;
         match self.tunnel {
             Some(tunnel) => {
                 let peer = match tunnel.remote {
                     Some(end) => Prefix::host(end),
-                    None => Prefix::new(remote, 0).ok()?,
+                    None => Prefix::new(remote.ip(), 0).ok()?,
                 };
-                let ends_here = peer.contains(remote) && tunnel.local.is_none_or(|own| own == local);
-                ends_here.then(|| weight(&Selector::between(Prefix::host(remote), peer)))
+                let ends_here = peer.contains(remote.ip()) && tunnel.local.is_none_or(|own| own == local.ip());
+                ends_here.then(|| weight(&Selector::between(Prefix::host(remote.ip()), peer)))
             }
             None => {
                 let filters = self.filters.iter().filter(|filter| is_between(filter, local, remote));

@@ -3,8 +3,8 @@ use super::check::{PolicyError, PolicyFault, check};
 use super::db::PolicyDb;
 use super::rule::Rule;
 use super::selector::{Prefix, Selector};
+use crate::address::HostAddress;
 use crate::proposal::suite::Mode;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -36,19 +36,20 @@ impl PolicyDb {
     }
 
     /// The default response to main mode between these hosts: if no filter decides on all of their traffic already.
-    pub(super) fn default_main_mode(&self, local: IpAddr, remote: IpAddr) -> Option<&Arc<Rule>> {
-        self.default_for(&Selector::between(Prefix::host(local), Prefix::host(remote)))
+    pub(super) fn default_main_mode(&self, local: HostAddress, remote: HostAddress) -> Option<&Arc<Rule>> {
+        let scope = local.scope().max(remote.scope());
+        self.default_for(&Selector { scope, ..Selector::between(Prefix::host(local.ip()), Prefix::host(remote.ip())) })
     }
 
     /// The default response to a proposal of quick mode: for the two hosts themselves, if no filter covers it.
     pub(super) fn default_quick_mode(
         &self,
-        local: IpAddr,
-        remote: IpAddr,
+        local: HostAddress,
+        remote: HostAddress,
         proposed: &Selector,
         mode: Mode,
     ) -> Option<&Arc<Rule>> {
-        let between_hosts = proposed.local == Prefix::host(local) && proposed.remote == Prefix::host(remote);
+        let between_hosts = proposed.local == Prefix::host(local.ip()) && proposed.remote == Prefix::host(remote.ip());
         if mode == Mode::Transport && between_hosts { self.default_for(proposed) } else { None }
     }
 
@@ -68,7 +69,7 @@ impl PolicyDb {
 
     /// True if `rule`, one of this policy, may have an ISAKMP SA between these hosts. With the default response only while no
     /// other rule negotiates with the peer: that may want other proof of who the peer is.
-    pub fn is_between(&self, rule: &Rule, local: IpAddr, remote: IpAddr) -> bool {
+    pub fn is_between(&self, rule: &Rule, local: HostAddress, remote: HostAddress) -> bool {
         !self.is_default_response(rule) || self.main_mode_rules(local, remote).iter().any(|own| own.name == rule.name)
     }
 }

@@ -3,6 +3,7 @@
 //! An address is held as long as an ISAKMP SA or a pair of IPsec SAs stands that it was given under. Afterwards it is
 //! remembered for its owner until no other is left to give.
 use super::pool::Pool;
+use crate::address::HostAddress;
 use crate::identity::Identity;
 use crate::time::Time;
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ impl Owner {
 struct Lease {
     owner: Owner,
     /// Where the owner is.
-    peer: IpAddr,
+    peer: HostAddress,
     /// SAs that it is held by.
     holders: usize,
     /// When the last one let it go.
@@ -53,7 +54,7 @@ impl Leases {
         &self,
         pool: &Pool,
         owner: &Owner,
-        peer: IpAddr,
+        peer: HostAddress,
         ipv4: bool,
         wanted: Option<IpAddr>,
     ) -> Option<IpAddr> {
@@ -93,7 +94,7 @@ impl Leases {
     }
 
     /// One more SA of the owner at `peer` holds the address.
-    pub fn hold(&mut self, address: IpAddr, owner: &Owner, peer: IpAddr) {
+    pub fn hold(&mut self, address: IpAddr, owner: &Owner, peer: HostAddress) {
         let ipv4 = address.is_ipv4();
         match self.all.get_mut(&address) {
             Some(lease) => {

@@ -1,4 +1,5 @@
 //! Which traffic: selectors (RFC 4301 §4.4.1.1), seen from this host.
+use crate::address::{HostAddress, Scope, is_link_local};
 use core::fmt;
 use std::net::IpAddr;
 
@@ -48,6 +49,17 @@ impl Prefix {
         self.len
     }
 
+    /// True if every address of it is link-local, so that it needs a link.
+    pub const fn is_link_local(self) -> bool {
+        // fe80::/10 (RFC 4291 §2.5.6): of a shorter prefix some addresses are others.
+        self.len >= 10 && is_link_local(self.address)
+    }
+
+    /// For people: with its link, if it is link-local.
+    pub const fn on(self, scope: Scope) -> OnLink {
+        OnLink(self, scope)
+    }
+
     /// True if the block holds one address only.
     pub const fn is_host(self) -> bool {
         self.len == max_len(self.address)
@@ -84,6 +96,20 @@ fn mask(address: IpAddr, len: u8) -> IpAddr {
     }
 }
 
+/// A block with its link, for people: `fe80::1%2`, `fe80::%2/64`, as RFC 4007 §11.7 has it.
+#[derive(Clone, Copy, Debug)]
+pub struct OnLink(Prefix, Scope);
+
+impl fmt::Display for OnLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(prefix, scope) = self;
+        match HostAddress::new(prefix.address, *scope) {
+            host if prefix.is_host() => write!(f, "{host}"),
+            first => write!(f, "{first}/{}", prefix.len),
+        }
+    }
+}
+
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_host() { write!(f, "{}", self.address) } else { write!(f, "{}/{}", self.address, self.len) }
@@ -103,18 +129,21 @@ pub struct Selector {
     pub local_port: u16,
     /// The port on the peer's side; 0 is any.
     pub remote_port: u16,
+    /// The link, where an address is link-local; else [`Scope::ANY`].
+    pub scope: Scope,
 }
 
 impl Selector {
     /// All traffic between two blocks.
     pub const fn between(local: Prefix, remote: Prefix) -> Self {
-        Self { local, remote, protocol: 0, local_port: 0, remote_port: 0 }
+        Self { local, remote, protocol: 0, local_port: 0, remote_port: 0, scope: Scope::ANY }
     }
 
     /// True if all traffic of `other` is traffic of this selector.
     pub fn covers(&self, other: &Self) -> bool {
         self.local.covers(other.local)
             && self.remote.covers(other.remote)
+            && self.scope.covers(other.scope)
             && (self.protocol == 0 || self.protocol == other.protocol)
             && (self.local_port == 0 || self.local_port == other.local_port)
             && (self.remote_port == 0 || self.remote_port == other.remote_port)
@@ -124,6 +153,7 @@ impl Selector {
     pub fn matches(&self, flow: &Flow) -> bool {
         self.local.contains(flow.local)
             && self.remote.contains(flow.remote)
+            && self.scope.covers(flow.scope)
             && (self.protocol == 0 || self.protocol == flow.protocol)
             && (self.local_port == 0 || self.local_port == flow.local_port)
             && (self.remote_port == 0 || self.remote_port == flow.remote_port)
@@ -133,35 +163,37 @@ impl Selector {
 /// The traffic between the two hosts of `flow` that falls under `filter`: what a transport-mode SA for the flow is for
 /// where the filter is for more than two hosts. Protocol and ports are the filter's.
 pub const fn transport_selector(filter: &Selector, flow: &Flow) -> Selector {
-    Selector { local: Prefix::host(flow.local), remote: Prefix::host(flow.remote), ..*filter }
+    Selector { local: Prefix::host(flow.local), remote: Prefix::host(flow.remote), scope: flow.scope, ..*filter }
 }
 
 /// The highest [`weight`].
-pub const MAX_WEIGHT: u32 = 256 << ADDRESSES | PROTOCOL | 2;
+pub const MAX_WEIGHT: u32 = 256 << ADDRESSES | LINK | 3;
 
 /// How specific a filter is: the filter with the highest weight decides about a packet.
 ///
 /// First count the addresses: the lengths of both prefixes, added, so that a single address comes before a subnet, a
-/// small subnet before a large one, and any address last. Among filters that are equal in this a protocol counts more
-/// than any protocol, and then each port more than any port. A filter that covers another one and is not the same as it
+/// small subnet before a large one, and any address last. Among filters that are equal in this one for a link counts more
+/// than one for any link, then a protocol more than any protocol, and then each port more than any port. A filter that covers another one and is not the same as it
 /// has the lower weight. Weights of IPv4 and IPv6 filters do not compare, and never meet.
 pub fn weight(selector: &Selector) -> u32 {
     let addresses = u32::from(selector.local.len) + u32::from(selector.remote.len);
-    let ports = u32::from(selector.local_port != 0) + u32::from(selector.remote_port != 0);
-    addresses << ADDRESSES | if selector.protocol == 0 { 0 } else { PROTOCOL } | ports
+    let link = if selector.scope == Scope::ANY { 0 } else { LINK };
+    // Ports are there with a protocol only.
+    let upper = [selector.protocol != 0, selector.local_port != 0, selector.remote_port != 0].map(u32::from);
+    addresses << ADDRESSES | link | upper.iter().sum::<u32>()
 }
 
 /// Bits of a weight below the addresses.
 const ADDRESSES: u32 = 3;
 
-/// What a protocol weighs: more than both ports.
-const PROTOCOL: u32 = 4;
+/// What a link weighs: more than a protocol and both ports.
+const LINK: u32 = 4;
 
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = |f: &mut fmt::Formatter<'_>, prefix: Prefix, port: u16| match port {
-            0 => write!(f, "{prefix}"),
-            port => write!(f, "{prefix}[{port}]"),
+        let end = |f: &mut fmt::Formatter<'_>, prefix: Prefix, port: u16| {
+            write!(f, "{}", prefix.on(self.scope))?;
+            if port == 0 { Ok(()) } else { write!(f, "[{port}]") }
         };
         end(f, self.local, self.local_port)?;
         f.write_str(" <-> ")?;
@@ -186,6 +218,8 @@ pub struct Flow {
     pub local_port: u16,
     /// The port on the peer's side.
     pub remote_port: u16,
+    /// The link, where an address is link-local; else [`Scope::ANY`].
+    pub scope: Scope,
 }
 
 impl fmt::Display for Flow {
@@ -193,7 +227,11 @@ impl fmt::Display for Flow {
         write!(
             f,
             "{}[{}] -> {}[{}] protocol {}",
-            self.local, self.local_port, self.remote, self.remote_port, self.protocol
+            HostAddress::new(self.local, self.scope),
+            self.local_port,
+            HostAddress::new(self.remote, self.scope),
+            self.remote_port,
+            self.protocol
         )
     }
 }

@@ -1,4 +1,5 @@
 //! What the core asks of an SA driver, and what a driver tells the core.
+use crate::address::Scope;
 use crate::ids::{IpsecSaId, Spi};
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::suite::{Integrity, IpsecSuite, Layer, Lifetime, Mode, ProtectionSuite, Protocols};
@@ -40,6 +41,8 @@ pub struct SaSpec {
     pub source: IpAddr,
     /// The (outer) destination address.
     pub destination: IpAddr,
+    /// The link, where one of the two is link-local.
+    pub scope: Scope,
     /// The traffic it is for, as seen from this host (local and remote, whatever the direction).
     pub selector: Selector,
     /// ESP in UDP, if a NAT is between the peers.

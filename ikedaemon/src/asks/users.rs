@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod tests;
 
+use ikecore::address::HostAddress;
 use ikecore::endpoint::{Answer, XauthCheck};
 use ikecore::ids::AskId;
 use std::collections::BTreeMap;
@@ -55,7 +56,7 @@ pub struct UserChecks {
 #[derive(Debug)]
 struct Done {
     ask: AskId,
-    peer: IpAddr,
+    peer: HostAddress,
     user: String,
     /// False: it was never looked at.
     looked_at: bool,
@@ -85,7 +86,7 @@ impl UserChecks {
             let name = user.clone();
             let result = match users {
                 Some(users) => {
-                    let check = tokio::task::spawn_blocking(move || users.check(&name, password.expose(), peer));
+                    let check = tokio::task::spawn_blocking(move || users.check(&name, password.expose(), peer.ip()));
                     check.await.unwrap_or_else(|_| Err("the check was aborted".to_owned()))
                 }
                 None => Err(refusal.clone().unwrap_or_default()),
@@ -116,7 +117,7 @@ impl UserChecks {
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Whose {
-    Peer(IpAddr),
+    Peer(HostAddress),
     User(String),
 }
 
@@ -135,7 +136,7 @@ struct Failures(BTreeMap<Whose, (u32, Instant)>);
 
 impl Failures {
     /// Why nothing more is looked at, if it is not.
-    fn refusal(&self, peer: IpAddr, user: &str, now: Instant) -> Option<String> {
+    fn refusal(&self, peer: HostAddress, user: &str, now: Instant) -> Option<String> {
         [Whose::Peer(peer), Whose::User(user.to_owned())].into_iter().find_map(|whose| {
             let (count, since) = self.0.get(&whose)?;
             let left = WINDOW.checked_sub(now.duration_since(*since))?;
@@ -148,7 +149,7 @@ impl Failures {
         })
     }
 
-    fn count(&mut self, peer: IpAddr, user: &str, now: Instant) {
+    fn count(&mut self, peer: HostAddress, user: &str, now: Instant) {
         let over = |since: &Instant| now.duration_since(*since) >= WINDOW;
         if self.0.len() >= REMEMBERED {
             self.0.retain(|_, (_, since)| !over(since));

@@ -75,6 +75,15 @@ pub enum PolicyChange {
 }
 
 impl PolicyChange {
+    /// The traffic that it is for.
+    pub const fn selector(&self) -> Selector {
+        match self {
+            Self::Add { policy, .. } | Self::Update { new: policy, .. } | Self::Delete { policy, .. } => {
+                policy.selector
+            }
+        }
+    }
+
     /// What undoes this change.
     pub const fn inverse(self) -> Self {
         match self {

@@ -80,7 +80,17 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
 }
 
 fn acquire() -> Acquire {
-    Acquire { flow: Flow { local: A, remote: B, protocol: 17, local_port: 9, remote_port: 9 }, reqid: 1 }
+    Acquire {
+        flow: Flow {
+            local: A,
+            remote: B,
+            protocol: 17,
+            local_port: 9,
+            remote_port: 9,
+            scope: ikecore::address::Scope::ANY,
+        },
+        reqid: 1,
+    }
 }
 
 /// The outcome of the next negotiation that ends.

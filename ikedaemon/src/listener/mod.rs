@@ -10,6 +10,7 @@ pub use bind::BindError;
 pub use path::path_mtu;
 
 use crate::driver::SaDriver;
+use ikecore::address::HostAddress;
 use socket::{Socket, Taken};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -232,7 +233,7 @@ impl Listener {
     fn socket_for(&self, local: SocketAddr) -> Option<&Socket> {
         let right = |socket: &&Socket| socket.bound.port() == local.port() && socket.bound.is_ipv4() == local.is_ipv4();
         let mut all = self.sockets.iter().filter(right);
-        let exact = all.clone().find(|socket| socket.bound.ip() == local.ip());
+        let exact = all.clone().find(|socket| HostAddress::from(socket.bound) == HostAddress::from(local));
         exact.or_else(|| all.find(|socket| socket.bound.ip().is_unspecified() || local.ip().is_unspecified()))
     }
 }

@@ -1,10 +1,10 @@
 //! The command line.
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ikedaemon::driver::select::DriverChoice;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::control::request::Handle;
+use crate::link::NamedAddress;
 use crate::service::listen::Listen;
 use crate::service::settings::Overrides;
 
@@ -76,7 +76,8 @@ pub(crate) struct RunArgs {
     /// what the settings say]
     #[arg(long, value_name = "DRIVER", value_parser = clap::builder::PossibleValuesParser::new(DriverChoice::ALL.map(DriverChoice::name)))]
     pub(crate) driver: Option<String>,
-    /// Where to listen, more than once if wanted; without a port: on 500 and 4500 [default: all addresses]
+    /// Where to listen, more than once if wanted; without a port: on 500 and 4500; fe80::1%eth0 for a link-local address
+    /// [default: all addresses]
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub(crate) listen: Vec<Listen>,
     /// The policy file [default: etc/policyagent/policy.toml below the root]
@@ -109,9 +110,9 @@ pub(crate) struct CheckArgs {
 pub(crate) struct InitiateArgs {
     /// The rule's name
     pub(crate) rule: String,
-    /// The peer; needed where the rule's filters are for many
+    /// The peer; needed where the rule's filters are for many. A link-local one with its interface: fe80::1%eth0
     #[arg(long, value_name = "ADDR")]
-    pub(crate) peer: Option<IpAddr>,
+    pub(crate) peer: Option<NamedAddress>,
     /// How long to wait for the SAs
     #[arg(long, value_name = "SECONDS", default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub(crate) wait: u32,
@@ -121,9 +122,9 @@ pub(crate) struct InitiateArgs {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(crate) struct TerminateArgs {
-    /// Everything with this peer
+    /// Everything with this peer; a link-local one with its interface: fe80::1%eth0
     #[arg(long, value_name = "ADDR")]
-    pub(crate) peer: Option<IpAddr>,
+    pub(crate) peer: Option<NamedAddress>,
     /// A pair of IPsec SAs, by the handle that `status` shows
     #[arg(long, value_name = "ID")]
     pub(crate) ipsec_sa: Option<Handle>,

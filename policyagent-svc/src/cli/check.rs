@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use super::args::{CheckArgs, Format};
 use super::style::Style;
 use super::{failed, print, status::count};
-use crate::compile::{Reqids, compile, local_addresses};
+use crate::compile::{Machine, Reqids, compile};
 use crate::document::{DocumentError, Fault};
+use crate::link::named;
 use crate::model::{Filter, PolicyFile, Side, protocol_name};
 use crate::paths::Paths;
 use crate::service::settings::Settings;
@@ -117,9 +118,9 @@ pub(super) fn check(paths: &Paths, arguments: &CheckArgs, format: Format, style:
 fn report(path: &Path) -> Result<Report, DocumentError> {
     let system = |error| DocumentError::File { path: path.to_owned(), error };
     let file = PolicyFile::read(path)?;
-    let addresses = local_addresses().map_err(system)?;
+    let machine = Machine::this().map_err(system)?;
     let compiled =
-        compile(&file, &addresses, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))?;
+        compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))?;
     let rules = |policy: &crate::model::Policy| {
         let rule = |rule: &crate::model::Rule| NamedRule {
             name: rule.name.clone(),
@@ -146,7 +147,7 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
             format!("{local} <-> {remote}")
         }),
         remote_access: remote_access(rule),
-        selectors: rule.filters.iter().map(ToString::to_string).collect(),
+        selectors: rule.filters.iter().map(|filter| named(&filter.to_string(), filter.scope)).collect(),
     });
     Ok(Report {
         path: path.to_owned(),
@@ -214,6 +215,8 @@ fn filter(filter: &Filter) -> String {
             Side::Any => "any".to_owned(),
             Side::Pool => "pool".to_owned(),
             Side::Prefix(prefix) => prefix.to_string(),
+            Side::OnLink(block, interface) if block.is_host() => format!("{block}%{interface}"),
+            Side::OnLink(block, interface) => format!("{}%{interface}/{}", block.address(), block.prefix_len()),
         };
         if port == 0 { address } else { format!("{address}[{port}]") }
     };

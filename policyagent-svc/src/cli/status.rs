@@ -111,7 +111,7 @@ fn ipsec_sa(out: &mut String, sa: &IpsecSaReport, style: Style) -> std::fmt::Res
     writeln!(out, "  {}  {}, rule {:?}{replaced}", sa.id, selector(&sa.selector), sa.rule)?;
     let numbers = if sa.extended_sequence_numbers { ", extended sequence numbers" } else { "" };
     writeln!(out, "      suite     {}, {} mode{udp}{numbers}", sa.suite, sa.mode)?;
-    let (local, remote) = (sa.local.ip(), sa.remote.ip());
+    let (local, remote) = (sa.local.host, sa.remote.host);
     writeln!(out, "      SPIs      in {} to {local}, out {} to {remote}", sa.inbound_spi, sa.outbound_spi)?;
     match (&sa.usage, &sa.usage_error) {
         (Some(usage), _) => {

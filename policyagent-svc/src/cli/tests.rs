@@ -31,6 +31,11 @@ fn a_place_to_listen_is_an_address_with_or_without_port() {
     assert_eq!(sockets("::1"), ["[::1]:500", "[::1]:4500"]);
     assert_eq!(sockets("[::1]"), ["[::1]:500", "[::1]:4500"]);
     assert_eq!(sockets("[::1]:5000"), ["[::1]:5000"]);
+    assert_eq!(sockets("fe80::1%lo"), ["[fe80::1%1]:500", "[fe80::1%1]:4500"]);
+    assert_eq!(sockets("[fe80::1%lo]:5000"), ["[fe80::1%1]:5000"]);
+    for wrong in ["fe80::1", "[fe80::1]:500", "fe80::1%no-such-link", "[10.0.0.1]:500", "::1:x"] {
+        assert!(wrong.parse::<Listen>().is_err(), "{wrong}");
+    }
     for wrong in ["", "host", "10.0.0.1:", "10.0.0.1:x", ":500"] {
         assert!(wrong.parse::<Listen>().is_err(), "{wrong}");
     }

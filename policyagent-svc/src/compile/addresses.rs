@@ -1,18 +1,60 @@
-//! The addresses of this machine.
-use std::collections::BTreeSet;
+//! The addresses and interfaces of this machine.
+use ikecore::address::{HostAddress, Scope, is_link_local};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// The addresses that `me` stands for, in order: of interfaces that are up, without loopback and link-local ones.
-pub(crate) fn local_addresses() -> std::io::Result<BTreeSet<IpAddr>> {
-    let interfaces = nix::ifaddrs::getifaddrs().map_err(std::io::Error::from)?;
-    let addresses = interfaces
-        .filter(|interface| interface.flags.contains(nix::net::if_::InterfaceFlags::IFF_UP))
-        .filter_map(|interface| {
-            let address = interface.address?;
-            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-            v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
-        });
-    Ok(addresses.filter(|address| is_me(*address)).collect())
+use crate::link::Interface;
+
+/// What a policy is compiled for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Machine {
+    /// The addresses that `me` stands for, in order: of interfaces that are up, without loopback and link-local ones.
+    pub(crate) addresses: BTreeSet<IpAddr>,
+    /// The link-local addresses: `me` stands for them where the other side is link-local.
+    pub(crate) on_links: BTreeSet<HostAddress>,
+    /// The interfaces, up or not.
+    pub(crate) interfaces: BTreeMap<Interface, Scope>,
+}
+
+impl Machine {
+    /// This machine.
+    pub(crate) fn this() -> std::io::Result<Self> {
+        let mut machine = Self::default();
+        for interface in nix::ifaddrs::getifaddrs().map_err(std::io::Error::from)? {
+            let name: Option<Interface> = interface.interface_name.parse().ok();
+            if let Some((name, scope)) = name.and_then(|name| Some((name, name.scope()?))) {
+                machine.interfaces.insert(name, scope);
+            }
+            let Some(address) = interface.address else { continue };
+            if !interface.flags.contains(nix::net::if_::InterfaceFlags::IFF_UP) {
+                continue;
+            }
+            if let Some(v4) = address.as_sockaddr_in() {
+                machine.add(IpAddr::V4(v4.ip()).into());
+            }
+            if let Some(v6) = address.as_sockaddr_in6() {
+                machine.add(HostAddress::new(IpAddr::V6(v6.ip()), Scope(v6.scope_id())));
+            }
+        }
+        Ok(machine)
+    }
+
+    fn add(&mut self, address: HostAddress) {
+        if is_me(address.ip()) {
+            self.addresses.insert(address.ip());
+        } else if is_link_local(address.ip()) {
+            self.on_links.insert(address);
+        }
+    }
+
+    /// The link of an interface that is named, or numbered; none if it is not there.
+    pub(crate) fn link(&self, interface: Interface) -> Option<Scope> {
+        let numbered = || {
+            let scope = Scope(interface.as_str().parse().ok()?);
+            self.interfaces.values().any(|known| *known == scope).then_some(scope)
+        };
+        self.interfaces.get(&interface).copied().or_else(numbered)
+    }
 }
 
 /// Loopback traffic does not leave the machine, and a link-local address means nothing without its link.
@@ -36,6 +78,18 @@ mod tests {
         for address in ["10.0.0.1", "2001:db8::1", "fd00::1"] {
             assert!(is_me(address.parse().unwrap()), "{address}");
         }
-        assert!(local_addresses().unwrap().iter().all(|address| !address.is_loopback()));
+        let machine = Machine::this().unwrap();
+        assert!(machine.addresses.iter().all(|address| !address.is_loopback()));
+        let lo = machine.link("lo".parse().unwrap()).expect("every machine has it");
+        assert_eq!(machine.link(lo.0.to_string().parse().unwrap()), Some(lo));
+        assert_eq!(machine.link("no-such-link".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn link_local_addresses_are_kept_with_their_links() {
+        let mut machine = Machine::default();
+        let on = |index| HostAddress::new("fe80::1".parse().unwrap(), Scope(index));
+        [on(2), on(3), "10.0.0.1".parse::<IpAddr>().unwrap().into()].into_iter().for_each(|one| machine.add(one));
+        assert_eq!((machine.addresses.len(), machine.on_links), (1, [on(2), on(3)].into()));
     }
 }

@@ -5,7 +5,7 @@ mod sides;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use addresses::local_addresses;
+pub(crate) use addresses::Machine;
 pub(crate) use reqid::Reqids;
 
 use ikecore::policy::db::PolicyDb;
@@ -14,7 +14,7 @@ use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, T
 use ikecore::policy::selector::Prefix;
 use ikecore::proposal::offer::QuickModeOffer;
 use ikecore::proposal::suite::Lifetime;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use sides::PoolSide;
 
 use crate::document::{Fault, Position};
 use crate::model::default_response::{self, DefaultResponse};
-use crate::model::{self, Action, FilterAction, Pfs, PolicyFile};
+use crate::model::{self, Action, FilterAction, Pfs, PolicyFile, Side};
 
 /// What a policy file is for a machine.
 #[derive(Debug)]
@@ -33,9 +33,9 @@ pub(crate) struct Compiled {
     pub(crate) warnings: Vec<Fault>,
 }
 
-/// Compiles the assigned policy of `file` for a machine with `addresses`. The fault is one that only shows when all is put
+/// Compiles the assigned policy of `file` for `machine`. The fault is one that only shows when all is put
 /// together.
-pub(crate) fn compile(file: &PolicyFile, addresses: &BTreeSet<IpAddr>, reqids: &mut Reqids) -> Result<Compiled, Fault> {
+pub(crate) fn compile(file: &PolicyFile, machine: &Machine, reqids: &mut Reqids) -> Result<Compiled, Fault> {
     let Some(policy) = file.assigned() else {
         return Ok(Compiled { db: PolicyDb::default(), warnings: file.warnings.clone() });
     };
@@ -55,13 +55,13 @@ pub(crate) fn compile(file: &PolicyFile, addresses: &BTreeSet<IpAddr>, reqids: &
     };
     let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
     let mut warnings = file.warnings.clone();
-    let mut compiler = Compiler { file, addresses, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
+    let mut compiler = Compiler { file, machine, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
     let default = default.zip(numbers.last()).and_then(|(default, reqid)| compiler.default_response(default, *reqid));
     let rules = active.iter().zip(numbers).filter_map(|(rule, reqid)| compiler.rule(rule, reqid)).map(Arc::new);
     let rules = rules.collect();
     warnings.sort();
     warnings.dedup();
-    let local_addresses = addresses.iter().copied().map(Prefix::host).collect();
+    let local_addresses = machine.addresses.iter().copied().map(Prefix::host).collect();
     let db = PolicyDb::new(0, rules, local_addresses).and_then(|db| match default {
         Some(default) => db.with_default_response(default),
         None => Ok(db),
@@ -70,12 +70,12 @@ pub(crate) fn compile(file: &PolicyFile, addresses: &BTreeSet<IpAddr>, reqids: &
         let rule = active.iter().find(|rule| rule.name == error.rule);
         file.at(rule.map_or(policy.position, |rule| rule.position), error.to_string())
     })?;
-    Ok(Compiled { db, warnings })
+    Ok(Compiled { db: db.with_link_local(machine.on_links.iter().copied().collect()), warnings })
 }
 
 struct Compiler<'a> {
     file: &'a PolicyFile,
-    addresses: &'a BTreeSet<IpAddr>,
+    machine: &'a Machine,
     main_mode: Arc<MainModePolicy>,
     /// By the filter action's name: rules share them.
     quick_modes: BTreeMap<&'a str, Arc<QuickModePolicy>>,
@@ -96,9 +96,18 @@ impl<'a> Compiler<'a> {
         let negotiates = matches!(action.action, Action::Negotiate { .. });
         let mut filters = Vec::new();
         for filter in &list.filters {
-            let selectors = sides::selectors(filter, self.addresses, exchanged, pool);
+            let selectors = sides::selectors(filter, self.machine, exchanged, pool);
             if selectors.is_empty() {
-                let message = format!("rule {:?}: this machine has no address that the filter could be for", rule.name);
+                let absent = [filter.source, filter.destination].into_iter().find_map(|side| match side {
+                    Side::OnLink(_, interface) => Some(interface).filter(|name| self.machine.link(*name).is_none()),
+                    _ => None,
+                });
+                let message = match absent {
+                    Some(interface) => {
+                        format!("rule {:?}: there is no interface {interface:?}; the filter waits for it", rule.name)
+                    }
+                    None => format!("rule {:?}: this machine has no address that the filter could be for", rule.name),
+                };
                 self.warnings.push(self.file.at(filter.position, message));
             }
             if !filter.mirrored && !negotiates {
@@ -174,19 +183,19 @@ impl<'a> Compiler<'a> {
     fn tunnel(&mut self, rule: &model::Rule) -> Option<(Option<TunnelEndpoints>, bool)> {
         let Some(tunnel) = rule.tunnel else { return Some((None, false)) };
         let Some(remote) = tunnel.remote else {
-            if let Some(local) = tunnel.local.filter(|local| !self.addresses.contains(local)) {
+            if let Some(local) = tunnel.local.filter(|local| !self.machine.addresses.contains(local)) {
                 let message = format!("rule {:?}: the tunnel's end {local} is no address of this machine", rule.name);
                 self.warnings.push(self.file.at(rule.position, message));
             }
             return Some((Some(tunnel), false));
         };
         let family = |address: &IpAddr| address.is_ipv4() == remote.is_ipv4();
-        if tunnel.local.is_none() && !self.addresses.iter().any(family) {
+        if tunnel.local.is_none() && !self.machine.addresses.iter().any(family) {
             let message = format!("rule {:?}: this machine has no address for a tunnel to {remote}", rule.name);
             self.warnings.push(self.file.at(rule.position, message));
             return None;
         }
-        let is_here = |address: IpAddr| self.addresses.contains(&address);
+        let is_here = |address: IpAddr| self.machine.addresses.contains(&address);
         match tunnel.local {
             Some(local) if is_here(remote) && !is_here(local) => {
                 Some((Some(TunnelEndpoints { local: Some(remote), remote: Some(local) }), true))

@@ -1,10 +1,11 @@
 use super::*;
 use crate::model::tests::{GOOD, parse};
+use ikecore::address::{HostAddress, Scope};
 use ikecore::crypto::group::Group;
 use ikecore::policy::selector::Selector;
 
-fn addresses(list: &[&str]) -> BTreeSet<IpAddr> {
-    list.iter().map(|address| address.parse().unwrap()).collect()
+fn addresses(list: &[&str]) -> Machine {
+    Machine { addresses: list.iter().map(|address| address.parse().unwrap()).collect(), ..Machine::default() }
 }
 
 /// GOOD with other filters, and more lines in its rule, compiled for a machine with these addresses.
@@ -201,4 +202,67 @@ fn the_default_response_is_a_rule_without_filters_beside_the_others() {
     assert!(!default.authentication[0].is_same(&rule.authentication[0]));
     assert_eq!(db.rules.len(), 1);
     assert!(with_default_response("active = false").db.default_response().is_none());
+}
+
+/// A machine with two links, 2 and 3, and link-local addresses on both.
+fn linked() -> Machine {
+    let on = |text: &str, index| HostAddress::new(text.parse().unwrap(), Scope(index));
+    Machine {
+        on_links: [on("fe80::a", 2), on("fe80::b", 3)].into(),
+        interfaces: [("eth0".parse().unwrap(), Scope(2)), ("eth1".parse().unwrap(), Scope(3))].into(),
+        ..addresses(&["10.9.0.1", "2001:db8::1"])
+    }
+}
+
+fn on_machine(filter: &str, machine: &Machine) -> (Vec<String>, Vec<String>) {
+    let text = GOOD.replace("{ source = \"me\", destination = \"10.9.0.2\" }", filter);
+    let file = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let compiled = compile(&file, machine, &mut Reqids::default()).unwrap();
+    let selectors = compiled.db.rules.iter().flat_map(|rule| rule.filters.iter().map(Selector::to_string)).collect();
+    (selectors, compiled.warnings.into_iter().map(|warning| warning.message).collect())
+}
+
+#[test]
+fn a_link_local_peer_is_one_of_its_link() {
+    let selectors = |filter: &str| {
+        let (selectors, warnings) = on_machine(filter, &linked());
+        assert_eq!(warnings, [""; 0]);
+        selectors
+    };
+    // Me is the address on that link, and no other.
+    let to_peer = "{ source = \"me\", destination = \"fe80::1%eth1\" }";
+    assert_eq!(selectors(to_peer), ["fe80::b%3 <-> fe80::1%3"]);
+    assert_eq!(selectors(&to_peer.replace("eth1", "3")), ["fe80::b%3 <-> fe80::1%3"]);
+    assert_eq!(selectors("{ source = \"fe80::1%eth0\", destination = \"me\" }"), ["fe80::a%2 <-> fe80::1%2"]);
+    // The side that holds an address of this host on that link is local.
+    let both = "{ source = \"fe80::1%eth0\", destination = \"fe80::a%eth0\" }";
+    assert_eq!(selectors(both), ["fe80::a%2 <-> fe80::1%2"]);
+    assert_eq!(selectors(&both.replace("eth0", "eth1")), ["fe80::1%3 <-> fe80::a%3"]);
+    assert_eq!(selectors("{ source = \"any\", destination = \"fe80::1%eth0\" }"), ["::/0 <-> fe80::1%2"]);
+    assert_eq!(selectors("{ source = \"me\", destination = \"fe80::%eth0/64\" }"), ["fe80::a%2 <-> fe80::%2/64"]);
+    // A block without interface is that of every link.
+    assert_eq!(
+        selectors("{ source = \"me\", destination = \"fe80::/10\" }"),
+        ["fe80::a%2 <-> fe80::%2/10", "fe80::b%3 <-> fe80::%3/10"]
+    );
+    // Where nothing is link-local, `me` is as ever.
+    assert_eq!(selectors("{ source = \"me\", destination = \"2001:db8::2\" }"), ["2001:db8::1 <-> 2001:db8::2"]);
+}
+
+#[test]
+fn a_filter_waits_for_its_interface() {
+    let filter = "{ source = \"me\", destination = \"fe80::1%ppp0\" }, { source = \"me\", destination = \"10.9.0.2\" }";
+    let (selectors, warnings) = on_machine(filter, &linked());
+    assert_eq!(selectors, ["10.9.0.1 <-> 10.9.0.2"]);
+    assert_eq!(warnings, ["rule \"to b\": there is no interface \"ppp0\"; the filter waits for it"]);
+    let mut machine = linked();
+    machine.interfaces.insert("ppp0".parse().unwrap(), Scope(9));
+    // It is there, but not up.
+    let (selectors, warnings) = on_machine(filter, &machine);
+    assert_eq!(selectors, ["10.9.0.1 <-> 10.9.0.2"]);
+    assert!(warnings[0].contains("no address that the filter could be for"), "{warnings:?}");
+    machine.on_links.insert(HostAddress::new("fe80::c".parse().unwrap(), Scope(9)));
+    let (selectors, warnings) = on_machine(filter, &machine);
+    assert_eq!(selectors, ["fe80::c%9 <-> fe80::1%9", "10.9.0.1 <-> 10.9.0.2"]);
+    assert!(warnings.is_empty(), "{warnings:?}");
 }

@@ -6,8 +6,10 @@ use ikecore::sa::driver::Usage;
 use ikecore::time::Time;
 use ikedaemon::driver::Capabilities;
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
+
+use crate::link::{NamedSocket, named};
 
 /// Everything that stands.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -42,7 +44,7 @@ pub(crate) struct ServiceReport {
     /// What all its paths are below.
     pub(crate) root: PathBuf,
     /// Where it listens.
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<NamedSocket>,
 }
 
 /// What installs SAs.
@@ -121,9 +123,9 @@ pub(crate) struct IkeSaReport {
     /// CKY-R.
     pub(crate) responder_cookie: String,
     /// This host.
-    pub(crate) local: SocketAddr,
+    pub(crate) local: NamedSocket,
     /// The peer.
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: NamedSocket,
     /// `initiator` or `responder`.
     pub(crate) role: String,
     /// `established`, or what it waits for.
@@ -170,8 +172,8 @@ impl IkeSaReport {
             id: sa.id.to_string(),
             initiator_cookie: sa.cookies.initiator.to_string(),
             responder_cookie: sa.cookies.responder.to_string(),
-            local: sa.local,
-            remote: sa.remote,
+            local: sa.local.into(),
+            remote: sa.remote.into(),
             role: sa.role.to_string(),
             state: sa.state.to_owned(),
             rule: sa.rule.clone(),
@@ -199,7 +201,7 @@ pub(crate) struct QuickModeReport {
     /// The negotiation that it is part of.
     pub(crate) negotiation: String,
     /// The peer.
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: NamedSocket,
     /// `initiator` or `responder`.
     pub(crate) role: String,
     /// What it waits for.
@@ -212,7 +214,7 @@ impl From<&QuickModeInfo> for QuickModeReport {
     fn from(quick_mode: &QuickModeInfo) -> Self {
         Self {
             negotiation: quick_mode.negotiation.to_string(),
-            remote: quick_mode.remote,
+            remote: quick_mode.remote.into(),
             role: quick_mode.role.to_string(),
             state: quick_mode.state.to_owned(),
             rule: quick_mode.rule.clone(),
@@ -238,8 +240,8 @@ pub(crate) struct SelectorReport {
 impl From<Selector> for SelectorReport {
     fn from(selector: Selector) -> Self {
         Self {
-            local: selector.local.to_string(),
-            remote: selector.remote.to_string(),
+            local: named(&selector.local.on(selector.scope).to_string(), selector.scope),
+            remote: named(&selector.remote.on(selector.scope).to_string(), selector.scope),
             protocol: selector.protocol,
             local_port: selector.local_port,
             remote_port: selector.remote_port,
@@ -253,9 +255,9 @@ pub(crate) struct IpsecSaReport {
     /// Its handle.
     pub(crate) id: String,
     /// This host, outer.
-    pub(crate) local: SocketAddr,
+    pub(crate) local: NamedSocket,
     /// The peer, outer.
-    pub(crate) remote: SocketAddr,
+    pub(crate) remote: NamedSocket,
     /// For packets that arrive: `0x` and 8 hexadecimal digits.
     pub(crate) inbound_spi: String,
     /// For packets that leave.
@@ -323,8 +325,8 @@ impl IpsecSaReport {
         };
         Self {
             id: sa.id.to_string(),
-            local: sa.local,
-            remote: sa.remote,
+            local: sa.local.into(),
+            remote: sa.remote.into(),
             inbound_spi: sa.inbound.to_string(),
             outbound_spi: sa.outbound.to_string(),
             suite: sa.suite.to_string(),

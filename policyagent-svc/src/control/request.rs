@@ -1,6 +1,7 @@
 //! What is said over the control socket: one JSON object on one line each way.
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+
+use crate::link::NamedAddress;
 
 use super::report::{InitiateReport, Status};
 
@@ -36,7 +37,7 @@ pub(crate) enum Request {
         rule: String,
         /// The peer, for a rule for many.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        peer: Option<IpAddr>,
+        peer: Option<NamedAddress>,
         /// How long to wait at most.
         wait_seconds: u32,
     },
@@ -56,7 +57,7 @@ pub(crate) enum Request {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Target {
     /// Everything with a peer.
-    Peer(IpAddr),
+    Peer(NamedAddress),
     /// An ISAKMP SA, by its handle.
     IkeSa(Handle),
     /// An IPsec SA pair, by its handle.

@@ -1,8 +1,10 @@
 //! Filter lists: which traffic, written without regard to the host that reads it.
 use ikecore::policy::selector::Prefix;
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::document::{Position, Table, Value, allowed, suggestion};
+use crate::link::{self, Interface, LinkError};
 
 /// The filters that rules refer to by the list's name.
 #[derive(Debug)]
@@ -25,8 +27,21 @@ pub(crate) enum Side {
     /// Where the rule's peer is given an address by Mode Config: the addresses of its pool. Where this host is given one:
     /// that one.
     Pool,
-    /// A block of addresses.
+    /// A block of addresses; a link-local one is that of every link.
     Prefix(Prefix),
+    /// A block of link-local addresses on one link.
+    OnLink(Prefix, Interface),
+}
+
+impl Side {
+    /// True if its addresses are link-local ones of IPv6.
+    pub(crate) const fn is_link_local(self) -> bool {
+        match self {
+            Self::OnLink(..) => true,
+            Self::Prefix(prefix) => prefix.is_link_local(),
+            Self::Me | Self::Any | Self::Pool => false,
+        }
+    }
 }
 
 /// A filter.
@@ -128,6 +143,15 @@ fn filter(value: &Value<'_>) -> Option<Filter> {
             value.fault(format!("{} is from {a} to {b}, allowed: both IPv4 or both IPv6", value.what()));
             None
         }
+        (Side::OnLink(a, _), Side::Prefix(b)) | (Side::Prefix(b), Side::OnLink(a, _)) if b.address().is_ipv4() => {
+            value.fault(format!("{} is for {a} and {b}, allowed: both IPv4 or both IPv6", value.what()));
+            None
+        }
+        (Side::OnLink(_, a), Side::OnLink(_, b)) if a != b => {
+            let what = value.what();
+            value.fault(format!("{what} is from interface {a:?} to {b:?}, allowed: the same interface on both sides"));
+            None
+        }
         _ => Some(filter),
     }
 }
@@ -173,7 +197,7 @@ fn protocol(value: &Value<'_>) -> Option<u8> {
 
 /// What the two sides of a filter can be.
 const SIDES: &str = "\"me\", \"any\", \"pool\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
-                     (10.1.0.0/255.255.0.0)";
+                     (10.1.0.0/255.255.0.0), a link-local address and its interface (fe80::1%eth0, fe80::%eth0/64)";
 
 pub(super) fn side(value: &Value<'_>) -> Option<Side> {
     let text = value.text()?;
@@ -183,7 +207,8 @@ pub(super) fn side(value: &Value<'_>) -> Option<Side> {
         "pool" => return Some(Side::Pool),
         _ => {}
     }
-    let Some((address, length)) = block(text) else {
+    let (bare, interface) = without_interface(text);
+    let Some((address, length)) = block(&bare) else {
         let hint = suggestion(text, ["me", "any", "pool"]);
         let hint = if hint.is_empty() { ",".to_owned() } else { hint };
         value.fault(format!("{} is {text:?}{hint} allowed: {SIDES}", value.what()));
@@ -194,12 +219,33 @@ pub(super) fn side(value: &Value<'_>) -> Option<Side> {
             if prefix.address() != address {
                 value.warn(format!("{} is {text:?}, which is taken as {prefix}", value.what()));
             }
-            Some(Side::Prefix(prefix))
+            on_link(prefix, interface).map_err(|error| value.fault(format!("{}: {error}", value.what()))).ok()
         }
         Err(error) => {
             value.fault(format!("{}: {error}", value.what()));
             None
         }
+    }
+}
+
+/// The text without `%INTERFACE`, which stands behind the address and before the length: `fe80::%eth0/64`.
+fn without_interface(text: &str) -> (Cow<'_, str>, Option<&str>) {
+    let (address, Some(rest)) = link::split(text) else { return (Cow::Borrowed(text), None) };
+    if address.contains('/') {
+        return (Cow::Borrowed(text), None);
+    }
+    let (interface, length) = rest.split_once('/').map_or((rest, None), |(name, length)| (name, Some(length)));
+    let bare = length.map_or(Cow::Borrowed(address), |length| Cow::Owned(format!("{address}/{length}")));
+    (bare, Some(interface))
+}
+
+/// One link-local address is one of some link, and must say of which; a block can be for all links.
+fn on_link(prefix: Prefix, interface: Option<&str>) -> Result<Side, LinkError> {
+    match interface {
+        Some(_) if !prefix.is_link_local() => Err(LinkError::Useless(prefix.address())),
+        Some(interface) => Ok(Side::OnLink(prefix, interface.parse()?)),
+        None if prefix.is_link_local() && prefix.is_host() => Err(LinkError::Missing(prefix.address())),
+        None => Ok(Side::Prefix(prefix)),
     }
 }
 

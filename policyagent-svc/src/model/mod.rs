@@ -36,6 +36,12 @@ pub(crate) struct PolicyFile {
 }
 
 impl PolicyFile {
+    /// True if a filter is for link-local addresses.
+    pub(crate) fn has_links(&self) -> bool {
+        let mut filters = self.filter_lists.iter().flat_map(|list| &list.filters);
+        filters.any(|filter| filter.source.is_link_local() || filter.destination.is_link_local())
+    }
+
     /// Reads a policy file.
     pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
         Self::parse(path, &Document::read(path)?)

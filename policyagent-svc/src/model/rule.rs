@@ -1,4 +1,5 @@
 //! Policies, their main-mode settings and their rules.
+use ikecore::address::is_link_local;
 use ikecore::identity::{Identity, dn};
 use ikecore::policy::remote_access::Xauth;
 use ikecore::policy::rule::{
@@ -12,6 +13,7 @@ use super::default_response::{DefaultResponse, default_response};
 use super::remote_access::{self, ModeConfig};
 use super::{action, algorithms, authentication};
 use crate::document::{Position, Value};
+use crate::link;
 
 /// A policy.
 #[derive(Debug)]
@@ -251,6 +253,15 @@ fn endpoints(value: &Value<'_>) -> Option<TunnelEndpoints> {
 }
 
 fn endpoint(value: &Value<'_>) -> Option<IpAddr> {
+    let (bare, _) = link::split(value.text()?);
+    if bare.parse().is_ok_and(is_link_local) {
+        // No driver can have one: the packets of a tunnel find their way by the routes, which know no link for them.
+        value.fault(format!(
+            "{} is {bare}, which is link-local; allowed: an address that is not, or transport mode between link-local ones",
+            value.what()
+        ));
+        return None;
+    }
     let unicast = |text: &str| {
         let address: IpAddr = text.parse().ok()?;
         (!address.is_multicast() && !address.is_unspecified()).then_some(address)

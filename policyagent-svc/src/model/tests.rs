@@ -1,4 +1,5 @@
 mod certificates;
+mod links;
 
 use super::*;
 use ikecore::crypto::group::Group;
@@ -121,7 +122,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "\"10.9.0.256\"",
             "/x/policy.toml:16:43: destination of filter 1 in filters of filter list \"b hosts\" is \"10.9.0.256\", \
              allowed: \"me\", \"any\", \"pool\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
-             (10.1.0.0/255.255.0.0)",
+             (10.1.0.0/255.255.0.0), a link-local address and its interface (fe80::1%eth0, fe80::%eth0/64)",
         ),
         (
             "\"10.9.0.2\"",

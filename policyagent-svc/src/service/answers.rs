@@ -1,11 +1,11 @@
 //! Answers to the requests of the control socket.
+use ikecore::address::HostAddress;
 use ikecore::endpoint::{Command, IpsecSaInfo, Snapshot};
 use ikecore::event::negotiation::Cause;
 use ikecore::event::{EventKind, Failure, IpsecSaEvent, NegotiationEvent};
 use ikecore::ids::{IkeSaId, IpsecSaId, NegotiationId};
 use ikedaemon::engine::{EngineGone, EngineHandle, EventStream};
 use ikedaemon::sinks::oakley::OakleyHandle;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -17,6 +17,7 @@ use crate::control::report::{
 use crate::control::request::{Reply, Request, Target};
 use crate::control::server::Answer;
 use crate::document::{allowed, suggestion};
+use crate::link::NamedAddress;
 use crate::paths::Paths;
 
 /// What the service is made of, for those who ask.
@@ -81,7 +82,7 @@ impl Service {
                 pid: std::process::id(),
                 uptime_seconds: self.started.elapsed().as_secs(),
                 root: self.paths.root().to_owned(),
-                listen: self.engine.addresses().to_vec(),
+                listen: self.engine.addresses().iter().copied().map(Into::into).collect(),
             },
             driver: self.driver.lock().await.clone(),
             policy: self.policy.lock().await.report().clone(),
@@ -164,10 +165,11 @@ impl Service {
     async fn initiate(
         &self,
         rule: String,
-        peer: Option<IpAddr>,
+        peer: Option<NamedAddress>,
         patience: Duration,
     ) -> Result<InitiateReport, Refusal> {
         self.check_rule(&rule).await?;
+        let peer = peer.map(NamedAddress::resolve).transpose().map_err(|error| Refusal::Other(error.to_string()))?;
         let deadline = tokio::time::Instant::now() + patience;
         let begin = self.initiating.lock().await;
         let mut events = self.engine.subscribe();
@@ -221,11 +223,12 @@ impl Service {
         let snapshot = self.engine.snapshot().await?;
         let mut commands = Vec::new();
         match target {
-            Target::Peer(peer) => {
+            Target::Peer(named) => {
+                let peer = named.resolve().map_err(|error| Refusal::Other(error.to_string()))?;
                 let known =
                     snapshot.ike_sas.iter().map(|sa| sa.remote).chain(snapshot.ipsec_sas.iter().map(|sa| sa.remote));
-                if !known.into_iter().any(|remote| remote.ip() == peer) {
-                    return Err(Refusal::Other(format!("there is no SA with {peer}")));
+                if !known.into_iter().any(|remote| HostAddress::from(remote) == peer) {
+                    return Err(Refusal::Other(format!("there is no SA with {named}")));
                 }
                 commands.push(Command::DeletePeer(peer));
             }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::compile::{Compiled, Reqids, compile, local_addresses};
+use crate::compile::{Compiled, Machine, Reqids, compile};
 use crate::control::report::PolicyReport;
 use crate::document::DocumentError;
 use crate::model::PolicyFile;
@@ -18,7 +18,7 @@ pub(crate) struct InForce {
     /// The file must exist: somebody named it.
     required: bool,
     file: Option<PolicyFile>,
-    addresses: BTreeSet<IpAddr>,
+    machine: Machine,
     /// Addresses that peers gave to this host: the policy is not for them.
     granted: BTreeSet<IpAddr>,
     reqids: Reqids,
@@ -34,7 +34,7 @@ impl InForce {
             path,
             required,
             file: None,
-            addresses: BTreeSet::new(),
+            machine: Machine::default(),
             granted: BTreeSet::new(),
             reqids: Reqids::default(),
             db: Arc::default(),
@@ -57,15 +57,22 @@ impl InForce {
         self.granted = granted;
     }
 
-    fn own_addresses(&self) -> io::Result<BTreeSet<IpAddr>> {
-        Ok(&local_addresses()? - &self.granted)
+    /// This machine as far as `file` goes by it: other links than those of its neighbours come and go as they like.
+    fn machine_for(&self, file: Option<&PolicyFile>) -> io::Result<Machine> {
+        let mut machine = Machine::this()?;
+        machine.addresses = &machine.addresses - &self.granted;
+        if !file.is_some_and(PolicyFile::has_links) {
+            machine = Machine { addresses: machine.addresses, ..Machine::default() };
+        }
+        Ok(machine)
     }
 
     /// Reads the file again and compiles it. With a fault everything stays as it was, and the report says why.
     pub(crate) fn load(&mut self) -> Result<Arc<PolicyDb>, String> {
         let loaded = self.read().and_then(|file| {
-            let addresses = self.own_addresses().map_err(|error| format!("the addresses of this machine: {error}"))?;
-            self.put_in_force(file, addresses)
+            let machine =
+                self.machine_for(file.as_ref()).map_err(|error| format!("the addresses of this machine: {error}"))?;
+            self.put_in_force(file, machine)
         });
         if let Err(error) = &loaded {
             self.report.error = Some(error.clone());
@@ -85,23 +92,23 @@ impl InForce {
 
     /// Compiles the file again if the addresses of this machine have changed.
     pub(crate) fn follow_addresses(&mut self) -> Option<Arc<PolicyDb>> {
-        let addresses = self.own_addresses().ok()?;
-        if addresses == self.addresses {
+        let machine = self.machine_for(self.file.as_ref()).ok()?;
+        if machine == self.machine {
             return None;
         }
         let error = self.report.error.take();
         let file = self.file.take();
-        let db = self.put_in_force(file, addresses).ok();
+        let db = self.put_in_force(file, machine).ok();
         // That the file could not be read last time is still true.
         self.report.error = error;
         db
     }
 
-    fn put_in_force(&mut self, file: Option<PolicyFile>, addresses: BTreeSet<IpAddr>) -> Result<Arc<PolicyDb>, String> {
+    fn put_in_force(&mut self, file: Option<PolicyFile>, machine: Machine) -> Result<Arc<PolicyDb>, String> {
         let (mut db, warnings, name) = match &file {
             Some(file) => {
                 let Compiled { db, warnings } =
-                    compile(file, &addresses, &mut self.reqids).map_err(|error| error.to_string())?;
+                    compile(file, &machine, &mut self.reqids).map_err(|error| error.to_string())?;
                 (db, warnings, file.assigned().map(|policy| policy.name.clone()))
             }
             None => (PolicyDb::default(), Vec::new(), None),
@@ -116,7 +123,7 @@ impl InForce {
             warnings: warnings.iter().map(ToString::to_string).collect(),
         };
         self.file = file;
-        self.addresses = addresses;
+        self.machine = machine;
         self.db = Arc::new(db);
         Ok(Arc::clone(&self.db))
     }
@@ -160,7 +167,7 @@ mod tests {
         let mut policy = InForce::new("/nonexistent/policy.toml".into(), false);
         policy.load().unwrap();
         assert!(policy.follow_addresses().is_none());
-        policy.addresses.insert("192.0.2.99".parse().unwrap());
+        policy.machine.addresses.insert("192.0.2.99".parse().unwrap());
         assert_eq!(policy.follow_addresses().unwrap().version, 2);
     }
 }

@@ -167,6 +167,7 @@ impl Shape {
             mode: self.mode,
             source: self.outer(sender),
             destination: self.outer(sender.peer()),
+            scope: ikecore::address::Scope::ANY,
             selector: self.selector(host),
             encapsulation,
             encryption_key: key(self.suite.encryption_key_len(), 0x10, spi),

@@ -46,6 +46,7 @@ fn acquire(bench: &mut Bench<'_>) {
             protocol: UDP,
             local_port: from.local_addr().expect("a bound socket").port(),
             remote_port: 7777,
+            scope: ikecore::address::Scope::ANY,
         };
         assert_eq!((acquire.flow, acquire.reqid), (flow, reqid));
         bench.must(Host::A, SaOp::SetPolicies(vec![]));

@@ -71,7 +71,7 @@ pub fn in_udp(driver: Driver, mode: Mode, role: Role) {
 }
 
 #[track_caller]
-fn negotiate_and_delete(setting: &Setting<'_>, role: Role, check: impl FnOnce(&Setting<'_>)) {
+pub(super) fn negotiate_and_delete(setting: &Setting<'_>, role: Role, check: impl FnOnce(&Setting<'_>)) {
     setting.negotiate(role);
     setting.exchange_traffic();
     check(setting);

@@ -84,7 +84,8 @@ impl<'a> Trial<'a> {
         // A peer may take the inbound SA into use before it protects the way back: a reply of its host in between goes in
         // clear, and is its own affair. What the daemon's host sends never is.
         let settled = *self.settled.lock().expect("no thread panics with the lock");
-        let own = |source: &str| [A.wire, A.wire6, A.inside, A.inside6].contains(&source);
+        let on_link = A.on_link.split('%').next();
+        let own = |source: &str| [A.wire, A.wire6, A.inside, A.inside6].contains(&source) || on_link == Some(source);
         let clear = self.capture.packets().into_iter().filter(|packet| packet.kind == Kind::Echo);
         let clear: Vec<_> = clear
             .filter(|packet| own(&packet.source.to_string()) || settled.is_some_and(|settled| packet.time > settled))

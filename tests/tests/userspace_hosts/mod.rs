@@ -115,6 +115,7 @@ impl Link {
             mode: self.mode,
             source,
             destination,
+            scope: ikecore::address::Scope::ANY,
             selector: self.selector(),
             encapsulation: (self.encapsulated == Encapsulated::Yes)
                 .then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),

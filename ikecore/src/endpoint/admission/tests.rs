@@ -136,7 +136,7 @@ fn one_address_pushes_out_its_own_only() {
         hosts[1].receive(NOW, first.remote, from, &octets);
     }
     assert_eq!(hosts[1].endpoint.ike_sas.len(), 15);
-    assert_eq!(hosts[1].endpoint.unproven.of_peer.count(&[203, 0, 113, 1].into()), 5);
+    assert_eq!(hosts[1].endpoint.unproven.of_peer.count(&std::net::IpAddr::from([203, 0, 113, 1]).into()), 5);
     give_up(&mut hosts[1]);
     assert!(hosts[1].endpoint.unproven.is_empty() && hosts[1].endpoint.ike_sas.is_empty());
 }

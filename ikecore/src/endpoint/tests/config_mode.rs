@@ -436,7 +436,7 @@ fn a_successor_of_the_isakmp_sa_is_authenticated_anew_and_keeps_the_address() {
 fn an_exhausted_pool_fails_with_a_reason_at_both_ends() {
     let mut network = Case { ranges: &["10.99.0.1"], ..USUAL }.network(14);
     let other = crate::policy::lease::Owner::new(&crate::identity::Identity::Address(A), Some("other"));
-    network.hosts[1].endpoint.shared.leases.hold(LEASE, &other, A);
+    network.hosts[1].endpoint.shared.leases.hold(LEASE, &other, A.into());
     initiate(&mut network);
     network.run(Duration::from_secs(70));
     assert_eq!(network.hosts[0].failures(), [Failure::NoAddressGiven { family: "IPv4" }]);
@@ -546,6 +546,7 @@ fn traffic_from_another_address_begins_no_second_quick_mode() {
         protocol: 1,
         local_port: 0,
         remote_port: 0,
+        scope: crate::address::Scope::ANY,
     };
     let acquire = |local| Input::Acquire(crate::sa::driver::Acquire { flow: flow(local), reqid: 1 });
     network.feed(0, acquire(A));

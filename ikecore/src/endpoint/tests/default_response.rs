@@ -72,7 +72,7 @@ fn it_answers_with_a_policy_that_comes_and_goes_with_the_pair() {
 fn it_never_begins() {
     let mut network = network(Vec::new(), |_, _| {});
     network.feed(1, acquire(1));
-    network.feed(1, Input::Command(Command::InitiateRule { rule: "default".to_owned(), peer: Some(A) }));
+    network.feed(1, Input::Command(Command::InitiateRule { rule: "default".to_owned(), peer: Some(A.into()) }));
     network.run(Duration::from_secs(5));
     assert!(network.log.is_empty());
     assert_eq!(network.hosts[1].failures(), [Failure::NoSuchRule("default".to_owned())]);

@@ -141,7 +141,7 @@ fn restarts_end_with_their_policy_with_the_administrators_word_and_with_the_serv
         assert_eq!(network.hosts[0].endpoint.restarts.len(), 1);
         match how {
             0 => network.feed(0, Input::Policy(Arc::default())),
-            1 => network.feed(0, Input::Command(Command::DeletePeer(B))),
+            1 => network.feed(0, Input::Command(Command::DeletePeer(B.into()))),
             _ => {}
         }
         if how < 2 {

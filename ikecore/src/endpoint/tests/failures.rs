@@ -183,7 +183,7 @@ fn a_peer_that_the_policy_does_not_know() {
     initiate(&mut network);
     network.run(ALL_OVER);
     let [a, b] = network.hosts.each_ref().map(Host::failures);
-    assert_eq!(b, [Failure::NoPolicyForPeer { peer: A }]);
+    assert_eq!(b, [Failure::NoPolicyForPeer { peer: A.into() }]);
     // It is not told whether somebody is there.
     assert!(network.log.iter().all(|(from, _)| *from == 0));
     assert!(matches!(a.as_slice(), [Failure::TimedOut { message: "main mode message 1", .. }]), "{a:?}");
@@ -419,6 +419,7 @@ fn what_cannot_begin_fails_at_once() {
         protocol: 6,
         local_port: 1,
         remote_port: 2,
+        scope: crate::address::Scope::ANY,
     };
     network.feed(0, Input::Command(Command::InitiateFlow(flow)));
     assert_eq!(network.hosts[0].failures()[1], Failure::NoPolicyForFlow(flow));

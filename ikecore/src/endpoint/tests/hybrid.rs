@@ -291,7 +291,7 @@ fn a_client_of_hybrid_authentication_has_proven_nothing_to_other_rules() {
         method: AuthenticationMethod::HYBRID_INIT_RSA,
         role: crate::event::negotiation::Role::Responder,
         identity: &Identity::Nobody,
-        peer: A,
+        peer: A.into(),
         behind_nat: false,
     };
     assert_eq!(proven.satisfies(&under), Ok(()));

@@ -438,7 +438,7 @@ fn a_notification_in_clear_ends_nothing() {
 fn changed_and_cut_copies_of_deletes_delete_nothing() {
     let mut wire = Wire::new(77);
     wire.run(Duration::from_secs(5), At::Never, &nothing);
-    wire.hosts[0].command(wire.now, Command::DeletePeer(B));
+    wire.hosts[0].command(wire.now, Command::DeletePeer(B.into()));
     let deletes: Vec<Transmit> = wire.hosts[0].sent.drain(..).collect();
     assert_eq!(deletes.len(), 2, "one for the IPsec SAs, one for the ISAKMP SA");
     let stands = |host: &Host| (host.driver.pairs.len(), host.endpoint.snapshot().ike_sas.len());

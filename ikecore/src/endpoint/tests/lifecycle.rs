@@ -199,8 +199,14 @@ fn one_main_mode_serves_several_quick_modes() {
     initiate(&mut network);
     initiate(&mut network);
     for port in 10_000..10_005 {
-        let flow =
-            crate::policy::selector::Flow { local: A, remote: B, protocol: 17, local_port: port, remote_port: port };
+        let flow = crate::policy::selector::Flow {
+            local: A,
+            remote: B,
+            protocol: 17,
+            local_port: port,
+            remote_port: port,
+            scope: crate::address::Scope::ANY,
+        };
         network.feed(0, Input::Acquire(crate::sa::driver::Acquire { flow, reqid: 1 }));
     }
     network.run(Duration::from_secs(5));
@@ -218,7 +224,7 @@ fn a_thousand_pairs() {
     network.run(Duration::from_secs(5));
     assert_eq!((pairs(&network), ike_sas(&network), twins(&network)), ([1_000, 1_000], [1, 1], 1_000));
     let before = network.log.len();
-    network.feed(0, Input::Command(Command::DeletePeer(B)));
+    network.feed(0, Input::Command(Command::DeletePeer(B.into())));
     network.run(Duration::from_secs(5));
     assert_eq!(network.log.len() - before, 8 + 1, "deletes of many SPIs each, and one of the ISAKMP SA");
     // That of the ISAKMP SA may have overtaken others: then the peer's pairs live on to their end.

@@ -17,6 +17,7 @@ mod idle;
 mod injection;
 mod key_log;
 mod lifecycle;
+mod links;
 mod misconfigured;
 mod nat;
 mod negotiate;
@@ -190,7 +191,14 @@ pub(super) fn twins(network: &Network) -> usize {
 /// A packet from one host to the other.
 pub(super) fn acquire(host: usize) -> Input<'static> {
     let (local, remote) = if host == 0 { (A, B) } else { (B, A) };
-    let flow = crate::policy::selector::Flow { local, remote, protocol: 1, local_port: 0, remote_port: 0 };
+    let flow = crate::policy::selector::Flow {
+        local,
+        remote,
+        protocol: 1,
+        local_port: 0,
+        remote_port: 0,
+        scope: crate::address::Scope::ANY,
+    };
     Input::Acquire(crate::sa::driver::Acquire { flow, reqid: 1 })
 }
 

@@ -66,7 +66,7 @@ fn refused_the_newer_ends_and_the_older_serves_on() {
     let mut network = twice(Uniqueness::Refuse);
     assert_eq!(peers(&network), (vec![HOME], vec![HOME]));
     assert!(network.hosts[0].driver.pairs.is_empty() && network.hosts[0].endpoint.ike_sas.is_empty());
-    let refused = |failure: &Failure| matches!(failure, Failure::IdentityInUse { peer, .. } if *peer == HOME);
+    let refused = |failure: &Failure| matches!(failure, Failure::IdentityInUse { peer, .. } if *peer == HOME.into());
     assert!(network.hosts[1].failures().iter().any(refused), "{:?}", network.hosts[1].failures());
     assert!(network.hosts[1].events.iter().any(|event| matches!(
         &event.kind,

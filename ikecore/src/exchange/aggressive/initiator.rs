@@ -18,7 +18,6 @@ use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
 use crate::wire::{ExchangeType, PayloadType, Sa};
-use core::net::SocketAddr;
 use std::sync::Arc;
 
 /// What stays the same in all states.
@@ -83,10 +82,10 @@ pub fn begin(
     initial_contact: bool,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let peer = path.remote.ip();
+    let peer = path.peer();
     let usable = super::usable(rule).ok_or(Failure::NoPolicyForPeer { peer })?;
     let auth::Announcement { rule: usable, id, requests } =
-        auth::announce(&usable, path.local.ip()).ok_or(Failure::NoPolicyForPeer { peer })?;
+        auth::announce(&usable, path.own().ip()).ok_or(Failure::NoPolicyForPeer { peer })?;
     let group = usable.main_mode.offers.first().ok_or(Failure::NoPolicyForPeer { peer })?.group;
     let sa = phase1::offer(&usable, peer)?;
     let nonce = phase1::nonce(cx.rng)?;
@@ -170,7 +169,7 @@ impl Phase1 for State {
 
 fn send_first(opening: Arc<Opening>, pair: Arc<KeyPair>, cx: &Cx<'_>) -> Step<State> {
     let cookies = Cookies { initiator: opening.cookie, responder: Cookie::ZERO };
-    let vendor_ids = phase1::announced(None, &opening.rule, opening.path.remote.ip(), cx);
+    let vendor_ids = phase1::announced(None, &opening.rule, opening.path.peer(), cx);
     let first = First {
         sa: &opening.sa,
         public: pair.public(),
@@ -207,8 +206,7 @@ fn receive_reply(
     // RFC 3947 §4: once a NAT is known to be there, the initiator changes to the other port, with message 3.
     let mut path = opening.path;
     if peer.nat.between() && path.local.port() != cx.settings.nat_t_port {
-        path.local = SocketAddr::new(path.local.ip(), cx.settings.nat_t_port);
-        path.remote = SocketAddr::new(path.remote.ip(), cx.settings.nat_t_port);
+        path = path.to_nat_t(cx.settings.nat_t_port);
     }
     let ask = KeyExchange::Agree { pair: Arc::clone(pair), peer: peer.public.clone() };
     let settled = Settled {
@@ -248,7 +246,7 @@ fn judge(
     let judgement = authentication.judge(claim, &computed, "HASH_R").map_err(|reject| match reject {
         Reject::Refused(failure) => failure,
         _ => {
-            let (peer, rule) = (settled.path.remote.ip(), opening.rule.name.clone());
+            let (peer, rule) = (settled.path.peer(), opening.rule.name.clone());
             Failure::PreSharedKeyMismatch { peer, detail: "its HASH_R is wrong", rule }
         }
     })?;
@@ -268,7 +266,7 @@ fn prove(
     let settled = &agreed.settled;
     let authentication = &settled.choice.authentication;
     // Whichever certificate it is, it has the name of message 1.
-    let credential = authentication.credential(&settled.peer.requests, opening.path.local.ip());
+    let credential = authentication.credential(&settled.peer.requests, opening.path.own().ip());
     let hash = agreed.keys.skeyid.hash_i(&hash_inputs(&opening, settled, &opening.id));
     match authentication.prove(&credential, &hash) {
         Proving::Ready(proof) => finish(&opening, *agreed, peer, &proof, cx),
@@ -287,10 +285,10 @@ fn finish(
     let Agreed { settled: Settled { cookies, choice, peer, path, revision, announced, .. }, keys } = agreed;
     let Choice { authentication, chosen } = &choice;
     let envelope = msgs::envelope("aggressive mode message 3", path, cookies);
-    let initial_contact = opening.initial_contact && !cx.peers.knows(path.remote.ip());
+    let initial_contact = opening.initial_contact && !cx.peers.knows(path.peer());
     let (message, last_block) = msgs::last(&envelope, proof, &keys, &chosen.suite, revision, initial_contact)?;
     let phase_2 = keys.phase_2(cookies, chosen.suite, last_block);
-    if let Err(failure) = authentication.admit(&verified, path.remote.ip(), peer.nat.remote, cx) {
+    if let Err(failure) = authentication.admit(&verified, path.peer().ip(), peer.nat.remote, cx) {
         let send = info::delete_ike(path, &phase_2, cx.rng).ok();
         return Ok(Step { send, ..Step::fail(failure) });
     }

@@ -9,6 +9,7 @@ use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::msgs::{self, First};
+use crate::address::HostAddress;
 use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::iv::Iv;
 use crate::crypto::skeyid::{HashInputs, Inputs};
@@ -78,7 +79,7 @@ pub fn begin(
     let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
     let offered = raw.decode(Sa::decode)?;
     let (identity, peer_id) = phase1::peer_identity(message, &chain)?;
-    let peer = message.path.remote.ip();
+    let peer = message.path.peer();
     let allowed: Vec<Arc<Rule>> = rules.iter().filter_map(super::usable).collect();
     if allowed.is_empty() {
         return Err(Reject::Refused(Failure::AggressiveMode { peer }));
@@ -209,7 +210,7 @@ fn prove(
     let inputs = Inputs { cookies: &opening.cookies, ni: &opening.peer.nonce, nr: &nonce, g_xy: shared.expose() };
     let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
     let keys = Phase1Keys::derive(&chosen.suite, skeyid, &opening.peer.public, pair.public())?;
-    let credential = authentication.credential(&opening.peer.requests, opening.path.local.ip());
+    let credential = authentication.credential(&opening.peer.requests, opening.path.own().ip());
     let proving = authentication.prove(&credential, &keys.skeyid.hash_r(&opening.hash_inputs(&pair, credential.id())));
     let agreed = Agreed { pair, keys, nonce };
     Ok(match proving {
@@ -226,7 +227,7 @@ fn send_reply(
     cx: &Cx<'_>,
 ) -> Step<State> {
     let Choice { authentication, chosen } = &opening.choice;
-    let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), opening.path.remote.ip(), cx);
+    let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), opening.path.peer(), cx);
     let envelope = msgs::envelope("aggressive mode message 2", opening.path, opening.cookies);
     let first = First {
         sa: &chosen.body,
@@ -251,7 +252,7 @@ fn receive_last(
     let on_nat_t_port = |port| port == cx.settings.nat_t_port && opening.revision.is_some();
     let began_there = on_nat_t_port(opening.path.local.port());
     let changed_port = !began_there && on_nat_t_port(message.path.local.port());
-    if remote.ip() != expected.ip() || (remote.port() != expected.port() && !changed_port) {
+    if HostAddress::from(remote) != HostAddress::from(expected) || (remote.port() != expected.port() && !changed_port) {
         return Err(Reject::WrongAddress { expected });
     }
     let judge = |chain: &Chain<'_>| -> Result<(Judgement, Nat, bool), Reject> {
@@ -298,7 +299,7 @@ fn finish(opening: &Opening, agreed: &Agreed, closing: Closing, peer: PeerVerifi
     if opening.revision.is_some() {
         cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::NatDetected { local: nat.local, remote: nat.remote }));
     }
-    if let Err(failure) = authentication.admit(&peer, path.remote.ip(), nat.remote, cx) {
+    if let Err(failure) = authentication.admit(&peer, path.peer().ip(), nat.remote, cx) {
         return Step::fail(failure);
     }
     let established = Established {

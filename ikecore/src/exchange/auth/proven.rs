@@ -4,12 +4,12 @@
 //! ask more of the peer: another key, another authority, another identity.
 use super::admit;
 use super::methods::code;
+use crate::address::HostAddress;
 use crate::event::Failure;
 use crate::event::negotiation::Role;
 use crate::identity::Identity;
 use crate::policy::rule::{AuthMethod, Rule};
 use crate::wire::AuthenticationMethod;
-use std::net::IpAddr;
 
 /// What the peer has proven.
 pub struct Proven<'a> {
@@ -22,7 +22,7 @@ pub struct Proven<'a> {
     /// Who the peer is.
     pub identity: &'a Identity,
     /// Its address.
-    pub peer: IpAddr,
+    pub peer: HostAddress,
     /// A NAT is before it.
     pub behind_nat: bool,
 }
@@ -40,6 +40,6 @@ impl Proven<'_> {
             return Err(Failure::OtherAuthentication { rule: rule.name.clone(), under: self.under.name.clone() });
         }
         let signed = used().any(|method| method.trust().is_some());
-        admit(rule, signed, self.identity, self.peer, self.behind_nat)
+        admit(rule, signed, self.identity, self.peer.ip(), self.behind_nat)
     }
 }

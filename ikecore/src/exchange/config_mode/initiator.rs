@@ -7,6 +7,7 @@ use super::configuration::{Gift, request};
 use super::msgs::{self, Sealing};
 use super::xauth::{self, Reply};
 use super::{Outcome, Plan};
+use crate::address::HostAddress;
 use crate::crypto::iv::Iv;
 use crate::event::Configuration;
 use crate::event::{Failure, Reject};
@@ -54,7 +55,7 @@ pub enum State {
     /// The name and the password are being checked.
     Checking {
         /// Where they came from.
-        peer: IpAddr,
+        peer: HostAddress,
         /// The name.
         user: String,
     },
@@ -158,7 +159,7 @@ impl Sent {
     }
 
     fn check(&self, rule: &str, reply: Reply) -> Step<State> {
-        let peer = self.plan.path.remote.ip();
+        let peer = self.plan.path.peer();
         match reply {
             Reply::Credentials(user, password) => {
                 let ask = XauthCheck { peer, rule: rule.to_owned(), user: user.clone(), password };

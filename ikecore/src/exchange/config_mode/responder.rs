@@ -5,6 +5,7 @@ use super::super::{Cx, Path};
 use super::configuration::{Gift, address, general};
 use super::msgs::{self, Sealing};
 use super::{Answered, Outcome, State, xauth};
+use crate::address::HostAddress;
 use crate::crypto::iv::Iv;
 use crate::event::Configuration;
 use crate::event::Reject;
@@ -120,7 +121,7 @@ impl Peer<'_> {
                 AttributeValue::Variable(octets) => address(octets, ipv4),
                 AttributeValue::Basic(_) => None,
             };
-            match cx.leases.choose(pool, self.owner, self.path.remote.ip(), ipv4, wish) {
+            match cx.leases.choose(pool, self.owner, self.path.peer(), ipv4, wish) {
                 Some(address) => given.push(address),
                 // A pool of the other family only is nothing to complain of.
                 None if pool.ranges.iter().any(|range| range.first().is_ipv4() == ipv4) => missing = Some(name),
@@ -161,7 +162,7 @@ impl Peer<'_> {
 }
 
 /// The addresses of the pool for a client that is to take them unasked.
-pub fn to_push(rule: &Rule, owner: &Owner, peer: IpAddr, leases: &crate::policy::lease::Leases) -> Vec<IpAddr> {
+pub fn to_push(rule: &Rule, owner: &Owner, peer: HostAddress, leases: &crate::policy::lease::Leases) -> Vec<IpAddr> {
     let Some(ModeConfig::Server { pool, .. }) = &rule.mode_config else { return Vec::new() };
     [true, false].into_iter().filter_map(|ipv4| leases.choose(pool, owner, peer, ipv4, None)).collect()
 }

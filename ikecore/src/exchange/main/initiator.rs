@@ -20,7 +20,6 @@ use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
 use crate::wire::{ExchangeType, PayloadType, Sa};
-use core::net::SocketAddr;
 use std::sync::Arc;
 
 /// What stays the same in all states.
@@ -96,9 +95,9 @@ pub fn begin(
     initial_contact: bool,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let sa = phase1::offer(rule, path.remote.ip())?;
+    let sa = phase1::offer(rule, path.peer())?;
     let cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
-    let vendor_ids = phase1::announced(None, rule, path.remote.ip(), cx);
+    let vendor_ids = phase1::announced(None, rule, path.peer(), cx);
     let message = msgs::sa(&msgs::envelope("main mode message 1", path, cookies), &sa, &vendor_ids);
     let opening = Opening { path, rule: Arc::clone(rule), sa, initial_contact };
     Ok(Step::send(State::SentSa(Arc::new(opening)), message))
@@ -247,8 +246,7 @@ fn receive_ke(
     // and the peer's port is then the one that its NAT gave it.
     let mut path = opening.path;
     if peer.nat.between() && path.local.port() != cx.settings.nat_t_port {
-        path.local = SocketAddr::new(path.local.ip(), cx.settings.nat_t_port);
-        path.remote = SocketAddr::new(path.remote.ip(), cx.settings.nat_t_port);
+        path = path.to_nat_t(cx.settings.nat_t_port);
     }
     let ask = KeyExchange::Agree { pair: Arc::clone(&state.pair), peer: peer.public.clone() };
     let next = Agreement { pair: Arc::clone(&state.pair), nonce: state.nonce.clone(), peer, path };
@@ -268,7 +266,7 @@ fn prove(
     let inputs = Inputs { cookies: &settled.cookies, ni: nonce, nr: &peer.nonce, g_xy: shared.expose() };
     let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
     let keys = Phase1Keys::derive(&chosen.suite, skeyid, pair.public(), &peer.public)?;
-    let credential = authentication.credential(&peer.requests, path.local.ip());
+    let credential = authentication.credential(&peer.requests, path.own().ip());
     let hash = keys.skeyid.hash_i(&hash_inputs(&opening, &settled, &agreement, credential.id()));
     let proving = authentication.prove(&credential, &hash);
     let agreed = Agreed { agreement, keys, credential };
@@ -299,7 +297,7 @@ fn send_id(
     let path = agreed.agreement.path;
     let envelope = msgs::envelope("main mode message 5", path, settled.cookies);
     // Both ends may have begun at once: then what the peer began may stand by now, and must not be forgotten.
-    let initial_contact = opening.initial_contact && !cx.peers.knows(path.remote.ip());
+    let initial_contact = opening.initial_contact && !cx.peers.knows(path.peer());
     let requests = Some(&settled.choice.authentication);
     let id = agreed.credential.id();
     let (message, iv) = msgs::id(&envelope, id, proof, requests, initial_contact, &agreed.keys)?;
@@ -346,7 +344,7 @@ fn finish(
     let Choice { authentication, chosen } = &settled.choice;
     let (path, nat) = (agreed.agreement.path, agreed.agreement.peer.nat);
     let phase_2 = agreed.keys.phase_2(settled.cookies, chosen.suite, last_block);
-    if let Err(failure) = authentication.admit(&peer, path.remote.ip(), nat.remote, cx) {
+    if let Err(failure) = authentication.admit(&peer, path.peer().ip(), nat.remote, cx) {
         // For the responder the ISAKMP SA stands: it must hear that it does not.
         let send = info::delete_ike(path, &phase_2, cx.rng).ok();
         return Step { send, ..Step::fail(failure) };

@@ -9,6 +9,7 @@ use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::msgs::{self, PeerId};
+use crate::address::HostAddress;
 use crate::crypto::group::{KeyPair, PrivateKey};
 use crate::crypto::skeyid::{HashInputs, Inputs};
 use crate::event::negotiation::Role;
@@ -95,11 +96,11 @@ pub fn begin(
     let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
     let offered = raw.decode(Sa::decode)?;
     phase1::trace_vendors(&chain, cx);
-    let choice = phase1::choose(&offered, rules, message.path.remote.ip(), cx).map_err(Reject::Refused)?;
+    let choice = phase1::choose(&offered, rules, message.path.peer(), cx).map_err(Reject::Refused)?;
     let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
     let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
     let envelope = msgs::envelope("main mode message 2", message.path, cookies);
-    let vendor_ids = phase1::announced(Some(revision), choice.authentication.rule(), message.path.remote.ip(), cx);
+    let vendor_ids = phase1::announced(Some(revision), choice.authentication.rule(), message.path.peer(), cx);
     let reply = msgs::sa(&envelope, &choice.chosen.body, &vendor_ids);
     let announced = Announced::read(&chain);
     let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision, announced };
@@ -224,7 +225,7 @@ fn nat_in_force(opening: &Opening, seen: Nat, message: &Incoming<'_>, cx: &Cx<'_
     let on_nat_t_port = |port| port == cx.settings.nat_t_port && opening.revision.is_some();
     let began_there = on_nat_t_port(opening.path.local.port());
     let changed_port = !began_there && on_nat_t_port(message.path.local.port());
-    if remote.ip() != expected.ip() || (remote.port() != expected.port() && !changed_port) {
+    if HostAddress::from(remote) != HostAddress::from(expected) || (remote.port() != expected.port() && !changed_port) {
         return Err(Reject::WrongAddress { expected });
     }
     Ok(match (changed_port, seen.between()) {
@@ -273,10 +274,10 @@ fn prove(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
     let authentication = &opening.choice.authentication;
-    if let Err(failure) = authentication.admit(&peer, closing.path.remote.ip(), closing.nat.remote, cx) {
+    if let Err(failure) = authentication.admit(&peer, closing.path.peer().ip(), closing.nat.remote, cx) {
         return Ok(Step::fail(failure));
     }
-    let credential = authentication.credential(&closing.requests, closing.path.local.ip());
+    let credential = authentication.credential(&closing.requests, closing.path.own().ip());
     let hash = closing.keys.skeyid.hash_r(&hash_inputs(opening, &closing.sent, credential.id()));
     let proving = authentication.prove(&credential, &hash);
     let state = Authenticated { closing, peer, credential };

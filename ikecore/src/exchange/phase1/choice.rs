@@ -1,13 +1,13 @@
 //! What is offered, and what is chosen: a rule, algorithms, and an authentication method.
 use super::super::Cx;
 use super::super::auth::{self, Authentication};
+use crate::address::HostAddress;
 use crate::event::negotiation::Role;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
 use crate::policy::rule::Rule;
 use crate::proposal::encode::encode_main_mode;
 use crate::proposal::select::{ChosenMainMode, select_main_mode, verify_main_mode_reply};
 use crate::wire::Sa;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What a phase 1 is negotiated by.
@@ -21,7 +21,7 @@ pub struct Choice {
 
 /// The body of the SA payload that offers what a rule has: for each of its offers and each of its authentication methods
 /// one transform. The error: the rule has no method.
-pub fn offer(rule: &Rule, peer: IpAddr) -> Result<Vec<u8>, Failure> {
+pub fn offer(rule: &Rule, peer: HostAddress) -> Result<Vec<u8>, Failure> {
     let methods = auth::offered(rule, Role::Initiator);
     if methods.is_empty() {
         return Err(Failure::NoPolicyForPeer { peer });
@@ -31,7 +31,7 @@ pub fn offer(rule: &Rule, peer: IpAddr) -> Result<Vec<u8>, Failure> {
 
 /// The responder's choice: the first rule that accepts one of the peer's transforms decides, and the transform which of
 /// its authentication methods.
-pub fn choose(offered: &Sa<'_>, rules: &[Arc<Rule>], peer: IpAddr, cx: &mut Cx<'_>) -> Result<Choice, Failure> {
+pub fn choose(offered: &Sa<'_>, rules: &[Arc<Rule>], peer: HostAddress, cx: &mut Cx<'_>) -> Result<Choice, Failure> {
     let mut mismatches = Vec::new();
     for rule in rules {
         let policy = &rule.main_mode;

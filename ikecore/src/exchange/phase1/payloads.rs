@@ -4,6 +4,7 @@ use super::super::message::Incoming;
 use super::super::natt::{self, Nat, Revision};
 use super::super::vendor;
 use super::super::work::{Answer, KeyExchangeAnswer};
+use crate::address::HostAddress;
 use crate::crypto::group::KeyPair;
 use crate::event::{EventKind, Failure, IkeSaEvent, MessageEvent, Reject};
 use crate::identity::Identity;
@@ -17,7 +18,6 @@ use crate::wire::{
     ProtocolId, Vendor, Writer,
 };
 use bytes::Bytes;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Octets of this host's nonces (RFC 2409 §5: between 8 and 256).
@@ -39,7 +39,7 @@ pub fn push_vendors(chain: &mut ChainWriter, vendor_ids: &[&[u8]]) {
 
 /// The vendor IDs that this host announces: of NAT traversal as initiator (`peer` is `None`) all that it speaks, as
 /// responder only what the initiator announced too (RFC 3947 §3.1); then what `rule` has besides. They go to `to`.
-pub fn announced(peer: Option<Option<Revision>>, rule: &Rule, to: IpAddr, cx: &Cx<'_>) -> Vec<&'static [u8]> {
+pub fn announced(peer: Option<Option<Revision>>, rule: &Rule, to: HostAddress, cx: &Cx<'_>) -> Vec<&'static [u8]> {
     let natt: &[&[u8]] = match peer {
         _ if !cx.settings.nat_traversal => &[],
         None => &Revision::VENDOR_IDS,

@@ -149,8 +149,8 @@ impl Gathering {
 pub(super) fn alloc_spi(plan: &Plan, protocol: ProtocolId) -> SaOp {
     SaOp::AllocSpi {
         protocol,
-        source: plan.path.remote.ip(),
-        destination: plan.path.local.ip(),
+        source: plan.path.peer().ip(),
+        destination: plan.path.own().ip(),
         mode: plan.mode(),
         reqid: plan.rule.reqid,
     }
@@ -168,7 +168,7 @@ pub(super) fn nonce(cx: &mut Cx<'_>) -> Result<Vec<u8>, Failure> {
 }
 
 pub(super) fn release(plan: &Plan, spis: &[(ProtocolId, Spi)]) -> Vec<SaOp> {
-    let destination = plan.path.local.ip();
+    let destination = plan.path.own().ip();
     spis.iter().map(|&(protocol, spi)| SaOp::ReleaseSpi(SaName { protocol, destination, spi })).collect()
 }
 
@@ -355,7 +355,7 @@ impl SentOffer {
     /// The responder must answer with the identities that it was offered (RFC 2409 §5.5).
     fn check_ids(&self, chain: &Chain<'_>) -> Result<(), Failure> {
         let Some((initiator, responder)) = msgs::ids(chain) else { return Ok(()) };
-        let received = msgs::selector(initiator, responder)?;
+        let received = msgs::selector(initiator, responder, self.plan.path.scope())?;
         if received == self.plan.selector || self.is_translated(&received, chain) {
             Ok(())
         } else {

@@ -37,7 +37,7 @@ pub(super) fn make(
     replay_window: u32,
 ) -> Result<(SaPair, IpsecSa), Failure> {
     let suite = chosen.suite;
-    let (local, remote) = (plan.path.local.ip(), plan.path.remote.ip());
+    let (local, remote) = (plan.path.own().ip(), plan.path.peer().ip());
     let (soft, hard) = limits(lifetime);
     let peers: Vec<_> =
         [(suite.main.protocol(), chosen.peer_spi)].into_iter().chain(chosen.companions.clone()).collect();
@@ -59,6 +59,7 @@ pub(super) fn make(
             mode: plan.mode(),
             source: if inbound { remote } else { local },
             destination: if inbound { local } else { remote },
+            scope: plan.path.scope(),
             selector: plan.selector,
             encapsulation: plan.ports(inbound),
             encryption_key,

@@ -87,7 +87,7 @@ impl Plan {
     /// What the NAT-OA payloads say: RFC 3947 §5.2 has both ends send them in transport mode, and neither in tunnel mode.
     fn original(&self, role: Role) -> Option<(Revision, OriginalAddresses)> {
         let revision = self.encapsulation.filter(|_| self.mode() == Mode::Transport)?;
-        let (local, remote) = (self.path.local.ip(), self.path.remote.ip());
+        let (local, remote) = (self.path.own().ip(), self.path.peer().ip());
         let (initiator, responder) = match role {
             Role::Initiator => (local, remote),
             Role::Responder => (remote, local),

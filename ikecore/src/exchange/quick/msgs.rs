@@ -4,6 +4,7 @@ use super::super::natt::{OriginalAddresses, Revision};
 use super::super::work::{Answer, KeyExchangeAnswer};
 use super::super::{Cx, Path};
 use super::Plan;
+use crate::address::Scope;
 use crate::crypto::iv::Iv;
 use crate::crypto::prf::Mac;
 use crate::crypto::quick::{informational, verify_informational};
@@ -162,8 +163,9 @@ pub(super) fn ids<'a>(chain: &Chain<'a>) -> Option<(&'a [u8], &'a [u8])> {
     Some((ids.next()?, ids.next()?))
 }
 
-/// The selector that two ID payloads name, seen from this host.
-pub(super) fn selector(local: &[u8], remote: &[u8]) -> Result<Selector, Failure> {
+/// The selector that two ID payloads name, seen from this host. An ID has no link: a link-local address is one of the link
+/// that the exchange runs on.
+pub(super) fn selector(local: &[u8], remote: &[u8], link: Scope) -> Result<Selector, Failure> {
     let decode = |body| {
         let id = Id::decode(body).map_err(Failure::Malformed)?;
         traffic_id::decode(&id).map_err(|error| Failure::TrafficId(error.to_string()))
@@ -175,7 +177,8 @@ pub(super) fn selector(local: &[u8], remote: &[u8]) -> Result<Selector, Failure>
             "the ID payloads name protocol {protocol} on this side and {remote_protocol} on the peer's"
         )));
     }
-    Ok(Selector { local, remote, protocol, local_port, remote_port })
+    let scope = if local.is_link_local() || remote.is_link_local() { link } else { Scope::ANY };
+    Ok(Selector { local, remote, protocol, local_port, remote_port, scope })
 }
 
 /// The selector for the two hosts themselves that two ID payloads name behind a NAT: only protocol and ports count. An
@@ -189,7 +192,7 @@ pub(super) fn selector_of_hosts(local: &[u8], remote: &[u8], path: Path) -> Resu
         id.encode(&mut writer);
         Ok(writer.into_vec())
     };
-    selector(&addressed(local, path.local.ip())?, &addressed(remote, path.remote.ip())?)
+    selector(&addressed(local, path.own().ip())?, &addressed(remote, path.peer().ip())?, path.scope())
 }
 
 /// The nonce and the public value of message 1 or 2.

@@ -166,16 +166,19 @@ fn accept(
     let mode = proposed_mode(&offered);
     let proposed = match (ids, peer.encapsulation, mode) {
         // RFC 2409 §5.5: without identities the SAs are for the addresses of the peers themselves.
-        (None, ..) => Selector::between(Prefix::host(peer.path.local.ip()), Prefix::host(peer.path.remote.ip())),
+        (None, ..) => Selector {
+            scope: peer.path.scope(),
+            ..Selector::between(Prefix::host(peer.path.own().ip()), Prefix::host(peer.path.peer().ip()))
+        },
         // IDci is the initiator's, so the peer's; IDcr is this host's. Transport mode through a NAT is between the two
         // hosts themselves, by the addresses that they see of each other.
         (Some((initiator, responder)), Some(_), Mode::Transport) => {
             msgs::selector_of_hosts(responder, initiator, peer.path)?
         }
-        (Some((initiator, responder)), ..) => msgs::selector(responder, initiator)?,
+        (Some((initiator, responder)), ..) => msgs::selector(responder, initiator, peer.path.scope())?,
     };
     let find = |mode| {
-        cx.policy.quick_mode_rule(peer.path.remote.ip(), peer.path.local.ip(), &proposed, mode, |rule| {
+        cx.policy.quick_mode_rule(peer.path.peer(), peer.path.own(), &proposed, mode, |rule| {
             peer.proven.satisfies(rule).is_ok()
         })
     };

@@ -8,7 +8,14 @@ fn db(rules: Vec<Rule>) -> PolicyDb {
 }
 
 fn flow(local: &str, remote: &str) -> Flow {
-    Flow { local: address(local), remote: address(remote), protocol: 6, local_port: 40_000, remote_port: 80 }
+    Flow {
+        local: address(local),
+        remote: address(remote),
+        protocol: 6,
+        local_port: 40_000,
+        remote_port: 80,
+        scope: crate::address::Scope::ANY,
+    }
 }
 
 fn found<'a>(db: &'a PolicyDb, flow: &Flow) -> Option<&'a str> {

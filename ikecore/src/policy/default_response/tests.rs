@@ -1,6 +1,7 @@
 use super::*;
 use crate::policy::rule::RuleAction;
 use crate::testing::policy::TestPolicy;
+use std::net::IpAddr;
 
 const ME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
@@ -61,7 +62,8 @@ fn every_other_rule_goes_before_it() {
     // Another rule may want other proof of who the peer is.
     assert_eq!(main_mode(&some), ["some"]);
     let default = some.default_response().unwrap();
-    assert!(!some.is_between(default, ME, PEER) && some.is_between(default, ME, "192.0.2.3".parse().unwrap()));
+    assert!(!some.is_between(default, ME.into(), PEER.into()));
+    assert!(some.is_between(default, ME.into(), IpAddr::from([192, 0, 2, 3]).into()));
     assert_eq!(quick_mode(&some, tcp(80), Mode::Transport).as_deref(), Some("some"));
     assert_eq!(quick_mode(&some, tcp(81), Mode::Transport).as_deref(), Some("default"));
     assert!(!some.is_for(default, &tcp(80)) && some.is_for(default, &tcp(81)));

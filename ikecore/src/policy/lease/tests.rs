@@ -17,8 +17,8 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn take(leases: &mut Leases, pool: &Pool, name: &str, peer: IpAddr) -> Option<IpAddr> {
-    let chosen = leases.choose(pool, &owner(name), peer, true, None)?;
-    leases.hold(chosen, &owner(name), peer);
+    let chosen = leases.choose(pool, &owner(name), peer.into(), true, None)?;
+    leases.hold(chosen, &owner(name), peer.into());
     Some(chosen)
 }
 
@@ -76,15 +76,15 @@ fn a_wish_is_granted_only_within_the_pool_and_if_nobody_else_had_it() {
     let pool = pool(&["10.0.0.1-10.0.0.9", "2001:db8::1"]);
     let mut leases = Leases::default();
     let choose = |leases: &Leases, name: &str, wanted: &str| {
-        leases.choose(&pool, &owner(name), HOME, true, Some(address(wanted)))
+        leases.choose(&pool, &owner(name), HOME.into(), true, Some(address(wanted)))
     };
     assert_eq!(choose(&leases, "a", "10.0.0.7"), Some(address("10.0.0.7")));
     assert_eq!(choose(&leases, "a", "10.0.0.10"), Some(address("10.0.0.1")));
     assert_eq!(choose(&leases, "a", "2001:db8::1"), Some(address("10.0.0.1")), "of the other family");
-    leases.hold(address("10.0.0.7"), &owner("b"), AWAY);
+    leases.hold(address("10.0.0.7"), &owner("b"), AWAY.into());
     leases.release(address("10.0.0.7"), Time::ZERO);
     assert_eq!(choose(&leases, "a", "10.0.0.7"), Some(address("10.0.0.1")));
-    assert_eq!(leases.choose(&pool, &owner("a"), HOME, false, None), Some(address("2001:db8::1")));
+    assert_eq!(leases.choose(&pool, &owner("a"), HOME.into(), false, None), Some(address("2001:db8::1")));
 }
 
 #[test]

@@ -11,12 +11,13 @@ fn weights_follow_the_ranking() {
     let subnet = between("10.9.0.1", "10.0.0.0/8");
     let small = between("10.9.0.1", "10.9.0.0/24");
     let host = between("10.9.0.1", "10.9.0.2");
-    let ranking = [any, tcp, from_port, ports, subnet, small, host, Selector { protocol: 17, ..host }];
+    let link = Selector { scope: Scope(2), ..any };
+    let ranking = [any, tcp, from_port, ports, link, subnet, small, host, Selector { protocol: 17, ..host }];
     for pair in ranking.windows(2) {
         assert!(weight(&pair[0]) < weight(&pair[1]), "{} before {}", pair[1], pair[0]);
     }
     assert_eq!(weight(&from_port), weight(&Selector { remote_port: 23, ..tcp }));
-    let most = Selector { protocol: 17, local_port: 1, remote_port: 1, ..between("::1", "::1") };
+    let most = Selector { protocol: 17, local_port: 1, remote_port: 1, scope: Scope(2), ..between("::1", "::1") };
     assert_eq!(weight(&most), MAX_WEIGHT);
 }
 
@@ -24,7 +25,7 @@ fn weights_follow_the_ranking() {
 fn a_transport_selector_is_between_the_hosts_of_the_flow() {
     let filter = Selector { protocol: 17, remote_port: 1701, ..between("0.0.0.0/0", "10.9.0.0/24") };
     let (local, remote) = ("10.8.0.1".parse().expect("address"), "10.9.0.7".parse().expect("address"));
-    let flow = Flow { local, remote, protocol: 17, local_port: 1701, remote_port: 1701 };
+    let flow = Flow { local, remote, protocol: 17, local_port: 1701, remote_port: 1701, scope: Scope::ANY };
     let selector = transport_selector(&filter, &flow);
     assert_eq!(selector, Selector { protocol: 17, remote_port: 1701, ..between("10.8.0.1", "10.9.0.7") });
     assert!(filter.covers(&selector) && selector.matches(&flow));
@@ -36,8 +37,10 @@ fn selector() -> impl Strategy<Value = Selector> {
         (0_u32..4, prop_oneof![Just(0_u8), 29_u8..=32])
             .prop_map(|(bits, len)| Prefix::new(IpAddr::V4((0x0a09_0000 | bits).into()), len).expect("in range"))
     };
-    (prefix(), prefix(), 0_u8..2, 0_u16..2, 0_u16..2).prop_map(|(local, remote, protocol, local_port, remote_port)| {
-        Selector { local, remote, protocol: protocol * 17, local_port, remote_port }
+    let ports = (0_u16..2, 0_u16..2);
+    (prefix(), prefix(), 0_u8..2, ports, 0_u32..3).prop_map(|(local, remote, protocol, ports, link)| {
+        let (local_port, remote_port) = ports;
+        Selector { local, remote, protocol: protocol * 17, local_port, remote_port, scope: Scope(link) }
     })
 }
 
@@ -48,4 +51,20 @@ proptest! {
             prop_assert!(weight(&one) < weight(&other), "{one} covers {other}");
         }
     }
+}
+
+#[test]
+fn a_link_is_part_of_what_traffic_is() {
+    let (one, other) = (Scope(2), Scope(3));
+    let on = |scope| Selector { scope, ..between("fe80::1", "fe80::2") };
+    assert!(on(Scope::ANY).covers(&on(one)) && on(one).covers(&on(one)));
+    assert!(!on(one).covers(&on(other)) && !on(one).covers(&on(Scope::ANY)));
+    let (local, remote) = ("fe80::1".parse().expect("address"), "fe80::2".parse().expect("address"));
+    let flow = Flow { local, remote, protocol: 17, local_port: 1, remote_port: 2, scope: one };
+    assert!(on(one).matches(&flow) && on(Scope::ANY).matches(&flow) && !on(other).matches(&flow));
+    assert_eq!(transport_selector(&on(Scope::ANY), &flow), on(one));
+    assert_eq!(on(one).to_string(), "fe80::1%2 <-> fe80::2%2");
+    assert_eq!(flow.to_string(), "fe80::1%2[1] -> fe80::2%2[2] protocol 17");
+    let mixed = Selector { scope: one, ..between("2001:db8::1", "fe80::/64") };
+    assert_eq!(mixed.to_string(), "2001:db8::1 <-> fe80::%2/64");
 }

@@ -14,7 +14,7 @@ impl Users for Joe {
 
 async fn ask(checks: &mut UserChecks, peer: IpAddr, user: &str, password: &str) -> Result<(), String> {
     let password = Secret::new(password.as_bytes().to_vec());
-    checks.submit(AskId(1), XauthCheck { peer, rule: "rule".to_owned(), user: user.to_owned(), password });
+    checks.submit(AskId(1), XauthCheck { peer: peer.into(), rule: "rule".to_owned(), user: user.to_owned(), password });
     match std::future::poll_fn(|context| checks.poll_answer(context)).await {
         (AskId(1), Answer::Xauth(result)) => result,
         other => panic!("{other:?}"),
@@ -68,7 +68,7 @@ async fn no_more_than_some_are_checked_at_once() {
     let mut checks = UserChecks::new(Some(Arc::new(Joe)));
     for number in 0..AT_ONCE as u64 + 1 {
         let password = Secret::new(b"foobar".to_vec());
-        let check = XauthCheck { peer: PEER, rule: String::new(), user: "joe".to_owned(), password };
+        let check = XauthCheck { peer: PEER.into(), rule: String::new(), user: "joe".to_owned(), password };
         checks.submit(AskId(number), check);
     }
     let mut refused = 0;
@@ -84,9 +84,9 @@ fn the_memory_for_failures_is_bounded() {
     let mut failures = Failures::default();
     let now = Instant::now();
     for number in 0..2 * REMEMBERED {
-        failures.count(PEER, &format!("user {number}"), now);
+        failures.count(PEER.into(), &format!("user {number}"), now);
     }
     assert!(failures.0.len() <= REMEMBERED);
-    failures.count(PEER, "late", now + WINDOW);
+    failures.count(PEER.into(), "late", now + WINDOW);
     assert!(failures.0.len() <= 4, "what is over is forgotten");
 }

@@ -26,6 +26,7 @@ fn spec(direction: Direction, spi: Spi) -> SaSpec {
         mode: Mode::Transport,
         source,
         destination,
+        scope: ikecore::address::Scope::ANY,
         selector: Selector::between(Prefix::host(ip(1)), Prefix::host(ip(2))),
         encapsulation: None,
         encryption_key: Secret::new(vec![1; 16]),

@@ -34,6 +34,7 @@ use crate::sys::set_socket_option;
 use algorithms::{AlgorithmError, Supported};
 use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
 use events::{Events, Word};
+use ikecore::address::Scope;
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{
@@ -109,6 +110,9 @@ impl Pair {
 }
 
 /// Makes an error that names what was tried.
+/// Why nothing that is link-local is protected.
+const NO_LINKS: &str = "PF_KEY of Linux cannot name the link of a link-local address; allowed: the driver xfrm";
+
 fn failed(operation: impl Display) -> impl FnOnce(&dyn Display) -> DriverError {
     move |reason| DriverError { driver: NAME, operation: operation.to_string(), reason: reason.to_string() }
 }
@@ -235,6 +239,9 @@ impl PfkeyDriver {
     ) -> Result<(), DriverError> {
         let name = spec.name_of(layer);
         let failed = |error: &dyn Display| failed(format_args!("add {direction} SA {name} ({})", layer.layer))(error);
+        if spec.scope != Scope::ANY {
+            return Err(failed(&NO_LINKS));
+        }
         if spec.extended_sequence_numbers {
             return Err(failed(&AlgorithmError::ExtendedSequenceNumbers));
         }

@@ -1,4 +1,5 @@
 //! Policies in PF_KEY's terms, and which of them the kernel holds.
+use super::NO_LINKS;
 use super::codec::{
     AddressExtension, Extension, ExtensionType, IpsecRequest, Level, LifetimeExtension, MessageType, PROTOCOL_ANY,
     PolicyDirection as Way, PolicyExtension, PolicyType, SaType,
@@ -8,6 +9,7 @@ use super::link::{Link, LinkError};
 use super::reqids::{Exhausted, Reqids, Stream};
 use super::sa::mode_number;
 use crate::driver::policy_table::{PolicyChange, PolicyDirection};
+use ikecore::address::Scope;
 use ikecore::policy::selector::{Flow, Prefix, Selector};
 use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{Acquire, DriverError, TrafficAction, TrafficPolicy};
@@ -41,6 +43,9 @@ pub(super) enum PolicyError {
     /// Its priority does not fit.
     #[error("priority {0} is out of range, allowed: 0 to {PRIORITY_MAX}")]
     Priority(u32),
+    /// A policy for one link.
+    #[error("{NO_LINKS}")]
+    LinkLocal,
     /// A tunnel without ends.
     #[error("a policy of tunnel mode needs the tunnel's endpoints")]
     Endpoints,
@@ -160,7 +165,7 @@ impl Policies {
     /// matched and between which addresses the SA is to be, but nothing of the packet itself.
     pub(super) fn acquire(&self, id: u32, source: IpAddr, destination: IpAddr) -> Option<Acquire> {
         let (_, policy) = self.installed.values().find(|(known, _)| *known == id)?;
-        let Selector { local, remote, protocol, local_port, remote_port } = policy.selector;
+        let Selector { local, remote, protocol, local_port, remote_port, scope } = policy.selector;
         // In transport mode the SA's addresses are the packet's; in tunnel mode they are the tunnel's, and the blocks of
         // the policy are all that is left.
         let known = |block: Prefix, address| if block.contains(address) { address } else { block.address() };
@@ -168,7 +173,7 @@ impl Policies {
             TrafficAction::Protect { mode: Mode::Transport, .. } => (known(local, source), known(remote, destination)),
             _ => (local.address(), remote.address()),
         };
-        Some(Acquire { flow: Flow { local, remote, protocol, local_port, remote_port }, reqid: policy.reqid })
+        Some(Acquire { flow: Flow { local, remote, protocol, local_port, remote_port, scope }, reqid: policy.reqid })
     }
 }
 
@@ -210,7 +215,7 @@ const fn is_general(selector: &Selector) -> bool {
 }
 
 /// The whole policy, for SPDADD and SPDUPDATE.
-fn whole(
+pub(super) fn whole(
     direction: PolicyDirection,
     policy: TrafficPolicy,
     reqids: &mut Reqids,
@@ -257,7 +262,10 @@ fn whole(
             (PolicyType::IPSEC, requests.collect())
         }
     };
-    let Selector { local, remote, protocol, local_port, remote_port } = policy.selector;
+    let Selector { local, remote, protocol, local_port, remote_port, scope } = policy.selector;
+    if scope != Scope::ANY {
+        return Err(PolicyError::LinkLocal);
+    }
     let protocol = if protocol == 0 { PROTOCOL_ANY } else { protocol };
     let end = |kind, block: Prefix, port| {
         let address = SocketAddr::new(block.address(), port);

@@ -1,12 +1,14 @@
 //! What can be tested without a kernel: algorithms, and messages of SAs.
 use super::algorithms::{AlgorithmError, SuiteNumbers, Supported};
 use super::codec::{Algorithm, Extension, ExtensionType, Header, LifetimeExtension, Message, MessageType, SaType};
-use super::sa;
+use super::reqids::Reqids;
+use super::{policies, sa};
+use crate::driver::policy_table::PolicyDirection;
 use ikecore::crypto::esp::Integrity;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::{Prefix, Selector};
 use ikecore::proposal::suite::{EspCipher, IpsecSuite, Layer, Lifetime, Mode};
-use ikecore::sa::driver::{Direction, OuterAh, SaSpec, UdpEncapsulation};
+use ikecore::sa::driver::{Direction, OuterAh, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::secret::Secret;
 
 fn supported(ah: bool) -> Supported {
@@ -56,6 +58,7 @@ fn spec() -> SaSpec {
         mode: Mode::Transport,
         source: remote,
         destination: local,
+        scope: ikecore::address::Scope::ANY,
         selector: Selector::between(Prefix::host(local), Prefix::host(remote)),
         encapsulation: Some(UdpEncapsulation { source_port: 40_000, destination_port: 4500 }),
         encryption_key: Secret::new(vec![1; 16]),
@@ -131,4 +134,12 @@ fn other_ports_change_nothing_else() {
     other.encapsulation = Some(UdpEncapsulation { source_port: 50_000, destination_port: 4501 });
     let expected = message(whole(&other, numbers, 0x2001));
     assert_eq!(changed.encode().as_slice(), expected.encode().as_slice());
+}
+
+#[test]
+fn a_policy_for_one_link_is_refused_with_the_reason() {
+    let selector = Selector { scope: ikecore::address::Scope(7), ..spec().selector };
+    let policy = TrafficPolicy { selector, action: TrafficAction::Permit, priority: 5, reqid: 3 };
+    let refused = policies::whole(PolicyDirection::Outbound, policy, &mut Reqids::default()).unwrap_err();
+    assert!(refused.to_string().contains("allowed: the driver xfrm"), "{refused}");
 }

@@ -155,7 +155,7 @@ fn mark(place: &Place) -> Vec<XfrmAttrs> {
 }
 
 fn info(place: &Place, verdict: Verdict) -> UserPolicyInfo {
-    let Selector { local, remote, protocol, local_port, remote_port } = place.selector;
+    let Selector { local, remote, protocol, local_port, remote_port, scope: _ } = place.selector;
     let mut info = UserPolicyInfo { direction: place.direction, ..verdict_info(verdict) };
     let selector = &mut info.selector;
     selector.family = if local.address().is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }.try_into().unwrap_or(0);

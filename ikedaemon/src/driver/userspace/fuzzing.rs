@@ -96,6 +96,7 @@ fn pair(mode: Mode, in_udp: bool) -> SaPair {
             mode,
             source,
             destination,
+            scope: ikecore::address::Scope::ANY,
             selector,
             encapsulation: in_udp.then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
             encryption_key: Secret::new(key(spi)),

@@ -1,5 +1,6 @@
 //! IP packets as the data path needs them: what they are, whom they go to, and the headers that ESP changes.
 use super::checksum::{self, internet_checksum};
+use ikecore::address::Scope;
 use ikecore::policy::selector::Flow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -217,13 +218,27 @@ impl<'a> Packet<'a> {
     /// The flow of a packet that leaves.
     pub(super) fn outbound_flow(&self) -> Flow {
         let (local_port, remote_port) = self.ports();
-        Flow { local: self.source, remote: self.destination, protocol: self.upper, local_port, remote_port }
+        Flow {
+            local: self.source,
+            remote: self.destination,
+            protocol: self.upper,
+            local_port,
+            remote_port,
+            scope: Scope::ANY,
+        }
     }
 
     /// The flow of a packet that arrives.
     pub(super) fn inbound_flow(&self) -> Flow {
         let (remote_port, local_port) = self.ports();
-        Flow { local: self.destination, remote: self.source, protocol: self.upper, local_port, remote_port }
+        Flow {
+            local: self.destination,
+            remote: self.source,
+            protocol: self.upper,
+            local_port,
+            remote_port,
+            scope: Scope::ANY,
+        }
     }
 
     /// What follows the headers that stay in front of ESP.

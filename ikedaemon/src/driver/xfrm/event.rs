@@ -2,6 +2,7 @@
 use super::mark;
 use super::message::{address, ipsec_protocol, name_of};
 use crate::driver::DriverMessage;
+use ikecore::address::Scope;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::Flow;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaName};
@@ -54,9 +55,12 @@ fn acquire(payload: &[u8]) -> Option<Acquire> {
     // In place of ports the kernel has ICMP's type and code, GRE's key, ...
     let has_ports = [IPPROTO_TCP, IPPROTO_UDP, UDP_LITE, IPPROTO_SCTP, IPPROTO_DCCP].contains(&packet.proto);
     let port = |value: u16| if has_ports { value } else { 0 };
+    let (local, remote) = (address(packet.family, &packet.saddr)?, address(packet.family, &packet.daddr)?);
     let flow = Flow {
-        local: address(packet.family, &packet.saddr)?,
-        remote: address(packet.family, &packet.daddr)?,
+        local,
+        remote,
+        // Of a socket that is bound to a device there is one with other addresses, too.
+        scope: Scope::between(local, remote, packet.ifindex.cast_unsigned()),
         protocol: packet.proto,
         local_port: port(packet.sport),
         remote_port: port(packet.dport),

@@ -1,6 +1,7 @@
 //! The kernel's structures from those of the contract, and back.
 use super::mark;
 use crate::driver::policy_table::PolicyDirection;
+use ikecore::address::Scope;
 use ikecore::crypto::cipher::CipherAlg;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::Selector;
@@ -139,6 +140,13 @@ pub(super) fn alloc_spi(
 /// One layer of a direction, with its keys.
 pub(super) fn state(spec: &SaSpec, layer: &SaLayer<'_>) -> Result<Keyed, String> {
     same_family(spec.source, spec.destination)?;
+    if spec.scope != Scope::ANY && spec.mode == Mode::Tunnel {
+        return Err(
+            "the kernel has no tunnels between link-local addresses: it would look for the way to the other end \
+                    without the link; allowed: transport mode"
+                .to_owned(),
+        );
+    }
     let protocol = ip_protocol(layer.layer.protocol())?;
     let main = layer.layer == Layer::Sa(spec.suite);
     // One life for all: it ends with that of the main SA.
@@ -327,7 +335,8 @@ fn selector(selector: &Selector, outbound: bool) -> Result<kernel::Selector, Str
         prefixlen_d: destination.prefix_len(),
         prefixlen_s: source.prefix_len(),
         proto: selector.protocol,
-        ifindex: 0,
+        // For packets that arrive here the kernel compares it with the loopback interface.
+        ifindex: if outbound { selector.scope.0.cast_signed() } else { 0 },
         user: 0,
     })
 }

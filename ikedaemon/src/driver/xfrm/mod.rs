@@ -14,6 +14,7 @@ mod survey;
 use crate::driver::kernel_socket;
 use crate::driver::policy_table::{PolicyChange, PolicyTable};
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
+use ikecore::address::Scope;
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::sa::driver::{Direction, DriverError, SaAnswer, SaLayer, SaName, SaOp, SaSpec, TrafficPolicy, Usage};
 use installed::Installed;
@@ -325,6 +326,11 @@ impl XfrmDriver {
         };
         match outcome {
             Ok(Ok(())) => Ok(()),
+            // Policies for packets that leave have their link; those for packets that arrive have not.
+            Ok(Err(Refusal { errno: Errno::EEXIST, .. })) if change.selector().scope != Scope::ANY => Err(failed(
+                change,
+                "the kernel does not tell links apart when packets arrive; allowed: one rule for two addresses",
+            )),
             Ok(Err(refusal)) => Err(failed(change, refusal)),
             Err(reason) => Err(failed(change, reason)),
         }

@@ -3,6 +3,7 @@ use super::message;
 use super::netlink::{Kernel, Refusal};
 use crate::driver::Capabilities;
 use crate::driver::kernel_socket;
+use ikecore::address::Scope;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::{Prefix, Selector};
 use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
@@ -61,6 +62,7 @@ fn try_dummy(kernel: &mut Kernel, suite: IpsecSuite, mode: Mode, address: IpAddr
         mode,
         source: address,
         destination: address,
+        scope: Scope::ANY,
         selector: Selector::between(Prefix::host(address), Prefix::host(address)),
         encapsulation: None,
         // No traffic ever sees these keys. Kernels in FIPS mode refuse 3DES keys with equal parts, AES keys never.

@@ -452,7 +452,14 @@ impl Row {
         let mut network = hosts(1, |host, policy| set(if host == 0 { first } else { 1 - first }, policy));
         let what = format!("{setting}: {} with the initiator, {} with the responder", values[first], values[1 - first]);
         if ends[first] == NotBegun {
-            let flow = Flow { local: A, remote: B, protocol: 6, local_port: 1, remote_port: 2 };
+            let flow = Flow {
+                local: A,
+                remote: B,
+                protocol: 6,
+                local_port: 1,
+                remote_port: 2,
+                scope: crate::address::Scope::ANY,
+            };
             network.feed(0, Input::Command(Command::InitiateFlow(flow)));
         } else {
             initiate(&mut network);

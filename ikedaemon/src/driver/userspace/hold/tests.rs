@@ -2,7 +2,7 @@ use super::*;
 
 fn flow(port: u16) -> Flow {
     let [local, remote] = ["10.0.0.1", "10.0.0.2"].map(|address| address.parse().expect("an address"));
-    Flow { local, remote, protocol: 17, local_port: port, remote_port: 9 }
+    Flow { local, remote, protocol: 17, local_port: port, remote_port: 9, scope: ikecore::address::Scope::ANY }
 }
 
 #[test]

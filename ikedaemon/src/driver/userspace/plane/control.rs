@@ -2,6 +2,7 @@
 use super::{Pair, Plane, Sa};
 use crate::driver::userspace::NAME;
 use crate::driver::userspace::replay::ReplayWindow;
+use ikecore::address::Scope;
 use ikecore::ids::{IpsecSaId, Spi};
 use ikecore::proposal::suite::{CPIS, Mode};
 use ikecore::sa::driver::{DriverError, SaAnswer, SaName, SaOp, SaSpec, TrafficAction, TrafficPolicy, Usage};
@@ -13,6 +14,9 @@ use std::net::{IpAddr, SocketAddr};
 const LOWEST_SPI: u32 = 0x100;
 /// How often a free SPI is looked for; each try fails with a chance of the SAs' number in 2^32.
 const TRIES: usize = 16;
+/// Why nothing that is link-local is protected: packets for a link go out by its device whatever the routes say.
+const NO_LINKS: &str = "this driver cannot protect link-local addresses: packets from and to them never pass its device; \
+                        allowed: the driver xfrm";
 
 fn refuse(operation: String, reason: impl Into<String>) -> DriverError {
     DriverError { driver: NAME, operation, reason: reason.into() }
@@ -69,6 +73,9 @@ impl Plane {
 
     fn install_inbound(&mut self, now: Time, id: IpsecSaId, spec: &SaSpec) -> Result<(), DriverError> {
         let operation = || format!("add inbound SA {}", spec.name());
+        if spec.scope != Scope::ANY {
+            return Err(refuse(operation(), NO_LINKS));
+        }
         let inbound = Sa::new(spec, now).map_err(|reason| refuse(operation(), reason))?;
         let key = (inbound.name.destination, inbound.name.spi);
         if self.arrivals.contains_key(&key) {
@@ -196,6 +203,9 @@ impl Plane {
 /// Refuses what this driver cannot enforce.
 fn check_policy(policy: &TrafficPolicy) -> Result<(), DriverError> {
     let operation = || format!("add policy {}", policy.selector);
+    if policy.selector.scope != Scope::ANY {
+        return Err(refuse(operation(), NO_LINKS));
+    }
     let TrafficAction::Protect { protocols, mode, endpoints, .. } = policy.action else { return Ok(()) };
     if protocols.ah {
         return Err(refuse(operation(), format!("this driver runs ESP and IPComp only, not {protocols}")));

@@ -96,6 +96,7 @@ impl Link {
             mode: self.mode,
             source,
             destination,
+            scope: ikecore::address::Scope::ANY,
             selector: self.selector(),
             encapsulation: self.in_udp.then_some(UdpEncapsulation { source_port: 4500, destination_port: 4500 }),
             encryption_key: key(self.suite.encryption_key_len()),
@@ -678,5 +679,21 @@ mod random_octets {
             prop_assert!(effects(&mut a).is_empty());
             a.host_packet(Time::ZERO, &octets);
         }
+    }
+}
+
+#[test]
+fn what_is_link_local_is_refused_with_the_reason() {
+    let link = Link::new(Mode::Transport, ["fe80::1", "fe80::2"], ["fe80::1", "fe80::2"]);
+    let scope = ikecore::address::Scope(7);
+    let mut plane = plane();
+    let inbound = SaSpec { scope, ..link.spec(Direction::Inbound) };
+    let first = done(plane.apply(Time::ZERO, SaOp::InstallInbound { id: IpsecSaId(1), sa: Box::new(inbound) }));
+    let policy = link.policy();
+    let policy = TrafficPolicy { selector: Selector { scope, ..policy.selector }, ..policy };
+    let second = done(plane.apply(Time::ZERO, SaOp::SetPolicies(vec![policy])));
+    for refused in [first, second] {
+        let error = refused.expect_err("refused");
+        assert!(error.reason.contains("allowed: the driver xfrm"), "{error}");
     }
 }

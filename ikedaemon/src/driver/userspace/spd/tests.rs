@@ -18,7 +18,14 @@ fn policy(remote: Prefix, action: TrafficAction, priority: u32, reqid: u32) -> T
 
 fn flow(remote: &str) -> Flow {
     let local = "10.0.0.1".parse().expect("an address");
-    Flow { local, remote: remote.parse().expect("an address"), protocol: 17, local_port: 1, remote_port: 2 }
+    Flow {
+        local,
+        remote: remote.parse().expect("an address"),
+        protocol: 17,
+        local_port: 1,
+        remote_port: 2,
+        scope: ikecore::address::Scope::ANY,
+    }
 }
 
 fn found(spd: &Spd, remote: &str) -> Option<u32> {

@@ -45,6 +45,7 @@ fn an_acquire_is_the_packet_and_the_rule() {
         protocol,
         local_port,
         remote_port,
+        scope: ikecore::address::Scope::ANY,
     };
     assert_eq!(decoded(&acquire(6, 0x5041_0003)), Some(Acquire { flow: flow(6, 8, 443), reqid: 3 }));
     // An echo request: what stands in the port's place is its type.
@@ -86,4 +87,22 @@ fn cut_messages_and_others_are_nothing() {
     assert!(decode(0x17, &whole[..whole.len() - 1]).is_none());
     assert!(decode(0x18, &whole[..100]).is_none());
     assert!(decode(0x10, &whole).is_none());
+}
+
+#[test]
+fn an_acquire_tells_the_link_of_link_local_addresses() {
+    use ikecore::address::Scope;
+    let scope = |source: &str, destination: &str| {
+        let mut message = acquire(6, 0x5041_0003);
+        let packet = &mut message.acquire.selector;
+        (packet.saddr, packet.daddr) = (Address::from_ip(&ip(source)), Address::from_ip(&ip(destination)));
+        (packet.family, packet.ifindex) = (10, 7);
+        match decode(0x17, &octets(&message)) {
+            Some(DriverMessage::Acquire(acquire)) => acquire.flow.scope,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(scope("fe80::1", "fe80::2"), Scope(7));
+    // The socket was bound to a device.
+    assert_eq!(scope("2001:db8::1", "2001:db8::2"), Scope::ANY);
 }

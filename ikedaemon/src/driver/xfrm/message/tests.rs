@@ -29,6 +29,7 @@ fn telling_selector() -> Selector {
         protocol: 6,
         local_port: 1000,
         remote_port: 2000,
+        scope: ikecore::address::Scope::ANY,
     }
 }
 
@@ -50,6 +51,7 @@ fn spec(direction: Direction, suite: IpsecSuite) -> SaSpec {
         mode: Mode::Tunnel,
         source,
         destination,
+        scope: ikecore::address::Scope::ANY,
         selector: telling_selector(),
         encapsulation: None,
         encryption_key: Secret::new(vec![0xe1; suite.encryption_key_len()]),
@@ -383,5 +385,29 @@ fn unused_keys_are_wiped() {
             };
             assert!(key.is_empty());
         }
+    }
+}
+
+#[test]
+fn a_link_is_that_of_what_leaves() {
+    let link = ikecore::address::Scope(7);
+    let host = |text| Prefix::host(ip(text));
+    let selector = Selector { scope: link, ..Selector::between(host("fe80::1"), host("fe80::2")) };
+    let wanted = TrafficPolicy { selector, action: TrafficAction::Permit, priority: 5, reqid: 3 };
+    for (direction, index) in
+        [(PolicyDirection::Outbound, 7), (PolicyDirection::Inbound, 0), (PolicyDirection::Forward, 0)]
+    {
+        let installed = policy(direction, &wanted, 1).expect("a good policy").user_policy_info.selector;
+        let named = policy_name(direction, &selector).expect("a good selector").user_policy_id.selector;
+        assert_eq!((installed.ifindex, named), (index, installed), "{direction}");
+    }
+    for (direction, index) in [(Direction::Outbound, 7), (Direction::Inbound, 0)] {
+        let (own, other) = (ip("fe80::1"), ip("fe80::2"));
+        let (source, destination) = if direction == Direction::Inbound { (other, own) } else { (own, other) };
+        let spec =
+            SaSpec { selector, scope: link, source, destination, mode: Mode::Transport, ..spec(direction, SUITE) };
+        assert_eq!(state(&spec).expect("a good SA").take().user_sa_info.selector.ifindex, index);
+        let Err(refused) = state(&SaSpec { mode: Mode::Tunnel, ..spec }) else { panic!("a tunnel between them") };
+        assert!(refused.contains("allowed: transport mode"), "{refused}");
     }
 }

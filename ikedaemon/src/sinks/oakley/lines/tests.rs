@@ -563,6 +563,7 @@ fn a_negotiation_begins_and_ends() {
         protocol: 6,
         local_port: 40_000,
         remote_port: 445,
+        scope: ikecore::address::Scope::ANY,
     };
     let cause = Cause::Acquire(flow);
     let shown =
@@ -606,7 +607,7 @@ isadb_set_status sa:12fd20 centry:7 status 35ed TIMED_OUT audit 547 (responder, 
     assert!(shown.contains(" status 362c POLICY_MATCH audit 547 "), "{shown}");
 
     let detail = "HASH_I is wrong";
-    let wrong_key = Failure::PreSharedKeyMismatch { peer: PEER, detail, rule: "servers".into() };
+    let wrong_key = Failure::PreSharedKeyMismatch { peer: PEER.into(), detail, rule: "servers".into() };
     assert!(failed(Phase::MainMode, wrong_key).contains(" status 35e9 AUTH_FAIL audit 545 "));
     let choice = Failure::ChoiceNotOffered(mismatch("Key Length", "128 bits", "256 bits"));
     let shown = failed(Phase::MainMode, choice);
@@ -621,7 +622,14 @@ fn the_service_itself() {
     let endpoint = |event| text(EventKind::Endpoint(event));
     let shown = endpoint(EndpointEvent::PolicyInForce { version: 3, rules: 2 });
     assert_eq!(shown, "entered kill_old_policy_sas\npolicy 3 in force, rules: 2");
-    let flow = Flow { local: ME, remote: PEER, protocol: 1, local_port: 0, remote_port: 0 };
+    let flow = Flow {
+        local: ME,
+        remote: PEER,
+        protocol: 1,
+        local_port: 0,
+        remote_port: 0,
+        scope: ikecore::address::Scope::ANY,
+    };
     let shown = endpoint(EndpointEvent::Acquire { flow, rule: None });
     let expected = "\
 Acquire from driver: src=10.0.0.1.0 dst=10.0.0.2.0 proto = 1, SrcMask=255.255.255.255, DstMask=255.255.255.255
