@@ -20,7 +20,8 @@
 //!   forward are not refused; nor is anything in a kernel without XFRM: [`Capabilities::description`] says so.
 //!   Neighbour discovery is always accepted. Kernels check packets when they are given to a socket: what other programs
 //!   capture shows them all the same.
-//! - Traffic between link-local addresses, and to multicast or broadcast addresses, is neither protected nor refused;
+//! - Policies for link-local addresses of IPv6 are refused: what a socket sends to one leaves by the device of its scope,
+//!   whatever the routes say. Traffic between them, and to multicast or broadcast addresses, is neither protected nor refused;
 //!   nor is what this host sends to itself.
 //! - A strict reverse path filter would drop what peers send; if any interface has one, `conf/all/rp_filter` becomes 2
 //!   (loose) while the driver runs.
