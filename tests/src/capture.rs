@@ -98,6 +98,15 @@ impl Capture {
         count(&self.packets(), kind)
     }
 
+    /// The pings that crossed the wire in clear and should not have. A peer may take its inbound SA into use before it
+    /// protects the way back: a reply of its host in between goes in clear, and is its own affair. So these are those from
+    /// the addresses `own`, and from others those after `settled`, since when the peer protects its side, too.
+    pub fn in_clear(&self, own: &[&str], settled: Option<Instant>) -> Vec<Packet> {
+        let echoes = self.packets().into_iter().filter(|packet| packet.kind == Kind::Echo);
+        let own = |packet: &Packet| own.contains(&packet.source.to_string().as_str());
+        echoes.filter(|packet| own(packet) || settled.is_some_and(|settled| packet.time > settled)).collect()
+    }
+
     /// Waits until there are at least `count` packets of `kind`; false when `patience` is over first.
     pub fn wait_count(&self, kind: Kind, count: usize, patience: Duration) -> bool {
         wait_until(patience, || self.count(kind) >= count)

@@ -478,6 +478,12 @@ impl Charon {
         self.command("rekey", &Section::new().text("ike", CONNECTION));
     }
 
+    /// The same for the IKE SA with the number `id` alone.
+    #[track_caller]
+    pub fn rekey_ike_sa(&self, id: u32) {
+        self.command("rekey", &Section::new().text("ike-id", id.to_string()));
+    }
+
     /// The IKE SAs with their IPsec SAs.
     pub fn list_sas(&self) -> Vec<IkeSa> {
         let answer = self

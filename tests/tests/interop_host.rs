@@ -89,6 +89,11 @@ fn rekeys_lose_no_packet() {
     rekeys::lose_no_packet(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel);
 }
 
+#[test]
+fn rekeys_by_both_ends_at_once_lose_no_packet() {
+    rekeys::at_once(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel, 2);
+}
+
 macro_rules! refusals {
     ($($name:ident: $mismatch:ident, $role:ident;)*) => {
         $(

@@ -27,6 +27,8 @@ fn main() -> ExitCode {
             let name = format!("{}_{}_rekeys_lose_no_packet", driver.name(), mode.name());
             cases.push(Case::new(name, move || rekeys::lose_no_packet(driver, Kernel::Netlink, mode)));
         }
+        let name = format!("{}_rekeys_at_once_lose_no_packet", driver.name());
+        cases.push(Case::new(name, move || rekeys::at_once(driver, Kernel::Netlink, Mode::Tunnel, 1)));
     }
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         for mode in modes {

@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// So many SPIs fit into a message that no network fragments.
 const SPIS_OF_DELETE: usize = 128;
 
+/// A delete of IPsec SAs is sent under so many ISAKMP SAs at most.
+const TOLD_UNDER: usize = 4;
+
 impl Endpoint {
     /// A message in clear proves nothing. During main mode it may explain why nothing better comes.
     pub(super) fn clear_information(&mut self, id: IkeSaId, message: &Incoming<'_>) -> Result<(), Reject> {
@@ -294,30 +297,34 @@ impl Endpoint {
         Some(message)
     }
 
-    /// The ISAKMP SA under which the peer can be told of a pair.
-    pub(super) fn ike_sa_of_pair(&self, id: IpsecSaId) -> Option<IkeSaId> {
-        let pair = self.pairs.get(&id)?;
-        self.ike_sa_with(pair.sa.path, &pair.identity, pair.user.as_deref())
-    }
-
-    /// The ISAKMP SA under which a peer can be told something.
-    pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity, user: Option<&str>) -> Option<IkeSaId> {
-        let fits = |id: &IkeSaId| {
+    /// The ISAKMP SAs under which a peer can be told something, the best first.
+    fn ike_sas_with(&self, path: Path, identity: &Identity, user: Option<&str>) -> impl Iterator<Item = IkeSaId> {
+        let fits = move |id: &IkeSaId| {
             let ike = self.ike_sas.get(id).filter(|ike| ike.path.own() == path.own())?;
             let is_of_peer = |of: &&Standing| of.sa.peer.identity() == identity && of.user.as_deref() == user;
             ike.standing().filter(is_of_peer)
         };
         // The newest; but one that is about to end may be gone before the message comes.
         let peer = path.peer();
-        let standing = self.index.ike_sas.of(&peer).rev().filter_map(|id| Some((id, fits(&id)?)));
-        standing.min_by_key(|(_, standing)| standing.retired).map(|(id, _)| id)
+        let all = self.index.ike_sas.of(&peer).rev();
+        let mut all: Vec<_> = all.filter_map(|id| Some((fits(&id)?.retired, id))).collect();
+        all.sort_by_key(|(retired, _)| *retired);
+        let in_use = all.iter().filter(|(retired, _)| !retired).count();
+        all.truncate(in_use.max(1));
+        all.into_iter().map(|(_, id)| id)
     }
 
-    /// Tells the peers that pairs are gone, many in one message.
+    /// The ISAKMP SA under which a peer can be told something.
+    pub(super) fn ike_sa_with(&self, path: Path, identity: &Identity, user: Option<&str>) -> Option<IkeSaId> {
+        self.ike_sas_with(path, identity, user).next()
+    }
+
+    /// Tells the peers that pairs are gone, many in one message. Where several ISAKMP SAs stand with a peer it is told under
+    /// each: some peers, as strongSwan, look only among what they count as part of the one under which they are told.
     pub(super) fn tell_peers_deleted(&mut self, pairs: &[IpsecSaId]) {
         let mut groups: BTreeMap<(IkeSaId, u8), Vec<Spi>> = BTreeMap::new();
-        for id in pairs {
-            if let (Some(ike_sa), Some(pair)) = (self.ike_sa_of_pair(*id), self.pairs.get(id)) {
+        for pair in pairs.iter().filter_map(|id| self.pairs.get(id)) {
+            for ike_sa in self.ike_sas_with(pair.sa.path, &pair.identity, pair.user.as_deref()).take(TOLD_UNDER) {
                 for SaName { protocol, spi, .. } in pair.sa.deleted_names() {
                     groups.entry((ike_sa, protocol.0)).or_default().push(spi);
                 }

@@ -21,8 +21,12 @@ use std::sync::Arc;
 /// and on the other, which waits for the first one's delete.
 const GRACE: (u64, u64) = (5, 60);
 
-/// SAs for the same that the two ends began within this time of each other, seconds, were meant to be one.
-const AT_ONCE: u64 = 60;
+/// Packets that were under way when the peer was told that an SA is gone come within this.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Of two SAs that the two ends began at once, the peer may end one within the first of these times; if both still stand at
+/// a time drawn between the two, they get a successor. Seconds. strongSwan ends its ISAKMP SA after 10.
+const CROSSED: (u64, u64) = (12, 22);
 
 /// A successor that could not be negotiated is tried again after this, seconds; after that twice the interval, and so on
 /// to the longest.
@@ -53,12 +57,14 @@ impl Endpoint {
                 self.refused.remove(&first);
             }
             Timer::IkeReplaced(id) => self.end_replaced_ike_sa(id),
+            Timer::IkeCrossed(id) => self.end_crossing_of_ike_sas(id),
             Timer::IpsecSoft(id) => self.rekey_pair(id, Cause::Rekey),
             Timer::IpsecHard(id) => {
                 let lifetime = self.pairs.get(&id).map(|pair| pair.sa.lifetime).unwrap_or_default();
                 self.remove_pair(id, Failure::LifetimeEnded(lifetime), true);
             }
-            Timer::IpsecReplaced(id) => self.remove_pair(id, Failure::Replaced, true),
+            Timer::IpsecReplaced(id) => self.end_replaced_pair(id),
+            Timer::IpsecCrossed(id) => self.end_crossing_of_pairs(id),
             Timer::DeadPeer(id) => self.dead_peer_timer(id),
             Timer::Restart(id) => self.restart_timer(id),
             Timer::Delete(cookies, message_id) => self.delete_timer((cookies, message_id)),
@@ -72,15 +78,19 @@ impl Endpoint {
     /// When a successor is due: at four fifths to nine tenths of the life, the responder later, so that both do not do
     /// it at once; the exact point is drawn, so that many SAs do not do it at once.
     fn soft_after(&mut self, seconds: u32, role: Role) -> Duration {
-        let mut octets = [0; 2];
-        let drawn = if self.shared.rng.fill(&mut octets).is_ok() { u16::from_be_bytes(octets) } else { 0 };
         let from = match role {
             Role::Initiator => 80,
             Role::Responder => 90,
         };
-        // `drawn` spreads over 8 % of the life.
-        let millis = u64::from(seconds) * (from * 10 + u64::from(drawn) * 80 / 65_536);
-        Duration::from_millis(millis)
+        let percent = Duration::from_millis(u64::from(seconds) * 10);
+        percent * from + self.drawn(percent * 8)
+    }
+
+    /// A time below `limit`, drawn at random.
+    fn drawn(&mut self, limit: Duration) -> Duration {
+        let mut octets = [0; 2];
+        let drawn = if self.shared.rng.fill(&mut octets).is_ok() { u16::from_be_bytes(octets) } else { 0 };
+        limit * u32::from(drawn) / 65_536
     }
 
     pub(super) fn schedule_ike_sa(&mut self, id: IkeSaId, lifetime: Lifetime, role: Role) {
@@ -113,68 +123,106 @@ impl Endpoint {
         self.timers.set(Timer::IpsecReplaced(old), self.shared.now + Duration::from_secs(grace));
     }
 
-    /// Two pairs are for the same traffic, and neither end said that one replaces the other. Where both ends began at once
-    /// the one with the higher SPIs stays, which both see alike, and the end that began the other one ends it; if that does
-    /// not, this host does later.
-    pub(super) fn supersede_twin(&mut self, newest: IpsecSaId) -> Option<IpsecSaId> {
-        let new = self.pairs.get(&newest)?;
-        let role = new.role;
-        let twins = self.index.traffic.of(&new.sa.selector).rev();
-        let twin = twins.filter_map(|id| self.pairs.get(&id)).find(|twin| {
-            twin.sa.id != newest
-                && !twin.replaced
-                && twin.sa.rule.name == new.sa.rule.name
-                && twin.identity == new.identity
-                && twin.user == new.user
-                && twin.sa.path.peer() == new.sa.path.peer()
-        })?;
-        let old = twin.sa.id;
-        let young = self.shared.now.since(twin.since) < Duration::from_secs(AT_ONCE);
-        if twin.role == role || !young {
-            self.supersede_pair(old, role);
-            return Some(old);
+    /// A pair with a successor ends. The peer may send with it until it hears so: what is under way then is still taken.
+    /// This host no longer does, as the peer no longer takes it.
+    fn end_replaced_pair(&mut self, id: IpsecSaId) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        if !core::mem::replace(&mut pair.told, true) {
+            self.timers.set(Timer::IpsecReplaced(id), self.shared.now + LINGER);
+            self.tell_driver(SaOp::DeleteOutbound(id));
+            return self.tell_peers_deleted(&[id]);
         }
-        let rank = |sa: &IpsecSa| {
-            let (one, other) = (sa.inbound.spi, sa.outbound.spi);
-            (one.max(other), one.min(other))
-        };
-        let loser = if rank(&twin.sa) < rank(&new.sa) { twin } else { new };
-        let (loser, role) = (loser.sa.id, loser.role);
-        self.supersede_pair(loser, role);
-        (loser == old && role == Role::Initiator).then_some(old)
+        let Some(pair) = self.pairs.get(&id) else { return };
+        if let Some(ike_sa) = self.ike_sa_with(pair.sa.path, &pair.identity, pair.user.as_deref()) {
+            self.focus(ike_sa);
+        }
+        self.remove_pair(id, Failure::Replaced, false);
     }
 
-    /// A new ISAKMP SA has taken over from those that served the same rule and peer. Of two that both ends began at once
-    /// the one with the higher CKY-I stays, and the end that began the other one ends it.
+    /// A new pair takes over from others for the same traffic, whether or not a quick mode said so; the newest of them.
+    ///
+    /// Of two that both ends began at once the peer may count either as replaced, as it saw them end, and send nothing with
+    /// that one any more: so both stay, and a successor of both, begun later, takes over.
+    pub(super) fn supersede_twins(&mut self, newest: IpsecSaId, began: Time) -> Option<IpsecSaId> {
+        let role = self.pairs.get(&newest)?.role;
+        let mut replaced = None;
+        for id in self.twins(newest) {
+            let Some(twin) = self.pairs.get(&id) else { continue };
+            if twin.role != role && began <= twin.since {
+                let own = if role == Role::Initiator { newest } else { id };
+                let wait = self.until_crossed_end();
+                self.timers.set(Timer::IpsecCrossed(own), self.shared.now + wait);
+            } else {
+                self.supersede_pair(id, role);
+                replaced = replaced.or(Some(id));
+            }
+        }
+        replaced
+    }
+
+    /// The other pairs with the same peer for the same traffic that have no successor, the newest first.
+    fn twins(&self, id: IpsecSaId) -> Vec<IpsecSaId> {
+        let Some(of) = self.pairs.get(&id) else { return Vec::new() };
+        let pairs = self.index.traffic.of(&of.sa.selector).rev().filter_map(|id| self.pairs.get(&id));
+        let twins = pairs.filter(|twin| {
+            twin.sa.id != id
+                && !twin.replaced
+                && twin.sa.rule.name == of.sa.rule.name
+                && twin.identity == of.identity
+                && twin.user == of.user
+                && twin.sa.path.peer() == of.sa.path.peer()
+        });
+        twins.map(|twin| twin.sa.id).collect()
+    }
+
+    /// Both this pair, begun here, and one that the peer began at the same time may still stand.
+    fn end_crossing_of_pairs(&mut self, own: IpsecSaId) {
+        if !self.twins(own).is_empty() {
+            self.rekey_pair(own, Cause::Rekey);
+        }
+    }
+
+    /// How long both of what the two ends began at once may stand: drawn, so that the two do not end it at once.
+    fn until_crossed_end(&mut self) -> Duration {
+        Duration::from_secs(CROSSED.0) + self.drawn(Duration::from_secs(CROSSED.1 - CROSSED.0))
+    }
+
+    /// A new ISAKMP SA has taken over from those that served the same rule and peer. Where both ends began one at once, both
+    /// stay for now: for some peers, as strongSwan, the end of an ISAKMP SA is that of the IPsec SAs which they count as its
+    /// own, and they do not tell which of the two that is. Such a peer ends the other one itself, or leaves both; then a
+    /// successor of both, begun at a time that is drawn so that the other end does not do the same, takes over all.
     pub(super) fn retire_older(&mut self, newest: IkeSaId, rule: &Arc<Rule>, path: Path, role: Role) {
-        let now = self.shared.now;
-        let Some(new) = self.ike_sas.get(&newest) else { return };
-        let cookie = new.cookies.initiator;
         let peers: Vec<IkeSaId> = self.index.ike_sas.of(&path.peer()).filter(|id| *id != newest).collect();
         for id in peers {
-            let Some(sa) = self.ike_sas.get(&id).filter(|sa| serves(sa, rule, path)) else { continue };
+            let Some(new) = self.ike_sas.get(&newest) else { return };
             let same_peer = |old: &&Standing| {
                 // Behind one NAT may be several.
-                let new = self.ike_sas.get(&newest).and_then(IkeSa::standing);
-                sa.cookies.initiator != cookie && new.is_some_and(|new| new.is_with_peer_of(old))
+                new.standing().is_some_and(|new| new.is_with_peer_of(old))
             };
-            let Some(standing) = sa.standing().filter(same_peer) else { continue };
-            let at_once = sa.role != role && now.since(standing.since) < Duration::from_secs(AT_ONCE);
-            if !at_once {
+            // With the same CKY-I it comes from another copy of the same message 1, and the peer knows only one of them.
+            let other = |old: &&IkeSa| serves(old, rule, path) && old.cookies.initiator != new.cookies.initiator;
+            let Some(old) = self.ike_sas.get(&id).filter(other) else { continue };
+            let Some(standing) = old.standing().filter(same_peer) else { continue };
+            // Begun when the other one already stood, it is meant to be its successor.
+            if old.role == role || new.began > standing.since {
                 self.retire_ike_sa(id, role);
                 continue;
             }
-            let (loser, began_here) = if sa.cookies.initiator < cookie {
-                (id, sa.role == Role::Initiator)
-            } else {
-                (newest, role == Role::Initiator)
-            };
-            if began_here {
-                self.retire_ike_sa(loser, Role::Initiator);
-            } else if let Some(standing) = self.ike_sas.get_mut(&loser).and_then(IkeSa::standing_mut) {
-                // The peer is about to end it.
-                standing.retired = true;
+            let (own, other) = if role == Role::Initiator { (newest, id) } else { (id, newest) };
+            if let Some(standing) = self.ike_sas.get_mut(&other).and_then(IkeSa::standing_mut) {
+                standing.crosses = Some(own);
             }
+            let wait = self.until_crossed_end();
+            self.timers.set(Timer::IkeCrossed(own), self.shared.now + wait);
+        }
+    }
+
+    /// Both this ISAKMP SA, begun here, and one that the peer began at the same time may still stand.
+    fn end_crossing_of_ike_sas(&mut self, own: IkeSaId) {
+        let crosses = |sa: &IkeSa| sa.standing().is_some_and(|other| other.crosses == Some(own) && !other.retired);
+        let Some(peer) = self.ike_sas.get(&own).map(|sa| sa.path.peer()) else { return };
+        if self.index.ike_sas.of(&peer).any(|id| self.ike_sas.get(&id).is_some_and(crosses)) {
+            self.rekey_ike_sa(own, Cause::Rekey, true);
         }
     }
 
@@ -270,7 +318,7 @@ impl Endpoint {
     /// The driver saw packets of a peer come from elsewhere; their integrity was checked.
     pub(super) fn mapping(&mut self, mapping: Mapping) {
         let pair = self.index.inbound.get(&mapping.sa).and_then(|id| self.pairs.get(id));
-        let Some(pair) = pair.filter(|pair| pair.sa.encapsulated) else { return };
+        let Some(pair) = pair.filter(|pair| pair.sa.encapsulated && !pair.told) else { return };
         let (id, before, remote) = (pair.sa.id, pair.sa.path, mapping.remote);
         let local = before.local;
         self.move_pair(id, Path { local, remote });
@@ -291,7 +339,8 @@ impl Endpoint {
             self.tell_peers_deleted(&[id]);
         }
         let Some(pair) = self.take_pair(id) else { return };
-        for timer in [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id), Timer::Idle(id)] {
+        let all = [Timer::IpsecSoft(id), Timer::IpsecHard(id), Timer::IpsecReplaced(id), Timer::IpsecCrossed(id)];
+        for timer in all.into_iter().chain([Timer::Idle(id)]) {
             self.timers.cancel(timer);
         }
         self.tell_driver(pair.sa.removal());
@@ -348,8 +397,8 @@ impl Endpoint {
     /// Takes an ISAKMP SA out of all tables.
     pub(super) fn remove_ike_sa(&mut self, id: IkeSaId) {
         let Some(sa) = self.take_ike_sa(id) else { return };
-        let all = [Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id), Timer::DeadPeer(id)];
-        for timer in all.into_iter().chain([Timer::MainMode(id), Timer::Preparation(id)]) {
+        let all = [Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id), Timer::IkeCrossed(id)];
+        for timer in all.into_iter().chain([Timer::DeadPeer(id), Timer::MainMode(id), Timer::Preparation(id)]) {
             self.timers.cancel(timer);
         }
         if let Some(standing) = sa.standing() {

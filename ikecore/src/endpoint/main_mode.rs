@@ -427,6 +427,7 @@ impl Endpoint {
             sa: outcome,
             since: now,
             retired: false,
+            crosses: None,
             attempts: 0,
             past: Vec::new(),
             quick_modes: BTreeMap::new(),

@@ -167,7 +167,8 @@ impl Endpoint {
         let pair = replaces.and_then(|old| self.pairs.get(&old));
         let fits = |standing: &Standing| {
             let same_peer = |pair: &Pair| pair.identity == *standing.sa.peer.identity() && pair.user == standing.user;
-            !standing.retired && standing.preparation.is_none() && pair.is_none_or(same_peer)
+            let crossed = standing.crosses.is_some_and(|own| self.ike_sas.contains_key(&own));
+            !(standing.retired || crossed) && standing.preparation.is_none() && pair.is_none_or(same_peer)
         };
         self.index
             .ike_sas

@@ -105,6 +105,7 @@ impl Endpoint {
             exchange: Some(exchange),
             past: Vec::new(),
             negotiation,
+            began: self.shared.now,
             retransmission,
             id,
             switch_over: None,
@@ -469,7 +470,8 @@ impl Endpoint {
 
     fn finish_quick_mode(&mut self, ike_sa: IkeSaId, message_id: MessageId, mut sa: IpsecSa) {
         self.focus_quick_mode(ike_sa, message_id);
-        let Some(negotiation) = self.running(ike_sa, message_id).map(|running| running.negotiation) else { return };
+        let running = self.running(ike_sa, message_id).map(|running| (running.negotiation, running.began));
+        let Some((negotiation, began)) = running else { return };
         let role = self.negotiations.get(&negotiation).map_or(Role::Responder, |negotiation| negotiation.role);
         let standing = self.ike_sas.get_mut(&ike_sa).and_then(IkeSa::standing_mut);
         if standing.is_some_and(|standing| sa.outbound_names().any(|name| standing.deleted.remove(&name))) {
@@ -503,6 +505,7 @@ impl Endpoint {
             attempts: 0,
             rekeying: false,
             replaced: false,
+            told: false,
             usage: Usage::default(),
             idle: 0,
             carried: (0, 0),
@@ -514,7 +517,7 @@ impl Endpoint {
         let cluster = standing.is_some_and(|standing| standing.sa.announced.cluster);
         self.watch_traffic(id, idle, cluster);
         // A peer that rekeys does not say which pair it replaces: the one for the same traffic.
-        let twin = self.supersede_twin(id);
+        let twin = self.supersede_twins(id, began);
         sa.replaces = sa.replaces.or(twin);
         self.tell(EventKind::IpsecSa(IpsecSaEvent::Established {
             inbound: sa.inbound.spi,

@@ -83,6 +83,8 @@ pub(super) struct Standing {
     pub(super) since: Time,
     /// It serves no new quick modes.
     pub(super) retired: bool,
+    /// The peer began it when this host began that one, which serves new quick modes for as long as it stands.
+    pub(super) crosses: Option<IkeSaId>,
     /// How often a successor was tried in vain.
     pub(super) attempts: u32,
     /// Messages of its main mode, with their replies: a duplicate is answered again.
@@ -146,6 +148,7 @@ pub(super) struct Running {
     pub(super) exchange: Option<Exchange<QuickMode>>,
     pub(super) past: Vec<(Digest, Option<Outgoing>)>,
     pub(super) negotiation: NegotiationId,
+    pub(super) began: Time,
     pub(super) retransmission: Retransmission,
     pub(super) id: IpsecSaId,
     /// The second step of the installation, while it waits for its time.
@@ -190,6 +193,8 @@ pub(super) struct Pair {
     pub(super) rekeying: bool,
     /// A successor has taken over.
     pub(super) replaced: bool,
+    /// The peer has been told that it is gone.
+    pub(super) told: bool,
     /// It ends when it carries nothing for so many seconds; 0: it does not.
     pub(super) idle: u32,
     /// Packets in and out when that was last looked at.

@@ -32,12 +32,16 @@ pub(super) enum Timer {
     IkeHard(IkeSaId),
     /// An ISAKMP SA with a successor ends.
     IkeReplaced(IkeSaId),
+    /// Look whether there still is one that the peer began at the same time as this host an ISAKMP SA.
+    IkeCrossed(IkeSaId),
     /// Look whether the peer of an ISAKMP SA lives.
     DeadPeer(IkeSaId),
     /// A pair of IPsec SAs needs a successor.
     IpsecSoft(IpsecSaId),
     /// A pair of IPsec SAs ends.
     IpsecHard(IpsecSaId),
+    /// Look whether there still is one that the peer began at the same time as this host a pair of IPsec SAs.
+    IpsecCrossed(IpsecSaId),
     /// A pair of IPsec SAs with a successor ends.
     IpsecReplaced(IpsecSaId),
     /// A NAT before this host is to keep its mapping of this way: from here, to there.

@@ -249,6 +249,10 @@ pub enum SaOp {
         /// The policy.
         policy: TrafficPolicy,
     },
+    /// The first step of the end of a pair: remove the outbound SA and the policy of the pair. What leaves takes the SA of
+    /// another pair; what arrives is taken as after the first step. What is not there is no error. Answer:
+    /// [`SaAnswer::Done`].
+    DeleteOutbound(IpsecSaId),
     /// Remove what there is of a pair: the inbound SA, or the SPIs that were kept for it, and, if the second step was done,
     /// the outbound SA and the policy. What is not there, or no longer, is no error. Answer: [`SaAnswer::Done`].
     Delete {

@@ -99,6 +99,12 @@ impl TestDriver {
                 }
                 SaAnswer::Done(Ok(()))
             }
+            SaOp::DeleteOutbound(id) => {
+                if let Some(pair) = self.pairs.remove(&id) {
+                    self.halves.insert(id, pair.inbound);
+                }
+                SaAnswer::Done(Ok(()))
+            }
             SaOp::Delete { id, inbound } => {
                 self.larval.retain(|name| !inbound.contains(name));
                 self.halves.remove(&id);

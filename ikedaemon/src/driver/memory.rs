@@ -31,6 +31,8 @@ pub enum Kind {
     InstallInbound,
     /// [`SaOp::InstallOutbound`].
     InstallOutbound,
+    /// [`SaOp::DeleteOutbound`].
+    DeleteOutbound,
     /// [`SaOp::Delete`].
     Delete,
     /// [`SaOp::Update`].
@@ -49,6 +51,7 @@ impl Kind {
             SaOp::ReleaseSpi(_) => Self::ReleaseSpi,
             SaOp::InstallInbound { .. } => Self::InstallInbound,
             SaOp::InstallOutbound { .. } => Self::InstallOutbound,
+            SaOp::DeleteOutbound(_) => Self::DeleteOutbound,
             SaOp::Delete { .. } => Self::Delete,
             SaOp::Update { .. } => Self::Update,
             SaOp::Query(_) => Self::Query,
@@ -208,7 +211,7 @@ fn object(operation: &SaOp) -> String {
             format!("pair {id} with {}", names.join(", "))
         }
         SaOp::Update { id, local, remote } => format!("pair {id} to {local} and {remote}"),
-        SaOp::Query(id) => format!("pair {id}"),
+        SaOp::Query(id) | SaOp::DeleteOutbound(id) => format!("pair {id}"),
         SaOp::SetPolicies(policies) => format!("{} policies", policies.len()),
     }
 }
@@ -290,6 +293,11 @@ impl State {
                 let inbound = self.halves.remove(&id).ok_or_else(|| refuse("its inbound SA is not installed"))?;
                 self.pairs.insert(id, SaPair { id, inbound, outbound: *sa, policy });
                 Ok(())
+            })),
+            SaOp::DeleteOutbound(id) => SaAnswer::Done(result.map(|()| {
+                if let Some(pair) = self.pairs.remove(&id) {
+                    self.halves.insert(id, pair.inbound);
+                }
             })),
             SaOp::Delete { id, inbound } => SaAnswer::Done(result.map(|()| {
                 self.reserved.retain(|name| !inbound.contains(name));

@@ -434,7 +434,7 @@ fn no_driver(operation: &SaOp) -> SaAnswer {
         SaOp::AllocSpi { .. } => SaAnswer::Spi(Err(lost("allocate an SPI"))),
         SaOp::Query(_) => SaAnswer::Usage(Err(lost("query"))),
         // SAs and policies went with the driver.
-        SaOp::ReleaseSpi(_) | SaOp::Delete { .. } => SaAnswer::Done(Ok(())),
+        SaOp::ReleaseSpi(_) | SaOp::DeleteOutbound(_) | SaOp::Delete { .. } => SaAnswer::Done(Ok(())),
         SaOp::InstallInbound { .. } | SaOp::InstallOutbound { .. } => SaAnswer::Done(Err(lost("install SAs"))),
         SaOp::Update { .. } => SaAnswer::Done(Err(lost("update SAs"))),
         SaOp::SetPolicies(_) => SaAnswer::Done(Err(lost("set policies"))),

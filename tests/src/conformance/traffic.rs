@@ -268,6 +268,26 @@ fn rekey(bench: &mut Bench<'_>) {
     let new = bench.establish(&shape);
     travels(bench, &shape, new);
     assert_eq!(bench.usage(Host::A, old.id).outbound_packets, 3, "the old one rests");
+    // A gives the new one up while B still uses it: what comes is taken, what leaves takes the old one again.
+    let before = bench.usage(Host::A, new.id);
+    bench.must(Host::A, SaOp::DeleteOutbound(new.id));
+    let from = bench.socket(Host::B, shape.inner(Host::B), 0);
+    let to = bench.socket(Host::A, shape.inner(Host::A), 7777);
+    assert!(bench.arrives(&from, &to, 100), "to half a pair");
+    assert!(bench.arrives(&to, &from, 100), "from half a pair");
+    let after = bench.usage(Host::A, new.id);
+    assert_eq!((after.inbound_packets, after.outbound_packets), (before.inbound_packets + 1, 0));
+    assert_eq!(bench.usage(Host::A, old.id).outbound_packets, 4);
+    drop((from, to));
+    bench.must(Host::A, SaOp::DeleteOutbound(new.id));
+    // Then all of it, and the next one takes over.
+    for host in Host::BOTH {
+        bench.delete(host, &shape, new);
+    }
+    travels(bench, &shape, old);
+    bench.told_within(Host::A, Duration::from_millis(1100));
+    let new = bench.establish(&shape);
+    travels(bench, &shape, new);
     for host in Host::BOTH {
         bench.delete(host, &shape, old);
     }

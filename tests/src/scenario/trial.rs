@@ -81,15 +81,9 @@ impl<'a> Trial<'a> {
     /// No ping crossed the wire in clear.
     #[track_caller]
     pub fn assert_nothing_in_clear(&self) {
-        // A peer may take the inbound SA into use before it protects the way back: a reply of its host in between goes in
-        // clear, and is its own affair. What the daemon's host sends never is.
         let settled = *self.settled.lock().expect("no thread panics with the lock");
-        let on_link = A.on_link.split('%').next();
-        let own = |source: &str| [A.wire, A.wire6, A.inside, A.inside6].contains(&source) || on_link == Some(source);
-        let clear = self.capture.packets().into_iter().filter(|packet| packet.kind == Kind::Echo);
-        let clear: Vec<_> = clear
-            .filter(|packet| own(&packet.source.to_string()) || settled.is_some_and(|settled| packet.time > settled))
-            .collect();
+        let (on_link, _) = A.on_link.split_once('%').expect("a constant address with its link");
+        let clear = self.capture.in_clear(&[A.wire, A.wire6, on_link, A.inside, A.inside6], settled);
         assert!(clear.is_empty(), "pings in clear: {clear:#?}\n{}", self.daemon.oakley());
     }
 

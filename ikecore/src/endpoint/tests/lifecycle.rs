@@ -1,4 +1,5 @@
 //! The lives of SAs: rekeys, limits, deletes, restarts, new policies, and days of it.
+use super::super::tables::IkeSa;
 use super::*;
 use crate::event::negotiation::Role;
 use crate::event::{IkeSaEvent, IpsecSaEvent};
@@ -106,14 +107,42 @@ fn both_ends_rekey_the_same_pair_at_once() {
             let sa = inbound(&network, host);
             network.feed(host, Input::Expire(Expire { sa, hard: false }));
         }
+        // Neither end ends one of the two before both have a successor: the peer may no longer send with either.
+        network.run(Duration::from_secs(11));
+        assert_eq!((pairs(&network), twins(&network)), ([2, 2], 2), "seed {seed}");
         network.run(Duration::from_secs(100));
         assert_eq!((pairs(&network), twins(&network)), ([1, 1], 1), "seed {seed}");
         let sas = network.hosts.each_ref().map(|host| *host.endpoint.ike_sas.keys().next().expect("an SA"));
         for (host, sa) in sas.into_iter().enumerate() {
             network.feed(host, Input::Command(Command::RekeyIkeSa(sa)));
         }
+        // Neither end ends one of the two before both have a successor: the peer may count its IPsec SAs as parts of it.
+        network.run(Duration::from_secs(11));
+        assert_eq!(ike_sas(&network), [2, 2], "seed {seed}");
         network.run(Duration::from_secs(100));
         assert_eq!(ike_sas(&network), [1, 1], "seed {seed}");
+        assert_no_failures(&network);
+        shut_down(&mut network);
+    }
+}
+
+/// A peer may end the ISAKMP SA of the two that it began: then the other one stays and needs no successor.
+#[test]
+fn of_two_isakmp_sas_at_once_the_peer_ends_one() {
+    for seed in 0..20 {
+        let mut network = pair(seed, Weather::default(), |_, _| {});
+        for host in 0..2 {
+            network.feed(host, acquire(host));
+        }
+        network.run(Duration::from_secs(6));
+        assert_eq!(ike_sas(&network), [2, 2], "seed {seed}");
+        let began = |sa: &&IkeSa| sa.role == Role::Initiator;
+        let theirs = network.hosts[1].endpoint.ike_sas.values().find(began).expect("it began one").cookies.initiator;
+        let id = network.hosts[1].endpoint.by_cookie[&theirs];
+        network.feed(1, Input::Command(Command::DeleteIkeSa(id)));
+        network.run(Duration::from_secs(100));
+        assert_eq!((ike_sas(&network), twins(&network)), ([1, 1], 1), "seed {seed}");
+        assert!(network.hosts.iter().all(|host| host.endpoint.counters.main_modes == 2), "seed {seed}");
         assert_no_failures(&network);
         shut_down(&mut network);
     }

@@ -291,6 +291,16 @@ impl PfkeyDriver {
         done
     }
 
+    /// Removes the outbound SA and the policy, and reports the first failure.
+    fn delete_outbound(&mut self, id: IpsecSaId) -> Result<(), DriverError> {
+        let Some(outbound) = self.pairs.get_mut(&id).and_then(|pair| pair.outbound.take()) else { return Ok(()) };
+        let changes = self.table.remove(id);
+        let policy = self.policies.apply(&mut self.link, &mut self.reqids, &changes);
+        let done = outbound.all.into_iter().map(|name| self.delete_sa(name)).fold(policy, Result::and);
+        self.forget_unused_reqids();
+        done
+    }
+
     fn update(&mut self, id: IpsecSaId, local: SocketAddr, remote: SocketAddr) -> Result<(), DriverError> {
         let operation = format!("update {id} to {local} and {remote}");
         let Some(pair) = self.pairs.get(&id) else {
@@ -431,6 +441,7 @@ impl SaDriver for PfkeyDriver {
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(id, &sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(id, &sa, policy)),
+            SaOp::DeleteOutbound(id) => SaAnswer::Done(self.delete_outbound(id)),
             SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, &inbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
             SaOp::Query(id) => SaAnswer::Usage(self.query(id)),

@@ -184,7 +184,10 @@ impl Worker {
             SaOp::InstallOutbound { id, .. } => Some(*id),
             _ => None,
         };
-        let changes = matches!(operation, SaOp::InstallOutbound { .. } | SaOp::Delete { .. } | SaOp::SetPolicies(_));
+        let changes = matches!(
+            operation,
+            SaOp::InstallOutbound { .. } | SaOp::DeleteOutbound(_) | SaOp::Delete { .. } | SaOp::SetPolicies(_)
+        );
         let mut answer = self.plane.apply(self.now(), operation);
         if changes
             && matches!(answer, SaAnswer::Done(Ok(())))

@@ -45,6 +45,11 @@ impl Installed {
         self.outbound = Some((without_keys(outbound), policy));
     }
 
+    /// Back to what it was after the first step; what was added since, if anything.
+    pub(super) fn halve(&mut self) -> Option<SaSpec> {
+        self.outbound.take().map(|(outbound, _)| outbound)
+    }
+
     /// True after the second step.
     pub(super) const fn is_whole(&self) -> bool {
         self.outbound.is_some()

@@ -132,6 +132,7 @@ impl XfrmDriver {
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(id, *sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(id, *sa, policy)),
+            SaOp::DeleteOutbound(id) => SaAnswer::Done(self.delete_outbound(id)),
             SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, &inbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
             SaOp::Query(id) => SaAnswer::Usage(self.usage(id)),
@@ -239,6 +240,16 @@ impl XfrmDriver {
             None => inbound.iter().copied().filter(|name| !self.names.contains(name)).collect(),
         };
         self.reserved.retain(|name| !inbound.contains(name));
+        self.delete_states(id, names)
+    }
+
+    fn delete_outbound(&mut self, id: IpsecSaId) -> Result<(), DriverError> {
+        let names = self.pairs.get_mut(&id).and_then(Installed::halve).map(|outbound| outbound.names().collect());
+        names.map_or(Ok(()), |names| self.delete_states(id, names))
+    }
+
+    /// Deletes the policy of a pair, and SAs of it; reports the first failure.
+    fn delete_states(&mut self, id: IpsecSaId, names: Vec<SaName>) -> Result<(), DriverError> {
         // First the policy: while it holds, packets without SA would ask for a new one.
         let changes = self.policies.remove(id);
         let mut outcome = changes.iter().map(|change| self.apply_one(change)).fold(Ok(()), Result::and);

@@ -35,6 +35,10 @@ impl Plane {
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(now, id, &sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(now, id, &sa, policy)),
+            SaOp::DeleteOutbound(id) => {
+                self.remove_outbound(id);
+                SaAnswer::Done(Ok(()))
+            }
             SaOp::Delete { id, inbound } => {
                 self.reserved.retain(|name| !inbound.contains(name));
                 self.remove(id);
