@@ -1,5 +1,6 @@
 //! Link-local addresses of IPv6, which mean a host only together with the interface.
 
+use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
 use std::time::Duration;
 
 use super::shapes::negotiate_and_delete;
@@ -12,6 +13,9 @@ use crate::netns::{A, Addresses, B, Namespace, World};
 use crate::policy_text::{Policy, RULE};
 use crate::process::wait_until;
 
+/// The port of datagrams.
+const PORT: u16 = 7777;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Host `a` on its second wire, where the peer has the address of host `b`.
@@ -20,6 +24,21 @@ const A_ELSEWHERE: (&str, &str) = ("fe80::9:3%wire1", "fe80::9:2%wire1");
 /// The address without its link.
 fn bare(address: &str) -> String {
     address.split('%').next().expect("a text has a first part").to_owned()
+}
+
+/// The address with [`PORT`], as sockets in `namespace` name it.
+fn endpoint(namespace: &Namespace, address: &'static str) -> SocketAddr {
+    let (address, link) = address.split_once('%').expect("an address with its link");
+    let index = namespace.within(move || nix::net::if_::if_nametoindex(link)).expect("the link is there");
+    SocketAddrV6::new(address.parse().expect("an address"), PORT, 0, index).into()
+}
+
+/// A socket in `namespace`.
+fn socket(namespace: &Namespace, address: &'static str) -> UdpSocket {
+    let bound = endpoint(namespace, address);
+    let socket = namespace.within(move || UdpSocket::bind(bound)).expect("the port is free");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    socket
 }
 
 /// charon's connection; an identity has no link.
@@ -35,7 +54,17 @@ pub fn transport(driver: Driver, role: Role) {
     let (own, other) = (A.link_local(), B.link_local());
     let policy = Policy::between(own, other).transport();
     let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection(other, own));
+    let hear = socket(&world.a, own.wire);
+    let speak = socket(&world.b, other.wire);
+    let to = endpoint(&world.b, own.wire);
+    let say = |word: &'static [u8]| speak.send_to(word, to).expect("the datagram leaves");
+    say(b"in clear");
     negotiate_and_delete(&setting, role, |setting| {
+        // What came before it in clear was refused.
+        say(b"protected");
+        let mut heard = [0; 16];
+        let (length, from) = hear.recv_from(&mut heard).expect("a datagram through ESP");
+        assert_eq!((&heard[..length], from), (&b"protected"[..], endpoint(&world.a, other.wire)));
         let status = setting.daemon.status();
         assert_eq!(status["ike_sas"][0]["remote"], format!("[{}]:500", other.wire));
         let selector = &status["ipsec_sas"][0]["selector"];
