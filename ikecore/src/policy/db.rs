@@ -1,8 +1,9 @@
 //! The policy database: immutable and numbered; a new policy is a new database.
 use super::check::{PolicyError, check};
-use super::rule::{Rule, RuleAction};
+use super::rule::{QuickModePolicy, Rule, RuleAction};
 use super::selector::{Flow, Prefix, Selector, weight};
 use crate::address::HostAddress;
+use crate::proposal::offer::QuickModeOffer;
 use crate::proposal::suite::Mode;
 use core::cmp::Reverse;
 use std::sync::Arc;
@@ -65,6 +66,23 @@ impl PolicyDb {
     #[must_use]
     pub fn with_link_local(self, on_links: Vec<HostAddress>) -> Self {
         Self { on_links, ..self }
+    }
+
+    /// The same with only those quick-mode offers that `keep` wants. A rule of which it wants none stays as it is.
+    #[must_use]
+    pub fn keep_offers(&self, mut keep: impl FnMut(&Rule, &QuickModeOffer) -> bool) -> Self {
+        let mut keep_of = |rule: &Arc<Rule>| {
+            let Some(quick_mode) = rule.quick_mode() else { return Arc::clone(rule) };
+            let offers: Vec<_> = quick_mode.offers.iter().filter(|offer| keep(rule, offer)).copied().collect();
+            if offers.is_empty() || offers.len() == quick_mode.offers.len() {
+                return Arc::clone(rule);
+            }
+            let action = RuleAction::Negotiate(Arc::new(QuickModePolicy { offers, ..(**quick_mode).clone() }));
+            Arc::new(Rule { action, ..(**rule).clone() })
+        };
+        let rules = self.rules.iter().map(&mut keep_of).collect();
+        let default_response = self.default_response.as_ref().map(keep_of);
+        Self { rules, default_response, ..self.clone() }
     }
 
     /// The rule of a name; the default response is one, too.

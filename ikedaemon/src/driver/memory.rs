@@ -2,7 +2,8 @@
 //! out without touching the host.
 use super::{Capabilities, DriverMessage, SaDriver};
 use ikecore::ids::{AskId, IpsecSaId, Spi};
-use ikecore::proposal::suite::CPIS;
+use ikecore::proposal::offer::QuickModeOffer;
+use ikecore::proposal::suite::{CPIS, Mode, ProtectionSuite};
 use ikecore::sa::driver::{
     Acquire, DriverError, Expire, Mapping, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficPolicy, Usage,
 };
@@ -82,6 +83,8 @@ struct State {
     records: Vec<Record>,
     /// How many operations of a kind are still to come before one fails, and why.
     failures: Vec<(Kind, usize, String)>,
+    /// What it does not support.
+    unsupported: Vec<ProtectionSuite>,
     lost: bool,
     spis: u32,
     reserved: BTreeSet<SaName>,
@@ -120,6 +123,11 @@ impl Script {
     /// Every operation so far, in order.
     pub fn records(&self) -> Vec<Record> {
         lock(&self.state).records.clone()
+    }
+
+    /// From now on the driver does not support `suite`.
+    pub fn support_no(&self, suite: ProtectionSuite) {
+        lock(&self.state).unsupported.push(suite);
     }
 
     /// The operations that wait for an answer.
@@ -338,6 +346,11 @@ impl SaDriver for MemoryDriver {
             owns_encapsulation: true,
             description: "memory: protects nothing".to_owned(),
         }
+    }
+
+    fn supports(&mut self, offer: &QuickModeOffer, _mode: Mode) -> Result<(), String> {
+        let refused = lock(&self.state).unsupported.contains(&offer.suite);
+        if refused { Err("told not to have it".to_owned()) } else { Ok(()) }
     }
 
     fn submit(&mut self, ask: AskId, operation: SaOp) {

@@ -5,10 +5,13 @@ pub mod open;
 pub mod pfkey;
 pub mod policy_table;
 pub mod select;
+mod trial;
 pub mod userspace;
 pub mod xfrm;
 
 use ikecore::ids::AskId;
+use ikecore::proposal::offer::QuickModeOffer;
+use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaAnswer, SaOp};
 use std::task::{Context, Poll};
 
@@ -58,6 +61,10 @@ pub enum DriverMessage {
 pub trait SaDriver: Send {
     /// What it can do; constant.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether it can run what `offer` is for in `mode`; the error says what is missing. Beforehand, so that an offer which
+    /// it cannot run is not agreed on in place of another.
+    fn supports(&mut self, offer: &QuickModeOffer, mode: Mode) -> Result<(), String>;
 
     /// Begins an operation. It is answered by exactly one [`DriverMessage::Answer`] with the same `ask`, unless
     /// [`DriverMessage::Lost`] comes first. Never blocks for long.

@@ -1,5 +1,6 @@
 //! What the rest of the process holds of the engine.
 use super::Counters;
+use super::offers::Unsupported;
 use crate::clock::Clock;
 use crate::driver::Capabilities;
 use crate::driver::open::{OpenError, Opened};
@@ -14,8 +15,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-/// What the driver said of the policies.
-pub(super) type PolicyReply = oneshot::Sender<Result<(), DriverError>>;
+/// What the driver said of the policies, and which offers it cannot run.
+pub(super) type PolicyReply = oneshot::Sender<Result<Vec<Unsupported>, DriverError>>;
 
 /// What opens a driver, on the engine's thread.
 pub(super) type DriverOpener = Box<dyn FnOnce() -> Result<Opened, OpenError> + Send>;
@@ -87,8 +88,9 @@ impl EngineHandle {
         self.ask(|reply| Control::Command(command, Some(reply))).await
     }
 
-    /// Puts a policy in force. Returns when the driver holds to it, or with why it does not.
-    pub async fn set_policy(&self, policy: Arc<PolicyDb>) -> Result<Result<(), DriverError>, EngineGone> {
+    /// Puts a policy in force. Returns when the driver holds to it, with the offers that it cannot run, or with why it does
+    /// not.
+    pub async fn set_policy(&self, policy: Arc<PolicyDb>) -> Result<Result<Vec<Unsupported>, DriverError>, EngineGone> {
         self.ask(|reply| Control::Policy(policy, reply)).await
     }
 

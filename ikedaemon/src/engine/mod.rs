@@ -3,11 +3,13 @@
 //! Each poll of the task is a round in which every source has its turn with a bounded number of items, so that a flood
 //! of datagrams delays a control request by one round and no more.
 mod handle;
+mod offers;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub use handle::{EngineGone, EngineHandle, EventStream, ReplaceError};
+pub use offers::Unsupported;
 
 use crate::asks::Users;
 use crate::clock::Clock;

@@ -1,6 +1,7 @@
 //! The engine's task.
 use super::Counters;
 use super::handle::{Control, DriverOpener, PolicyReply, ReplaceError};
+use super::offers::{self, Unsupported};
 use crate::addresses::Addresses;
 use crate::asks::{UserChecks, Work, Workers};
 use crate::clock::Clock;
@@ -11,6 +12,7 @@ use crate::sinks::keylog::KeyLog;
 use ikecore::endpoint::{self, Answer, Ask, Command, Endpoint, Input, Output};
 use ikecore::event::Event;
 use ikecore::ids::AskId;
+use ikecore::policy::db::PolicyDb;
 use ikecore::rng::SecureRandom;
 use ikecore::sa::driver::{DriverError, SaAnswer, SaOp, Usage};
 use ikecore::time::Time;
@@ -61,6 +63,9 @@ pub(super) struct Engine {
     policy_setter: Option<PolicyReply>,
     /// Who waits for the driver's answer.
     policies: BTreeMap<AskId, PolicyReply>,
+    /// The policy as it was set, and which of its offers the driver cannot run.
+    policy: Arc<PolicyDb>,
+    unsupported: Vec<Unsupported>,
     next_ask: u64,
     drivers_lost: u64,
     stopping: Option<Stopping>,
@@ -111,6 +116,8 @@ impl Engine {
             usages: BTreeMap::new(),
             policy_setter: None,
             policies: BTreeMap::new(),
+            policy: Arc::default(),
+            unsupported: Vec::new(),
             next_ask: OWN_ASK,
             drivers_lost: 0,
             stopping: None,
@@ -304,7 +311,7 @@ impl Engine {
                 }
                 (None, answer) => {
                     if let (Some(reply), SaAnswer::Done(result)) = (self.policies.remove(&ask), &answer) {
-                        let _ = reply.send(result.clone());
+                        let _ = reply.send(result.clone().map(|()| self.unsupported.clone()));
                     }
                     self.handle(Input::Answer(ask, Answer::Sa(answer)));
                 }
@@ -343,7 +350,9 @@ impl Engine {
             }
             Control::Policy(policy, reply) => {
                 self.policy_setter = Some(reply);
-                self.handle(Input::Policy(policy));
+                self.policy = policy;
+                let supported = self.supported_policy();
+                self.handle(Input::Policy(supported));
                 // Still here: the endpoint had nothing to tell a driver, because it is stopping or has none.
                 if let Some(reply) = self.policy_setter.take() {
                     let _ = reply.send(Err(lost("set policies")));
@@ -381,6 +390,15 @@ impl Engine {
         }
     }
 
+    /// What of the policy the driver can run.
+    fn supported_policy(&mut self) -> Arc<PolicyDb> {
+        // Without a driver nothing can be run, and the reason is not in the offers.
+        let Some(driver) = &mut self.driver else { return Arc::clone(&self.policy) };
+        let (policy, unsupported) = offers::supported(&self.policy, driver.as_mut());
+        self.unsupported = unsupported;
+        policy
+    }
+
     fn replace_driver(&mut self, open: DriverOpener) -> Result<(Capabilities, String), ReplaceError> {
         if self.driver.is_some() {
             self.lose_driver("another driver takes its place".to_owned());
@@ -392,7 +410,15 @@ impl Engine {
         let capabilities = driver.capabilities();
         self.owns_encapsulation = capabilities.owns_encapsulation;
         self.driver = Some(driver);
+        let before = std::mem::take(&mut self.unsupported);
+        let policy = self.supported_policy();
         self.handle(Input::DriverReplaced);
+        if self.unsupported != before {
+            for offer in &self.unsupported {
+                tracing::warn!(target: "policyagent::engine", "{offer}");
+            }
+            self.handle(Input::Policy(policy));
+        }
         Ok((capabilities, why))
     }
 

@@ -13,7 +13,7 @@ use ikecore::policy::db::PolicyDb;
 use ikecore::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction};
 use ikecore::policy::selector::{Flow, Prefix, Selector};
 use ikecore::proposal::offer::{MainModeOffer, QuickModeOffer};
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime};
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, ProtectionSuite};
 use ikecore::sa::driver::{Acquire, Usage};
 use ikecore::secret::Secret;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -44,13 +44,17 @@ fn engine(address: IpAddr, (ike_port, nat_t_port): (u16, u16)) -> (EngineHandle,
     (start(config, Box::new(driver)).expect("free ports"), script)
 }
 
+const ESP: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
+
+const COMPRESSED: ProtectionSuite = ProtectionSuite { compression: true, main: ESP, outer: None };
+
 /// The policy of `me`: all traffic with `peer` is protected, by the key `key`.
 fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
     let lifetime = Lifetime { seconds: 3600, kilobytes: 0 };
-    let suite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
+    let offer = |suite| QuickModeOffer { suite, lifetime, pfs: None, extended_sequence_numbers: false };
     let quick = QuickModePolicy {
         name: "secure".to_owned(),
-        offers: vec![QuickModeOffer { suite: suite.alone(), lifetime, pfs: None, extended_sequence_numbers: false }],
+        offers: vec![offer(COMPRESSED), offer(ESP.alone())],
         inbound_passthrough: false,
         idle: 0,
     };
@@ -328,6 +332,50 @@ async fn a_lost_driver_is_told_and_can_be_replaced() {
     wait_for_policies(&script).await;
     assert_eq!(engine.counters().await.expect("the engine runs").drivers_lost, 1);
     assert!(engine.shutdown().await);
+}
+
+/// What one end's driver cannot run is neither offered nor accepted; another driver, which can, has it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offers_that_the_driver_cannot_run_are_left_out() {
+    let ports = ports();
+    let ((a, driver_a), (b, _)) = (engine(A, ports), engine(B, ports));
+    driver_a.support_no(COMPRESSED);
+    let set = a.set_policy(policy(A, B, b"a shared key")).await.expect("the engine runs").expect("the driver takes it");
+    assert_eq!(set.len(), 1);
+    let text = "rule \"the rule\": the offer ESP AES-128-CBC HMAC-SHA-1-96 with IPComp DEFLATE is left out: driver memory: \
+                told not to have it";
+    assert_eq!(set[0].to_string(), text);
+    assert_eq!(b.set_policy(policy(B, A, b"a shared key")).await.expect("the engine runs"), Ok(Vec::new()));
+    let negotiated = async |from: &EngineHandle| {
+        let mut events = from.subscribe();
+        let command = Command::InitiateRule { rule: "the rule".to_owned(), peer: None };
+        from.command(command).await.expect("the engine runs");
+        let outcome = outcome(&mut events).await;
+        assert!(matches!(outcome, NegotiationEvent::Succeeded { .. }), "{outcome:?}");
+        wait_until(&a, "SAs at a", |snapshot| snapshot.ipsec_sas.len() == 1).await.ipsec_sas[0].suite
+    };
+    // B offers both, and A takes the second.
+    assert_eq!(negotiated(&b).await, ESP.alone());
+    b.command(Command::DeleteAll).await.expect("the engine runs");
+    wait_until(&a, "b's deletes", |snapshot| snapshot.ipsec_sas.is_empty() && snapshot.ike_sas.is_empty()).await;
+    assert_eq!(negotiated(&a).await, ESP.alone());
+    b.command(Command::DeleteAll).await.expect("the engine runs");
+    wait_until(&a, "b's deletes", |snapshot| snapshot.ipsec_sas.is_empty() && snapshot.ike_sas.is_empty()).await;
+
+    let (next, _script) = MemoryDriver::new();
+    let open = || Ok(Opened { driver: Box::new(next), why: "the test wants it".to_owned() });
+    a.replace_driver(open).await.expect("the engine runs").expect("the sockets are prepared");
+    assert_eq!(negotiated(&a).await, COMPRESSED);
+    // Without any that it can run a rule stays as it is: the negotiation will tell why it fails.
+    let (none, script) = MemoryDriver::new();
+    script.support_no(COMPRESSED);
+    script.support_no(ESP.alone());
+    let open = || Ok(Opened { driver: Box::new(none), why: "the test wants it".to_owned() });
+    a.replace_driver(open).await.expect("the engine runs").expect("the sockets are prepared");
+    let set = a.set_policy(policy(A, B, b"a shared key")).await.expect("the engine runs").expect("the driver takes it");
+    assert_eq!((set.len(), set[0].has_others), (2, false));
+    assert!(set[1].to_string().contains("is kept, for there is no other, but it will fail"), "{}", set[1]);
+    assert!(a.shutdown().await && b.shutdown().await);
 }
 
 async fn wait_for_policies(script: &Script) {

@@ -1,6 +1,8 @@
 use super::{BindError, Config, Kind, Listener, Received, SendError};
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use ikecore::ids::AskId;
+use ikecore::proposal::offer::QuickModeOffer;
+use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::SaOp;
 use std::future::poll_fn;
 use std::io;
@@ -26,6 +28,10 @@ impl SaDriver for Notes {
             owns_encapsulation: false,
             description: "for tests".to_owned(),
         }
+    }
+
+    fn supports(&mut self, _offer: &QuickModeOffer, _mode: Mode) -> Result<(), String> {
+        Ok(())
     }
 
     fn submit(&mut self, _: AskId, _: SaOp) {}

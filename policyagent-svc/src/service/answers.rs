@@ -127,10 +127,12 @@ impl Service {
             .load()
             .map_err(|error| Refusal::Other(format!("{error}\nnot reloaded: the policy before stays in force")))?;
         // Under the lock, so that a later version does not reach the engine before an earlier one.
-        self.engine
+        let unsupported = self
+            .engine
             .set_policy(db)
             .await?
             .map_err(|error| Refusal::Other(format!("the driver does not hold to the new policy: {error}")))?;
+        policy.warn_of(unsupported);
         let report = policy.report();
         let name = report.name.clone().unwrap_or_else(|| "no policy assigned".to_owned());
         let message = format!("version {} of {} is in force: {name}", report.version, report.path.display());
@@ -155,9 +157,13 @@ impl Service {
         policy.set_granted(snapshot.granted);
         if let Some(db) = policy.follow_addresses() {
             tracing::info!(target: "policyagent::service", "the addresses of this machine have changed: policy version {}", db.version);
-            // An engine that is gone needs no policy.
-            if let Ok(Err(error)) = self.engine.set_policy(db).await {
-                tracing::error!(target: "policyagent::service", "the driver does not hold to the new policy: {error}");
+            match self.engine.set_policy(db).await {
+                Ok(Ok(unsupported)) => policy.warn_of(unsupported),
+                Ok(Err(error)) => {
+                    tracing::error!(target: "policyagent::service", "the driver does not hold to the new policy: {error}");
+                }
+                // An engine that is gone needs no policy.
+                Err(_) => {}
             }
         }
     }

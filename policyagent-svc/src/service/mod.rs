@@ -137,7 +137,7 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), RunError> {
     made.map_err(|error| RunError::File { path: path.to_owned(), error })
 }
 
-async fn serve(paths: Paths, settings: Settings, policy: InForce, pam: Option<Helper>) -> Result<(), RunError> {
+async fn serve(paths: Paths, settings: Settings, mut policy: InForce, pam: Option<Helper>) -> Result<(), RunError> {
     let system = |what| move |error| RunError::System { what, error };
     let trace = oakley::Config { enabled: settings.oakley, ..oakley::Config::new(paths.log()) };
     let oakley = oakley::start(&trace).map_err(system("start Oakley.log"))?;
@@ -165,15 +165,15 @@ async fn serve(paths: Paths, settings: Settings, policy: InForce, pam: Option<He
     let driver = Mutex::new(DriverReport::new(capabilities, opened.why));
     let result = async {
         let socket = ControlSocket::open(&paths.socket())?;
+        // Before anybody is told that the service is ready: from now on the driver holds to the policy.
+        let set = tokio::time::timeout(POLICY_WITHIN, engine.set_policy(Arc::clone(policy.db()))).await;
+        policy.warn_of(set.map_err(|_| RunError::DriverHangs)?.map_err(|_| RunError::EngineEnded)??);
         let report = policy.report();
         let name = report.name.as_deref().unwrap_or("no policy assigned");
         tracing::info!(target: "policyagent::service", "policy {}: {name}, {} rules", report.path.display(), report.rules.len());
         for warning in &report.warnings {
             tracing::warn!(target: "policyagent::service", "{warning}");
         }
-        // Before anybody is told that the service is ready: from now on the driver holds to the policy.
-        let set = tokio::time::timeout(POLICY_WITHIN, engine.set_policy(Arc::clone(policy.db()))).await;
-        set.map_err(|_| RunError::DriverHangs)?.map_err(|_| RunError::EngineEnded)??;
         let service = Arc::new(Service {
             engine: engine.clone(),
             started,

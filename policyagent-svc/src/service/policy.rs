@@ -1,5 +1,6 @@
 //! The policy in force, and the attempts to change it.
 use ikecore::policy::db::PolicyDb;
+use ikedaemon::engine::Unsupported;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
@@ -50,6 +51,11 @@ impl InForce {
     /// The database.
     pub(crate) fn db(&self) -> &Arc<PolicyDb> {
         &self.db
+    }
+
+    /// Adds to the report what the SA driver cannot run.
+    pub(crate) fn warn_of(&mut self, unsupported: Vec<Unsupported>) {
+        self.report.warnings.extend(unsupported.iter().map(ToString::to_string));
     }
 
     /// Which addresses of this machine are its own no more than as long as a peer lets it have them.

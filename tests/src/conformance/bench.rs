@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::policy::selector::{Prefix, Selector};
+use ikecore::proposal::offer::QuickModeOffer;
 use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
 use ikecore::sa::driver::{
     Direction, DriverError, SaAnswer, SaName, SaOp, SaPair, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation,
@@ -492,6 +493,10 @@ impl SaDriver for Nothing {
             owns_encapsulation: false,
             description: String::new(),
         }
+    }
+
+    fn supports(&mut self, _offer: &QuickModeOffer, _mode: Mode) -> Result<(), String> {
+        Ok(())
     }
 
     fn submit(&mut self, ask: AskId, operation: SaOp) {

@@ -29,13 +29,14 @@ mod tests;
 pub use fuzzing::{fuzz_pfkey, pfkey_seeds};
 
 use super::policy_table::PolicyTable;
-use super::{Capabilities, DriverMessage, SaDriver, kernel_socket};
+use super::{Capabilities, DriverMessage, SaDriver, kernel_socket, trial};
 use crate::sys::set_socket_option;
 use algorithms::{AlgorithmError, Supported};
 use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
 use events::{Events, Word};
 use ikecore::address::Scope;
 use ikecore::ids::{AskId, IpsecSaId, Spi};
+use ikecore::proposal::offer::QuickModeOffer;
 use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{
     DriverError, Expire, Mapping, SaAnswer, SaLayer, SaName, SaOp, SaSpec, TrafficPolicy, Usage,
@@ -48,7 +49,7 @@ use reqids::{Reqids, Stream};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Display};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll, Waker};
 
@@ -427,6 +428,15 @@ impl SaDriver for PfkeyDriver {
             owns_encapsulation: true,
             description: self.description.clone(),
         }
+    }
+
+    fn supports(&mut self, offer: &QuickModeOffer, mode: Mode) -> Result<(), String> {
+        let spec = trial::sa(offer.suite, offer.extended_sequence_numbers, mode, Ipv4Addr::LOCALHOST.into());
+        let added = self.add(&spec, "trial", reqids::LARVAL).map_err(|error| error.reason);
+        if added.is_ok() {
+            self.withdraw(spec.names());
+        }
+        added
     }
 
     fn submit(&mut self, ask: AskId, operation: SaOp) {

@@ -52,13 +52,16 @@ mod vectors_tests;
 
 pub use fuzzing::fuzz_esp;
 
-use super::{Capabilities, DriverMessage, SaDriver};
+use super::{Capabilities, DriverMessage, SaDriver, trial};
 use bytes::Bytes;
 use ikecore::ids::AskId;
+use ikecore::proposal::offer::QuickModeOffer;
+use ikecore::proposal::suite::Mode;
 use ikecore::rng::{RngError, SecureRandom};
 use ikecore::sa::driver::SaOp;
+use ikecore::time::Time;
 use ring::rand::SecureRandom as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -165,6 +168,11 @@ impl UserspaceDriver {
 impl SaDriver for UserspaceDriver {
     fn capabilities(&self) -> Capabilities {
         self.capabilities.clone()
+    }
+
+    fn supports(&mut self, offer: &QuickModeOffer, mode: Mode) -> Result<(), String> {
+        let spec = trial::sa(offer.suite, offer.extended_sequence_numbers, mode, Ipv4Addr::LOCALHOST.into());
+        sa::Sa::new(&spec, Time::ZERO).map(drop)
     }
 
     fn submit(&mut self, ask: AskId, operation: SaOp) {

@@ -16,6 +16,8 @@ use crate::driver::policy_table::{PolicyChange, PolicyTable};
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use ikecore::address::Scope;
 use ikecore::ids::{AskId, IpsecSaId, Spi};
+use ikecore::proposal::offer::QuickModeOffer;
+use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{Direction, DriverError, SaAnswer, SaLayer, SaName, SaOp, SaSpec, TrafficPolicy, Usage};
 use installed::Installed;
 use netlink::{Kernel, Refusal};
@@ -28,6 +30,7 @@ use nix::errno::Errno;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll, Waker};
 
@@ -411,6 +414,12 @@ fn open_events() -> io::Result<TokioSocket> {
 impl SaDriver for XfrmDriver {
     fn capabilities(&self) -> Capabilities {
         self.capabilities.clone()
+    }
+
+    fn supports(&mut self, offer: &QuickModeOffer, mode: Mode) -> Result<(), String> {
+        let (suite, extended) = (offer.suite, offer.extended_sequence_numbers);
+        survey::try_suite(&mut self.kernel, suite, extended, mode, Ipv4Addr::LOCALHOST.into())
+            .map_err(|refusal| format!("the kernel refuses it: {refusal}"))
     }
 
     fn submit(&mut self, ask: AskId, operation: SaOp) {

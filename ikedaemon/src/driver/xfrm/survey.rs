@@ -1,22 +1,13 @@
 //! Whether this kernel really has IPsec: many take XFRM requests, but have no ESP to carry them out.
-use super::message;
 use super::netlink::{Kernel, Refusal};
-use crate::driver::Capabilities;
-use crate::driver::kernel_socket;
-use ikecore::address::Scope;
-use ikecore::ids::Spi;
-use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
-use ikecore::sa::driver::{Direction, SaSpec};
-use ikecore::secret::Secret;
+use super::{leftover, message};
+use crate::driver::{Capabilities, kernel_socket, trial};
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Mode, ProtectionSuite};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_xfrm::XfrmMessage;
 use nix::errno::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsFd;
-
-/// The SPI of the dummy SAs: in the range that IANA reserves (RFC 4303 §2.1), so it meets no negotiated one.
-const DUMMY_SPI: Spi = Spi(0xfe);
 
 const ESP: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
 const AH: IpsecSuite = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 };
@@ -29,11 +20,13 @@ pub(super) struct Survey {
     pub(super) capabilities: Capabilities,
 }
 
-/// Adds and deletes dummy SAs on the loopback addresses of this thread's network namespace.
+/// Adds and deletes SAs on the loopback addresses of this thread's network namespace.
 pub(super) fn survey(kernel: &mut Kernel) -> Survey {
     let (ipv4, ipv6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
-    let esp = try_dummy(kernel, ESP, Mode::Tunnel, ipv4);
-    let has = |kernel: &mut Kernel, suite, mode, address| try_dummy(kernel, suite, mode, address).is_ok();
+    let esp = try_suite(kernel, ESP.alone(), false, Mode::Tunnel, ipv4);
+    let has = |kernel: &mut Kernel, suite: IpsecSuite, mode, address| {
+        try_suite(kernel, suite.alone(), false, mode, address).is_ok()
+    };
     let transport = has(kernel, ESP, Mode::Transport, ipv4);
     let esp6 = has(kernel, ESP, Mode::Transport, ipv6);
     let ah = has(kernel, AH, Mode::Transport, ipv4);
@@ -54,39 +47,26 @@ pub(super) fn survey(kernel: &mut Kernel) -> Survey {
     Survey { esp, capabilities }
 }
 
-fn try_dummy(kernel: &mut Kernel, suite: IpsecSuite, mode: Mode, address: IpAddr) -> Result<(), Refusal> {
-    let spec = SaSpec {
-        direction: Direction::Outbound,
-        spi: DUMMY_SPI,
-        suite,
-        mode,
-        source: address,
-        destination: address,
-        scope: Scope::ANY,
-        selector: Selector::between(Prefix::host(address), Prefix::host(address)),
-        encapsulation: None,
-        // No traffic ever sees these keys. Kernels in FIPS mode refuse 3DES keys with equal parts, AES keys never.
-        encryption_key: Secret::new(vec![0; suite.encryption_key_len()]),
-        integrity_key: Secret::new(vec![0; suite.integrity_key_len()]),
-        cpi: None,
-        outer: None,
-        reqid: 0,
-        replay_window: 0,
-        extended_sequence_numbers: false,
-        soft: Lifetime::default(),
-        // Should the daemon die between the two requests, the kernel clears up.
-        hard: Lifetime { seconds: 2, kilobytes: 0 },
-    };
-    let name = spec.name();
+/// Adds and deletes an SA that never sees traffic, layer by layer.
+pub(super) fn try_suite(
+    kernel: &mut Kernel,
+    suite: ProtectionSuite,
+    extended_sequence_numbers: bool,
+    mode: Mode,
+    address: IpAddr,
+) -> Result<(), Refusal> {
+    let spec = trial::sa(suite, extended_sequence_numbers, mode, address);
     let unfit = |text| Refusal { errno: Errno::EINVAL, text: Some(text) };
-    let mut layers = spec.layers().map(|layer| message::state(&spec, &layer));
-    let Some(state) = layers.next() else { return Ok(()) };
-    let add = XfrmMessage::AddSa(state.map_err(unfit)?.take());
-    match kernel.request(add, NLM_F_CREATE | NLM_F_EXCL) {
-        // Left over, or somebody else tries at this moment: the kernel can.
-        Ok(()) | Err(Refusal { errno: Errno::EEXIST, .. }) => kernel
-            .request(XfrmMessage::DeleteSa(message::state_name(name).map_err(unfit)?), 0)
-            .or_else(|refusal| if refusal.errno == Errno::ESRCH { Ok(()) } else { Err(refusal) }),
-        Err(refusal) => Err(refusal),
+    for layer in spec.layers() {
+        let add = XfrmMessage::AddSa(message::state(&spec, &layer).map_err(unfit)?.take());
+        match kernel.request(add, NLM_F_CREATE | NLM_F_EXCL) {
+            // Left over, or somebody else tries at this moment: the kernel can.
+            Ok(()) | Err(Refusal { errno: Errno::EEXIST, .. }) => {
+                let delete = message::state_name(spec.name_of(&layer)).map_err(unfit)?;
+                leftover::gone_is_fine(kernel.request(XfrmMessage::DeleteSa(delete), 0))?;
+            }
+            Err(refusal) => return Err(refusal),
+        }
     }
+    Ok(())
 }
