@@ -366,6 +366,9 @@ pub(super) fn policy(to: PolicyDirection, policy: &TrafficPolicy, count: u32) ->
     let mut nlas = Vec::new();
     if let TrafficAction::Protect { protocols, mode: of_mode, endpoints, inbound_passthrough } = policy.action {
         let mut templates = Vec::new();
+        // One for all links, when packets arrive: any reqid.
+        let of_all_links = !outbound && policy.selector.scope != Scope::ANY;
+        let reqid = if of_all_links { 0 } else { mark::reqid(policy.reqid)? };
         // From the inside out: the innermost makes the tunnel, the others protect its packets.
         for (index, protocol) in protocols.iter().enumerate() {
             let of_mode = if index == 0 { of_mode } else { Mode::Transport };
@@ -373,7 +376,7 @@ pub(super) fn policy(to: PolicyDirection, policy: &TrafficPolicy, count: u32) ->
             let optional = inbound_passthrough || protocol == ProtocolId::IPCOMP;
             let mut template = kernel::UserTemplate {
                 family: endpoints.map_or_else(|| family(policy.selector.local.address()), |(local, _)| family(local)),
-                reqid: mark::reqid(policy.reqid)?,
+                reqid,
                 mode: mode(of_mode),
                 optional: u8::from(optional && !outbound),
                 ..kernel::UserTemplate::default()

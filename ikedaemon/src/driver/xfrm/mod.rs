@@ -2,6 +2,7 @@
 //!
 //! What it installs carries numbers of its own ([`mark`] says which), by which the next start finds and removes
 //! what a crash left. There can be one daemon with this driver in a network namespace.
+mod arriving;
 mod discovery;
 mod event;
 mod installed;
@@ -14,7 +15,7 @@ mod survey;
 use crate::driver::kernel_socket;
 use crate::driver::policy_table::{PolicyChange, PolicyTable};
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
-use ikecore::address::Scope;
+use arriving::Arriving;
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::proposal::offer::QuickModeOffer;
 use ikecore::proposal::suite::Mode;
@@ -57,6 +58,8 @@ pub struct XfrmDriver {
     events: TokioSocket,
     capabilities: Capabilities,
     policies: PolicyTable,
+    /// Those of one link.
+    arriving: Arriving,
     /// Counts policies for their indices.
     policy_count: u32,
     /// What exempts neighbour discovery, once it is needed.
@@ -102,6 +105,7 @@ impl XfrmDriver {
             events,
             capabilities,
             policies: PolicyTable::new(),
+            arriving: Arriving::default(),
             policy_count: 0,
             exemptions: None,
             pairs: BTreeMap::new(),
@@ -323,6 +327,17 @@ impl XfrmDriver {
     }
 
     fn apply_one(&mut self, change: &PolicyChange) -> Result<(), DriverError> {
+        match self.arriving.plan(change).map_err(|reason| failed(change, reason))? {
+            None => self.tell_kernel(change),
+            Some(planned) => {
+                planned.change.iter().try_for_each(|change| self.tell_kernel(change))?;
+                self.arriving.made(planned);
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_kernel(&mut self, change: &PolicyChange) -> Result<(), DriverError> {
         if let PolicyChange::Add { policy, .. } = change
             && policy.selector.local.address().is_ipv6()
         {
@@ -340,11 +355,6 @@ impl XfrmDriver {
         };
         match outcome {
             Ok(Ok(())) => Ok(()),
-            // Policies for packets that leave have their link; those for packets that arrive have not.
-            Ok(Err(Refusal { errno: Errno::EEXIST, .. })) if change.selector().scope != Scope::ANY => Err(failed(
-                change,
-                "the kernel does not tell links apart when packets arrive; allowed: one rule for two addresses",
-            )),
             Ok(Err(refusal)) => Err(failed(change, refusal)),
             Err(reason) => Err(failed(change, reason)),
         }
