@@ -324,6 +324,10 @@ pub fn whole_life(driver: Driver, peer: Kernel, suite: Suite, mode: Mode, role: 
     let _row = Row::charon(what, peer, driver, role.alone());
     let world = World::new();
     let setting = Setting::matching(&world, driver, peer, suite, mode);
+    let status = setting.daemon.status();
+    let warnings = status["policy"]["warnings"].as_array().expect("a list");
+    let unsupported = warnings.iter().find(|warning| warning.as_str().is_some_and(|text| text.contains("the offer")));
+    assert_eq!(unsupported, None, "the driver can run what it is asked for");
     setting.negotiate(role);
     setting.exchange_traffic();
     let sas = setting.charon.list_sas();

@@ -35,8 +35,8 @@ pub(super) fn sa(suite: ProtectionSuite, extended_sequence_numbers: bool, mode: 
         reqid: 0,
         replay_window: if extended_sequence_numbers { 32 } else { 0 },
         extended_sequence_numbers,
-        soft: Lifetime::default(),
-        // Should the daemon die before it deletes it, the kernel clears up.
+        // Should the daemon die before it deletes it, the kernel clears up. PF_KEY of Linux wants both limits or none.
+        soft: Lifetime { seconds: 1, kilobytes: 0 },
         hard: Lifetime { seconds: 2, kilobytes: 0 },
     }
 }
