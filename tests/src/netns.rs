@@ -231,6 +231,12 @@ impl Addresses {
         Self { wire: self.wire6, ..self }
     }
 
+    /// The same host with IPv4 on the wire and IPv6 in the net behind it.
+    #[must_use]
+    pub fn ipv6_inside_ipv4(self) -> Self {
+        Self { inside: self.inside6, net: self.net6, ..self }
+    }
+
     /// The same host with its link-local address in the place of the one on the wire.
     #[must_use]
     pub fn link_local(self) -> Self {

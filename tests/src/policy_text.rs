@@ -25,6 +25,15 @@ impl Protocol {
 /// The name of the rule that every [`Policy`] has.
 pub const RULE: &str = "to the peer";
 
+/// An upper protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upper {
+    /// ICMP.
+    Icmp,
+    /// TCP to this port.
+    TcpPort(u16),
+}
+
 /// The policy of one host towards the other: a rule that negotiates, or several.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -36,8 +45,8 @@ pub struct Policy {
     pub mode: Mode,
     /// What protects the traffic.
     pub protocol: Protocol,
-    /// Only TCP to this port of the peer; otherwise all traffic.
-    pub tcp_port: Option<u16>,
+    /// The upper protocol that is protected; `None`: all.
+    pub upper: Option<Upper>,
     /// The net on this side; transport mode has the wire's addresses instead.
     pub local: String,
     /// The net on the peer's side.
@@ -83,7 +92,7 @@ impl Policy {
             other,
             mode: Mode::Tunnel,
             protocol: Protocol::Esp,
-            tcp_port: None,
+            upper: None,
             also: Vec::new(),
             local: own.net.to_owned(),
             remote: other.net.to_owned(),
@@ -165,7 +174,10 @@ impl Policy {
             })
             .collect();
         let main_mode: Vec<String> = self.main_mode.iter().map(|offer| format!("\"{offer}\"")).collect();
-        let upper = self.tcp_port.map(|port| format!(", protocol = \"tcp\", destination_port = {port}"));
+        let upper = self.upper.map(|upper| match upper {
+            Upper::Icmp => ", protocol = \"icmp\"".to_owned(),
+            Upper::TcpPort(port) => format!(", protocol = \"tcp\", destination_port = {port}"),
+        });
         let upper = upper.unwrap_or_default();
         let key = || format!("{{ preshared_key = \"{}\" }}", self.psk);
         let method = self.authentication.clone().unwrap_or_else(key);

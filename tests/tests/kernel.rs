@@ -107,11 +107,14 @@ fn protection(cases: &mut Vec<Case>) {
                 ("ipv6_tunnel", A.ipv6(), B.ipv6(), Mode::Tunnel),
                 ("ipv6_transport", A.ipv6(), B.ipv6(), Mode::Transport),
                 ("ipv4_in_ipv6_tunnel", A.ipv4_inside_ipv6(), B.ipv4_inside_ipv6(), Mode::Tunnel),
+                ("ipv6_in_ipv4_tunnel", A.ipv6_inside_ipv4(), B.ipv6_inside_ipv4(), Mode::Tunnel),
             ] {
                 let name = format!("{}_{shape}_{end}", driver.name());
                 cases.push(Case::new(name, move || shapes::addresses(driver, own, other, mode, role)));
             }
             cases.push(Case::new(format!("{}_one_port_{end}", driver.name()), move || shapes::one_port(driver, role)));
+            let name = format!("{}_icmp_alone_{end}", driver.name());
+            cases.push(Case::new(name, move || shapes::icmp_alone(driver, role)));
             let name = format!("{}_two_rules_{end}", driver.name());
             cases.push(Case::new(name, move || shapes::two_rules(driver, role)));
         }

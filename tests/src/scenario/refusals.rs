@@ -8,7 +8,7 @@ use crate::charon::{Connection, Kernel};
 use crate::daemon::Driver;
 use crate::interop::Row;
 use crate::netns::{A, B, World};
-use crate::policy_text::{Policy, Protocol, RULE};
+use crate::policy_text::{Policy, Protocol, RULE, Upper};
 
 /// The settings of the daemon: it gives up a peer that does not answer after 3.1 s instead of 63.
 const HASTY: &str = "[ike]\nretransmit_first_milliseconds = 100\ntransmissions = 5\n";
@@ -88,7 +88,7 @@ impl Mismatch {
             }
             Self::Selectors => policy.remote = "10.10.3.0/24".to_owned(),
             Self::Ports => {
-                policy.tcp_port = Some(443);
+                policy.upper = Some(Upper::TcpPort(443));
                 connection.local_ts = vec![format!("{}[tcp/80]", B.net)];
                 connection.remote_ts = vec![format!("{}[tcp]", A.net)];
             }

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{PATIENCE, Role, Setting, suiting};
@@ -10,14 +11,14 @@ use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
 use crate::interop::Row;
 use crate::netns::{A, Addresses, B, World};
-use crate::policy_text::{Policy, Protocol};
+use crate::policy_text::{Policy, Protocol, Upper};
 use crate::process::wait_until;
 
-/// The port of the protected service.
+/// The port of a service.
 const PORT: u16 = 7777;
 
 /// What the service says and hears, each way.
-const GREETING: &[u8] = b"protected by its port";
+const GREETING: &[u8] = b"protected by policy";
 
 /// AH with HMAC of `hash`, whose negotiated name at charon is `listed`.
 pub fn authentication_header(driver: Driver, hash: &str, listed: &str, mode: Mode, role: Role) {
@@ -84,38 +85,84 @@ pub(super) fn negotiate_and_delete(setting: &Setting<'_>, role: Role, check: imp
     setting.wait_kernels_empty();
 }
 
-/// Only TCP to one port is protected; all else goes in clear.
-pub fn one_port(driver: Driver, role: Role) {
-    let _row = Row::charon("Selectors of one TCP port, transport", Kernel::Netlink, driver, role.alone());
+/// Only ICMP is protected; all else goes in clear.
+pub fn icmp_alone(driver: Driver, role: Role) {
+    let _row = Row::charon("Selectors of ICMP alone, transport", Kernel::Netlink, driver, role.alone());
     let world = World::new();
-    let policy = Policy { tcp_port: Some(PORT), ..Policy::between(A, B) }.transport();
-    let connection = Connection {
-        local_ts: vec![format!("dynamic[tcp/{PORT}]")],
-        remote_ts: vec!["dynamic[tcp]".to_owned()],
-        ..Connection::between(B, A).transport()
-    };
+    let policy = Policy { upper: Some(Upper::Icmp), ..Policy::between(A, B) }.transport();
+    let icmp = || vec!["dynamic[icmp]".to_owned()];
+    let connection = Connection { local_ts: icmp(), remote_ts: icmp(), ..Connection::between(B, A).transport() };
     let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection);
-    let service: SocketAddr = format!("{}:{PORT}", B.wire).parse().expect("an address and a port");
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    let child = setting.charon.installed().remove(0);
+    assert!(child.local_ts[0].contains("icmp") && child.remote_ts[0].contains("icmp"), "{child:?}");
+    let before = setting.capture.count(Kind::Esp);
+    let server = serve_once(&world);
+    let answer = greet(&world).unwrap_or_else(|e| panic!("no answer by TCP: {e}\n{}", setting.daemon.oakley()));
+    assert_eq!(answer, GREETING);
+    server.join().expect("the server does not panic").expect("the server is served");
+    // SYN, SYN and ACK, ACK, and a segment each way.
+    let port = PORT.to_be_bytes();
+    let of_connection = |octets: &[u8]| [octets.get(0..2), octets.get(2..4)].contains(&Some(&port));
+    let in_clear = || {
+        let packets = setting.capture.packets();
+        packets.iter().filter(|packet| packet.kind == Kind::Other && of_connection(&packet.payload)).count()
+    };
+    assert!(wait_until(PATIENCE, || in_clear() >= 5), "{} packets of the connection in clear", in_clear());
+    assert_eq!(setting.capture.count(Kind::Esp), before, "TCP in ESP");
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+    setting.wait_kernels_empty();
+}
+
+/// A server on host `b` that answers one greeting.
+fn serve_once(world: &World) -> JoinHandle<std::io::Result<()>> {
+    let service = service();
     let listener = world.b.within(move || TcpListener::bind(service)).expect("the port is free");
-    let server = std::thread::spawn(move || -> std::io::Result<()> {
+    std::thread::spawn(move || -> std::io::Result<()> {
         let (mut stream, _) = listener.accept()?;
         let mut heard = vec![0; GREETING.len()];
         stream.read_exact(&mut heard)?;
         stream.write_all(&heard)
-    });
-    if role == Role::Responder {
-        setting.charon.initiate().unwrap_or_else(|error| panic!("charon: {error}\n{}", setting.daemon.oakley()));
-        setting.wait_daemon_ipsec_sas(1);
-    }
-    // As initiator the first SYN is what starts the negotiation; TCP sends it again.
-    let answer = world.a.within(move || -> std::io::Result<Vec<u8>> {
+    })
+}
+
+/// Greets it from host `a`, and returns the answer.
+fn greet(world: &World) -> std::io::Result<Vec<u8>> {
+    let service = service();
+    world.a.within(move || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&service, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(GREETING)?;
         let mut answer = vec![0; GREETING.len()];
         stream.read_exact(&mut answer)?;
         Ok(answer)
-    });
+    })
+}
+
+fn service() -> SocketAddr {
+    format!("{}:{PORT}", B.wire).parse().expect("an address and a port")
+}
+
+/// Only TCP to one port is protected; all else goes in clear.
+pub fn one_port(driver: Driver, role: Role) {
+    let _row = Row::charon("Selectors of one TCP port, transport", Kernel::Netlink, driver, role.alone());
+    let world = World::new();
+    let policy = Policy { upper: Some(Upper::TcpPort(PORT)), ..Policy::between(A, B) }.transport();
+    let connection = Connection {
+        local_ts: vec![format!("dynamic[tcp/{PORT}]")],
+        remote_ts: vec!["dynamic[tcp]".to_owned()],
+        ..Connection::between(B, A).transport()
+    };
+    let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection);
+    let server = serve_once(&world);
+    if role == Role::Responder {
+        setting.charon.initiate().unwrap_or_else(|error| panic!("charon: {error}\n{}", setting.daemon.oakley()));
+        setting.wait_daemon_ipsec_sas(1);
+    }
+    // As initiator the first SYN is what starts the negotiation; TCP sends it again.
+    let answer = greet(&world);
     let answer = answer.unwrap_or_else(|e| panic!("no answer by TCP: {e}\n{}", setting.daemon.oakley()));
     assert_eq!(answer, GREETING);
     server.join().expect("the server does not panic").expect("the server is served");
