@@ -203,9 +203,13 @@ pub fn two_rules(driver: Driver, role: Role) {
         Role::Responder => setting.charon.initiate_child("c2").expect("a second quick mode"),
     }
     setting.wait_daemon_ipsec_sas(2);
+    // charon may have answered the first pings of the second rule before it protected its side.
+    assert!(wait_until(PATIENCE, || setting.charon.installed().len() == 2), "{}", setting.charon.log());
+    setting.settle();
     assert_eq!(world.a.ping(own.1, other.1, 3), 3, "pings of the second rule");
     setting.exchange_traffic();
     assert_eq!((setting.charon.list_sas().len(), setting.charon.installed().len()), (1, 2));
+    assert_eq!(setting.capture.in_clear(&[own.1], None), []);
     assert_eq!(setting.daemon.isakmp_sas(), 1);
     setting.charon.terminate_child();
     setting.wait_daemon_ipsec_sas(1);
