@@ -179,6 +179,11 @@ fn the_peer_speaks_another_version() {
 }
 
 #[test]
+fn the_peer_speaks_another_version_alone() {
+    liveliness::the_peer_speaks_another_version_alone(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
 fn the_peer_dies() {
     liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec);
 }

@@ -8,7 +8,7 @@ use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
 use crate::interop::Row;
 use crate::netns::World;
-use crate::policy_text::Policy;
+use crate::policy_text::{Policy, RULE};
 use crate::process::wait_until;
 
 /// charon asks; the daemon answers each time, and charon keeps its SAs.
@@ -132,5 +132,25 @@ pub fn the_peer_speaks_another_version(driver: Driver, peer: Kernel) {
     // And with version 1 it goes on.
     setting.charon.load(&setting_connection(&Connection { version: 1, ..connection }, peer));
     setting.negotiate(Role::Responder);
+    setting.exchange_traffic();
+}
+
+/// The daemon begins, and charon has a connection of IKEv2 alone: it says so as it says that no proposal suits it.
+pub fn the_peer_speaks_another_version_alone(driver: Driver, peer: Kernel) {
+    let what = "Refused, the reason is told: the peer has IKEv2 alone";
+    let _row = Row::charon(what, peer, driver, Role::Initiator.alone());
+    let world = World::new();
+    let (policy, connection) = suiting(driver, Mode::Tunnel);
+    let connection = setting_connection(&Connection { version: 2, ..connection }, peer);
+    let setting = Setting::start_with_settings(&world, driver, peer, &policy, &connection, super::IMPATIENT);
+    let output = setting.daemon.command(&["initiate", RULE]);
+    let reason = "the peer refused the main mode proposal with NO-PROPOSAL-CHOSEN (14): offered were ";
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains(reason), "{told}\n{}", setting.charon.log());
+    assert_eq!((setting.daemon.isakmp_sas(), setting.daemon.ipsec_sas()), (0, 0));
+    assert!(setting.charon.list_sas().is_empty());
+    // And with version 1 it goes on.
+    setting.charon.load(&Connection { version: 1, ..connection });
+    setting.negotiate(Role::Initiator);
     setting.exchange_traffic();
 }
