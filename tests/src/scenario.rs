@@ -21,6 +21,7 @@ pub mod refusals;
 pub mod rekeys;
 pub mod remote_access;
 pub mod shapes;
+pub mod traps;
 mod trial;
 pub mod vpnc;
 

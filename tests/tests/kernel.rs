@@ -10,7 +10,8 @@ use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
-    default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
+    default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, traps,
+    whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -180,6 +181,12 @@ fn conduct(cases: &mut Vec<Case>) {
         let run = move || recovery::the_daemon_is_killed(driver, Kernel::Netlink, Mode::Transport);
         cases.push(Case::new(name(driver, "the_daemon_is_killed"), run));
         cases.push(Case::new(name(driver, "life_in_kilobytes"), move || shapes::life_in_kilobytes(driver)));
+    }
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+        for mode in [Mode::Tunnel, Mode::Transport] {
+            let name = format!("{}_{}_traffic_of_either_end", driver.name(), mode.name());
+            cases.push(Case::new(name, move || traps::at_both_ends(driver, mode)));
+        }
     }
     let driver = Driver::Xfrm;
     cases
