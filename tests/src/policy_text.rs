@@ -1,5 +1,7 @@
 //! Policy files for the daemon under test: the one place that knows how they are written.
 
+pub mod gateway;
+
 use crate::charon::Mode;
 use crate::netns::Addresses;
 

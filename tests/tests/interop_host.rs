@@ -12,7 +12,7 @@ use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
     GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, recovery, rekeys,
-    rekeys_and_deletes, remote_access, vpnc, whole_life,
+    rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -229,6 +229,16 @@ remote_access! {
     wrong_password: wrong_password(Phase1::Key);
     wrong_password_after_rsa_signatures: wrong_password(Phase1::Signatures);
     wrong_password_by_hybrid_authentication: wrong_password(Phase1::Hybrid);
+}
+
+#[test]
+fn two_road_warriors_with_users() {
+    road_warriors::with_users(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn two_road_warriors_with_certificates() {
+    road_warriors::with_certificates(Driver::Userspace, Kernel::Libipsec);
 }
 
 #[test]

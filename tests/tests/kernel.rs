@@ -10,8 +10,8 @@ use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
-    default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, traps,
-    whole_life,
+    default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors, shapes,
+    traps, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -189,6 +189,12 @@ fn conduct(cases: &mut Vec<Case>) {
         }
     }
     let driver = Driver::Xfrm;
+    cases.push(Case::new(name(driver, "two_road_warriors_with_users"), move || {
+        road_warriors::with_users(driver, Kernel::Netlink);
+    }));
+    cases.push(Case::new(name(driver, "two_road_warriors_with_certificates"), move || {
+        road_warriors::with_certificates(driver, Kernel::Netlink);
+    }));
     cases
         .push(Case::new(name(driver, "initiate_tells_the_reason"), move || control::initiate_tells_the_reason(driver)));
     for driver in [Driver::Xfrm, Driver::PfKey] {

@@ -131,6 +131,9 @@ pub struct Connection {
     pub aggressive: bool,
     /// Extended authentication with Mode Config.
     pub remote_access: Option<RemoteAccess>,
+    /// The addresses that it asks for by Mode Config, `0.0.0.0` and `::` for any; a client with a user asks for an IPv4
+    /// address if there are none.
+    pub virtual_addresses: Vec<&'static str>,
     /// With certificates and extended authentication: the client proves its user only.
     pub hybrid: bool,
     /// `none`, `trap` (negotiate when traffic wants it) or `start`.
@@ -163,6 +166,7 @@ impl Connection {
             esp_lifetime: 3_600,
             aggressive: false,
             remote_access: None,
+            virtual_addresses: Vec::new(),
             hybrid: false,
             start_action: "none",
         }
@@ -302,7 +306,8 @@ impl Connection {
             .section("remote-1", other)
             .section("children", children);
         let connection = match self.remote_access {
-            None => connection,
+            None if self.virtual_addresses.is_empty() => connection,
+            None => connection.list("vips", self.virtual_addresses.iter().copied()),
             Some(RemoteAccess::Gateway { push, .. }) => {
                 let round = ("remote-2", Section::new().text("auth", "xauth"));
                 let connection = if self.hybrid { connection } else { connection.section(round.0, round.1) };
@@ -311,7 +316,9 @@ impl Connection {
             Some(RemoteAccess::Client { user, push, .. }) => {
                 let round = ("local-2", Section::new().text("auth", "xauth").text("xauth_id", user));
                 let connection = if self.hybrid { connection } else { connection.section(round.0, round.1) };
-                connection.list("vips", ["0.0.0.0"]).text("pull", if push { "no" } else { "yes" })
+                let any = ["0.0.0.0"].as_slice();
+                let wanted = if self.virtual_addresses.is_empty() { any } else { &self.virtual_addresses };
+                connection.list("vips", wanted.iter().copied()).text("pull", if push { "no" } else { "yes" })
             }
         };
         Section::new().section(CONNECTION, connection)
