@@ -119,6 +119,10 @@ fn protection(cases: &mut Vec<Case>) {
             let name = format!("{}_two_rules_{end}", driver.name());
             cases.push(Case::new(name, move || shapes::two_rules(driver, role)));
         }
+        for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+            let name = format!("{}_one_port_in_clear_{end}", driver.name());
+            cases.push(Case::new(name, move || shapes::one_port_in_clear(driver, role)));
+        }
     }
     for role in Role::ALL {
         let name = format!("xfrm_link_local_{}", role.name());
@@ -181,6 +185,10 @@ fn conduct(cases: &mut Vec<Case>) {
         let run = move || recovery::the_daemon_is_killed(driver, Kernel::Netlink, Mode::Transport);
         cases.push(Case::new(name(driver, "the_daemon_is_killed"), run));
         cases.push(Case::new(name(driver, "life_in_kilobytes"), move || shapes::life_in_kilobytes(driver)));
+    }
+    for mourning in liveliness::Mourning::ALL {
+        let name = format!("xfrm_the_daemon_dies_and_the_peer_{}", mourning.name());
+        cases.push(Case::new(name, move || liveliness::the_daemon_dies(Driver::Xfrm, mourning)));
     }
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         for mode in [Mode::Tunnel, Mode::Transport] {

@@ -113,6 +113,8 @@ pub struct Connection {
     pub remote_ts: Vec<String>,
     /// More pairs of nets, own first: a child each, with the names `c2`, `c3`, ...
     pub also: Vec<(String, String)>,
+    /// A pair of selectors, own first, whose traffic goes in clear.
+    pub pass: Option<(String, String)>,
     /// Force UDP encapsulation.
     pub encap: bool,
     /// Offer IPComp.
@@ -121,6 +123,8 @@ pub struct Connection {
     pub version: u8,
     /// Seconds of silence after which charon asks whether the peer lives; 0 is never.
     pub dpd_delay: u32,
+    /// What becomes of the SAs with a peer that does not live: `clear`, `trap` (negotiate when traffic wants it) or `restart`.
+    pub dpd_action: &'static str,
     /// charon sends IKE messages in fragments if an IP datagram would have more octets than this; 0 is its default.
     pub fragment_size: u16,
     /// Lifetime of the IKE SA, seconds: charon begins anew at 90 %.
@@ -155,12 +159,14 @@ impl Connection {
             protocol: Protocol::Esp,
             mode: Mode::Tunnel,
             also: Vec::new(),
+            pass: None,
             local_ts: vec![own.net.to_owned()],
             remote_ts: vec![other.net.to_owned()],
             encap: false,
             ipcomp: false,
             version: 1,
             dpd_delay: 0,
+            dpd_action: "clear",
             fragment_size: 0,
             ike_lifetime: 14_400,
             esp_lifetime: 3_600,
@@ -281,6 +287,7 @@ impl Connection {
                 .text("life_time", seconds(100, self.esp_lifetime))
                 .text("rand_time", "0s")
                 .text("ipcomp", if self.ipcomp { "yes" } else { "no" })
+                .text("dpd_action", self.dpd_action)
                 .text("start_action", self.start_action);
             let child = if local.is_empty() { child } else { child.list("local_ts", local) };
             if remote.is_empty() { child } else { child.list("remote_ts", remote) }
@@ -289,6 +296,10 @@ impl Connection {
         for (number, (local, remote)) in (2..).zip(&self.also) {
             let child = child(std::slice::from_ref(local), std::slice::from_ref(remote));
             children = children.section(&format!("{CHILD}{number}"), child);
+        }
+        if let Some((local, remote)) = &self.pass {
+            let child = Section::new().text("mode", "pass").text("start_action", "trap");
+            children = children.section("pass", child.list("local_ts", [local]).list("remote_ts", [remote]));
         }
         let connection = Section::new()
             .text("version", self.version.to_string())
