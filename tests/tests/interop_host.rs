@@ -11,8 +11,8 @@ use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
-    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, recovery, rekeys,
-    rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
+    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, mode_config,
+    recovery, rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -229,6 +229,46 @@ remote_access! {
     wrong_password: wrong_password(Phase1::Key);
     wrong_password_after_rsa_signatures: wrong_password(Phase1::Signatures);
     wrong_password_by_hybrid_authentication: wrong_password(Phase1::Hybrid);
+}
+
+#[test]
+fn mode_config_unasked_and_asked_as_gateway() {
+    mode_config::gateway_meets(false);
+}
+
+#[test]
+fn mode_config_where_both_wait_as_gateway() {
+    mode_config::gateway_meets(true);
+}
+
+#[test]
+fn mode_config_unasked_and_asked_as_client() {
+    mode_config::client_meets(false);
+}
+
+#[test]
+fn mode_config_where_both_wait_as_client() {
+    mode_config::client_meets(true);
+}
+
+#[test]
+fn mode_config_without_pool() {
+    mode_config::without_pool();
+}
+
+#[test]
+fn mode_config_without_address_of_the_peer() {
+    mode_config::without_address_of_the_peer();
+}
+
+#[test]
+fn mode_config_exhausted_when_asked() {
+    mode_config::exhausted(false);
+}
+
+#[test]
+fn mode_config_exhausted_unasked() {
+    mode_config::exhausted(true);
 }
 
 #[test]

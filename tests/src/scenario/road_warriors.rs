@@ -18,11 +18,11 @@ use super::remote_access::{PASSWORD, add_users};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The second client, and its router, which is the gateway.
-const C: Addresses = Addresses { wire: "10.20.0.2", ..B };
+pub(super) const C: Addresses = Addresses { wire: "10.20.0.2", ..B };
 const ROUTER: &str = "10.20.0.1";
 
 /// A host behind the gateway, which forwards to it.
-const OFFICE: &str = "10.10.1.2";
+pub(super) const OFFICE: &str = "10.10.1.2";
 
 /// Two addresses, and no more.
 const TWO: &[&str] = &["10.99.0.1-10.99.0.2"];
