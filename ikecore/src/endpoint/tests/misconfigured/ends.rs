@@ -134,13 +134,22 @@ const ROWS: &[Row] = &[
         notify: Some(NotifyType::NO_PROPOSAL_CHOSEN),
     },
     Row {
+        what: "another policy in main mode, with other algorithms for quick mode",
+        to: INITIATOR,
+        run: |to| {
+            let mut network = begun(MAIN_MODE);
+            other_policy(&mut network, to, other_algorithms);
+            network
+        },
+        says: &["the policy has changed"],
+        notify: None,
+    },
+    Row {
         what: "another policy in quick mode, with other algorithms",
         to: BOTH,
         run: |to| {
             let mut network = begun(QUICK_MODE + to);
-            other_policy(&mut network, to, |policy| {
-                policy.quick_mode[0].suite = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 }.alone();
-            });
+            other_policy(&mut network, to, other_algorithms);
             network
         },
         says: &["the policy has changed"],
@@ -355,6 +364,10 @@ fn other_policy(network: &mut Network, host: usize, change: fn(&mut TestPolicy))
     change(&mut policy);
     let database: PolicyDb = policy.database();
     network.feed(host, Input::Policy(Arc::new(database)));
+}
+
+fn other_algorithms(policy: &mut TestPolicy) {
+    policy.quick_mode[0].suite = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 }.alone();
 }
 
 impl Row {
