@@ -310,6 +310,25 @@ blocks! {
     range_and_subnet_as_identities_responder: "fd00::1-fd00::9", "10.9.0.0/16", Responder;
 }
 
+/// One test a pair of names and role.
+macro_rules! names {
+    ($($name:ident: $own:literal, $other:literal, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                identities::names_with_charon(Role::$role, identities::NAMES[$own], identities::NAMES[$other]);
+            }
+        )*
+    };
+}
+
+names! {
+    fqdn_and_user_as_identities_initiator: 0, 1, Initiator;
+    user_and_fqdn_as_identities_responder: 1, 0, Responder;
+    distinguished_name_and_key_id_as_identities_initiator: 2, 3, Initiator;
+    key_id_and_distinguished_name_as_identities_responder: 3, 2, Responder;
+}
+
 #[test]
 fn the_commit_bit_is_passed_over() {
     commit_bit::charon_passes_it_over();
