@@ -1,5 +1,5 @@
 //! Main mode, responder.
-use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
+use super::super::auth::{Authentication, Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::message::Incoming;
 use super::super::mode::Phase1;
 use super::super::natt::{Nat, Revision};
@@ -80,6 +80,8 @@ pub struct Confirming {
 
 /// With the peer authenticated.
 pub struct Authenticated {
+    /// By the rule that is meant for the peer.
+    authentication: Authentication,
     closing: Closing,
     peer: PeerVerified,
     credential: Credential,
@@ -143,7 +145,7 @@ impl ExchangeRole for State {
                 prove(&opening, closing, peer, cx)
             }
             Self::Proving(opening, state) => {
-                let proof = opening.choice.authentication.proven(&state.credential, answer)?;
+                let proof = state.authentication.proven(&state.credential, answer)?;
                 finish(&opening, *state, &proof)
             }
             other @ (Self::SentSa(_) | Self::SentKe(..)) => Ok(Step::stay(other)),
@@ -273,14 +275,16 @@ fn prove(
     peer: PeerVerified,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let authentication = &opening.choice.authentication;
-    if let Err(failure) = authentication.admit(&peer, closing.path.peer().ip(), closing.nat.remote, cx) {
-        return Ok(Step::fail(failure));
-    }
+    let Choice { authentication, chosen } = &opening.choice;
+    let meant = authentication.of_identity(&chosen.suite, &peer, closing.path, closing.nat.remote, cx);
+    let authentication = match meant {
+        Ok(authentication) => authentication,
+        Err(failure) => return Ok(Step::fail(failure)),
+    };
     let credential = authentication.credential(&closing.requests, closing.path.own().ip());
     let hash = closing.keys.skeyid.hash_r(&hash_inputs(opening, &closing.sent, credential.id()));
     let proving = authentication.prove(&credential, &hash);
-    let state = Authenticated { closing, peer, credential };
+    let state = Authenticated { authentication, closing, peer, credential };
     match proving {
         Proving::Ready(proof) => finish(opening, state, &proof),
         Proving::Ask(ask) => Ok(Step::ask(State::Proving(Arc::clone(opening), Box::new(state)), vec![ask])),
@@ -288,8 +292,9 @@ fn prove(
 }
 
 fn finish(opening: &Opening, state: Authenticated, proof: &Proof) -> Result<Step<State>, Failure> {
-    let Authenticated { closing: Closing { path, nat, initial_contact, keys, .. }, peer, credential } = state;
-    let Choice { authentication, chosen } = &opening.choice;
+    let Authenticated { authentication, closing, peer, credential } = state;
+    let Closing { path, nat, initial_contact, keys, .. } = closing;
+    let chosen = &opening.choice.chosen;
     let envelope = msgs::envelope("main mode message 6", path, opening.cookies);
     let (reply, last_block) = msgs::id(&envelope, credential.id(), proof, None, false, &keys)?;
     let established = Established {
