@@ -272,6 +272,16 @@ fn mode_config_exhausted_unasked() {
 }
 
 #[test]
+fn two_pools_for_two_identities() {
+    road_warriors::two_pools(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn addresses_of_both_families() {
+    road_warriors::both_families(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
 fn two_road_warriors_with_users() {
     road_warriors::with_users(Driver::Userspace, Kernel::Libipsec);
 }
