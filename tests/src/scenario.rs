@@ -15,6 +15,7 @@ pub mod key_log;
 pub mod libreswan;
 pub mod links;
 pub mod liveliness;
+pub mod many;
 pub mod mode_config;
 mod named;
 pub mod recovery;
