@@ -18,6 +18,7 @@ pub mod liveliness;
 pub mod many;
 pub mod mode_config;
 mod named;
+pub mod nat;
 pub mod recovery;
 pub mod refusals;
 pub mod rekeys;
