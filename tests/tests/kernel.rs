@@ -7,12 +7,15 @@ use ikecore::testing::authority::KeyKind;
 use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
+use tests::interop;
 use tests::netns::{A, B, World};
+use tests::scenario::l2tp::{self, ClientPort};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
     default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
 };
 use tests::uml::{self, Case};
+use tests::xl2tpd;
 
 fn main() -> ExitCode {
     let modes = [Mode::Tunnel, Mode::Transport];
@@ -56,6 +59,12 @@ fn main() -> ExitCode {
     }
     protection(&mut cases);
     several_protocols(&mut cases);
+    if xl2tpd::is_usable() {
+        cases.extend(l2tp_servers());
+    } else if !uml::is_guest() {
+        println!("SKIPPED: the cases of L2TP need pppd, and this user may not read it: be root, or of its group");
+        interop::skipped(l2tp_servers().len());
+    }
     conduct(&mut cases);
     uml::main(cases)
 }
@@ -131,6 +140,20 @@ fn protection(cases: &mut Vec<Case>) {
         let name = format!("{}_transport_through_a_nat", driver.name());
         cases.push(Case::new(name, move || behind_nat::transport_through_a_nat(driver)));
     }
+}
+
+/// L2TP servers.
+fn l2tp_servers() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+        let name = format!("{}_l2tp_client_behind_a_nat", driver.name());
+        cases.push(Case::new(name, move || l2tp::a_client_behind_a_nat(driver, ClientPort::Own)));
+        let name = format!("{}_l2tp_clients_behind_one_nat", driver.name());
+        cases.push(Case::new(name, move || l2tp::clients_behind_one_nat(driver)));
+    }
+    let run = || l2tp::a_client_behind_a_nat(Driver::Xfrm, ClientPort::Any);
+    cases.push(Case::new("xfrm_l2tp_client_with_any_port_behind_a_nat", run));
+    cases
 }
 
 /// IPComp inside ESP, and AH around it.
