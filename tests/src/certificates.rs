@@ -113,16 +113,28 @@ impl Certificates {
 
     /// The connection with charon's certificate. It refuses the daemon's unless it knows that it is not revoked.
     pub fn connection(&self, connection: Connection) -> Connection {
+        self.connection_with(&self.hosts[1], "b.example", connection)
+    }
+
+    /// The same with a certificate of its own for one more host, with this subject and the name `name.example`.
+    pub fn connection_of_another(&mut self, subject: &str, name: &str, connection: Connection) -> Connection {
+        let name = format!("{name}.example");
+        let wish = Wish::new(subject, &[&format!("fqdn:{name}")], KeyKind::Rsa(2048), self.now);
+        let issued = self.issuing[1].issue(&wish);
+        self.connection_with(&issued, &name, connection)
+    }
+
+    fn connection_with(&self, issued: &Issued, name: &str, connection: Connection) -> Connection {
         let authorities = [&self.root, &self.issuing[1]];
         let certificates = Credentials {
-            certificate: text(self.hosts[1].pem()),
-            private_key: text(self.hosts[1].key.clone()),
+            certificate: text(issued.pem()),
+            private_key: text(issued.key.clone()),
             authorities: authorities.iter().map(|of| text(pem(&of.certificate()))).collect(),
             revocation_lists: self.lists_for_charon(),
         };
         Connection {
             certificates: Some(certificates),
-            local_id: "b.example".to_owned(),
+            local_id: name.to_owned(),
             remote_id: "C=CH, O=Example, CN=a".to_owned(),
             ..connection
         }

@@ -69,6 +69,8 @@ pub struct Connection {
     pub esp: String,
     /// Offer IPComp.
     pub compress: bool,
+    /// ESP in UDP as if there were a NAT, with the payloads and numbers of `rfc` or `drafts`.
+    pub nat_traversal: Option<&'static str>,
     /// Mode of the IPsec SAs.
     pub mode: Mode,
     /// Own net, for tunnel mode.
@@ -100,6 +102,7 @@ impl Connection {
             ike: "aes256-sha256-modp2048".to_owned(),
             esp: "aes256-sha256-modp2048".to_owned(),
             compress: false,
+            nat_traversal: None,
             mode: Mode::Tunnel,
             local_net: own.net.to_owned(),
             remote_net: other.net.to_owned(),
@@ -146,6 +149,9 @@ impl Connection {
         let dpd = self.dpd.map_or_else(String::new, |(delay, timeout, action)| {
             format!("\tdpddelay={delay}\n\tdpdtimeout={timeout}\n\tdpdaction={action}\n")
         });
+        let nat_traversal = self
+            .nat_traversal
+            .map_or_else(String::new, |numbers| format!("\tencapsulation=yes\n\tnat-ikev1-method={numbers}\n"));
         let pfs = if self.esp.contains("modp") { "yes" } else { "no" };
         format!(
             "config setup
@@ -164,7 +170,7 @@ conn {CONNECTION}
 \tleftupdown=%disabled
 \tright={remote}
 \trightid=\"{remote_id}\"
-{method}{nets}{dpd}\tike={ike}
+{method}{nets}{dpd}{nat_traversal}\tike={ike}
 \tesp={esp}
 \tpfs={pfs}
 \tcompress={compress}

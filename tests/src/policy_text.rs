@@ -1,5 +1,7 @@
 //! Policy files for the daemon under test: the one place that knows how they are written.
 
+pub mod gateway;
+
 use crate::charon::Mode;
 use crate::netns::Addresses;
 
@@ -47,6 +49,8 @@ pub struct Policy {
     pub protocol: Protocol,
     /// The upper protocol that is protected; `None`: all.
     pub upper: Option<Upper>,
+    /// What goes in clear between the same nets, by a rule of its own.
+    pub permitted: Option<Upper>,
     /// The net on this side; transport mode has the wire's addresses instead.
     pub local: String,
     /// The net on the peer's side.
@@ -93,6 +97,7 @@ impl Policy {
             mode: Mode::Tunnel,
             protocol: Protocol::Esp,
             upper: None,
+            permitted: None,
             also: Vec::new(),
             local: own.net.to_owned(),
             remote: other.net.to_owned(),
@@ -174,11 +179,11 @@ impl Policy {
             })
             .collect();
         let main_mode: Vec<String> = self.main_mode.iter().map(|offer| format!("\"{offer}\"")).collect();
-        let upper = self.upper.map(|upper| match upper {
-            Upper::Icmp => ", protocol = \"icmp\"".to_owned(),
-            Upper::TcpPort(port) => format!(", protocol = \"tcp\", destination_port = {port}"),
-        });
-        let upper = upper.unwrap_or_default();
+        let upper = |upper: Option<Upper>| match upper {
+            None => String::new(),
+            Some(Upper::Icmp) => ", protocol = \"icmp\"".to_owned(),
+            Some(Upper::TcpPort(port)) => format!(", protocol = \"tcp\", destination_port = {port}"),
+        };
         let key = || format!("{{ preshared_key = \"{}\" }}", self.psk);
         let method = self.authentication.clone().unwrap_or_else(key);
         let identities = self
@@ -200,7 +205,7 @@ authentication = [{method}]
 {identities}{tunnel}{dpd}{aggressive}"#
             )
         };
-        let list = |name: &str, local: &str, remote: &str| {
+        let list = |name: &str, local: &str, remote: &str, upper: &str| {
             format!(
                 r#"
 [[filter_list]]
@@ -210,10 +215,15 @@ filters = [{{ source = "{local}", destination = "{remote}"{upper} }}]
             )
         };
         let mut rules = rule(RULE, "traffic");
-        let mut lists = list("traffic", &self.local, &self.remote);
+        let mut lists = list("traffic", &self.local, &self.remote, &upper(self.upper));
         for (number, (local, remote)) in (2..).zip(&self.also) {
             rules += &rule(&format!("{RULE} {number}"), &format!("traffic {number}"));
-            lists += &list(&format!("traffic {number}"), local, remote);
+            lists += &list(&format!("traffic {number}"), local, remote, &upper(self.upper));
+        }
+        if self.permitted.is_some() {
+            rules += "\n[[policy.rule]]\nname = \"in clear\"\nfilter_list = \"in clear\"\nfilter_action = \"permit\"\n";
+            lists += &list("in clear", &self.local, &self.remote, &upper(self.permitted));
+            lists += "\n[[filter_action]]\nname = \"permit\"\naction = \"permit\"\n";
         }
         if self.default_response {
             rules = format!(

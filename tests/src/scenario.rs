@@ -21,7 +21,9 @@ pub mod recovery;
 pub mod refusals;
 pub mod rekeys;
 pub mod remote_access;
+pub mod road_warriors;
 pub mod shapes;
+pub mod traps;
 mod trial;
 pub mod vpnc;
 

@@ -12,7 +12,7 @@ fn catalogue() -> String {
 
 /// What stands in the tables: a line each.
 fn recorded() -> Vec<String> {
-    let names = ["policies", "certificates", "authentication", "messages", "nat", "drivers"]
+    let names = ["policies", "certificates", "authentication", "messages", "nat", "drivers", "ends"]
         .map(|name| format!("misconfigured-{name}.txt"));
     let texts = names.map(|name| read(&["ikecore", "src", "endpoint", "tests", "expected", &name]));
     texts.iter().flat_map(|text| text.lines()).map(|line| line.trim().to_owned()).collect()
@@ -93,6 +93,45 @@ fn every_attribute_that_differs_is_explained() {
                 "docs/failures.md does not explain {attribute:?}"
             );
         }
+    }
+}
+
+/// What is wrong with certificates: the first column of the table, whose cells have alternatives in which `...` stands for
+/// any text.
+fn faults(catalogue: &str) -> Vec<Vec<&str>> {
+    let table = catalogue.split_once("| the fault says |").expect("a table of faults").1;
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|line| line.split('|').nth(1).expect("a first column").trim());
+    cells
+        .flat_map(|cell| cell.split(", "))
+        .map(|alternative| alternative.split("...").map(str::trim).collect())
+        .collect()
+}
+
+/// Whether a fault has these pieces one after the other.
+fn has(fault: &str, pieces: &[&str]) -> bool {
+    let mut rest = Some(fault);
+    for piece in pieces {
+        rest = rest.and_then(|rest| rest.split_once(piece)).map(|(_, after)| after);
+    }
+    rest.is_some()
+}
+
+#[test]
+fn every_fault_of_a_certificate_is_explained_and_comes() {
+    let (catalogue, reasons) = (catalogue(), reasons());
+    let explained = faults(&catalogue);
+    let recorded: Vec<_> = reasons
+        .iter()
+        .filter_map(|reason| reason.strip_prefix("authentication with certificates (")?.split_once(") failed: "))
+        .map(|(_, fault)| fault)
+        .collect();
+    assert!(recorded.len() > 40, "{} faults", recorded.len());
+    for fault in &recorded {
+        assert!(explained.iter().any(|pieces| has(fault, pieces)), "docs/failures.md does not explain {fault:?}");
+    }
+    for pieces in explained {
+        assert!(recorded.iter().any(|fault| has(fault, &pieces)), "no fault is like {pieces:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
     GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, recovery, rekeys,
-    rekeys_and_deletes, remote_access, vpnc, whole_life,
+    rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -179,6 +179,11 @@ fn the_peer_speaks_another_version() {
 }
 
 #[test]
+fn the_peer_speaks_another_version_alone() {
+    liveliness::the_peer_speaks_another_version_alone(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
 fn the_peer_dies() {
     liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec);
 }
@@ -227,6 +232,16 @@ remote_access! {
 }
 
 #[test]
+fn two_road_warriors_with_users() {
+    road_warriors::with_users(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn two_road_warriors_with_certificates() {
+    road_warriors::with_certificates(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
 fn aggressive_mode_initiator() {
     aggressive::with_charon(Role::Initiator);
 }
@@ -253,6 +268,25 @@ blocks! {
     subnet_and_range_as_identities_responder: "10.9.0.0/24", "10.9.1.1-10.9.1.9", Responder;
     range_and_subnet_as_identities_initiator: "fd00::1-fd00::9", "10.9.0.0/16", Initiator;
     range_and_subnet_as_identities_responder: "fd00::1-fd00::9", "10.9.0.0/16", Responder;
+}
+
+/// One test a pair of names and role.
+macro_rules! names {
+    ($($name:ident: $own:literal, $other:literal, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                identities::names_with_charon(Role::$role, identities::NAMES[$own], identities::NAMES[$other]);
+            }
+        )*
+    };
+}
+
+names! {
+    fqdn_and_user_as_identities_initiator: 0, 1, Initiator;
+    user_and_fqdn_as_identities_responder: 1, 0, Responder;
+    distinguished_name_and_key_id_as_identities_initiator: 2, 3, Initiator;
+    key_id_and_distinguished_name_as_identities_responder: 3, 2, Responder;
 }
 
 #[test]

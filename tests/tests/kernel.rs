@@ -12,7 +12,8 @@ use tests::netns::{A, B, World};
 use tests::scenario::l2tp::{self, ClientPort};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
-    default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, shapes, whole_life,
+    default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors, shapes,
+    traps, whole_life,
 };
 use tests::uml::{self, Case};
 use tests::xl2tpd;
@@ -127,6 +128,10 @@ fn protection(cases: &mut Vec<Case>) {
             let name = format!("{}_two_rules_{end}", driver.name());
             cases.push(Case::new(name, move || shapes::two_rules(driver, role)));
         }
+        for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+            let name = format!("{}_one_port_in_clear_{end}", driver.name());
+            cases.push(Case::new(name, move || shapes::one_port_in_clear(driver, role)));
+        }
     }
     for role in Role::ALL {
         let name = format!("xfrm_link_local_{}", role.name());
@@ -204,7 +209,23 @@ fn conduct(cases: &mut Vec<Case>) {
         cases.push(Case::new(name(driver, "the_daemon_is_killed"), run));
         cases.push(Case::new(name(driver, "life_in_kilobytes"), move || shapes::life_in_kilobytes(driver)));
     }
+    for mourning in liveliness::Mourning::ALL {
+        let name = format!("xfrm_the_daemon_dies_and_the_peer_{}", mourning.name());
+        cases.push(Case::new(name, move || liveliness::the_daemon_dies(Driver::Xfrm, mourning)));
+    }
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+        for mode in [Mode::Tunnel, Mode::Transport] {
+            let name = format!("{}_{}_traffic_of_either_end", driver.name(), mode.name());
+            cases.push(Case::new(name, move || traps::at_both_ends(driver, mode)));
+        }
+    }
     let driver = Driver::Xfrm;
+    cases.push(Case::new(name(driver, "two_road_warriors_with_users"), move || {
+        road_warriors::with_users(driver, Kernel::Netlink);
+    }));
+    cases.push(Case::new(name(driver, "two_road_warriors_with_certificates"), move || {
+        road_warriors::with_certificates(driver, Kernel::Netlink);
+    }));
     cases
         .push(Case::new(name(driver, "initiate_tells_the_reason"), move || control::initiate_tells_the_reason(driver)));
     for driver in [Driver::Xfrm, Driver::PfKey] {

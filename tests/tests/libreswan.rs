@@ -8,8 +8,8 @@ use tests::interop;
 use tests::pluto;
 use tests::scenario::Role;
 use tests::scenario::libreswan::{
-    SUITES, certificates, compression, gets_an_address, gives_an_address, pairs_are_deleted, refuses, the_daemon_asks,
-    the_peer_asks, the_peer_rekeys, whole_life,
+    Numbers, SUITES, certificates, compression, gets_an_address, gives_an_address, nat_traversal, pairs_are_deleted,
+    refuses, the_daemon_asks, the_peer_asks, the_peer_rekeys, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -37,6 +37,15 @@ fn main() -> ExitCode {
         }
         cases.push(Case::new(format!("xfrm_certificates_{}", role.name()), move || certificates(driver, role)));
         cases.push(Case::new(format!("xfrm_refuses_{}", role.name()), move || refuses(driver, role)));
+    }
+    for (numbers, mode, role) in [
+        (Numbers::Rfc, Mode::Tunnel, Role::Initiator),
+        (Numbers::Rfc, Mode::Transport, Role::Responder),
+        (Numbers::Drafts, Mode::Tunnel, Role::Responder),
+        (Numbers::Drafts, Mode::Transport, Role::Responder),
+    ] {
+        let name = format!("xfrm_nat_traversal_{}_{}_{}", numbers.name(), mode.name(), role.name());
+        cases.push(Case::new(name, move || nat_traversal(driver, numbers, mode, role)));
     }
     for (how, push) in [("pull", false), ("push", true)] {
         cases.push(Case::new(format!("xfrm_gives_an_address_{how}"), move || gives_an_address(driver, push)));

@@ -56,10 +56,14 @@ impl Endpoint {
     /// A datagram whose header is wrong (RFC 2408 §5.2): of a first message the sender is told, of a later one it is kept in
     /// mind why there is no better one.
     fn malformed(&mut self, path: Path, octets: &[u8], error: WireError) -> Result<(), Reject> {
-        let known = |header: &Header| header.version >> 4 == Header::VERSION >> 4 && !header.initiator.is_zero();
-        let Some(header) = Header::read(octets).ok().filter(known).filter(|_| !self.stopping) else {
+        let Some(header) = Header::read(octets).ok().filter(|header| !header.initiator.is_zero() && !self.stopping)
+        else {
             return Err(error.into());
         };
+        if header.version >> 4 != Header::VERSION >> 4 {
+            self.suspect_version(&Incoming { header, octets, path }, &error);
+            return Err(error.into());
+        }
         let message = Incoming { header, octets, path };
         match self.find(&message) {
             None if header.responder.is_zero() => {

@@ -56,6 +56,8 @@ impl Endpoint {
                             |own| format!("this host's identity is {own}"),
                         ))
                     }
+                    // It is not about what message 5 proves.
+                    "main mode message 5" if notify == NotifyType::NO_PROPOSAL_CHOSEN => None,
                     "main mode message 5" if keys => Some(format!(
                         "the pre-shared key of rule {:?} probably differs from the peer's, or it refuses our identity",
                         rule.name

@@ -9,6 +9,7 @@ use crate::policy::db::PolicyDb;
 use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
 use crate::proposal::offer::QuickModeOffer;
+use crate::proposal::suite::ProtectionSuite;
 use crate::sa::driver::SaOp;
 use std::sync::Arc;
 
@@ -54,12 +55,17 @@ impl Endpoint {
         self.tell_driver(SaOp::SetPolicies(policy.traffic_policies()));
     }
 
-    /// Ends what is being negotiated for traffic that the policy does not protect in this way any more.
+    /// Ends what is being negotiated for traffic that the policy does not protect in this way any more, or with an offer
+    /// that it does not make any more: the peer may choose that one.
     fn end_forbidden_negotiations(&mut self, policy: &PolicyDb) {
         let forbidden = self.negotiations.iter().filter_map(|(id, negotiation)| {
             let Goal::IpsecSa { selector, .. } = &negotiation.goal else { return None };
             let then = negotiation.rule.as_ref()?;
-            let allowed = policy.rule(&then.name).is_some_and(|now| allows_traffic(policy, now, then, selector));
+            let allowed = policy.rule(&then.name).is_some_and(|now| {
+                let offers = then.quick_mode().map_or(&[][..], |policy| &policy.offers);
+                offers.iter().all(|offer| has_offer(now, offer.suite, offer.extended_sequence_numbers))
+                    && allows_traffic(policy, now, then, selector)
+            });
             (!allowed).then_some((*id, negotiation.ike_sa.filter(|_| negotiation.phase == Phase::QuickMode)))
         });
         for (id, ike_sa) in forbidden.collect::<Vec<_>>() {
@@ -79,11 +85,14 @@ impl Endpoint {
 }
 
 fn allows_pair(policy: &PolicyDb, now: &Rule, sa: &IpsecSa) -> bool {
-    let offers = now.quick_mode().map_or(&[][..], |policy| &policy.offers);
-    let fits = |offer: &QuickModeOffer| {
-        offer.suite == sa.suite && offer.extended_sequence_numbers == sa.extended_sequence_numbers
-    };
-    offers.iter().any(fits) && allows_traffic(policy, now, &sa.rule, &sa.selector)
+    has_offer(now, sa.suite, sa.extended_sequence_numbers) && allows_traffic(policy, now, &sa.rule, &sa.selector)
+}
+
+fn has_offer(rule: &Rule, suite: ProtectionSuite, extended_sequence_numbers: bool) -> bool {
+    let offers = rule.quick_mode().map_or(&[][..], |policy| &policy.offers);
+    let fits =
+        |offer: &QuickModeOffer| offer.suite == suite && offer.extended_sequence_numbers == extended_sequence_numbers;
+    offers.iter().any(fits)
 }
 
 pub(super) fn allows_traffic(policy: &PolicyDb, now: &Rule, then: &Rule, selector: &Selector) -> bool {

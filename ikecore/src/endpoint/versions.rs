@@ -1,7 +1,12 @@
-//! Messages of another major version, that is IKEv2: who sends them is told which version this host speaks.
+//! Messages of another major version, that is IKEv2: who sends them is told which version this host speaks, and who answers
+//! with them is not waited for without a reason.
 use super::Endpoint;
+use crate::event::Failure;
+use crate::event::negotiation::Role;
+use crate::exchange::message::Incoming;
 use crate::exchange::{Path, info};
 use crate::time::Time;
+use crate::wire::error::WireError;
 use crate::wire::{Header, NotifyType};
 
 /// The exchange type by which IKEv2 begins, and its flag of answers (RFC 7296 §3.1).
@@ -54,6 +59,20 @@ impl Endpoint {
         // Whoever forges addresses gets no more octets out of this host than went in, and not many.
         if message.octets.len() <= octets.len() && self.versions.take(self.shared.now) {
             self.send(&message);
+        }
+    }
+    /// The peer seems to answer this host's first message in another version: then it speaks no other. Nothing proves that
+    /// it was the peer, so it is a reason only if no answer in version 1 comes. The SPIs of IKEv2 stand where the cookies
+    /// do (RFC 7296 §3.1), that of the responder may be zero in a refusal.
+    pub(super) fn suspect_version(&mut self, message: &Incoming<'_>, error: &WireError) {
+        let Some(id) = self.find(message) else { return };
+        let Some(sa) = self.ike_sas.get_mut(&id) else { return };
+        let is_unanswered = sa.role == Role::Initiator && sa.cookies.responder.is_zero();
+        if !is_unanswered || sa.path.remote != message.path.remote {
+            return;
+        }
+        if let Some(negotiating) = sa.negotiating_mut() {
+            negotiating.suspicion = Some(Failure::Malformed(error.clone()));
         }
     }
 }

@@ -236,14 +236,6 @@ pub enum Failure {
     /// A message is wrong in itself.
     #[error("the peer's message is malformed: {0}")]
     Malformed(WireError),
-    /// The hash of a phase 2 message is wrong.
-    #[error("{hash} of the {exchange} message is wrong")]
-    InvalidHash {
-        /// `HASH(1)`, `HASH(2)`, `HASH(3)`.
-        hash: &'static str,
-        /// The exchange.
-        exchange: ExchangeType,
-    },
     /// Diffie-Hellman or another computation failed.
     #[error("{operation} failed: {reason}")]
     Crypto {
@@ -379,7 +371,6 @@ impl Failure {
             | Self::SelectorsChanged { .. }
             | Self::TrafficId(_) => Status::InvalidFilter,
             Self::Malformed(_) | Self::PeerId(_) | Self::ExchangeType { .. } => Status::InvalidPayload,
-            Self::InvalidHash { .. } => Status::InvalidHash,
             Self::Crypto { .. } | Self::KePayload { .. } => Status::DhFail,
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
@@ -426,11 +417,12 @@ impl Failure {
             | Self::SelectorsChanged { .. }
             | Self::TrafficId(_) => Some(NotifyType::INVALID_ID_INFORMATION),
             Self::Malformed(error) => error.notify(),
-            Self::InvalidHash { .. } => Some(NotifyType::INVALID_HASH_INFORMATION),
             Self::Crypto { .. } | Self::KePayload { .. } => Some(NotifyType::INVALID_KEY_INFORMATION),
-            Self::Driver(_) | Self::DriverLost(_) | Self::TooMany { .. } | Self::Stalled { .. } => {
-                Some(NotifyType::NO_PROPOSAL_CHOSEN)
-            }
+            Self::Driver(_)
+            | Self::DriverLost(_)
+            | Self::TooMany { .. }
+            | Self::Stalled { .. }
+            | Self::PolicyChange => Some(NotifyType::NO_PROPOSAL_CHOSEN),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod config_mode;
 pub mod dpd;
 pub mod fragment;
+pub mod fresh;
 pub mod info;
 pub mod main;
 pub mod message;

@@ -4,6 +4,7 @@ use crate::endpoint::{
     AddressOp, Answer, Ask, Command, Config, Endpoint, Input, LoggedKey, Output, Transmit, XauthCheck,
 };
 use crate::event::{Event, EventKind, Failure, NegotiationEvent};
+use crate::exchange::work::Sign;
 use crate::ids::{AskId, IpsecSaId, Spi};
 use crate::policy::db::PolicyDb;
 use crate::proposal::suite::CPIS;
@@ -121,6 +122,9 @@ impl TestDriver {
     }
 }
 
+/// Signs for a host.
+pub type Signer = fn(&Sign, &Host) -> Result<Vec<u8>, CertificateFault>;
+
 /// A host.
 pub struct Host {
     /// Its endpoint.
@@ -139,6 +143,8 @@ pub struct Host {
     pub held: Vec<(AskId, Ask)>,
     /// The files of the host: private keys, revocation lists.
     pub files: BTreeMap<PathBuf, Vec<u8>>,
+    /// Signs in another way than with the private key.
+    pub sign: Option<Signer>,
     /// The date, in seconds since 1970.
     pub date: i64,
     /// What it gave to the key log.
@@ -170,6 +176,7 @@ impl Host {
             held: Vec::new(),
             keys: Vec::new(),
             files: BTreeMap::new(),
+            sign: None,
             date: DATE,
             wake: None,
             users: BTreeMap::new(),
@@ -228,9 +235,10 @@ impl Host {
     fn work(&mut self, ask: Ask) -> Answer {
         match ask {
             Ask::KeyExchange(work) => Answer::KeyExchange(work.run()),
-            Ask::Sign(work) => Answer::Sign(match self.files.get(&work.own.private_key) {
-                Some(file) => work.run(file),
-                None => Err(work.no_key("no such file".to_owned())),
+            Ask::Sign(work) => Answer::Sign(match (self.sign, self.files.get(&work.own.private_key)) {
+                (Some(sign), _) => sign(&work, self),
+                (None, Some(file)) => work.run(file),
+                (None, None) => Err(work.no_key("no such file".to_owned())),
             }),
             Ask::VerifyChain(work) => Answer::VerifyChain(work.run(self.date, &mut |path| {
                 let name = path.display().to_string();

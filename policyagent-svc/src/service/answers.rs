@@ -227,8 +227,7 @@ impl Service {
 
     async fn terminate(&self, target: Target) -> Result<Reply, Refusal> {
         let snapshot = self.engine.snapshot().await?;
-        let mut commands = Vec::new();
-        match target {
+        let command = match target {
             Target::Peer(named) => {
                 let peer = named.resolve().map_err(|error| Refusal::Other(error.to_string()))?;
                 let known =
@@ -236,19 +235,14 @@ impl Service {
                 if !known.into_iter().any(|remote| HostAddress::from(remote) == peer) {
                     return Err(Refusal::Other(format!("there is no SA with {named}")));
                 }
-                commands.push(Command::DeletePeer(peer));
+                Command::DeletePeer(peer)
             }
-            Target::IkeSa(id) => commands.push(Command::DeleteIkeSa(ike_sa(&snapshot, id.0)?)),
-            Target::IpsecSa(id) => commands.push(Command::DeleteIpsecSa(ipsec_sa(&snapshot, id.0)?)),
-            Target::All => {
-                // IPsec SAs first: their deletes need the ISAKMP SAs.
-                commands.extend(snapshot.ipsec_sas.iter().map(|sa| Command::DeleteIpsecSa(sa.id)));
-                commands.extend(snapshot.ike_sas.iter().map(|sa| Command::DeleteIkeSa(sa.id)));
-            }
-        }
-        for command in commands {
-            self.engine.command(command).await?;
-        }
+            Target::IkeSa(id) => Command::DeleteIkeSa(ike_sa(&snapshot, id.0)?),
+            Target::IpsecSa(id) => Command::DeleteIpsecSa(ipsec_sa(&snapshot, id.0)?),
+            // What comes to stand between the snapshot and now goes, too.
+            Target::All => Command::DeleteAll,
+        };
+        self.engine.command(command).await?;
         let after = self.engine.snapshot().await?;
         let message = format!(
             "deleted; {} ISAKMP SAs and {} pairs of IPsec SAs are left",

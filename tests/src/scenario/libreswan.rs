@@ -67,8 +67,9 @@ impl<'a> Deref for Setting<'a> {
 
 impl<'a> Setting<'a> {
     fn start(world: &'a World, driver: Driver, policy: &Policy, connection: &Connection) -> Self {
+        let protected = if connection.nat_traversal.is_some() { Kind::EspInUdp } else { Kind::Esp };
         let (trial, pluto) =
-            Trial::start(world, driver, policy, IMPATIENT, Kind::Esp, || Pluto::start(&world.b, connection));
+            Trial::start(world, driver, policy, IMPATIENT, protected, || Pluto::start(&world.b, connection));
         Self { trial, pluto }
     }
 
@@ -173,6 +174,60 @@ pub fn compression(driver: Driver, mode: Mode, role: Role) {
         Role::Responder => setting.pluto.terminate(),
     }
     setting.wait_nothing_left();
+}
+
+/// Where the payloads and numbers of NAT traversal come from. As responder pluto takes those of RFC 3947 from whoever has
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// RFC 3947.
+    Rfc,
+    /// The drafts before it.
+    Drafts,
+}
+
+impl Numbers {
+    /// As pluto spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rfc => "rfc",
+            Self::Drafts => "drafts",
+        }
+    }
+
+    /// The title, and the encapsulation modes of tunnel and transport mode, as Oakley.log tells them.
+    const fn told(self) -> (&'static str, [&'static str; 2]) {
+        match self {
+            Self::Rfc => ("RFC 3947", ["UDP-Encapsulated-Tunnel(3)", "UDP-Encapsulated-Transport(4)"]),
+            Self::Drafts => (
+                "draft-ietf-ipsec-nat-t-ike",
+                ["UDP-Encapsulated-Tunnel draft(61443)", "UDP-Encapsulated-Transport draft(61444)"],
+            ),
+        }
+    }
+}
+
+/// ESP in UDP, which the peer wants as if there were a NAT.
+pub fn nat_traversal(driver: Driver, numbers: Numbers, mode: Mode, role: Role) {
+    let (title, [tunnel, transport]) = numbers.told();
+    let what = format!("ESP in UDP by {title}, {}: traffic, rekeys, delete", mode.name());
+    let _row = Row::new(what, PEER, driver, role.alone());
+    let world = World::new();
+    let policy = Policy::between(A, B).mode(mode);
+    let connection = Connection { nat_traversal: Some(numbers.name()), ..Connection::between(B, A).mode(mode) };
+    let setting = Setting::start(&world, driver, &policy, &connection);
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    let agreed = if mode == Mode::Tunnel { tunnel } else { transport };
+    // Offered, and chosen.
+    let trace = setting.daemon.oakley();
+    assert!(trace.matches(&format!("tunnel mode is {agreed}\n")).count() >= 2, "{agreed}:\n{trace}");
+    let last = setting.pluto.newest();
+    setting.daemon.run(&["rekey", "--ipsec-sa", &handle(&setting, "ipsec_sas")]);
+    setting.successor(&last);
+    setting.exchange_traffic();
+    assert_eq!(setting.capture.count(Kind::Esp), 0, "ESP outside UDP");
+    renew_and_end(&setting, role);
 }
 
 /// pluto negotiates both phases anew before their lives end, with hardly a packet lost.

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::{PATIENCE, Role, Setting, suiting};
 use crate::charon::{Connection, Kernel, Mode};
 use crate::daemon::Driver;
 use crate::interop::Row;
 use crate::netns::World;
-use crate::policy_text::Policy;
+use crate::policy_text::{Policy, RULE};
 use crate::process::wait_until;
 
 /// charon asks; the daemon answers each time, and charon keeps its SAs.
@@ -41,10 +43,10 @@ pub fn the_peer_answers(driver: Driver, peer: Kernel) {
     setting.daemon.wait_oakley("many questions", 3 * PATIENCE, |trace| asked(trace) >= 12);
     assert!(!setting.daemon.oakley().contains("is dead"), "{}", setting.daemon.oakley());
     // charon is deaf for a while: what is asked meanwhile it answers afterwards.
-    setting.charon.signal(nix::sys::signal::Signal::SIGSTOP);
+    setting.charon.signal(Signal::SIGSTOP);
     let unanswered = |trace: &str| trace.contains(", unanswered 3");
     setting.daemon.wait_oakley("three questions without an answer", PATIENCE, unanswered);
-    setting.charon.signal(nix::sys::signal::Signal::SIGCONT);
+    setting.charon.signal(Signal::SIGCONT);
     let before = asked(&setting.daemon.oakley());
     setting.daemon.wait_oakley("more questions", 2 * PATIENCE, |trace| asked(trace) >= before + 4);
     assert!(!setting.daemon.oakley().contains("is dead"), "{}", setting.daemon.oakley());
@@ -77,6 +79,73 @@ pub fn the_peer_dies(driver: Driver, peer: Kernel) {
     });
     setting.wait_daemon_ipsec_sas(1);
     assert!(setting.daemon.oakley().contains("cause: dead peer"));
+    setting.exchange_traffic();
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+}
+
+/// What a peer does with the SAs that it had with a dead daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mourning {
+    /// It clears them.
+    Clear,
+    /// It holds their traffic, which negotiates.
+    Hold,
+    /// It negotiates at once.
+    Restart,
+}
+
+impl Mourning {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Clear, Self::Hold, Self::Restart];
+
+    /// For the names of tests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clears",
+            Self::Hold => "holds",
+            Self::Restart => "restarts",
+        }
+    }
+}
+
+/// The daemon falls silent, and charon finds out; then there is a new daemon.
+pub fn the_daemon_dies(driver: Driver, mourning: Mourning) {
+    let what = format!("Dead peer detection: the daemon dies, the peer {}", mourning.name());
+    let _row = Row::charon(what, Kernel::Netlink, driver, &Role::ALL);
+    let world = World::new();
+    let (policy, connection) = suiting(driver, Mode::Tunnel);
+    let dpd_action = match mourning {
+        Mourning::Clear => "clear",
+        Mourning::Hold => "trap",
+        Mourning::Restart => "restart",
+    };
+    let connection = Connection { dpd_delay: 1, dpd_action, ..connection };
+    let mut setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection);
+    setting.negotiate(Role::Initiator);
+    setting.exchange_traffic();
+    let cookies = setting.charon.list_sas()[0].cookies.clone();
+    setting.daemon.process().signal(Signal::SIGSTOP);
+    setting.charon.wait_sas("what it had is gone", 2 * PATIENCE, |sas| sas.iter().all(|sa| sa.cookies != cookies));
+    if mourning == Mourning::Restart {
+        setting.charon.wait_sas("an attempt", PATIENCE, |sas| sas.iter().any(|sa| sa.state == "CONNECTING"));
+    }
+    setting.daemon.kill_and_restart();
+    let (here, there) = setting.ends;
+    match mourning {
+        Mourning::Clear => {
+            assert!(setting.charon.list_sas().is_empty(), "nobody asked for SAs");
+            setting.negotiate(Role::Initiator);
+        }
+        Mourning::Hold => {
+            let answered = world.b.ping_until_answered(there, here, PATIENCE);
+            assert!(answered, "{}\n{}", setting.daemon.oakley(), setting.charon.log());
+        }
+        Mourning::Restart => {}
+    }
+    setting.wait_daemon_ipsec_sas(1);
+    setting.charon.wait_installed();
+    assert_eq!(setting.charon.list_sas()[0].initiator, mourning != Mourning::Clear);
     setting.exchange_traffic();
     setting.charon.terminate();
     setting.wait_nothing_left();
@@ -132,5 +201,25 @@ pub fn the_peer_speaks_another_version(driver: Driver, peer: Kernel) {
     // And with version 1 it goes on.
     setting.charon.load(&setting_connection(&Connection { version: 1, ..connection }, peer));
     setting.negotiate(Role::Responder);
+    setting.exchange_traffic();
+}
+
+/// The daemon begins, and charon has a connection of IKEv2 alone: it says so as it says that no proposal suits it.
+pub fn the_peer_speaks_another_version_alone(driver: Driver, peer: Kernel) {
+    let what = "Refused, the reason is told: the peer has IKEv2 alone";
+    let _row = Row::charon(what, peer, driver, Role::Initiator.alone());
+    let world = World::new();
+    let (policy, connection) = suiting(driver, Mode::Tunnel);
+    let connection = setting_connection(&Connection { version: 2, ..connection }, peer);
+    let setting = Setting::start_with_settings(&world, driver, peer, &policy, &connection, super::IMPATIENT);
+    let output = setting.daemon.command(&["initiate", RULE]);
+    let reason = "the peer refused the main mode proposal with NO-PROPOSAL-CHOSEN (14): offered were ";
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains(reason), "{told}\n{}", setting.charon.log());
+    assert_eq!((setting.daemon.isakmp_sas(), setting.daemon.ipsec_sas()), (0, 0));
+    assert!(setting.charon.list_sas().is_empty());
+    // And with version 1 it goes on.
+    setting.charon.load(&Connection { version: 1, ..connection });
+    setting.negotiate(Role::Initiator);
     setting.exchange_traffic();
 }

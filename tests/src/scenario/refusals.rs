@@ -16,6 +16,9 @@ const HASTY: &str = "[ike]\nretransmit_first_milliseconds = 100\ntransmissions =
 /// How long it may take until the cause is told: longer than charon repeats its messages.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long charon keeps an IKE SA whose initiator it cannot read and never hears of again, which is 30 s, and more.
+const HALF_OPEN: Duration = Duration::from_secs(45);
+
 /// How two configurations do not suit each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mismatch {
@@ -93,6 +96,11 @@ impl Mismatch {
                 connection.remote_ts = vec![format!("{}[tcp]", A.net)];
             }
         }
+    }
+
+    /// Whether it leaves nothing of the ISAKMP SA, too.
+    const fn is_of_main_mode(self) -> bool {
+        matches!(self, Self::Key | Self::MainMode | Self::KeyLength | Self::Hash | Self::Group | Self::Identity)
     }
 
     const fn expected(self) -> Expected {
@@ -193,6 +201,10 @@ pub fn refuses(driver: Driver, peer: Kernel, mismatch: Mismatch, role: Role) {
     setting.daemon.wait_oakley("the cause", PATIENCE, |log| named.iter().all(|text| log.contains(text)));
     assert!(!setting.daemon.oakley().contains(&policy.psk), "the key is in the trace");
     assert!(setting.charon.installed().is_empty());
+    if mismatch.is_of_main_mode() {
+        setting.charon.wait_sas("nothing half-made", HALF_OPEN, <[_]>::is_empty);
+        setting.wait_daemon_has_none();
+    }
     assert_eq!(setting.daemon.ipsec_sas(), 0);
     let esp = setting.capture.count(Kind::Esp) + setting.capture.count(Kind::EspInUdp);
     assert_eq!((esp, setting.capture.count(Kind::Echo)), (0, 0), "neither ESP nor clear traffic");

@@ -157,9 +157,15 @@ pub fn client_policy(authentication: &str, push: bool, password: &str) -> String
 
 /// Writes the users file of a daemon: one user.
 pub fn add_user(daemon: &Daemon<'_>, password: &str) {
+    add_users(daemon, &[USER], password);
+}
+
+/// The same with several users, who have the same password.
+pub fn add_users(daemon: &Daemon<'_>, users: &[&str], password: &str) {
     let hash = daemon.hash_password(password);
     let path = daemon.path("etc/policyagent/users");
-    std::fs::write(&path, format!("{USER}:{hash}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lines: Vec<String> = users.iter().map(|user| format!("{user}:{hash}\n")).collect();
+    std::fs::write(&path, lines.concat()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// Writes a script that can be run.

@@ -98,27 +98,62 @@ pub fn icmp_alone(driver: Driver, role: Role) {
     let child = setting.charon.installed().remove(0);
     assert!(child.local_ts[0].contains("icmp") && child.remote_ts[0].contains("icmp"), "{child:?}");
     let before = setting.capture.count(Kind::Esp);
-    let server = serve_once(&world);
-    let answer = greet(&world).unwrap_or_else(|e| panic!("no answer by TCP: {e}\n{}", setting.daemon.oakley()));
-    assert_eq!(answer, GREETING);
-    server.join().expect("the server does not panic").expect("the server is served");
-    // SYN, SYN and ACK, ACK, and a segment each way.
-    let port = PORT.to_be_bytes();
-    let of_connection = |octets: &[u8]| [octets.get(0..2), octets.get(2..4)].contains(&Some(&port));
-    let in_clear = || {
-        let packets = setting.capture.packets();
-        packets.iter().filter(|packet| packet.kind == Kind::Other && of_connection(&packet.payload)).count()
-    };
-    assert!(wait_until(PATIENCE, || in_clear() >= 5), "{} packets of the connection in clear", in_clear());
+    greet_in_clear(&setting, B.wire);
     assert_eq!(setting.capture.count(Kind::Esp), before, "TCP in ESP");
     setting.charon.terminate();
     setting.wait_nothing_left();
     setting.wait_kernels_empty();
 }
 
-/// A server on host `b` that answers one greeting.
-fn serve_once(world: &World) -> JoinHandle<std::io::Result<()>> {
-    let service = service();
+/// All between two nets is protected but TCP to one port, which both ends let through.
+pub fn one_port_in_clear(driver: Driver, role: Role) {
+    let what = "One TCP port in clear between protected nets, tunnel";
+    let _row = Row::charon(what, Kernel::Netlink, driver, role.alone());
+    let world = World::new();
+    // Connections from host `a` shall have an address of the net.
+    world.a.ip(&[&format!("route replace {} via {} src {}", B.net, B.wire, A.inside)]);
+    let (policy, connection) = suiting(driver, Mode::Tunnel);
+    let policy = Policy { permitted: Some(Upper::TcpPort(PORT)), ..policy };
+    let pass = Some((format!("{}[tcp/{PORT}]", B.net), format!("{}[tcp]", A.net)));
+    let connection = Connection { pass, ..connection };
+    let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection);
+    // Without SAs, with them, and afterwards.
+    greet_in_clear(&setting, B.inside);
+    assert_eq!((setting.capture.count(Kind::Ike), setting.capture.count(Kind::Esp)), (0, 0), "it needs no SAs");
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    let before = setting.capture.count(Kind::Esp);
+    greet_in_clear(&setting, B.inside);
+    assert_eq!(setting.capture.count(Kind::Esp), before, "TCP in ESP");
+    setting.exchange_traffic();
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+    setting.wait_kernels_empty();
+    greet_in_clear(&setting, B.inside);
+}
+
+/// A connection to `to` is served, and crosses the wire in clear.
+#[track_caller]
+fn greet_in_clear(setting: &Setting<'_>, to: &str) {
+    let port = PORT.to_be_bytes();
+    let of_connection = |octets: &[u8]| [octets.get(0..2), octets.get(2..4)].contains(&Some(&port));
+    let in_clear = || {
+        let packets = setting.capture.packets();
+        packets.iter().filter(|packet| packet.kind == Kind::Other && of_connection(&packet.payload)).count()
+    };
+    let before = in_clear();
+    let server = serve_once(setting.world, to);
+    let answer = greet(setting.world, to);
+    let answer = answer.unwrap_or_else(|e| panic!("no answer by TCP: {e}\n{}", setting.daemon.oakley()));
+    assert_eq!(answer, GREETING);
+    server.join().expect("the server does not panic").expect("the server is served");
+    // SYN, SYN and ACK, ACK, and a segment each way.
+    assert!(wait_until(PATIENCE, || in_clear() >= before + 5), "{before}, then {} packets in clear", in_clear());
+}
+
+/// A server at the address `to` of host `b` that answers one greeting.
+fn serve_once(world: &World, to: &str) -> JoinHandle<std::io::Result<()>> {
+    let service = service(to);
     let listener = world.b.within(move || TcpListener::bind(service)).expect("the port is free");
     std::thread::spawn(move || -> std::io::Result<()> {
         let (mut stream, _) = listener.accept()?;
@@ -129,8 +164,8 @@ fn serve_once(world: &World) -> JoinHandle<std::io::Result<()>> {
 }
 
 /// Greets it from host `a`, and returns the answer.
-fn greet(world: &World) -> std::io::Result<Vec<u8>> {
-    let service = service();
+fn greet(world: &World, to: &str) -> std::io::Result<Vec<u8>> {
+    let service = service(to);
     world.a.within(move || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&service, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -141,8 +176,8 @@ fn greet(world: &World) -> std::io::Result<Vec<u8>> {
     })
 }
 
-fn service() -> SocketAddr {
-    format!("{}:{PORT}", B.wire).parse().expect("an address and a port")
+fn service(to: &str) -> SocketAddr {
+    format!("{to}:{PORT}").parse().expect("an address and a port")
 }
 
 /// Only TCP to one port is protected; all else goes in clear.
@@ -156,13 +191,13 @@ pub fn one_port(driver: Driver, role: Role) {
         ..Connection::between(B, A).transport()
     };
     let setting = Setting::start(&world, driver, Kernel::Netlink, &policy, &connection);
-    let server = serve_once(&world);
+    let server = serve_once(&world, B.wire);
     if role == Role::Responder {
         setting.charon.initiate().unwrap_or_else(|error| panic!("charon: {error}\n{}", setting.daemon.oakley()));
         setting.wait_daemon_ipsec_sas(1);
     }
     // As initiator the first SYN is what starts the negotiation; TCP sends it again.
-    let answer = greet(&world);
+    let answer = greet(&world, B.wire);
     let answer = answer.unwrap_or_else(|e| panic!("no answer by TCP: {e}\n{}", setting.daemon.oakley()));
     assert_eq!(answer, GREETING);
     server.join().expect("the server does not panic").expect("the server is served");

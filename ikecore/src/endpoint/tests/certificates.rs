@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub(super) struct World {
     root: Authority,
     middle: Authority,
-    hosts: [Issued; 2],
+    pub(super) hosts: [Issued; 2],
 }
 
 const NAMES: [&str; 2] = ["fqdn:a.example", "fqdn:b.example"];

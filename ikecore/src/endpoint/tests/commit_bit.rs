@@ -55,7 +55,7 @@ fn assert_done(network: &mut Network) {
 }
 
 /// Sets the bit in the messages of this exchange from this host.
-fn set_bit(of: usize, when: impl Fn(&[u8]) -> bool + 'static) -> Option<Rewrite> {
+pub(super) fn set_bit(of: usize, when: impl Fn(&[u8]) -> bool + 'static) -> Option<Rewrite> {
     Some(Box::new(move |from, octets| {
         let mut octets = octets.to_vec();
         if from == of && octets[18] == ExchangeType::QUICK.0 && when(&octets) {

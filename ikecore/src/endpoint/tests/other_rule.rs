@@ -32,10 +32,10 @@ fn two_rules(local: IpAddr, remote: IpAddr, change: impl Fn(&mut TestPolicy)) ->
 }
 
 /// Host A has one rule, for the service, and the first rule's key; host B has both. Gives their failures.
-fn ask_for_the_service(change: impl Fn(&mut TestPolicy)) -> (Network, [Vec<Failure>; 2]) {
+pub(super) fn ask_for_the_service(change: impl Fn(&mut TestPolicy)) -> (Network, [Vec<Failure>; 2]) {
     let policy = TestPolicy { filters: vec![service(A, B)], ..TestPolicy::new(A, B) };
-    let hosts =
-        [Host::new(Config::default(), 1, policy.database()), Host::new(Config::default(), 2, two_rules(B, A, change))];
+    let config = Config { detail: crate::event::Detail::Trace, ..Config::default() };
+    let hosts = [Host::new(config.clone(), 1, policy.database()), Host::new(config, 2, two_rules(B, A, change))];
     let mut network = Network::new(hosts, Weather::default(), 3);
     initiate(&mut network);
     network.run(ALL_OVER);

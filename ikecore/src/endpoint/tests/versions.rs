@@ -87,3 +87,67 @@ fn a_flood_is_answered_ten_times_a_second() {
     assert_eq!(twins(&network), 1);
     shut_down(&mut network);
 }
+
+/// What a host that speaks IKEv2 alone may answer to main mode message 1 (RFC 7296 §2.5, §3.1): a response of IKE_SA_INIT,
+/// with an SPI of its own or, as refusals have it, without.
+fn of_version_2(octets: &[u8], responder: u8) -> Vec<u8> {
+    let mut octets = octets.to_vec();
+    octets[8..16].fill(responder);
+    octets[17..20].copy_from_slice(&[0x20, 34, 0x20]);
+    octets
+}
+
+#[test]
+fn a_peer_that_answers_in_another_version() {
+    for responder in [0, 7] {
+        let mut network = pair(4, Weather::default(), |_, _| {});
+        network.rewrite = Some(Box::new(move |from, octets| match from {
+            1 => of_version_2(octets, responder),
+            _ => octets.to_vec(),
+        }));
+        initiate(&mut network);
+        network.run(Duration::from_secs(400));
+        let failures = network.hosts[0].failures();
+        let [failure] = failures.as_slice() else { panic!("one failure: {failures:?}") };
+        assert_eq!(
+            failure.to_string(),
+            "the peer's message is malformed: ISAKMP header, offset 17: major version 2 is not supported, 1 is"
+        );
+        network.hosts.iter().for_each(assert_settled);
+    }
+}
+
+#[test]
+fn a_forged_answer_in_another_version_changes_nothing() {
+    let mut network = pair(5, Weather::default(), |_, _| {});
+    initiate(&mut network);
+    let forged = of_version_2(&network.log[0].1.octets, 7);
+    let (local, remote) = (network.log[0].1.local, network.log[0].1.remote);
+    let now = network.now;
+    network.hosts[0].receive(now, local, remote, &forged);
+    network.run(Duration::from_secs(1));
+    // In the midst of it, and afterwards.
+    let now = network.now;
+    network.hosts[0].receive(now, local, remote, &forged);
+    network.run(Duration::from_secs(400));
+    assert_eq!(network.hosts[0].failures(), []);
+    assert_eq!(twins(&network), 1);
+    shut_down(&mut network);
+}
+
+/// Once the peer has answered in version 1 it speaks that: what fails later fails for another reason.
+#[test]
+fn another_version_after_an_answer_is_no_reason() {
+    let mut network = pair(6, Weather::default(), |_, _| {});
+    let mut answers = 0;
+    network.rewrite = Some(Box::new(move |from, octets| {
+        answers += usize::from(from == 1);
+        if from == 1 && answers > 1 { of_version_2(octets, octets[8]) } else { octets.to_vec() }
+    }));
+    initiate(&mut network);
+    network.run(Duration::from_secs(400));
+    let failures = network.hosts[0].failures();
+    let [Failure::TimedOut { message: "main mode message 3", .. }] = failures.as_slice() else {
+        panic!("{failures:?}")
+    };
+}

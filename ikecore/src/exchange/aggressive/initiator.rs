@@ -1,23 +1,21 @@
 //! Aggressive mode, initiator.
 use super::super::auth::{self, Claim, Credential, Judgement, PeerVerified, Proof, Proving, Requests, Unconfirmed};
+use super::super::fresh;
 use super::super::message::Incoming;
 use super::super::mode::Phase1;
-use super::super::natt::Revision;
-use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
+use super::super::phase1::{self, Choice, Closing, Contributions, Established, PeerKe, Phase1Keys, Settled};
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
-use super::super::{Cx, Path, info};
+use super::super::{Cx, Path};
 use super::msgs::{self, First};
-use crate::crypto::group::{KeyPair, PrivateKey};
-use crate::crypto::skeyid::{HashInputs, Inputs};
-use crate::event::negotiation::Role;
+use crate::crypto::group::KeyPair;
 use crate::event::{Failure, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
-use crate::wire::{ExchangeType, PayloadType, Sa};
+use crate::wire::ExchangeType;
 use std::sync::Arc;
 
 /// What stays the same in all states.
@@ -27,7 +25,7 @@ pub struct Opening {
     /// The rule with what aggressive mode can negotiate of it.
     usable: Arc<Rule>,
     cookie: Cookie,
-    /// The body of the SA payload of message 1: HASH_I and HASH_R cover all of it (RFC 2409 §5).
+    /// The body of the SA payload of message 1.
     sa: Vec<u8>,
     /// The body of this host's ID payload.
     id: Vec<u8>,
@@ -51,26 +49,23 @@ pub enum State {
 }
 
 /// What message 2 settled, but for who the peer is.
-pub struct Settled {
+pub struct Replied {
+    settled: Settled,
     pair: Arc<KeyPair>,
-    cookies: Cookies,
-    choice: Choice,
     peer: PeerKe,
     path: Path,
-    revision: Option<Revision>,
-    announced: Announced,
 }
 
 /// What message 2 says.
 pub struct Agreeing {
-    settled: Settled,
+    replied: Replied,
     peer_id: Vec<u8>,
     claim: Claim,
 }
 
 /// With the shared secret.
 pub struct Agreed {
-    settled: Settled,
+    replied: Replied,
     keys: Phase1Keys,
 }
 
@@ -88,11 +83,9 @@ pub fn begin(
         auth::announce(&usable, path.own().ip()).ok_or(Failure::NoPolicyForPeer { peer })?;
     let group = usable.main_mode.offers.first().ok_or(Failure::NoPolicyForPeer { peer })?.group;
     let sa = phase1::offer(&usable, peer)?;
-    let nonce = phase1::nonce(cx.rng)?;
-    let private = PrivateKey::random(group, cx.rng)
-        .map_err(|error| Failure::Crypto { operation: "making a private value", reason: error.to_string() })?;
+    let nonce = fresh::nonce(cx.rng)?;
     let opening = Opening { path, rule: Arc::clone(rule), usable, cookie, sa, id, requests, nonce, initial_contact };
-    let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
+    let ask = fresh::key_pair(group, None, cx)?;
     Ok(Step::ask(State::Deriving(Arc::new(opening)), vec![ask]))
 }
 
@@ -126,12 +119,12 @@ impl ExchangeRole for State {
                 judge(opening, *state, &shared, cx)
             }
             Self::Confirming(opening, agreed, peer) => {
-                let peer = agreed.settled.choice.authentication.confirm(peer, answer)?;
+                let peer = agreed.replied.settled.choice.authentication.confirm(peer, answer)?;
                 prove(opening, agreed, peer, cx)
             }
             Self::Proving(opening, agreed, state) => {
                 let (peer, credential) = *state;
-                let proof = agreed.settled.choice.authentication.proven(&credential, answer)?;
+                let proof = agreed.replied.settled.choice.authentication.proven(&credential, answer)?;
                 finish(&opening, *agreed, peer, &proof, cx)
             }
             other @ Self::SentFirst(..) => Ok(Step::stay(other)),
@@ -143,8 +136,8 @@ impl State {
     /// What message 2 settled.
     const fn settled(&self) -> Option<&Settled> {
         match self {
-            Self::Agreeing(_, state) => Some(&state.settled),
-            Self::Confirming(_, agreed, _) | Self::Proving(_, agreed, _) => Some(&agreed.settled),
+            Self::Agreeing(_, state) => Some(&state.replied.settled),
+            Self::Confirming(_, agreed, _) | Self::Proving(_, agreed, _) => Some(&agreed.replied.settled),
             Self::Deriving(_) | Self::SentFirst(..) => None,
         }
     }
@@ -194,38 +187,19 @@ fn receive_reply(
         return Err(message.unexpected("aggressive mode message 2"));
     }
     let chain = message.clear(msgs::FIRST_RULES)?;
-    let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
-    let choice = phase1::accept_reply(&raw.decode(Sa::decode)?, &opening.sa, &opening.usable)?;
+    let settled = Settled::accept(&opening.sa, &opening.usable, message, &chain, cx)?;
+    let Choice { authentication, chosen } = &settled.choice;
     // What the method of the choice has besides.
-    let chain = message.clear(&[msgs::FIRST_RULES, choice.authentication.rules()].concat())?;
+    let chain = message.clear(&[msgs::FIRST_RULES, authentication.rules()].concat())?;
     let (identity, peer_id) = phase1::peer_identity(message, &chain)?;
-    let claim = choice.authentication.claim(identity, &chain)?;
-    let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
-    let peer = PeerKe::read(message, &chain, &choice.chosen.suite, revision, cx)?;
-    choice.trace(cx);
-    // RFC 3947 §4: once a NAT is known to be there, the initiator changes to the other port, with message 3.
-    let mut path = opening.path;
-    if peer.nat.between() && path.local.port() != cx.settings.nat_t_port {
-        path = path.to_nat_t(cx.settings.nat_t_port);
-    }
+    let claim = authentication.claim(identity, &chain)?;
+    let peer = PeerKe::read(message, &chain, &chosen.suite, settled.revision, cx)?;
+    settled.choice.trace(cx);
+    // With message 3 it changes the port.
+    let path = phase1::initiators_path(opening.path, peer.nat, cx);
     let ask = KeyExchange::Agree { pair: Arc::clone(pair), peer: peer.public.clone() };
-    let settled = Settled {
-        pair: Arc::clone(pair),
-        cookies: message.header.cookies(),
-        choice,
-        peer,
-        path,
-        revision,
-        announced: Announced::read(&chain),
-    };
-    let state = Agreeing { settled, peer_id, claim };
+    let state = Agreeing { replied: Replied { settled, pair: Arc::clone(pair), peer, path }, peer_id, claim };
     Ok(Step::ask(State::Agreeing(Arc::clone(opening), Box::new(state)), vec![Ask::KeyExchange(ask)]))
-}
-
-/// What HASH_I covers with this host's ID, and HASH_R with the peer's.
-fn hash_inputs<'a>(opening: &'a Opening, settled: &'a Settled, id_b: &'a [u8]) -> HashInputs<'a> {
-    let Settled { pair, peer, cookies, .. } = settled;
-    HashInputs { g_xi: pair.public(), g_xr: &peer.public, cookies, sai_b: &opening.sa, id_b }
 }
 
 /// Now message 2 can be judged.
@@ -235,22 +209,19 @@ fn judge(
     shared: &Secret<Vec<u8>>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let Agreeing { settled, peer_id, claim } = state;
-    let Choice { authentication, chosen } = &settled.choice;
-    let inputs =
-        Inputs { cookies: &settled.cookies, ni: &opening.nonce, nr: &settled.peer.nonce, g_xy: shared.expose() };
-    let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
-    let keys = Phase1Keys::derive(&chosen.suite, skeyid, settled.pair.public(), &settled.peer.public)?;
-    let computed = keys.skeyid.hash_r(&hash_inputs(&opening, &settled, &peer_id));
+    let Agreeing { replied, peer_id, claim } = state;
+    let Replied { settled, pair, peer, path } = &replied;
+    let keys = settled.keys(&Contributions { pair, nonce: &opening.nonce, peer }, shared)?;
+    let computed = keys.skeyid.hash_r(&settled.hash_inputs(pair, peer, &peer_id));
     // A forged message ends this branch only; that the true one is no better shows when no other comes.
-    let judgement = authentication.judge(claim, &computed, "HASH_R").map_err(|reject| match reject {
+    let judgement = settled.choice.authentication.judge(claim, &computed, "HASH_R").map_err(|reject| match reject {
         Reject::Refused(failure) => failure,
         _ => {
-            let (peer, rule) = (settled.path.peer(), opening.rule.name.clone());
+            let (peer, rule) = (path.peer(), opening.rule.name.clone());
             Failure::PreSharedKeyMismatch { peer, detail: "its HASH_R is wrong", rule }
         }
     })?;
-    let agreed = Box::new(Agreed { settled, keys });
+    let agreed = Box::new(Agreed { replied, keys });
     match judgement {
         Judgement::Verified(peer) => prove(opening, agreed, peer, cx),
         Judgement::Ask(peer, ask) => Ok(Step::ask(State::Confirming(opening, agreed, peer), vec![ask])),
@@ -263,11 +234,11 @@ fn prove(
     peer: PeerVerified,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let settled = &agreed.settled;
+    let Replied { settled, pair, peer: peer_ke, .. } = &agreed.replied;
     let authentication = &settled.choice.authentication;
     // Whichever certificate it is, it has the name of message 1.
-    let credential = authentication.credential(&settled.peer.requests, opening.path.own().ip());
-    let hash = agreed.keys.skeyid.hash_i(&hash_inputs(&opening, settled, &opening.id));
+    let credential = authentication.credential(&peer_ke.requests, opening.path.own().ip());
+    let hash = agreed.keys.skeyid.hash_i(&settled.hash_inputs(pair, peer_ke, &opening.id));
     match authentication.prove(&credential, &hash) {
         Proving::Ready(proof) => finish(&opening, *agreed, peer, &proof, cx),
         Proving::Ask(ask) => Ok(Step::ask(State::Proving(opening, agreed, Box::new((peer, credential))), vec![ask])),
@@ -282,27 +253,12 @@ fn finish(
     proof: &Proof,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let Agreed { settled: Settled { cookies, choice, peer, path, revision, announced, .. }, keys } = agreed;
-    let Choice { authentication, chosen } = &choice;
-    let envelope = msgs::envelope("aggressive mode message 3", path, cookies);
-    let initial_contact = opening.initial_contact && !cx.peers.knows(path.peer());
-    let (message, last_block) = msgs::last(&envelope, proof, &keys, &chosen.suite, revision, initial_contact)?;
-    let phase_2 = keys.phase_2(cookies, chosen.suite, last_block);
-    if let Err(failure) = authentication.admit(&verified, path.peer().ip(), peer.nat.remote, cx) {
-        let send = info::delete_ike(path, &phase_2, cx.rng).ok();
-        return Ok(Step { send, ..Step::fail(failure) });
-    }
-    let established = Established {
-        keys: Arc::new(phase_2),
-        role: Role::Initiator,
-        rule: Arc::clone(&opening.rule),
-        lifetime: chosen.lifetime,
-        peer: verified,
-        path,
-        nat: peer.nat,
-        revision: revision.filter(|_| peer.nat.between()),
-        initial_contact: false,
-        announced,
-    };
-    Ok(Step::done(established, Some(message)))
+    let Agreed { replied: Replied { settled, peer, path, .. }, keys } = agreed;
+    let envelope = msgs::envelope("aggressive mode message 3", path, settled.cookies);
+    let first_contact = opening.initial_contact && !cx.peers.knows(path.peer());
+    let suite = &settled.choice.chosen.suite;
+    let (message, last_block) = msgs::last(&envelope, proof, &keys, suite, settled.revision, first_contact)?;
+    // The responder has nothing left to say.
+    let closing = Closing { path, nat: peer.nat, initial_contact: false, last_block };
+    Ok(settled.finish(&keys, &opening.rule, closing, verified, Some(message), cx))
 }

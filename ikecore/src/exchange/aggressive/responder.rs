@@ -1,42 +1,38 @@
 //! Aggressive mode, responder.
 use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
+use super::super::fresh;
 use super::super::message::Incoming;
 use super::super::mode::Phase1;
-use super::super::natt::{self, Nat, Revision};
-use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
+use super::super::natt::{self, Nat};
+use super::super::phase1::{
+    self, Choice, Closing, Contributions, Established, PeerKe, Phase1Keys, Ports, SaPayload, Settled,
+};
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::vendor::Announced;
-use super::super::work::{Answer, Ask, KeyExchange};
+use super::super::work::Answer;
 use super::super::{Cx, Path};
 use super::msgs::{self, First};
-use crate::address::HostAddress;
-use crate::crypto::group::{KeyPair, PrivateKey};
+use crate::crypto::group::KeyPair;
 use crate::crypto::iv::Iv;
-use crate::crypto::skeyid::{HashInputs, Inputs};
-use crate::event::negotiation::Role;
+use crate::crypto::skeyid::HashInputs;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
 use crate::identity::Identity;
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
-use crate::wire::{Chain, ExchangeType, PayloadType, Sa};
+use crate::wire::{Chain, ExchangeType};
 use std::sync::Arc;
 
 /// What message 1 settled.
 pub struct Opening {
     path: Path,
-    cookies: Cookies,
+    settled: Settled,
     rule: Arc<Rule>,
-    /// The body of the peer's SA payload: HASH_I and HASH_R cover all of it (RFC 2409 §5).
-    sa: Vec<u8>,
     /// Who the peer says it is, and the body of its ID payload.
     identity: Identity,
     peer_id: Vec<u8>,
-    choice: Choice,
     peer: PeerKe,
-    revision: Option<Revision>,
-    announced: Announced,
 }
 
 /// The responder's states.
@@ -58,15 +54,6 @@ pub struct Agreed {
     nonce: Vec<u8>,
 }
 
-/// What message 3 settled, but for who the peer is.
-pub struct Closing {
-    path: Path,
-    nat: Nat,
-    initial_contact: bool,
-    /// The last block of phase 1 in ciphertext, or what stands for it.
-    last_block: Iv,
-}
-
 /// Judges message 1. The key is that of the first rule for which the peer is who it says it is: those that name it come
 /// before those that take anybody.
 pub fn begin(
@@ -76,8 +63,7 @@ pub fn begin(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
     let chain = message.clear(msgs::FIRST_RULES)?;
-    let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
-    let offered = raw.decode(Sa::decode)?;
+    let offered = SaPayload::read(message, &chain)?;
     let (identity, peer_id) = phase1::peer_identity(message, &chain)?;
     let peer = message.path.peer();
     let allowed: Vec<Arc<Rule>> = rules.iter().filter_map(super::usable).collect();
@@ -91,28 +77,15 @@ pub fn begin(
     if fitting.is_empty() {
         return Err(Reject::Refused(Failure::UnknownIdentity { peer, identity }));
     }
-    phase1::trace_vendors(&chain, cx);
-    let choice = phase1::choose(&offered, &fitting, peer, cx).map_err(Reject::Refused)?;
-    let chosen = &choice.authentication.rule().name;
+    let settled = Settled::choose(&offered, &fitting, cookie, message, &chain, cx)?;
+    let chosen = &settled.choice.authentication.rule().name;
     let rule = rules.iter().find(|rule| rule.name == *chosen).ok_or(Reject::Local("finding the rule"))?;
-    let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
-    let suite = choice.chosen.suite;
+    let rule = Arc::clone(rule);
+    let suite = settled.choice.chosen.suite;
     let peer = PeerKe::read(message, &chain, &suite, None, cx)?;
-    let private = PrivateKey::random(suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
-    let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: Some(peer.public.clone()) });
-    let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
-    let opening = Opening {
-        path: message.path,
-        cookies,
-        rule: Arc::clone(rule),
-        sa: raw.body.to_vec(),
-        identity,
-        peer_id,
-        choice,
-        peer,
-        revision,
-        announced: Announced::read(&chain),
-    };
+    let ask =
+        fresh::key_pair(suite.group, Some(&peer.public), cx).map_err(|_| Reject::Local("making a private value"))?;
+    let opening = Opening { path: message.path, settled, rule, identity, peer_id, peer };
     Ok(Step::ask(State::Agreeing(Arc::new(opening)), vec![ask]))
 }
 
@@ -130,7 +103,7 @@ impl ExchangeRole for State {
 
     fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
         let opening = self.opening();
-        if message.header.exchange != ExchangeType::AGGRESSIVE || message.header.cookies() != opening.cookies {
+        if message.header.exchange != ExchangeType::AGGRESSIVE || message.header.cookies() != opening.settled.cookies {
             return Err(message.unexpected(self.waits_for()));
         }
         match self {
@@ -146,12 +119,12 @@ impl ExchangeRole for State {
                 prove(opening, pair, &shared, cx)
             }
             Self::Proving(opening, agreed, credential) => {
-                let proof = opening.choice.authentication.proven(&credential, answer)?;
+                let proof = opening.settled.choice.authentication.proven(&credential, answer)?;
                 Ok(send_reply(opening, *agreed, &credential, &proof, cx))
             }
             Self::Confirming(opening, agreed, state) => {
                 let (closing, peer) = *state;
-                let peer = opening.choice.authentication.confirm(peer, answer)?;
+                let peer = opening.settled.choice.authentication.confirm(peer, answer)?;
                 Ok(finish(&opening, &agreed, closing, peer, cx))
             }
             other @ Self::SentReply(..) => Ok(Step::stay(other)),
@@ -184,18 +157,18 @@ impl Phase1 for State {
     }
 
     fn announced(&self) -> Announced {
-        self.opening().announced
+        self.opening().settled.announced
     }
 
     fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
-        let opening = self.opening();
-        (Some(opening.choice.chosen.suite), Some(opening.cookies))
+        let settled = &self.opening().settled;
+        (Some(settled.choice.chosen.suite), Some(settled.cookies))
     }
 }
 
 impl Opening {
     fn hash_inputs<'a>(&'a self, pair: &'a KeyPair, id_b: &'a [u8]) -> HashInputs<'a> {
-        HashInputs { g_xi: &self.peer.public, g_xr: pair.public(), cookies: &self.cookies, sai_b: &self.sa, id_b }
+        self.settled.hash_inputs(pair, &self.peer, id_b)
     }
 }
 
@@ -205,11 +178,9 @@ fn prove(
     shared: &Secret<Vec<u8>>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let Choice { authentication, chosen } = &opening.choice;
-    let nonce = phase1::nonce(cx.rng)?;
-    let inputs = Inputs { cookies: &opening.cookies, ni: &opening.peer.nonce, nr: &nonce, g_xy: shared.expose() };
-    let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
-    let keys = Phase1Keys::derive(&chosen.suite, skeyid, &opening.peer.public, pair.public())?;
+    let authentication = &opening.settled.choice.authentication;
+    let nonce = fresh::nonce(cx.rng)?;
+    let keys = opening.settled.keys(&Contributions { pair: &pair, nonce: &nonce, peer: &opening.peer }, shared)?;
     let credential = authentication.credential(&opening.peer.requests, opening.path.own().ip());
     let proving = authentication.prove(&credential, &keys.skeyid.hash_r(&opening.hash_inputs(&pair, credential.id())));
     let agreed = Agreed { pair, keys, nonce };
@@ -226,9 +197,9 @@ fn send_reply(
     proof: &Proof,
     cx: &Cx<'_>,
 ) -> Step<State> {
-    let Choice { authentication, chosen } = &opening.choice;
-    let vendor_ids = phase1::announced(Some(opening.revision), authentication.rule(), opening.path.peer(), cx);
-    let envelope = msgs::envelope("aggressive mode message 2", opening.path, opening.cookies);
+    let Settled { cookies, choice: Choice { authentication, chosen }, revision, .. } = &opening.settled;
+    let vendor_ids = phase1::announced(Some(*revision), authentication.rule(), opening.path.peer(), cx);
+    let envelope = msgs::envelope("aggressive mode message 2", opening.path, *cookies);
     let first = First {
         sa: &chosen.body,
         public: agreed.pair.public(),
@@ -236,7 +207,7 @@ fn send_reply(
         id: credential.id(),
         vendor_ids: &vendor_ids,
     };
-    let message = first.reply(&envelope, proof, &chosen.suite, opening.revision, authentication);
+    let message = first.reply(&envelope, proof, &chosen.suite, *revision, authentication);
     Step::send(State::SentReply(opening, Arc::new(agreed)), message)
 }
 
@@ -246,22 +217,14 @@ fn receive_last(
     message: &Incoming<'_>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
-    let Choice { authentication, chosen } = &opening.choice;
-    // RFC 3947 §4: with message 3 the initiator may have changed to the other port; a NAT then gave it another.
-    let (remote, expected) = (message.path.remote, opening.path.remote);
-    let on_nat_t_port = |port| port == cx.settings.nat_t_port && opening.revision.is_some();
-    let began_there = on_nat_t_port(opening.path.local.port());
-    let changed_port = !began_there && on_nat_t_port(message.path.local.port());
-    if HostAddress::from(remote) != HostAddress::from(expected) || (remote.port() != expected.port() && !changed_port) {
-        return Err(Reject::WrongAddress { expected });
-    }
+    let Settled { cookies, choice: Choice { authentication, chosen }, revision, .. } = &opening.settled;
+    let ports = Ports::seen(&opening.settled, opening.path, message, cx)?;
     let judge = |chain: &Chain<'_>| -> Result<(Judgement, Nat, bool), Reject> {
         let claim = authentication.claim(opening.identity.clone(), chain)?;
         let computed = sent.keys.skeyid.hash_i(&opening.hash_inputs(&sent.pair, &opening.peer_id));
         let judgement = authentication.judge(claim, &computed, "HASH_I")?;
-        let seen = opening
-            .revision
-            .and_then(|revision| natt::detect(chain, revision, chosen.suite.hash, &opening.cookies, message.path));
+        let seen =
+            revision.and_then(|revision| natt::detect(chain, revision, chosen.suite.hash, cookies, message.path));
         Ok((judgement, seen.unwrap_or_default(), phase1::initial_contact(message, chain)?))
     };
     // RFC 2409 §5: message 3 may be in clear; then the IV of phase 2 comes from the one that it would have had.
@@ -278,13 +241,7 @@ fn receive_last(
         let (judgement, seen, _) = judge(&message.clear(authentication.rules())?)?;
         (judgement, seen, false, sent.keys.iv.clone())
     };
-    let nat = match (changed_port, seen.between()) {
-        (true, true) => seen,
-        (true, false) => Nat { local: false, remote: true },
-        (false, _) if began_there => seen,
-        (false, _) => Nat::default(),
-    };
-    let closing = Closing { path: message.path, nat, initial_contact, last_block };
+    let closing = Closing { path: message.path, nat: ports.nat(seen), initial_contact, last_block };
     Ok(match judgement {
         Judgement::Verified(peer) => finish(opening, sent, closing, peer, cx),
         Judgement::Ask(peer, ask) => {
@@ -294,25 +251,12 @@ fn receive_last(
 }
 
 fn finish(opening: &Opening, agreed: &Agreed, closing: Closing, peer: PeerVerified, cx: &mut Cx<'_>) -> Step<State> {
-    let Choice { authentication, chosen } = &opening.choice;
-    let Closing { path, nat, initial_contact, last_block } = closing;
-    if opening.revision.is_some() {
+    let Closing { path, nat, .. } = closing;
+    if opening.settled.revision.is_some() {
         cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::NatDetected { local: nat.local, remote: nat.remote }));
     }
-    if let Err(failure) = authentication.admit(&peer, path.peer().ip(), nat.remote, cx) {
+    if let Err(failure) = opening.settled.admit(&peer, path, nat, cx) {
         return Step::fail(failure);
     }
-    let established = Established {
-        keys: Arc::new(agreed.keys.phase_2(opening.cookies, chosen.suite, last_block)),
-        role: Role::Responder,
-        rule: Arc::clone(&opening.rule),
-        lifetime: chosen.lifetime,
-        peer,
-        path,
-        nat,
-        revision: opening.revision.filter(|_| nat.between()),
-        initial_contact,
-        announced: opening.announced,
-    };
-    Step::done(established, None)
+    Step::done(opening.settled.established(&agreed.keys, &opening.rule, closing, peer), None)
 }

@@ -7,8 +7,9 @@
 //!
 //! HASH(1) is that of any informational exchange: who does not know of acknowledgements takes it for a plain delete with
 //! a nonce beside it.
+use super::super::fresh;
 use super::super::message::{Envelope, Incoming, Outgoing};
-use super::super::phase1::{self, IkeKeys};
+use super::super::phase1::IkeKeys;
 use super::super::{Cx, Path};
 use super::{Information, envelope, push};
 use crate::crypto::iv::Iv;
@@ -42,7 +43,7 @@ impl Question {
         rng: &mut dyn SecureRandom,
     ) -> Result<Outgoing, Failure> {
         let mut chain = ChainWriter::new();
-        let nonce = phase1::nonce(rng)?;
+        let nonce = fresh::nonce(rng)?;
         chain.push(PayloadType::NONCE, |writer| writer.bytes(&nonce));
         chain.push(PayloadType::DELETE, |writer| writer.bytes(&self.delete));
         let hash = acknowledgement(keys.a(), &self.nonce, message_id, chain.octets());
@@ -69,7 +70,7 @@ impl Unacknowledged {
         delete: &Information,
         rng: &mut dyn SecureRandom,
     ) -> Result<(Outgoing, Self), Failure> {
-        let nonce = phase1::nonce(rng)?;
+        let nonce = fresh::nonce(rng)?;
         let mut chain = ChainWriter::new();
         chain.push(PayloadType::NONCE, |writer| writer.bytes(&nonce));
         push(&mut chain, delete);

@@ -1,43 +1,31 @@
 //! Main mode, initiator.
 use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
-use super::super::info;
+use super::super::fresh;
 use super::super::message::Incoming;
 use super::super::mode::Phase1;
-use super::super::natt::Revision;
-use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
+use super::super::phase1::{self, Closing, Contributions, Established, PeerKe, Phase1Keys, Settled};
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::vendor::Announced;
 use super::super::work::{Answer, Ask, KeyExchange};
 use super::super::{Cx, Path};
 use super::msgs::{self, PeerId};
-use crate::crypto::group::{KeyPair, PrivateKey};
+use crate::crypto::group::KeyPair;
 use crate::crypto::iv::Iv;
-use crate::crypto::skeyid::{HashInputs, Inputs};
-use crate::event::negotiation::Role;
 use crate::event::{Failure, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
-use crate::wire::{ExchangeType, PayloadType, Sa};
+use crate::wire::{ExchangeType, PayloadType};
 use std::sync::Arc;
 
 /// What stays the same in all states.
 pub struct Opening {
     path: Path,
     rule: Arc<Rule>,
-    /// The body of the SA payload of message 1: HASH_I and HASH_R cover all of it (RFC 2409 §5).
+    /// The body of the SA payload of message 1.
     sa: Vec<u8>,
     initial_contact: bool,
-}
-
-/// What message 2 settled.
-#[derive(Clone)]
-pub struct Settled {
-    cookies: Cookies,
-    choice: Choice,
-    revision: Option<Revision>,
-    announced: Announced,
 }
 
 /// The initiator's states.
@@ -204,17 +192,11 @@ fn receive_sa(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -
         return Err(message.unexpected("main mode message 2"));
     }
     let chain = message.clear(msgs::SA_RULES)?;
-    let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
-    let reply = raw.decode(Sa::decode)?;
-    let choice = phase1::accept_reply(&reply, &opening.sa, &opening.rule)?;
+    let settled = Settled::accept(&opening.sa, &opening.rule, message, &chain, cx)?;
     phase1::trace_vendors(&chain, cx);
-    let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
-    choice.trace(cx);
-    let private =
-        PrivateKey::random(choice.chosen.suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
-    let announced = Announced::read(&chain);
-    let settled = Settled { cookies: message.header.cookies(), choice, revision, announced };
-    let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: None });
+    settled.choice.trace(cx);
+    let group = settled.choice.chosen.suite.group;
+    let ask = fresh::key_pair(group, None, cx).map_err(|_| Reject::Local("making a private value"))?;
     Ok(Step::ask(State::Deriving(Arc::clone(opening), Arc::new(settled)), vec![ask]))
 }
 
@@ -224,7 +206,7 @@ fn send_ke(
     pair: Arc<KeyPair>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let nonce = phase1::nonce(cx.rng)?;
+    let nonce = fresh::nonce(cx.rng)?;
     let envelope = msgs::envelope("main mode message 3", opening.path, settled.cookies);
     let message = msgs::ke(&envelope, pair.public(), &nonce, &settled.choice.chosen.suite, settled.revision, None);
     Ok(Step::send(State::SentKe(opening, settled, Box::new(SentKe { pair, nonce })), message))
@@ -242,12 +224,7 @@ fn receive_ke(
         return Err(message.unexpected("main mode message 4"));
     }
     let peer = msgs::read_ke(message, &settled.choice.chosen.suite, settled.revision, cx)?;
-    // RFC 3947 §4: once a NAT is known to be there, the initiator changes to the other port. A successor begins there,
-    // and the peer's port is then the one that its NAT gave it.
-    let mut path = opening.path;
-    if peer.nat.between() && path.local.port() != cx.settings.nat_t_port {
-        path = path.to_nat_t(cx.settings.nat_t_port);
-    }
+    let path = phase1::initiators_path(opening.path, peer.nat, cx);
     let ask = KeyExchange::Agree { pair: Arc::clone(&state.pair), peer: peer.public.clone() };
     let next = Agreement { pair: Arc::clone(&state.pair), nonce: state.nonce.clone(), peer, path };
     let next = State::Agreeing(Arc::clone(opening), Arc::clone(settled), Box::new(next));
@@ -261,30 +238,17 @@ fn prove(
     shared: &Secret<Vec<u8>>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
-    let Choice { authentication, chosen } = &settled.choice;
+    let authentication = &settled.choice.authentication;
     let Agreement { pair, nonce, peer, path } = &agreement;
-    let inputs = Inputs { cookies: &settled.cookies, ni: nonce, nr: &peer.nonce, g_xy: shared.expose() };
-    let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
-    let keys = Phase1Keys::derive(&chosen.suite, skeyid, pair.public(), &peer.public)?;
+    let keys = settled.keys(&Contributions { pair, nonce, peer }, shared)?;
     let credential = authentication.credential(&peer.requests, path.own().ip());
-    let hash = keys.skeyid.hash_i(&hash_inputs(&opening, &settled, &agreement, credential.id()));
+    let hash = keys.skeyid.hash_i(&settled.hash_inputs(pair, peer, credential.id()));
     let proving = authentication.prove(&credential, &hash);
     let agreed = Agreed { agreement, keys, credential };
     match proving {
         Proving::Ready(proof) => send_id(opening, settled, agreed, &proof, cx),
         Proving::Ask(ask) => Ok(Step::ask(State::Proving(opening, settled, Box::new(agreed)), vec![ask])),
     }
-}
-
-/// What HASH_I covers with this host's ID, and HASH_R with the peer's.
-fn hash_inputs<'a>(
-    opening: &'a Opening,
-    settled: &'a Settled,
-    agreement: &'a Agreement,
-    id_b: &'a [u8],
-) -> HashInputs<'a> {
-    let Agreement { pair, peer, .. } = agreement;
-    HashInputs { g_xi: pair.public(), g_xr: &peer.public, cookies: &settled.cookies, sai_b: &opening.sa, id_b }
 }
 
 fn send_id(
@@ -321,7 +285,7 @@ fn receive_id(
     }
     let authentication = &settled.choice.authentication;
     let PeerId { id_body, claim, initial_contact, next_iv, .. } = PeerId::read(message, keys, authentication, cx)?;
-    let computed = keys.skeyid.hash_r(&hash_inputs(opening, settled, agreement, &id_body));
+    let computed = keys.skeyid.hash_r(&settled.hash_inputs(&agreement.pair, &agreement.peer, &id_body));
     Ok(match authentication.judge(claim, &computed, "HASH_R")? {
         Judgement::Verified(peer) => finish(opening, settled, agreed, peer, initial_contact, next_iv, cx),
         Judgement::Ask(peer, ask) => {
@@ -341,25 +305,7 @@ fn finish(
     last_block: Iv,
     cx: &mut Cx<'_>,
 ) -> Step<State> {
-    let Choice { authentication, chosen } = &settled.choice;
     let (path, nat) = (agreed.agreement.path, agreed.agreement.peer.nat);
-    let phase_2 = agreed.keys.phase_2(settled.cookies, chosen.suite, last_block);
-    if let Err(failure) = authentication.admit(&peer, path.peer().ip(), nat.remote, cx) {
-        // For the responder the ISAKMP SA stands: it must hear that it does not.
-        let send = info::delete_ike(path, &phase_2, cx.rng).ok();
-        return Step { send, ..Step::fail(failure) };
-    }
-    let established = Established {
-        keys: Arc::new(phase_2),
-        role: Role::Initiator,
-        rule: Arc::clone(&opening.rule),
-        lifetime: chosen.lifetime,
-        peer,
-        path,
-        nat,
-        revision: settled.revision.filter(|_| nat.between()),
-        initial_contact,
-        announced: settled.announced,
-    };
-    Step::done(established, None)
+    let closing = Closing { path, nat, initial_contact, last_block };
+    settled.finish(&agreed.keys, &opening.rule, closing, peer, None, cx)
 }

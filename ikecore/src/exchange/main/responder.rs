@@ -1,35 +1,30 @@
 //! Main mode, responder.
 use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
+use super::super::fresh;
 use super::super::message::Incoming;
 use super::super::mode::Phase1;
-use super::super::natt::{Nat, Revision};
-use super::super::phase1::{self, Choice, Established, PeerKe, Phase1Keys};
+use super::super::natt::Nat;
+use super::super::phase1::{
+    self, Choice, Closing, Contributions, Established, PeerKe, Phase1Keys, Ports, SaPayload, Settled,
+};
 use super::super::step::{Role as ExchangeRole, Step};
 use super::super::vendor::Announced;
-use super::super::work::{Answer, Ask, KeyExchange};
+use super::super::work::Answer;
 use super::super::{Cx, Path};
 use super::msgs::{self, PeerId};
-use crate::address::HostAddress;
-use crate::crypto::group::{KeyPair, PrivateKey};
-use crate::crypto::skeyid::{HashInputs, Inputs};
-use crate::event::negotiation::Role;
+use crate::crypto::group::KeyPair;
 use crate::event::{Failure, Reject};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
 use crate::secret::Secret;
-use crate::wire::{ExchangeType, PayloadType, Sa};
+use crate::wire::ExchangeType;
 use std::sync::Arc;
 
 /// What messages 1 and 2 settled.
 pub struct Opening {
     path: Path,
-    cookies: Cookies,
-    /// The body of the peer's SA payload: HASH_I and HASH_R cover all of it (RFC 2409 §5).
-    sa: Vec<u8>,
-    choice: Choice,
-    revision: Option<Revision>,
-    announced: Announced,
+    settled: Settled,
 }
 
 /// The responder's states.
@@ -59,8 +54,8 @@ pub struct SentKe {
     keys: Phase1Keys,
 }
 
-/// What message 5 settled, but for who the peer is.
-pub struct Closing {
+/// What message 5 says, but for who the peer is.
+pub struct Last {
     sent: Arc<SentKe>,
     /// The addresses of message 5: after a port change those of NAT traversal.
     path: Path,
@@ -74,13 +69,13 @@ pub struct Closing {
 
 /// After message 5.
 pub struct Confirming {
-    closing: Closing,
+    last: Last,
     peer: Unconfirmed,
 }
 
 /// With the peer authenticated.
 pub struct Authenticated {
-    closing: Closing,
+    last: Last,
     peer: PeerVerified,
     credential: Credential,
 }
@@ -93,17 +88,13 @@ pub fn begin(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
     let chain = message.clear(msgs::SA_RULES)?;
-    let raw = chain.one(PayloadType::SA).ok_or_else(|| message.unexpected("SA"))?;
-    let offered = raw.decode(Sa::decode)?;
-    phase1::trace_vendors(&chain, cx);
-    let choice = phase1::choose(&offered, rules, message.path.peer(), cx).map_err(Reject::Refused)?;
-    let cookies = Cookies { initiator: message.header.initiator, responder: cookie };
-    let revision = Revision::announced(&chain).filter(|_| cx.settings.nat_traversal);
-    let envelope = msgs::envelope("main mode message 2", message.path, cookies);
-    let vendor_ids = phase1::announced(Some(revision), choice.authentication.rule(), message.path.peer(), cx);
-    let reply = msgs::sa(&envelope, &choice.chosen.body, &vendor_ids);
-    let announced = Announced::read(&chain);
-    let opening = Opening { path: message.path, cookies, sa: raw.body.to_vec(), choice, revision, announced };
+    let offered = SaPayload::read(message, &chain)?;
+    let settled = Settled::choose(&offered, rules, cookie, message, &chain, cx)?;
+    let Choice { authentication, chosen } = &settled.choice;
+    let envelope = msgs::envelope("main mode message 2", message.path, settled.cookies);
+    let vendor_ids = phase1::announced(Some(settled.revision), authentication.rule(), message.path.peer(), cx);
+    let reply = msgs::sa(&envelope, &chosen.body, &vendor_ids);
+    let opening = Opening { path: message.path, settled };
     Ok(Step::send(State::SentSa(Arc::new(opening)), reply))
 }
 
@@ -121,7 +112,7 @@ impl ExchangeRole for State {
     }
 
     fn receive(&self, message: &Incoming<'_>, cx: &mut Cx<'_>) -> Result<Step<Self>, Reject> {
-        if message.header.exchange != ExchangeType::MAIN || message.header.cookies() != self.opening().cookies {
+        if message.header.exchange != ExchangeType::MAIN || message.header.cookies() != self.opening().settled.cookies {
             return Err(message.unexpected(self.waits_for()));
         }
         match self {
@@ -138,12 +129,12 @@ impl ExchangeRole for State {
                 send_ke(opening, *state, pair, &shared, cx)
             }
             Self::Confirming(opening, state) => {
-                let Confirming { closing, peer } = *state;
-                let peer = opening.choice.authentication.confirm(peer, answer)?;
-                prove(&opening, closing, peer, cx)
+                let Confirming { last, peer } = *state;
+                let peer = opening.settled.choice.authentication.confirm(peer, answer)?;
+                prove(&opening, last, peer, cx)
             }
             Self::Proving(opening, state) => {
-                let proof = opening.choice.authentication.proven(&state.credential, answer)?;
+                let proof = opening.settled.choice.authentication.proven(&state.credential, answer)?;
                 finish(&opening, *state, &proof)
             }
             other @ (Self::SentSa(_) | Self::SentKe(..)) => Ok(Step::stay(other)),
@@ -171,18 +162,18 @@ impl Phase1 for State {
         match self {
             Self::SentSa(_) | Self::Agreeing(..) => None,
             Self::SentKe(_, state) => Some(&state.keys),
-            Self::Confirming(_, state) => Some(&state.closing.keys),
-            Self::Proving(_, state) => Some(&state.closing.keys),
+            Self::Confirming(_, state) => Some(&state.last.keys),
+            Self::Proving(_, state) => Some(&state.last.keys),
         }
     }
 
     fn announced(&self) -> Announced {
-        self.opening().announced
+        self.opening().settled.announced
     }
 
     fn progress(&self) -> (Option<IkeSuite>, Option<Cookies>) {
-        let opening = self.opening();
-        (Some(opening.choice.chosen.suite), Some(opening.cookies))
+        let settled = &self.opening().settled;
+        (Some(settled.choice.chosen.suite), Some(settled.cookies))
     }
 }
 
@@ -191,10 +182,10 @@ fn receive_ke(opening: &Arc<Opening>, message: &Incoming<'_>, cx: &mut Cx<'_>) -
     if message.path.remote != opening.path.remote {
         return Err(Reject::WrongAddress { expected: opening.path.remote });
     }
-    let suite = &opening.choice.chosen.suite;
-    let peer = msgs::read_ke(message, suite, opening.revision, cx)?;
-    let private = PrivateKey::random(suite.group, cx.rng).map_err(|_| Reject::Local("making a private value"))?;
-    let ask = Ask::KeyExchange(KeyExchange::Derive { private, peer: Some(peer.public.clone()) });
+    let suite = &opening.settled.choice.chosen.suite;
+    let peer = msgs::read_ke(message, suite, opening.settled.revision, cx)?;
+    let ask =
+        fresh::key_pair(suite.group, Some(&peer.public), cx).map_err(|_| Reject::Local("making a private value"))?;
     let next = Agreeing { peer, path: message.path };
     Ok(Step::ask(State::Agreeing(Arc::clone(opening), Box::new(next)), vec![ask]))
 }
@@ -207,39 +198,13 @@ fn send_ke(
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Failure> {
     let Agreeing { peer, path } = state;
-    let Choice { authentication, chosen } = &opening.choice;
-    let nonce = phase1::nonce(cx.rng)?;
-    let inputs = Inputs { cookies: &opening.cookies, ni: &peer.nonce, nr: &nonce, g_xy: shared.expose() };
-    let skeyid = authentication.skeyid(chosen.suite.hash, &inputs);
-    let keys = Phase1Keys::derive(&chosen.suite, skeyid, &peer.public, pair.public())?;
-    let envelope = msgs::envelope("main mode message 4", path, opening.cookies);
-    let message = msgs::ke(&envelope, pair.public(), &nonce, &chosen.suite, opening.revision, Some(authentication));
+    let settled = &opening.settled;
+    let Choice { authentication, chosen } = &settled.choice;
+    let nonce = fresh::nonce(cx.rng)?;
+    let keys = settled.keys(&Contributions { pair: &pair, nonce: &nonce, peer: &peer }, shared)?;
+    let envelope = msgs::envelope("main mode message 4", path, settled.cookies);
+    let message = msgs::ke(&envelope, pair.public(), &nonce, &chosen.suite, settled.revision, Some(authentication));
     Ok(Step::send(State::SentKe(opening, Arc::new(SentKe { pair, peer, keys })), message))
-}
-
-/// Whether a NAT is between the two, as the initiator sees it too. No hash covers NAT-D payloads: if somebody changed them
-/// on the way the two ends see different things. But an initiator that sees a NAT changes to the other port with message
-/// 5 (RFC 3947 §4), and one that sees none does not.
-fn nat_in_force(opening: &Opening, seen: Nat, message: &Incoming<'_>, cx: &Cx<'_>) -> Result<Nat, Reject> {
-    let (remote, expected) = (message.path.remote, opening.path.remote);
-    let on_nat_t_port = |port| port == cx.settings.nat_t_port && opening.revision.is_some();
-    let began_there = on_nat_t_port(opening.path.local.port());
-    let changed_port = !began_there && on_nat_t_port(message.path.local.port());
-    if HostAddress::from(remote) != HostAddress::from(expected) || (remote.port() != expected.port() && !changed_port) {
-        return Err(Reject::WrongAddress { expected });
-    }
-    Ok(match (changed_port, seen.between()) {
-        (true, true) => seen,
-        (true, false) => Nat { local: false, remote: true },
-        (false, _) if began_there => seen,
-        (false, _) => Nat::default(),
-    })
-}
-
-/// What HASH_I covers with the peer's ID, and HASH_R with this host's.
-fn hash_inputs<'a>(opening: &'a Opening, sent: &'a SentKe, id_b: &'a [u8]) -> HashInputs<'a> {
-    let SentKe { pair, peer, .. } = sent;
-    HashInputs { g_xi: &peer.public, g_xr: pair.public(), cookies: &opening.cookies, sai_b: &opening.sa, id_b }
 }
 
 fn receive_id(
@@ -248,39 +213,37 @@ fn receive_id(
     message: &Incoming<'_>,
     cx: &mut Cx<'_>,
 ) -> Result<Step<State>, Reject> {
-    let nat = nat_in_force(opening, sent.peer.nat, message, cx)?;
-    let authentication = &opening.choice.authentication;
+    let settled = &opening.settled;
+    let nat = Ports::seen(settled, opening.path, message, cx)?.nat(sent.peer.nat);
+    let authentication = &settled.choice.authentication;
     let peer = PeerId::read(message, &sent.keys, authentication, cx)?;
     let PeerId { id_body, claim, initial_contact, requests: more, next_iv } = peer;
-    let computed = sent.keys.skeyid.hash_i(&hash_inputs(opening, sent, &id_body));
+    let computed = sent.keys.skeyid.hash_i(&settled.hash_inputs(&sent.pair, &sent.peer, &id_body));
     let keys = sent.keys.with_iv(next_iv);
     let requests = [sent.peer.requests.as_slice(), more.as_slice()].concat();
-    let closing = Closing { sent: Arc::clone(sent), path: message.path, nat, initial_contact, requests, keys };
+    let last = Last { sent: Arc::clone(sent), path: message.path, nat, initial_contact, requests, keys };
     match authentication.judge(claim, &computed, "HASH_I")? {
         Judgement::Verified(peer) => {
-            prove(opening, closing, peer, cx).map_err(|_| Reject::Local("making main mode message 6"))
+            prove(opening, last, peer, cx).map_err(|_| Reject::Local("making main mode message 6"))
         }
         Judgement::Ask(peer, ask) => {
-            let next = State::Confirming(Arc::clone(opening), Box::new(Confirming { closing, peer }));
+            let next = State::Confirming(Arc::clone(opening), Box::new(Confirming { last, peer }));
             Ok(Step::ask(next, vec![ask]))
         }
     }
 }
 
-fn prove(
-    opening: &Arc<Opening>,
-    closing: Closing,
-    peer: PeerVerified,
-    cx: &mut Cx<'_>,
-) -> Result<Step<State>, Failure> {
-    let authentication = &opening.choice.authentication;
-    if let Err(failure) = authentication.admit(&peer, closing.path.peer().ip(), closing.nat.remote, cx) {
+fn prove(opening: &Arc<Opening>, last: Last, peer: PeerVerified, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
+    let settled = &opening.settled;
+    if let Err(failure) = settled.admit(&peer, last.path, last.nat, cx) {
         return Ok(Step::fail(failure));
     }
-    let credential = authentication.credential(&closing.requests, closing.path.own().ip());
-    let hash = closing.keys.skeyid.hash_r(&hash_inputs(opening, &closing.sent, credential.id()));
+    let authentication = &settled.choice.authentication;
+    let credential = authentication.credential(&last.requests, last.path.own().ip());
+    let SentKe { pair, peer: peer_ke, .. } = last.sent.as_ref();
+    let hash = last.keys.skeyid.hash_r(&settled.hash_inputs(pair, peer_ke, credential.id()));
     let proving = authentication.prove(&credential, &hash);
-    let state = Authenticated { closing, peer, credential };
+    let state = Authenticated { last, peer, credential };
     match proving {
         Proving::Ready(proof) => finish(opening, state, &proof),
         Proving::Ask(ask) => Ok(Step::ask(State::Proving(Arc::clone(opening), Box::new(state)), vec![ask])),
@@ -288,22 +251,12 @@ fn prove(
 }
 
 fn finish(opening: &Opening, state: Authenticated, proof: &Proof) -> Result<Step<State>, Failure> {
-    let Authenticated { closing: Closing { path, nat, initial_contact, keys, .. }, peer, credential } = state;
-    let Choice { authentication, chosen } = &opening.choice;
-    let envelope = msgs::envelope("main mode message 6", path, opening.cookies);
+    let Authenticated { last: Last { path, nat, initial_contact, keys, .. }, peer, credential } = state;
+    let settled = &opening.settled;
+    let envelope = msgs::envelope("main mode message 6", path, settled.cookies);
     let (reply, last_block) = msgs::id(&envelope, credential.id(), proof, None, false, &keys)?;
-    let established = Established {
-        keys: Arc::new(keys.phase_2(opening.cookies, chosen.suite, last_block)),
-        role: Role::Responder,
-        rule: Arc::clone(authentication.rule()),
-        lifetime: chosen.lifetime,
-        peer,
-        // The addresses of a message that has been authenticated.
-        path,
-        nat,
-        revision: opening.revision.filter(|_| nat.between()),
-        initial_contact,
-        announced: opening.announced,
-    };
+    // The addresses are those of a message that has been authenticated.
+    let closing = Closing { path, nat, initial_contact, last_block };
+    let established = settled.established(&keys, settled.choice.authentication.rule(), closing, peer);
     Ok(Step::done(established, Some(reply)))
 }

@@ -31,7 +31,12 @@ pub fn offer(rule: &Rule, peer: HostAddress) -> Result<Vec<u8>, Failure> {
 
 /// The responder's choice: the first rule that accepts one of the peer's transforms decides, and the transform which of
 /// its authentication methods.
-pub fn choose(offered: &Sa<'_>, rules: &[Arc<Rule>], peer: HostAddress, cx: &mut Cx<'_>) -> Result<Choice, Failure> {
+pub(super) fn choose(
+    offered: &Sa<'_>,
+    rules: &[Arc<Rule>],
+    peer: HostAddress,
+    cx: &mut Cx<'_>,
+) -> Result<Choice, Failure> {
     let mut mismatches = Vec::new();
     for rule in rules {
         let policy = &rule.main_mode;
@@ -63,7 +68,7 @@ pub fn choose(offered: &Sa<'_>, rules: &[Arc<Rule>], peer: HostAddress, cx: &mut
 }
 
 /// The initiator's check of the responder's choice; `offered` is the body of this host's SA payload.
-pub fn accept_reply(reply: &Sa<'_>, offered: &[u8], rule: &Arc<Rule>) -> Result<Choice, Reject> {
+pub(super) fn accept_reply(reply: &Sa<'_>, offered: &[u8], rule: &Arc<Rule>) -> Result<Choice, Reject> {
     let chosen = verify_main_mode_reply(reply, offered)
         .map_err(|mismatch| Reject::Refused(Failure::ChoiceNotOffered(mismatch)))?;
     // What is among the offers has one of the rule's methods.

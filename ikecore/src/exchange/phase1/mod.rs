@@ -3,13 +3,17 @@
 mod choice;
 mod keys;
 mod payloads;
+mod ports;
+mod settled;
 
-pub use choice::{Choice, accept_reply, choose, offer};
+pub use choice::{Choice, offer};
 pub use keys::{IkeKeys, Phase1Keys};
 pub use payloads::{
-    PeerKe, announced, id_body, initial_contact, key_exchange, nonce, peer_identity, push_initial_contact, push_ke,
+    PeerKe, announced, id_body, initial_contact, key_exchange, peer_identity, push_initial_contact, push_ke,
     push_vendors, requests, shared_secret, trace_vendors,
 };
+pub use ports::{Ports, initiators_path};
+pub use settled::{Closing, Contributions, SaPayload, Settled};
 
 use super::Path;
 use super::auth::PeerVerified;

@@ -11,7 +11,6 @@ use crate::identity::Identity;
 use crate::ids::Cookies;
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
-use crate::rng::SecureRandom;
 use crate::secret::Secret;
 use crate::wire::{
     CertEncoding, CertReq, Chain, ChainWriter, Doi, Id, KeyExchange, Nonce, Notify, NotifyType, PayloadType,
@@ -19,16 +18,6 @@ use crate::wire::{
 };
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// Octets of this host's nonces (RFC 2409 §5: between 8 and 256).
-const NONCE_LEN: usize = 32;
-
-/// A nonce of this host.
-pub fn nonce(rng: &mut dyn SecureRandom) -> Result<Vec<u8>, Failure> {
-    let mut nonce = vec![0; NONCE_LEN];
-    rng.fill(&mut nonce).map_err(|error| Failure::Crypto { operation: "making a nonce", reason: error.to_string() })?;
-    Ok(nonce)
-}
 
 /// Adds vendor IDs.
 pub fn push_vendors(chain: &mut ChainWriter, vendor_ids: &[&[u8]]) {

@@ -1,5 +1,6 @@
 //! Quick mode, initiator.
 use super::super::Cx;
+use super::super::fresh;
 use super::super::message::{Incoming, Outgoing};
 use super::super::natt::OriginalAddresses;
 use super::super::step::{Next, Role as ExchangeRole, Step};
@@ -7,7 +8,7 @@ use super::super::work::{Answer, Ask, KeyExchange};
 use super::keys::{self, Seed};
 use super::msgs::{self, Brought, Offer};
 use super::{IpsecSa, Plan, installed};
-use crate::crypto::group::{Group, KeyPair, PrivateKey};
+use crate::crypto::group::{Group, KeyPair};
 use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_1, hash_3, verify_hash_2};
 use crate::event::negotiation::Role;
@@ -118,7 +119,7 @@ impl Gathering {
     fn fetch(self, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
         let ask = match (self.missing.last(), self.pfs) {
             (Some(protocol), _) => Ask::Sa(alloc_spi(&self.plan, *protocol)),
-            (None, Some(group)) => Ask::KeyExchange(KeyExchange::Derive { private: private(group, cx)?, peer: None }),
+            (None, Some(group)) => fresh::key_pair(group, None, cx)?,
             (None, None) => return self.offer(None, cx),
         };
         Ok(Step::ask(State::Gathering(Box::new(self)), vec![ask]))
@@ -128,7 +129,7 @@ impl Gathering {
     fn offer(self, pair: Option<Arc<KeyPair>>, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
         let Self { plan, spis, .. } = self;
         let sa = encode_quick_mode(&plan.offers()?, plan.encapsulation_mode(), &spis);
-        let nonce = nonce(cx)?;
+        let nonce = fresh::nonce(cx.rng)?;
         let (local, remote) = msgs::id_bodies(&plan.selector);
         let offer = Offer {
             sa: &sa,
@@ -154,17 +155,6 @@ pub(super) fn alloc_spi(plan: &Plan, protocol: ProtocolId) -> SaOp {
         mode: plan.mode(),
         reqid: plan.rule.reqid,
     }
-}
-
-pub(super) fn private(group: Group, cx: &mut Cx<'_>) -> Result<PrivateKey, Failure> {
-    PrivateKey::random(group, cx.rng)
-        .map_err(|error| Failure::Crypto { operation: "making a private value", reason: error.to_string() })
-}
-
-pub(super) fn nonce(cx: &mut Cx<'_>) -> Result<Vec<u8>, Failure> {
-    let mut nonce = vec![0; msgs::NONCE_LEN];
-    cx.rng.fill(&mut nonce).map_err(|e| Failure::Crypto { operation: "making a nonce", reason: e.to_string() })?;
-    Ok(nonce)
 }
 
 pub(super) fn release(plan: &Plan, spis: &[(ProtocolId, Spi)]) -> Vec<SaOp> {

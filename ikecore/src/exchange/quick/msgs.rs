@@ -20,9 +20,6 @@ use crate::wire::{
 };
 use std::net::IpAddr;
 
-/// Octets of this host's nonces.
-pub(super) const NONCE_LEN: usize = 32;
-
 /// Messages 1 and 2.
 pub(super) const OFFER_RULES: &[PayloadRule] = &[
     PayloadRule::one(PayloadType::HASH),

@@ -1,9 +1,10 @@
 //! Quick mode, responder.
+use super::super::fresh;
 use super::super::message::{Incoming, Outgoing};
 use super::super::step::{Next, Role as ExchangeRole, Step};
-use super::super::work::{Answer, Ask, KeyExchange};
+use super::super::work::{Answer, Ask};
 use super::super::{Cx, Path, natt::Revision};
-use super::initiator::{alloc_spi, nonce, private, release};
+use super::initiator::{alloc_spi, release};
 use super::keys::{self, Seed};
 use super::msgs::{self, Brought, Offer};
 use super::{IpsecSa, Plan, installed};
@@ -321,8 +322,8 @@ impl ExchangeRole for State {
                     }
                     match (state.accepted.chosen.pfs, state.accepted.peer_public.clone()) {
                         (Some(group), Some(peer)) => {
-                            let derive = KeyExchange::Derive { private: private(group, cx)?, peer: Some(peer) };
-                            Ok(Step::ask(Self::Gathering(state), vec![Ask::KeyExchange(derive)]))
+                            let ask = fresh::key_pair(group, Some(&peer), cx)?;
+                            Ok(Step::ask(Self::Gathering(state), vec![ask]))
                         }
                         _ => state.reply(None, None, cx),
                     }
@@ -375,7 +376,7 @@ impl Gathering {
     ) -> Result<Step<State>, Failure> {
         let Self { accepted, spis, .. } = self;
         let plan = &accepted.plan;
-        let nonce = nonce(cx)?;
+        let nonce = fresh::nonce(cx.rng)?;
         let sa = accepted.chosen.reply(&spis);
         let protocol = accepted.chosen.suite.main.protocol();
         let spi = keys::spi_of(&spis, protocol)?;

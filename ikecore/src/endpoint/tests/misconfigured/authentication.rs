@@ -2,14 +2,14 @@
 //! phase 1.
 use super::super::certificates::World;
 use super::super::config_mode::{Case, USUAL};
-use super::super::suspended::until_held;
+use super::between::{Between, Of::Id, Payloads, body};
 use super::*;
-use crate::certificate::RevocationCheck;
-use crate::endpoint::Answer;
+use crate::certificate::{CertificateFault, RevocationCheck};
+use crate::crypto::signature::SigningKey;
 use crate::policy::remote_access::ModeConfig;
 use crate::policy::rule::{AuthMethod, CertificateMethod, HybridMethod};
 use crate::testing::authority::{Authority, KeyKind, Wish};
-use crate::testing::host::DATE;
+use crate::testing::host::{DATE, Signer};
 use std::path::PathBuf;
 
 /// Who finds out what is wrong with a host's certificate.
@@ -30,6 +30,10 @@ struct Row {
     change: fn(&World, bool, &mut CertificateMethod, &mut TestPolicy),
     /// Changes the files of the host that judges: revocation lists of the world, where the wrong host is of this number.
     files: fn(&World, usize, &mut Host),
+    /// Signs in place of the host that is wrong.
+    sign: Option<Signer>,
+    /// Changes the message in which it sends its certificates, as somebody who has the keys of the ISAKMP SA.
+    message: Option<fn(&mut Payloads)>,
     judge: Judge,
     notify: Option<NotifyType>,
     says: &'static [&'static str],
@@ -42,6 +46,8 @@ const RIGHT: Row = Row {
     wish: |_| {},
     change: |_, _, _, _| {},
     files: |_, _, _| {},
+    sign: None,
+    message: None,
     judge: Judge::Peer,
     notify: Some(NotifyType::INVALID_CERTIFICATE),
     says: &[],
@@ -165,6 +171,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: "signature of another key",
+        sign: Some(|_, _| Ok(vec![1; 64])),
         notify: Some(NotifyType::INVALID_SIGNATURE),
         says: &["the signature is not of the key of O=Example, CN="],
         ..RIGHT
@@ -176,48 +183,124 @@ const ROWS: &[Row] = &[
         says: &["no private key for O=Example, CN=", "key.pem: the private key is not that of the certificate"],
         ..RIGHT
     },
+    Row {
+        fault: "busy with other signatures",
+        sign: Some(|_, _| Err(CertificateFault::Aborted("signature"))),
+        judge: Judge::Itself,
+        notify: Some(NotifyType::AUTHENTICATION_FAILED),
+        says: &["the signature was not made: too many are wanted at once"],
+        ..RIGHT
+    },
+    Row {
+        fault: "signature of another kind than was agreed on",
+        key: KeyKind::Rsa(2048),
+        wish: |wish| wish.key = KeyKind::P256,
+        change: |world, wrong, method, _| {
+            // What is offered is that of the first certificate, and the second has the key.
+            if wrong {
+                let own = Arc::make_mut(&mut method.own);
+                let [a, b] = world.hosts.each_ref().map(|host| host.certificate.clone());
+                let (rsa, ecdsa) = if own.certificate == a { (b, a) } else { (a, b) };
+                own.certificate = rsa;
+                own.issuers.insert(0, ecdsa);
+            }
+        },
+        sign: Some(|sign, host| {
+            let key = SigningKey::from_file(&host.files[&PathBuf::from("key.pem")]).expect("a key");
+            Ok(key.sign(&sign.hash).expect("a signature"))
+        }),
+        says: &["certificate of O=Example, CN=", "has a key for ECDSA P-256, agreed was RSA"],
+        ..RIGHT
+    },
+    Row {
+        fault: "no certificate",
+        message: Some(|payloads| payloads.retain(|(kind, _)| *kind != PayloadType::CERT)),
+        notify: Some(NotifyType::CERTIFICATE_UNAVAILABLE),
+        says: &["the peer sent no certificate"],
+        ..RIGHT
+    },
+    Row {
+        fault: "certificate that cannot be read",
+        message: Some(|payloads| body(payloads, PayloadType::CERT).truncate(99)),
+        says: &["a certificate cannot be read: "],
+        ..RIGHT
+    },
+    Row {
+        fault: "certificate with a key of an unknown kind",
+        message: Some(|payloads| {
+            // id-ecPublicKey, 1.2.840.10045.2.1, becomes 1.2.840.10045.2.9.
+            let certificate = body(payloads, PayloadType::CERT);
+            let algorithm = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+            let at =
+                certificate.windows(algorithm.len()).position(|octets| octets == algorithm).expect("its algorithm");
+            certificate[at + algorithm.len() - 1] = 9;
+        }),
+        says: &["certificate of O=Example, CN=", "key"],
+        ..RIGHT
+    },
+    Row {
+        fault: "identity that is not the subject",
+        change: |_, wrong, _, policy| {
+            if wrong {
+                policy.local_id = Some("dn:O=Example, CN=x".parse().expect("an identity"));
+            }
+        },
+        notify: Some(NotifyType::INVALID_ID_INFORMATION),
+        says: &["ID dn:O=Example, CN=x is not the subject of the certificate, which is O=Example, CN="],
+        ..RIGHT
+    },
+    Row {
+        fault: "identity that is another host's address",
+        wish: |wish| wish.names.push("192.0.2.99".to_owned()),
+        change: |_, wrong, _, policy| {
+            if wrong {
+                policy.local_id = Some("192.0.2.99".parse().expect("an identity"));
+            }
+        },
+        notify: Some(NotifyType::INVALID_ID_INFORMATION),
+        says: &["ID 192.0.2.99 is not the address of the peer, 192.0.2.", "allowed if remote_id says so"],
+        ..RIGHT
+    },
+    Row {
+        fault: "certificate that is signed with SHA-1",
+        wish: |wish| wish.sha1 = true,
+        says: &["the certificate chain from O=Example, CN=", "SHA-1 needs legacy = true"],
+        ..RIGHT
+    },
 ];
-
-/// How many reasons a host has: one that ends an ISAKMP SA ends the negotiation that waits for the user, too.
-fn different_reasons(host: &Host) -> usize {
-    let mut reasons = reasons(host);
-    let of = |line: &String| line.split_once(": ").map(|(_, reason)| reason.to_owned());
-    reasons.sort_by_key(of);
-    reasons.dedup_by_key(|line| of(line));
-    reasons.len()
-}
 
 impl Row {
     /// The host of this number is wrong.
     fn run(&self, wrong: usize) -> String {
-        let Self { fault, key, wish, change, files, judge, notify, says } = self;
+        let Self { fault, key, wish, change, files, sign, message, judge, notify, says } = self;
         let what = format!("the {}: {fault}", role(wrong));
         let world = World::with(*key, |host, all| {
             if host == wrong {
                 wish(all);
             }
         });
-        let mut network =
-            world.network_telling_all(|host, method, policy| change(&world, host == wrong, method, policy));
+        let hosts = || world.network_telling_all(|host, method, policy| change(&world, host == wrong, method, policy));
+        let mut network = hosts();
         let judge = match judge {
             Judge::Peer => 1 - wrong,
             Judge::Itself => wrong,
         };
         files(&world, wrong, &mut network.hosts[1 - wrong]);
-        if judge == wrong {
+        if judge == wrong && sign.is_none() {
             let other = network.hosts[1 - wrong].files[&PathBuf::from("key.pem")].clone();
             network.hosts[wrong].files.insert(PathBuf::from("key.pem"), other);
         }
-        initiate(&mut network);
-        if *notify == Some(NotifyType::INVALID_SIGNATURE) {
-            // Before it an initiator has made its key pair and the shared secret, a responder both, and the check.
-            until_held(&mut network, wrong, 3);
-            let (id, _) = network.hosts[wrong].held.remove(0);
-            network.hosts[wrong].hold = false;
-            network.feed(wrong, Input::Answer(id, Answer::Sign(Ok(vec![1; 64]))));
+        if let Some(message) = *message {
+            let mut between = Between::observing(hosts(), Id);
+            // Fragments would pass as they are.
+            network.hosts[wrong].endpoint.config.fragmentation = false;
+            network.rewrite = Some(Box::new(move |from, octets| between.pass(Id, wrong, message, from, octets)));
         }
+        network.hosts[wrong].sign = *sign;
+        initiate(&mut network);
         network.run(Duration::from_secs(2 * LIMIT));
         network.hosts.iter().for_each(assert_settled);
+        network.rewrite = None;
         let (text, told) = report(&what, &network);
         let failures = network.hosts[judge].failures();
         let [reason] = failures.as_slice() else { panic!("{what}: one reason: {failures:?}") };

@@ -68,7 +68,7 @@ impl Row {
             let deletes = network.hosts[at]
                 .events
                 .iter()
-                .filter(|event| matches!(&event.kind, EventKind::IpsecSa(crate::event::IpsecSaEvent::DeleteSent(_))));
+                .filter(|event| matches!(&event.kind, EventKind::IpsecSa(IpsecSaEvent::DeleteSent(_))));
             assert!(deletes.count() > 0, "{what}: the peer keeps what nobody serves");
         }
         for host in &network.hosts {

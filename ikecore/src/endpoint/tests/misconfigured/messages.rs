@@ -1,29 +1,12 @@
-//! A peer whose messages are wrong: as if it were built by other rules. What comes of the two hosts' own messages is
-//! changed on the way, those that are encrypted by somebody who has the keys.
+//! A peer whose messages are wrong: as if it were built by other rules. The two hosts' own messages are changed on the way.
+use super::between::Of::{self, Id, Ke, Quick, Sa};
+use super::between::{Between, Payloads, body, encrypted, read, write};
 use super::*;
 use crate::crypto::group::Group;
-use crate::crypto::iv::Iv;
-use crate::crypto::quick::{hash_1, hash_2};
-use crate::exchange::phase1::IkeKeys;
-use crate::wire::{ChainWriter, ExchangeType, Flags, IkeAttribute, IpsecAttribute, build_message};
+use crate::crypto::quick::hash_1;
+use crate::event::Reject;
+use crate::wire::{ExchangeType, Flags, IkeAttribute, IpsecAttribute, build_message};
 use std::sync::Arc;
-
-/// The payloads of a message.
-type Payloads = Vec<(PayloadType, Vec<u8>)>;
-
-/// The messages that one end sends and the other judges, in either direction.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Of {
-    /// Messages 1 and 2 of main mode.
-    Sa,
-    /// Messages 3 and 4.
-    Ke,
-    /// Messages 5 and 6.
-    Id,
-    /// Messages 1 and 2 of quick mode.
-    Quick,
-}
-use Of::{Id, Ke, Quick, Sa};
 
 /// What is wrong with it.
 enum Change {
@@ -386,133 +369,30 @@ fn attribute(payloads: &mut Payloads, kind: u16, value: u16) {
     sa[at + 2..at + 4].copy_from_slice(&value.to_be_bytes());
 }
 
-/// The body of the first payload of a kind.
-fn body(payloads: &mut Payloads, kind: PayloadType) -> &mut Vec<u8> {
-    payloads.iter_mut().find(|(of, _)| *of == kind).map(|(_, body)| body).expect("a payload of this kind")
-}
-
-fn read(first: PayloadType, octets: &[u8]) -> Payloads {
-    let chain = parse(first, octets, Padding::Allowed).expect("the payloads of a message of a host");
-    chain.payloads.iter().map(|payload| (payload.kind, payload.body.to_vec())).collect()
-}
-
-fn write(payloads: &Payloads) -> (PayloadType, Vec<u8>) {
-    let mut chain = ChainWriter::new();
-    for (kind, body) in payloads {
-        chain.push(*kind, |writer| writer.bytes(body));
-    }
-    chain.finish()
-}
-
-/// Somebody on the way who has the keys.
-struct Between {
-    keys: Arc<IkeKeys>,
-    /// The IV of a message that its sender encrypted.
-    iv: Iv,
-    /// Ni_b of the quick mode.
-    nonce: Vec<u8>,
-}
-
-impl Between {
-    /// A message that is encrypted, with its payloads changed and, in phase 2, its hash made anew.
-    fn change(&mut self, from: usize, octets: &[u8], change: fn(&mut Payloads)) -> Vec<u8> {
-        let header = Header::decode(octets).expect("a message of a host");
-        let mut plain = octets[Header::LEN..].to_vec();
-        self.keys.cipher.decrypt(self.iv.as_ref(), &mut plain).expect("whole blocks");
-        let mut payloads = read(header.next_payload, &plain);
-        let phase_2 = header.exchange == ExchangeType::QUICK;
-        if phase_2 && from == 0 {
-            self.nonce.clone_from(body(&mut payloads, PayloadType::NONCE));
-        }
-        change(&mut payloads);
-        if phase_2 {
-            let (a, id) = (self.keys.a(), header.message_id);
-            let (_, rest) = write(&payloads[1..].to_vec());
-            let hash = if from == 0 { hash_1(a, id, &rest) } else { hash_2(a, id, &self.nonce, &rest) };
-            payloads[0].1 = hash.as_ref().to_vec();
-        }
-        let (first, mut changed) = write(&payloads);
-        changed.resize(changed.len().next_multiple_of(self.keys.cipher.alg().block_len()), 0);
-        self.keys.cipher.encrypt(self.iv.as_ref(), &mut changed).expect("whole blocks");
-        build_message(&header, first, &changed)
-    }
-}
-
-/// What a negotiation without any change shows to somebody who has the keys: the same hosts do the same again.
-fn observed(of: Of, side: usize, pfs: Option<Group>) -> Between {
-    let mut network = hosts(1, |_, policy| policy.quick_mode[0].pfs = pfs);
-    initiate(&mut network);
-    network.run(Duration::from_secs(LIMIT));
-    let octets = |number: usize| &network.log[number].1.octets;
-    let sa = network.hosts[0].endpoint.ike_sas.values().next().expect("an ISAKMP SA");
-    let keys = Arc::clone(&sa.standing().expect("standing").sa.keys);
-    // Messages 3 and 4 are the third and the fourth of all, and quick mode begins with the seventh.
-    let [public_i, public_r] = [2, 3].map(|number| {
-        let header = Header::decode(octets(number)).expect("a message of a host");
-        read(header.next_payload, &octets(number)[Header::LEN..]).swap_remove(0).1
-    });
-    let (first, iv) = match of {
-        Quick => {
-            let header = Header::decode(octets(6)).expect("a message of a host");
-            (6, keys.first_iv(header.message_id))
-        }
-        _ => (4, Iv::phase_1(keys.suite.hash, keys.cipher.alg().block_len(), &public_i, &public_r)),
-    };
-    let mut between = Between { keys, iv, nonce: Vec::new() };
-    if side == 1 {
-        between.change(0, octets(first), |_| {});
-        between.iv = between.iv.next(octets(first));
-    }
-    between
-}
-
-impl Of {
-    /// Whether a message is one of these.
-    fn fits(self, header: &Header) -> bool {
-        let encrypted = header.flags.contains(Flags::ENCRYPTION);
-        match self {
-            Sa => header.exchange == ExchangeType::MAIN && !encrypted && header.next_payload == PayloadType::SA,
-            Ke => header.exchange == ExchangeType::MAIN && !encrypted && header.next_payload == PayloadType::KE,
-            Id => header.exchange == ExchangeType::MAIN && encrypted,
-            Quick => header.exchange == ExchangeType::QUICK,
-        }
-    }
-
-    /// For people: the message that the initiator, or the responder, sends.
-    const fn name(self, side: usize) -> &'static str {
-        match (self, side) {
-            (Sa, 0) => "main mode message 1",
-            (Sa, _) => "main mode message 2",
-            (Ke, 0) => "main mode message 3",
-            (Ke, _) => "main mode message 4",
-            (Id, 0) => "main mode message 5",
-            (Id, _) => "main mode message 6",
-            (Quick, 0) => "quick mode message 1",
-            (Quick, _) => "quick mode message 2",
-        }
-    }
-}
-
 impl Row {
     /// The messages of one side are wrong, the other judges.
     fn run(&'static self, side: usize, [main_mode, pfs]: [Option<Group>; 2]) -> String {
         let Self { fault, of, change, notify, says } = self;
         let what = format!("{}: {fault}", of.name(side));
-        let mut between = matches!(of, Id | Quick).then(|| observed(*of, side, pfs));
-        let mut network = hosts(1, |_, policy| {
-            policy.main_mode[0].group = main_mode.unwrap_or(policy.main_mode[0].group);
-            policy.quick_mode[0].pfs = pfs;
-        });
+        let hosts = || {
+            hosts(1, |_, policy| {
+                policy.main_mode[0].group = main_mode.unwrap_or(policy.main_mode[0].group);
+                policy.quick_mode[0].pfs = pfs;
+            })
+        };
+        let mut between = matches!(of, Id | Quick).then(|| Between::observing(hosts(), *of));
+        let mut network = hosts();
         network.rewrite = Some(Box::new(move |from, octets| {
-            let Some(mut header) = Header::decode(octets).ok().filter(|header| from == side && of.fits(header)) else {
+            let Some(mut header) = Header::decode(octets).ok().filter(|header| of.fits(header)) else {
                 return octets.to_vec();
             };
             match (change, &mut between) {
+                (InPayloads(change), Some(between)) => between.pass(*of, side, *change, from, octets),
+                _ if from != side => octets.to_vec(),
                 (InHeader(change), _) => {
                     change(&mut header);
                     build_message(&header, header.next_payload, &octets[Header::LEN..])
                 }
-                (InPayloads(change), Some(between)) => between.change(from, octets, *change),
                 (InPayloads(change), None) => {
                     let mut payloads = read(header.next_payload, &octets[Header::LEN..]);
                     change(&mut payloads);
@@ -543,11 +423,53 @@ impl Row {
     }
 }
 
+/// A host begins a quick mode with the message ID of one that is over. The IV follows from it (RFC 2409 appendix B), so that
+/// it must not come twice; and the message may be a recorded one. So nobody answers.
+fn message_id_again(by: usize) -> String {
+    let mut network = hosts(1, |_, _| {});
+    initiate(&mut network);
+    network.run(Duration::from_secs(2));
+    let sa = network.hosts[by].endpoint.ike_sas.values().next().expect("an ISAKMP SA");
+    let keys = Arc::clone(&sa.standing().expect("standing").sa.keys);
+    let used = Header::decode(&network.log[6].1.octets).expect("a message of a host").message_id;
+    network.rewrite = Some(Box::new(move |from, octets| {
+        let header = Header::decode(octets).expect("a message of a host");
+        if from != by || header.exchange != ExchangeType::QUICK {
+            return octets.to_vec();
+        }
+        let mut plain = octets[Header::LEN..].to_vec();
+        keys.cipher.decrypt(keys.first_iv(header.message_id).as_ref(), &mut plain).expect("whole blocks");
+        let mut payloads = read(header.next_payload, &plain);
+        let (_, rest) = write(&payloads[1..].to_vec());
+        payloads[0].1 = hash_1(keys.a(), used, &rest).as_ref().to_vec();
+        encrypted(&keys, &keys.first_iv(used), &Header { message_id: used, ..header }, &payloads)
+    }));
+    network.feed(by, Input::Command(Command::InitiateRule { rule: "rule".to_owned(), peer: None }));
+    network.run(Duration::from_secs(LIMIT));
+    network.hosts.iter().for_each(assert_settled);
+    let what = format!("quick mode message 1 of the {}: message ID of an earlier quick mode", role(by));
+    let (text, told) = report(&what, &network);
+    let failures = network.hosts.each_ref().map(Host::failures);
+    assert!(matches!(failures[by].as_slice(), [Failure::TimedOut { message: "quick mode message 1", .. }]), "{text}");
+    assert!(failures[1 - by].is_empty() && told.is_empty(), "{text}");
+    let finished = network.hosts[1 - by].events.iter().filter(|event| {
+        let EventKind::Message(MessageEvent::Dropped { reason, .. }) = &event.kind else { return false };
+        matches!(reason, Reject::Unexpected { state: "finished", .. })
+    });
+    assert_eq!(finished.count(), 6, "each transmission is dropped");
+    // What stood before stands.
+    network.rewrite = None;
+    assert_eq!(twins(&network), 1);
+    shut_down(&mut network);
+    text
+}
+
 #[test]
 fn each_fault_in_both_roles() {
     let main_mode = MAIN_MODE.iter().map(|row| (row, [Some(Group::Modp1024), None]));
     let with_pfs = KEY_EXCHANGE.iter().map(|row| (row, [None, Some(Group::Ecp256)]));
     let rows = ROWS.iter().map(|row| (row, [None; 2])).chain(main_mode).chain(with_pfs);
-    let text: Vec<String> = rows.flat_map(|(row, groups)| [0, 1].map(|side| row.run(side, groups))).collect();
+    let texts = rows.flat_map(|(row, groups)| [0, 1].map(|side| row.run(side, groups)));
+    let text: Vec<String> = texts.chain([0, 1].map(message_id_again)).collect();
     compare("misconfigured-messages", include_str!("../expected/misconfigured-messages.txt"), &text.join("\n"));
 }

@@ -1,18 +1,23 @@
 //! The catalogue of misconfigurations: each ends at both ends within the retransmissions, with one reason that names the
 //! setting and its values, and the notification that RFC 2407 and RFC 2408 have for it.
 //!
-//! `expected/misconfigured.txt` holds what administrators read in each case; `docs/failures.md` explains it.
+//! `expected/misconfigured-*.txt` hold what administrators read in each case; `docs/failures.md` explains it. That every
+//! kind of failure is among them, see `kinds`.
 mod authentication;
+mod between;
 mod drivers;
+mod ends;
+mod kinds;
 mod messages;
 mod nat;
 mod policies;
 
 use super::*;
 use crate::event::negotiation::Role;
-use crate::event::{Detail, IkeSaEvent, MessageEvent};
+use crate::event::{Detail, IkeSaEvent, IpsecSaEvent, MessageEvent};
 use crate::wire::{Header, Notify, NotifyType, Padding, PayloadType, parse};
 use core::fmt::Write;
+use kinds::kind;
 
 /// The retransmissions of one message, and the time that its predecessors may take.
 const LIMIT: u64 = 64;
@@ -48,23 +53,34 @@ fn told(network: &Network) -> Vec<Told> {
     all
 }
 
-/// Each reason for which something of a host ended, with the seconds since the negotiation began; a reason is told once
-/// to whoever waits for the negotiation.
+/// Each reason for which something of a host ended, with its kind and the seconds since the negotiation began; a reason is
+/// told once to whoever waits for the negotiation.
 fn reasons(host: &Host) -> Vec<String> {
     let mut reasons = Vec::new();
     for event in &host.events {
         match &event.kind {
             EventKind::Negotiation(NegotiationEvent::Failed { failure, seconds, phase, .. }) => {
                 assert!(*seconds <= LIMIT, "{phase} ended after {seconds} s: {failure}");
-                reasons.push(format!("{phase} fails after {seconds} s: {failure}"));
+                reasons.push(format!("{phase} fails after {seconds} s ({}): {failure}", kind(failure)));
             }
             EventKind::IkeSa(IkeSaEvent::Ended { established: true, reason, .. }) => {
-                reasons.push(format!("the ISAKMP SA ends: {reason}"));
+                reasons.push(format!("the ISAKMP SA ends ({}): {reason}", kind(reason)));
+            }
+            EventKind::IpsecSa(IpsecSaEvent::Ended { reason, .. }) => {
+                reasons.push(format!("the IPsec SAs end ({}): {reason}", kind(reason)));
             }
             _ => {}
         }
     }
     reasons
+}
+
+/// How many reasons a host has: one that ends an ISAKMP SA ends the negotiation that waits for the user, too.
+fn different_reasons(host: &Host) -> usize {
+    let reasons = reasons(host);
+    let different: BTreeSet<_> =
+        reasons.iter().filter_map(|line| line.split_once(": ")).map(|(_, reason)| reason).collect();
+    different.len()
 }
 
 /// A host with the role that it has in the table.
