@@ -279,7 +279,7 @@ pub enum Failure {
         /// The peer that has it.
         peer: HostAddress,
     },
-    /// Another host behind the same NAT has SAs for what looks like the same traffic.
+    /// Another host behind the same NAT has SAs, or negotiates them, for what looks like some of the same traffic.
     #[error(
         "{identity} at {peer} has or negotiates SAs for {selector}: in transport mode two hosts behind one NAT cannot have the same ports"
     )]
