@@ -67,6 +67,8 @@ pub struct Policy {
     pub main_mode: Vec<String>,
     /// Quick-mode offers in order, the same way; with a group there is PFS. `-esn` and `-noesn` stand last.
     pub quick_mode: Vec<String>,
+    /// A main mode for each quick mode.
+    pub master_pfs: bool,
     /// Lifetime of ISAKMP SAs, seconds.
     pub main_mode_seconds: u32,
     /// Lifetime of IPsec SAs, seconds.
@@ -106,6 +108,7 @@ impl Policy {
             identities: None,
             main_mode: vec!["aes256-sha256-modp2048".to_owned()],
             quick_mode: vec!["aes256-sha256-modp2048".to_owned()],
+            master_pfs: false,
             main_mode_seconds: 14_400,
             quick_mode_seconds: 3_600,
             quick_mode_kilobytes: 100_000,
@@ -239,6 +242,7 @@ assigned = true
 [policy.main_mode]
 offers = [{main_mode}]
 lifetime = {main_mode_seconds}
+master_pfs = {master_pfs}
 {rules}{lists}
 [[filter_action]]
 name = "protect"
@@ -249,6 +253,7 @@ idle = {idle}
 "#,
             main_mode = main_mode.join(", "),
             main_mode_seconds = self.main_mode_seconds,
+            master_pfs = self.master_pfs,
             quick_mode = quick_mode.join(", "),
             idle = self.idle,
             pfs = pfs.map_or_else(|| "false".to_owned(), |group| format!("\"{group}\"")),

@@ -16,6 +16,7 @@ pub mod l2tp;
 pub mod libreswan;
 pub mod links;
 pub mod liveliness;
+pub mod many;
 mod named;
 pub mod recovery;
 pub mod refusals;

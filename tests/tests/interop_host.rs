@@ -11,8 +11,8 @@ use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
-    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, recovery, rekeys,
-    rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
+    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, many, recovery,
+    rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -136,6 +136,16 @@ refusals! {
     mismatched_selectors_responder: Selectors, Responder;
     mismatched_ports_initiator: Ports, Initiator;
     mismatched_ports_responder: Ports, Responder;
+}
+
+#[test]
+fn eight_quick_modes_at_once() {
+    many::quick_modes_at_once(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn a_main_mode_for_each_quick_mode() {
+    many::master_pfs(Driver::Userspace, Kernel::Libipsec);
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct Config {
     pub as_windows: bool,
     /// Announces that it is a member of a cluster, so that peers let its SAs go when they carry nothing for a minute.
     pub of_cluster: bool,
+    /// Quick modes that this host has under way at once with one ISAKMP SA; more wait for their turn. At least 1.
+    pub quick_modes_at_once: usize,
     /// Behind a NAT, a keep-alive goes out after each such interval (RFC 3948 §4); zero: none.
     pub nat_keep_alive: Duration,
 }
@@ -64,6 +66,7 @@ impl Default for Config {
             commit_bit: false,
             as_windows: false,
             of_cluster: false,
+            quick_modes_at_once: 1,
             nat_keep_alive: Duration::from_secs(20),
         }
     }

@@ -48,6 +48,7 @@ impl Endpoint {
             Timer::Transaction(id, message_id) => self.transaction_timer(id, message_id),
             Timer::ForgetTransaction(id, message_id) => self.forget_transaction(id, message_id),
             Timer::Preparation(id) => self.preparation_timer(id),
+            Timer::Turn(id) => self.next_turn(id),
             Timer::IkeSoft(id) => self.rekey_ike_sa(id, Cause::Rekey, false),
             Timer::IkeHard(id) => {
                 let lifetime = self.ike_sas.get(&id).and_then(IkeSa::standing).map(|standing| standing.sa.lifetime);
@@ -142,11 +143,18 @@ impl Endpoint {
     /// A new pair takes over from others for the same traffic, whether or not a quick mode said so; the newest of them.
     ///
     /// Of two that both ends began at once the peer may count either as replaced, as it saw them end, and send nothing with
-    /// that one any more: so both stay, and a successor of both, begun later, takes over.
-    pub(super) fn supersede_twins(&mut self, newest: IpsecSaId, began: Time) -> Option<IpsecSaId> {
-        let role = self.pairs.get(&newest)?.role;
+    /// that one any more: so both stay, and a successor of both, begun later, takes over. Where one end began both, and the end
+    /// of the first quick mode was late, the second is the newer pair.
+    pub(super) fn supersede_twins(&mut self, newest: IpsecSaId) -> Option<IpsecSaId> {
+        let Pair { role, began, .. } = *self.pairs.get(&newest)?;
+        let twins = self.twins(newest);
+        let is_newer = |twin: &Pair| twin.role == role && twin.began > began;
+        if twins.iter().filter_map(|id| self.pairs.get(id)).any(is_newer) {
+            self.supersede_pair(newest, role);
+            return None;
+        }
         let mut replaced = None;
-        for id in self.twins(newest) {
+        for id in twins {
             let Some(twin) = self.pairs.get(&id) else { continue };
             if twin.role != role && began <= twin.since {
                 let own = if role == Role::Initiator { newest } else { id };
@@ -367,6 +375,7 @@ impl Endpoint {
                 .filter_map(|(id, running)| Some((*id, running.exchange.as_ref().map(Exchange::cleanup)?)))
                 .collect()
         });
+        let waiting = self.take_waiting(id);
         for (message_id, cleanup) in open {
             let failure = Failure::IkeSaEnded(reason.to_string());
             self.fail_quick_mode(id, message_id, failure, cleanup, false);
@@ -385,6 +394,7 @@ impl Endpoint {
             reason: reason.clone(),
             quick_modes,
         }));
+        self.hand_on(waiting, &reason);
         if let Some(preparation) = preparation {
             self.fail_negotiation(negotiation, reason.clone());
             for negotiation in preparation.waiting {
@@ -398,7 +408,8 @@ impl Endpoint {
     pub(super) fn remove_ike_sa(&mut self, id: IkeSaId) {
         let Some(sa) = self.take_ike_sa(id) else { return };
         let all = [Timer::IkeSoft(id), Timer::IkeHard(id), Timer::IkeReplaced(id), Timer::IkeCrossed(id)];
-        for timer in all.into_iter().chain([Timer::DeadPeer(id), Timer::MainMode(id), Timer::Preparation(id)]) {
+        let more = [Timer::DeadPeer(id), Timer::MainMode(id), Timer::Preparation(id), Timer::Turn(id)];
+        for timer in all.into_iter().chain(more) {
             self.timers.cancel(timer);
         }
         if let Some(standing) = sa.standing() {

@@ -22,7 +22,7 @@ use crate::identity::Identity;
 use crate::ids::{Cookie, Cookies, IkeSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::wire::{AuthenticationMethod, ExchangeType, Padding, parse};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Octets of the longest block of an ISAKMP cipher.
@@ -431,6 +431,8 @@ impl Endpoint {
             attempts: 0,
             past: Vec::new(),
             quick_modes: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            pause_until: now,
             used: BTreeSet::new(),
             deleted: BTreeSet::new(),
             confirmed: role == Role::Responder || !rule.aggressive_mode,

@@ -29,6 +29,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod turns;
 mod unique;
 mod versions;
 

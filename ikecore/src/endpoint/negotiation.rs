@@ -122,7 +122,7 @@ impl Endpoint {
         if let Some(reason) = self.driver_lost.clone() {
             self.fail_negotiation(id, Failure::DriverLost(reason));
         } else {
-            self.lead_to_main_mode(id, rule, path, replaces);
+            self.lead_to_main_mode(id);
         }
         true
     }
@@ -149,7 +149,10 @@ impl Endpoint {
     }
 
     /// Finds an ISAKMP SA for a negotiation, joins a main mode under way, or begins one.
-    fn lead_to_main_mode(&mut self, id: NegotiationId, rule: &Arc<Rule>, path: Path, replaces: Option<IpsecSaId>) {
+    pub(super) fn lead_to_main_mode(&mut self, id: NegotiationId) {
+        let Some(negotiation) = self.negotiations.get(&id) else { return };
+        let (Some(rule), Goal::IpsecSa { replaces, .. }) = (&negotiation.rule, &negotiation.goal) else { return };
+        let (rule, path, replaces) = (&Arc::clone(rule), negotiation.path, *replaces);
         if let Some(ike_sa) = self.standing_sa_for(rule, path, replaces) {
             return self.main_mode_is_there(id, ike_sa);
         }
@@ -163,7 +166,7 @@ impl Endpoint {
     }
 
     /// The newest standing ISAKMP SA that may serve a rule; for a successor of a pair, one with the same peer.
-    fn standing_sa_for(&self, rule: &Rule, path: Path, replaces: Option<IpsecSaId>) -> Option<IkeSaId> {
+    pub(super) fn standing_sa_for(&self, rule: &Rule, path: Path, replaces: Option<IpsecSaId>) -> Option<IkeSaId> {
         let pair = replaces.and_then(|old| self.pairs.get(&old));
         let fits = |standing: &Standing| {
             let same_peer = |pair: &Pair| pair.identity == *standing.sa.peer.identity() && pair.user == standing.user;
@@ -184,8 +187,13 @@ impl Endpoint {
         match negotiation.goal {
             Goal::IkeSa { .. } => self.succeed_negotiation(id),
             Goal::IpsecSa { selector, replaces } => {
-                negotiation.phase = Phase::QuickMode;
                 let Some(rule) = negotiation.rule.clone() else { return };
+                if self.waits_for_turn(ike_sa, id) {
+                    return;
+                }
+                if let Some(negotiation) = self.negotiations.get_mut(&id) {
+                    negotiation.phase = Phase::QuickMode;
+                }
                 self.begin_quick_mode(ike_sa, &rule, selector, replaces, id);
             }
         }

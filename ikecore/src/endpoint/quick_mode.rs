@@ -411,7 +411,14 @@ impl Endpoint {
         }
         self.counters.quick_modes_failed += 1;
         self.tell(EventKind::QuickMode(QuickModeEvent::Failed(failure.clone())));
-        self.fail_negotiation(negotiation, failure);
+        self.fail_negotiation(negotiation, failure.clone());
+        if let Failure::TimedOut { .. } = failure {
+            // The peer is silent: whoever waits need not find that out once more.
+            for negotiation in self.take_waiting(ike_sa) {
+                self.fail_negotiation(negotiation, failure.clone());
+            }
+        }
+        self.end_turn(ike_sa);
     }
 
     /// The exchange is over; duplicates are still answered for a while.
@@ -471,6 +478,7 @@ impl Endpoint {
         let since = self.shared.now;
         let pair = Pair {
             since,
+            began,
             role,
             identity,
             user,
@@ -489,7 +497,7 @@ impl Endpoint {
         let cluster = standing.is_some_and(|standing| standing.sa.announced.cluster);
         self.watch_traffic(id, idle, cluster);
         // A peer that rekeys does not say which pair it replaces: the one for the same traffic.
-        let twin = self.supersede_twins(id, began);
+        let twin = self.supersede_twins(id);
         sa.replaces = sa.replaces.or(twin);
         self.tell(EventKind::IpsecSa(IpsecSaEvent::Established {
             inbound: sa.inbound.spi,
@@ -502,6 +510,7 @@ impl Endpoint {
             replaces: sa.replaces,
         }));
         self.succeed_negotiation(negotiation);
+        self.end_turn(ike_sa);
     }
 }
 

@@ -35,6 +35,7 @@ impl Endpoint {
         if let Some(running) = self.running(ike_sa, message_id) {
             running.switch_over = Some(SwitchOver { branch, selector, operation });
         }
+        self.end_turn(ike_sa);
         // The peer's first repetition of message 2 comes before, and begins the wait anew.
         self.timers.set(Timer::SwitchOver(ike_sa, message_id), self.shared.now + self.plan.interval(2));
     }

@@ -20,7 +20,7 @@ use crate::policy::rule::Rule;
 use crate::policy::selector::Selector;
 use crate::sa::driver::{Acquire, SaName, SaOp, Usage};
 use crate::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -90,6 +90,10 @@ pub(super) struct Standing {
     /// Messages of its main mode, with their replies: a duplicate is answered again.
     pub(super) past: Vec<(Digest, Option<Outgoing>)>,
     pub(super) quick_modes: BTreeMap<MessageId, Running>,
+    /// What waits for its turn to begin a quick mode.
+    pub(super) waiting: VecDeque<NegotiationId>,
+    /// No quick mode of this host begins before.
+    pub(super) pause_until: Time,
     /// Message IDs of the peer: none may be used twice, or a recorded message could be replayed.
     pub(super) used: BTreeSet<MessageId>,
     /// SAs that the peer deleted before this host had them, while a quick mode is under way.
@@ -181,6 +185,8 @@ pub(super) const DELETED_LIMIT: usize = 64;
 pub(super) struct Pair {
     pub(super) sa: IpsecSa,
     pub(super) since: Time,
+    /// When its quick mode began.
+    pub(super) began: Time,
     /// Which end began the quick mode.
     pub(super) role: Role,
     /// Who the peer is.

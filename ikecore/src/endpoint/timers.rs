@@ -18,6 +18,8 @@ pub(super) enum Timer {
     TellAgain(IkeSaId, MessageId),
     /// Forget a finished quick mode: no duplicates come any more.
     Forget(IkeSaId, MessageId),
+    /// Begin the quick modes that waited for their turn.
+    Turn(IkeSaId),
     /// Repeat the last message of a transaction, or give up.
     Transaction(IkeSaId, MessageId),
     /// Forget a finished transaction.

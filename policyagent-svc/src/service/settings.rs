@@ -144,6 +144,9 @@ fn endpoint(table: &Table<'_>, config: &mut endpoint::Config) {
     if let Some(count) = integer("half_open_cookie", 0..=1_000_000) {
         config.half_open_cookie = count as usize;
     }
+    if let Some(count) = integer("quick_modes_at_once", 1..=100) {
+        config.quick_modes_at_once = count as usize;
+    }
     if let Some(seconds) = integer("nat_keep_alive_seconds", 0..=3600) {
         config.nat_keep_alive = Duration::from_secs(seconds.into());
     }
@@ -188,7 +191,8 @@ mod tests {
              [oakley]\nEnableLogging = 1\nNLBSFlags = 1\n[key_log]\nenabled = true\ndirectory = \"keys\"\n\
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
-             nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n",
+             nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n\
+             quick_modes_at_once = 4\n",
         )
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
@@ -202,7 +206,7 @@ mod tests {
         let ike = &settings.endpoint;
         assert_eq!((ike.retransmit_first, ike.transmissions), (Duration::from_millis(250), 3));
         assert_eq!((ike.half_open_per_peer, ike.half_open_total, ike.replay_window), (1, 2, 128));
-        assert_eq!((ike.commit_bit, ike.half_open_cookie), (true, 3));
+        assert_eq!((ike.commit_bit, ike.half_open_cookie, ike.quick_modes_at_once), (true, 3, 4));
         assert!(!ike.initial_contact && !ike.nat_traversal && ike.nat_keep_alive.is_zero() && !ike.fragmentation);
         assert!(ike.as_windows && ike.of_cluster);
     }

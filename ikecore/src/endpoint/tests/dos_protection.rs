@@ -13,9 +13,9 @@ fn begun(seed: u64, from: usize) -> Network {
     let config = Config { as_windows: true, half_open_cookie: from, half_open_total: 40, ..Config::default() };
     let mut network = pair_with(seed, Weather::default(), &config, |_, policy| {
         if policy.local == B {
-            let anybody = crate::policy::selector::Prefix::new(A, 0).expect("a prefix");
-            let own = crate::policy::selector::Prefix::host(B);
-            policy.filters = vec![crate::policy::selector::Selector::between(own, anybody)];
+            let anybody = Prefix::new(A, 0).expect("a prefix");
+            let own = Prefix::host(B);
+            policy.filters = vec![Selector::between(own, anybody)];
         }
     });
     initiate(&mut network);

@@ -355,9 +355,9 @@ fn a_flood_of_first_messages_is_bounded_and_shuts_nobody_out() {
     let Network { hosts, .. } = pair_with(11, Weather::default(), &config, |_, policy| {
         // The whole network may negotiate, so that the flood gets past the policy.
         if policy.local == B {
-            let anybody = crate::policy::selector::Prefix::new(A, 0).expect("a prefix");
-            let own = crate::policy::selector::Prefix::host(B);
-            policy.filters = vec![crate::policy::selector::Selector::between(own, anybody)];
+            let anybody = Prefix::new(A, 0).expect("a prefix");
+            let own = Prefix::host(B);
+            policy.filters = vec![Selector::between(own, anybody)];
         }
     });
     let mut wire = Wire { hosts, now: Time::from_secs(1), log: Vec::new() };

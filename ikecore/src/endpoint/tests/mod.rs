@@ -26,6 +26,7 @@ mod steps;
 mod suspended;
 mod transcript;
 mod transitions;
+mod turns;
 mod unique;
 mod versions;
 mod weather;
@@ -34,6 +35,7 @@ use super::*;
 use crate::event::Failure;
 use crate::event::NegotiationEvent;
 use crate::ids::NegotiationId;
+use crate::policy::selector::{Prefix, Selector};
 use crate::testing::host::Host;
 use crate::testing::network::{Network, Weather};
 use crate::testing::policy::TestPolicy;
@@ -60,6 +62,18 @@ pub(super) fn pair_with(
         Host::new(config.clone(), seed.wrapping_mul(2).wrapping_add(index as u64), policy.database())
     };
     Network::new([host(0, A, B), host(1, B, A)], weather, seed ^ 0x5eed)
+}
+
+/// Filters for UDP between the two hosts, each for one port.
+pub(super) fn port_filters(policy: &TestPolicy, ports: u16) -> Vec<Selector> {
+    let host = Prefix::host;
+    let filter = |port| Selector {
+        protocol: 17,
+        local_port: 10_000 + port,
+        remote_port: 10_000 + port,
+        ..Selector::between(host(policy.local), host(policy.remote))
+    };
+    (0..ports).map(filter).collect()
 }
 
 /// The administrator of the first host begins.
