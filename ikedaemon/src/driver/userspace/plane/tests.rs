@@ -1,3 +1,7 @@
+//! Two planes whose packets go to each other.
+mod control;
+mod numbers;
+
 use super::*;
 use crate::driver::userspace::packet::set_fragment;
 use ikecore::crypto::esp::Integrity;
@@ -239,104 +243,6 @@ fn packets_go_through_in_every_mode_family_and_suite() {
 }
 
 #[test]
-fn sequence_numbers_and_ivs_never_repeat() {
-    for suite in [AES, GCM] {
-        let link = Link { suite, ..Link::transport() };
-        let (mut a, _) = sides(&link);
-        let mut ivs = Vec::new();
-        for expected in 1..=5_u32 {
-            a.host_packet(Time::ZERO, &link.packet(1));
-            let wire = network(&mut a);
-            let payload = Packet::parse(&wire).expect("a packet").payload().to_vec();
-            assert_eq!(payload[4..8], expected.to_be_bytes());
-            let iv = payload[8..16].to_vec();
-            if suite == GCM {
-                assert_eq!(iv, u64::from(expected).to_be_bytes());
-            }
-            assert!(!ivs.contains(&iv));
-            ivs.push(iv);
-        }
-    }
-}
-
-#[test]
-fn an_sa_ends_with_its_last_sequence_number() {
-    let link = Link::transport();
-    let (mut a, _) = sides(&link);
-    a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = 0xf000_0000 - 1;
-    a.host_packet(Time::ZERO, &link.packet(1));
-    assert_eq!(expires(&mut a), [(0x2222, false)]);
-    a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = u64::from(u32::MAX) - 2;
-    a.host_packet(Time::ZERO, &link.packet(1));
-    assert_eq!(effects(&mut a).len(), 1);
-    a.host_packet(Time::ZERO, &link.packet(1));
-    let last = effects(&mut a);
-    assert!(matches!(&last[..], [Effect::Network(_), Effect::Message(DriverMessage::Expire(e))] if e.hard), "{last:?}");
-    a.host_packet(Time::ZERO, &link.packet(1));
-    assert!(matches!(&messages(&mut a)[..], [DriverMessage::Acquire(_)]));
-    assert_eq!(a.pairs[&IpsecSaId(1)].sequence, u64::from(u32::MAX));
-}
-
-#[test]
-fn extended_sequence_numbers_go_on_past_32_bits() {
-    for suite in [AES, GCM] {
-        let link = Link { suite, extended: true, ..Link::transport() };
-        let (mut a, mut b) = sides(&link);
-        let turn = 1_u64 << 32;
-        a.pairs.get_mut(&IpsecSaId(1)).expect("a pair").sequence = turn - 3;
-        b.pairs.get_mut(&IpsecSaId(1)).expect("a pair").window.note(turn - 3);
-        let mut wires = Vec::new();
-        for n in 0..4 {
-            a.host_packet(Time::ZERO, &link.packet(n));
-            wires.push(network(&mut a));
-        }
-        assert_eq!(a.pairs[&IpsecSaId(1)].sequence, turn + 1);
-        assert!(messages(&mut a).is_empty(), "the SA lives on");
-        // Out of order over the turn, then all of them again.
-        for wire in [&wires[3], &wires[0], &wires[2], &wires[1]] {
-            arrive(&mut b, Time::ZERO, wire);
-            assert!(host(&mut b).is_some());
-        }
-        for wire in &wires {
-            arrive(&mut b, Time::ZERO, wire);
-            assert!(effects(&mut b).is_empty());
-        }
-        assert_eq!((usage(&mut b, 1).replays, usage(&mut b, 1).integrity_failures), (4, 0));
-    }
-}
-
-#[test]
-fn replays_and_forgeries_are_counted_and_move_nothing() {
-    let link = Link::transport();
-    let (mut a, mut b) = sides(&link);
-    let wires: Vec<Vec<u8>> = (0..3)
-        .map(|n| {
-            a.host_packet(Time::ZERO, &link.packet(n));
-            network(&mut a)
-        })
-        .collect();
-    arrive(&mut b, Time::ZERO, &wires[0]);
-    assert!(host(&mut b).is_some());
-    arrive(&mut b, Time::ZERO, &wires[0]);
-    assert!(effects(&mut b).is_empty());
-    // A forged number far ahead must not move the window.
-    let mut forged = wires[1].clone();
-    forged[24..28].copy_from_slice(&[0xff; 4]);
-    arrive(&mut b, Time::ZERO, &forged);
-    assert!(effects(&mut b).is_empty());
-    let mut damaged = wires[1].clone();
-    damaged[50] ^= 1;
-    arrive(&mut b, Time::ZERO, &damaged);
-    assert!(effects(&mut b).is_empty());
-    for wire in &wires[1..] {
-        arrive(&mut b, Time::ZERO, wire);
-        assert!(host(&mut b).is_some());
-    }
-    let usage = usage(&mut b, 1);
-    assert_eq!((usage.replays, usage.integrity_failures, usage.inbound_packets), (1, 2, 3));
-}
-
-#[test]
 fn what_the_sa_is_not_for_is_dropped() {
     // B believes that the tunnel is for another address of A's.
     let link = Link::new(Mode::Tunnel, ["10.0.0.1", "10.0.0.2"], ["192.168.1.1", "192.168.2.1"]);
@@ -361,80 +267,6 @@ fn what_the_sa_is_not_for_is_dropped() {
     let wire = network(&mut a);
     arrive(&mut b, Time::ZERO, &wire);
     assert!(effects(&mut b).is_empty());
-}
-
-#[test]
-fn policies_permit_block_or_let_pass() {
-    let link = Link::transport();
-    let mut a = plane();
-    a.host_packet(Time::ZERO, &link.packet(1));
-    assert_eq!(network(&mut a), link.packet(1));
-    let with = |action| vec![TrafficPolicy { action, ..link.policy() }];
-    done(a.apply(Time::ZERO, SaOp::SetPolicies(with(TrafficAction::Permit)))).expect("set");
-    a.host_packet(Time::ZERO, &link.packet(1));
-    assert_eq!(network(&mut a), link.packet(1));
-    done(a.apply(Time::ZERO, SaOp::SetPolicies(with(TrafficAction::Block)))).expect("set");
-    a.host_packet(Time::ZERO, &link.packet(1));
-    assert!(effects(&mut a).is_empty());
-    let multicast = Link::new(Mode::Transport, ["10.0.0.1", "224.0.0.1"], ["10.0.0.1", "224.0.0.1"]);
-    let local = Link::new(Mode::Transport, ["fe80::1", "fe80::2"], ["fe80::1", "fe80::2"]);
-    for other in [multicast, local] {
-        a.host_packet(Time::ZERO, &other.packet(1));
-        assert!(effects(&mut a).is_empty());
-    }
-}
-
-#[test]
-fn a_packet_without_sa_acquires_and_is_sent_when_there_is_one() {
-    let link = Link::transport();
-    let mut a = plane();
-    done(a.apply(Time::ZERO, SaOp::SetPolicies(vec![link.policy()]))).expect("set");
-    for n in 0..3 {
-        a.host_packet(Time::ZERO, &link.packet(n));
-    }
-    let asked = messages(&mut a);
-    let [DriverMessage::Acquire(acquire)] = asked.as_slice() else { panic!("{asked:?}") };
-    assert_eq!((acquire.reqid, acquire.flow.remote, acquire.flow.remote_port), (7, ip("10.0.0.2"), 53));
-    a.host_packet(Time::from_secs(1), &link.packet(3));
-    assert_eq!(messages(&mut a).len(), 1);
-    install(&mut a, Time::from_secs(2), link.pair(1)).expect("installed");
-    a.release_held(Time::from_secs(2));
-    assert_eq!(effects(&mut a).len(), 4);
-    assert_eq!(usage(&mut a, 1).outbound_packets, 4);
-}
-
-#[test]
-fn lifetimes_are_told_once_and_end_the_sa() {
-    let lifetime = |seconds, kilobytes| Lifetime { seconds, kilobytes };
-    let link = Link { soft: lifetime(10, 0), hard: lifetime(20, 0), ..Link::transport() };
-    let (mut a, mut b) = sides(&link);
-    let at = Time::from_secs;
-    a.tick(at(9));
-    assert_eq!(expires(&mut a), []);
-    a.tick(at(10));
-    a.tick(at(11));
-    assert_eq!(expires(&mut a), [(0x1111, false), (0x2222, false)]);
-    a.host_packet(at(19), &link.packet(1));
-    let wire = network(&mut a);
-    a.tick(at(20));
-    assert_eq!(expires(&mut a), [(0x1111, true), (0x2222, true)]);
-    a.host_packet(at(20), &link.packet(1));
-    assert!(matches!(&effects(&mut a)[..], [Effect::Message(DriverMessage::Acquire(_))]));
-    b.tick(at(20));
-    assert_eq!(effects(&mut b).len(), 2);
-    arrive(&mut b, at(20), &wire);
-    assert!(effects(&mut b).is_empty());
-
-    let link = Link { soft: lifetime(0, 1), hard: lifetime(0, 2), ..Link::transport() };
-    let (mut a, _) = sides(&link);
-    let mut told = Vec::new();
-    for _ in 0..8 {
-        // 256 octets of protected traffic.
-        a.host_packet(Time::ZERO, &link.packet(248));
-        told.extend(messages(&mut a).into_iter().map(|message| matches!(message, DriverMessage::Expire(e) if e.hard)));
-    }
-    assert_eq!(told, [false, true]);
-    assert_eq!(usage(&mut a, 1).outbound_octets, 2048);
 }
 
 #[test]
@@ -507,65 +339,6 @@ fn a_nat_that_changed_the_address_does_not_break_the_checksum() {
 }
 
 #[test]
-fn the_newest_sa_sends_and_the_old_one_still_receives() {
-    let link = Link::transport();
-    let newer = Link { spis: [0x3333, 0x4444], ..link };
-    let (mut a, mut b) = sides(&link);
-    b.host_packet(Time::ZERO, &link.turned().packet(1));
-    let old = network(&mut b);
-    for (side, pair) in [(&mut a, newer.pair(2)), (&mut b, newer.turned().pair(2))] {
-        install(side, Time::ZERO, pair).expect("installed");
-    }
-    a.host_packet(Time::ZERO, &link.packet(1));
-    assert_eq!(network(&mut a)[20..24], [0, 0, 0x44, 0x44]);
-    arrive(&mut a, Time::ZERO, &old);
-    assert!(host(&mut a).is_some());
-    for _ in 0..2 {
-        done(a.apply(
-            Time::ZERO,
-            SaOp::Delete { id: IpsecSaId(2), inbound: newer.spec(Direction::Inbound).names().collect() },
-        ))
-        .expect("deleted, or gone");
-    }
-    a.host_packet(Time::ZERO, &link.packet(1));
-    assert_eq!(network(&mut a)[20..24], [0, 0, 0x22, 0x22]);
-}
-
-#[test]
-fn spis_are_not_reserved_ones_and_not_given_twice() {
-    let mut a = plane();
-    let alloc = |plane: &mut Plane, protocol| {
-        let operation = SaOp::AllocSpi {
-            protocol,
-            source: ip("10.0.0.2"),
-            destination: ip("10.0.0.1"),
-            mode: Mode::Transport,
-            reqid: 1,
-        };
-        match plane.apply(Time::ZERO, operation) {
-            SaAnswer::Spi(result) => result,
-            other => panic!("{other:?}"),
-        }
-    };
-    let first = alloc(&mut a, ProtocolId::ESP).expect("an SPI");
-    assert!(first.0 >= 0x100);
-    a.random = Box::new(Counter(0));
-    let second = alloc(&mut a, ProtocolId::ESP).expect("an SPI");
-    assert_ne!(first, second);
-    let name = SaName { protocol: ProtocolId::ESP, destination: ip("10.0.0.1"), spi: first };
-    done(a.apply(Time::ZERO, SaOp::ReleaseSpi(name))).expect("released");
-    a.random = Box::new(Counter(0));
-    assert_eq!(alloc(&mut a, ProtocolId::ESP), Ok(first));
-    a.random = Box::new(Counter(0));
-    let cpi = alloc(&mut a, ProtocolId::IPCOMP).expect("a CPI");
-    assert!(CPIS.contains(&cpi.0));
-    a.random = Box::new(Counter(0));
-    assert_ne!(alloc(&mut a, ProtocolId::IPCOMP), Ok(cpi));
-    let refused = alloc(&mut a, ProtocolId::AH).expect_err("AH");
-    assert!(refused.to_string().contains("ESP and IPComp only"), "{refused}");
-}
-
-#[test]
 fn what_compresses_goes_compressed_and_the_rest_as_it_is() {
     let (v4, v6) = (["10.0.0.1", "10.0.0.2"], ["fd01::1", "fd01::2"]);
     let links = [
@@ -631,69 +404,4 @@ fn fragments_are_joined_before_transport_mode() {
     arrive(&mut b, Time::ZERO, &wire);
     let got = host(&mut b).expect("delivered");
     assert_eq!(got[20..], whole[20..]);
-}
-
-#[test]
-fn a_failing_operation_changes_nothing() {
-    let link = Link::transport();
-    let mut a = plane();
-    let mut pair = link.pair(1);
-    pair.outbound.encryption_key = Secret::new(vec![1; 3]);
-    let refused = install(&mut a, Time::ZERO, pair).expect_err("a wrong key");
-    assert!(refused.to_string().starts_with("driver userspace: add outbound SA "), "{refused}");
-    assert!(a.spd().in_order().is_empty());
-    // What stands of the first step goes with the pair, and so does an SPI without its SA.
-    let inbound = link.spec(Direction::Inbound).names().collect();
-    done(a.apply(Time::ZERO, SaOp::Delete { id: IpsecSaId(1), inbound })).expect("deleted");
-    assert!(a.is_idle());
-    install(&mut a, Time::ZERO, link.pair(1)).expect("installed");
-    let twice = install(&mut a, Time::ZERO, link.pair(2)).expect_err("twice");
-    assert!(twice.to_string().contains("0x00001111"), "{twice}");
-    let outbound = Link { spis: [0x3333, 0x2222], ..link };
-    let twice = install(&mut a, Time::ZERO, outbound.pair(2)).expect_err("twice");
-    assert!(twice.to_string().contains("0x00002222"), "{twice}");
-    let local = (link.ends[0], 0).into();
-    assert!(done(a.apply(Time::ZERO, SaOp::Update { id: IpsecSaId(9), local, remote: local })).is_err());
-    let mut tunnel = link.policy();
-    tunnel.action = TrafficAction::Protect {
-        protocols: Protocols::ESP,
-        mode: Mode::Tunnel,
-        endpoints: None,
-        inbound_passthrough: false,
-    };
-    assert!(done(a.apply(Time::ZERO, SaOp::SetPolicies(vec![tunnel]))).is_err());
-}
-
-mod random_octets {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn never_panic_and_never_pass(octets in proptest::collection::vec(any::<u8>(), 0..120)) {
-            let link = Link::transport();
-            let (mut a, _) = sides(&link);
-            let arrival = Arrival::raw(link.ends[1], link.ends[0], 3, 64);
-            let packet = [&[0, 0, 0x11, 0x11], octets.as_slice()].concat();
-            a.esp_packet(Time::ZERO, &arrival, &packet);
-            prop_assert!(effects(&mut a).is_empty());
-            a.host_packet(Time::ZERO, &octets);
-        }
-    }
-}
-
-#[test]
-fn what_is_link_local_is_refused_with_the_reason() {
-    let link = Link::new(Mode::Transport, ["fe80::1", "fe80::2"], ["fe80::1", "fe80::2"]);
-    let scope = ikecore::address::Scope(7);
-    let mut plane = plane();
-    let inbound = SaSpec { scope, ..link.spec(Direction::Inbound) };
-    let first = done(plane.apply(Time::ZERO, SaOp::InstallInbound { id: IpsecSaId(1), sa: Box::new(inbound) }));
-    let policy = link.policy();
-    let policy = TrafficPolicy { selector: Selector { scope, ..policy.selector }, ..policy };
-    let second = done(plane.apply(Time::ZERO, SaOp::SetPolicies(vec![policy])));
-    for refused in [first, second] {
-        let error = refused.expect_err("refused");
-        assert!(error.reason.contains("allowed: the driver xfrm"), "{error}");
-    }
 }
