@@ -18,6 +18,7 @@ pub mod links;
 pub mod liveliness;
 pub mod many;
 mod named;
+pub mod nat;
 pub mod recovery;
 pub mod refusals;
 pub mod rekeys;

@@ -11,8 +11,8 @@ use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
-    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, many, recovery,
-    rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
+    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, many, nat,
+    recovery, rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -136,6 +136,25 @@ refusals! {
     mismatched_selectors_responder: Selectors, Responder;
     mismatched_ports_initiator: Ports, Initiator;
     mismatched_ports_responder: Ports, Responder;
+}
+
+/// One test for each place of the NAT and role.
+macro_rules! nats {
+    ($($name:ident: $hidden:ident, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                nat::nets_through_a_nat(nat::Hidden::$hidden, Role::$role);
+            }
+        )*
+    };
+}
+
+nats! {
+    nets_through_a_nat_initiator: Client, Initiator;
+    nets_through_a_nat_responder: Client, Responder;
+    nets_through_two_nats_initiator: Both, Initiator;
+    nets_through_two_nats_responder: Both, Responder;
 }
 
 #[test]
