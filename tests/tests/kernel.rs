@@ -10,6 +10,7 @@ use tests::daemon::Driver;
 use tests::interop;
 use tests::netns::{A, B, World};
 use tests::scenario::l2tp::{self, ClientPort};
+use tests::scenario::liveliness::Mourning;
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
     default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors, shapes,
@@ -203,13 +204,13 @@ fn conduct(cases: &mut Vec<Case>) {
         let run = move || default_response::strangers_are_answered(driver);
         cases.push(Case::new(name(driver, "strangers_are_answered"), run));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
-        cases
-            .push(Case::new(name(driver, "the_peer_dies"), move || liveliness::the_peer_dies(driver, Kernel::Netlink)));
+        let run = move || liveliness::the_peer_dies(driver, Kernel::Netlink, Mourning::Restart);
+        cases.push(Case::new(name(driver, "the_peer_dies"), run));
         let run = move || recovery::the_daemon_is_killed(driver, Kernel::Netlink, Mode::Transport);
         cases.push(Case::new(name(driver, "the_daemon_is_killed"), run));
         cases.push(Case::new(name(driver, "life_in_kilobytes"), move || shapes::life_in_kilobytes(driver)));
     }
-    for mourning in liveliness::Mourning::ALL {
+    for mourning in Mourning::ALL {
         let name = format!("xfrm_the_daemon_dies_and_the_peer_{}", mourning.name());
         cases.push(Case::new(name, move || liveliness::the_daemon_dies(Driver::Xfrm, mourning)));
     }
