@@ -12,6 +12,7 @@ pub mod driver_failure;
 pub mod fragments;
 pub mod identities;
 pub mod key_log;
+pub mod l2tp;
 pub mod libreswan;
 pub mod links;
 pub mod liveliness;

@@ -8,6 +8,7 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
+use tests::scenario::liveliness::Mourning;
 use tests::scenario::mode_config;
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
@@ -214,8 +215,18 @@ fn the_peer_speaks_another_version_alone() {
 }
 
 #[test]
-fn the_peer_dies() {
-    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec);
+fn the_peer_dies_and_the_daemon_clears() {
+    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec, Mourning::Clear);
+}
+
+#[test]
+fn the_peer_dies_and_the_daemon_holds() {
+    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec, Mourning::Hold);
+}
+
+#[test]
+fn the_peer_dies_and_the_daemon_restarts() {
+    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec, Mourning::Restart);
 }
 
 #[test]

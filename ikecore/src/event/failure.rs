@@ -288,12 +288,12 @@ pub enum Failure {
         /// The peer that has it.
         peer: HostAddress,
     },
-    /// Another host behind the same NAT has SAs for what looks like the same traffic.
+    /// Another host behind the same NAT has SAs, or negotiates them, for what looks like some of the same traffic.
     #[error(
-        "{identity} at {peer} has SAs for {selector}: in transport mode two hosts behind one NAT cannot have the same ports"
+        "{identity} at {peer} has or negotiates SAs for {selector}: in transport mode two hosts behind one NAT cannot have the same ports"
     )]
     SamePorts {
-        /// The traffic.
+        /// Its traffic.
         selector: Selector,
         /// The other host.
         identity: Identity,
