@@ -17,6 +17,7 @@ pub mod libreswan;
 pub mod links;
 pub mod liveliness;
 pub mod many;
+pub mod mode_config;
 mod named;
 pub mod nat;
 pub mod recovery;

@@ -9,6 +9,7 @@ use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::liveliness::Mourning;
+use tests::scenario::mode_config;
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
@@ -269,6 +270,56 @@ remote_access! {
     wrong_password: wrong_password(Phase1::Key);
     wrong_password_after_rsa_signatures: wrong_password(Phase1::Signatures);
     wrong_password_by_hybrid_authentication: wrong_password(Phase1::Hybrid);
+}
+
+#[test]
+fn mode_config_unasked_and_asked_as_gateway() {
+    mode_config::gateway_meets(false);
+}
+
+#[test]
+fn mode_config_where_both_wait_as_gateway() {
+    mode_config::gateway_meets(true);
+}
+
+#[test]
+fn mode_config_unasked_and_asked_as_client() {
+    mode_config::client_meets(false);
+}
+
+#[test]
+fn mode_config_where_both_wait_as_client() {
+    mode_config::client_meets(true);
+}
+
+#[test]
+fn mode_config_without_pool() {
+    mode_config::without_pool();
+}
+
+#[test]
+fn mode_config_without_address_of_the_peer() {
+    mode_config::without_address_of_the_peer();
+}
+
+#[test]
+fn mode_config_exhausted_when_asked() {
+    mode_config::exhausted(false);
+}
+
+#[test]
+fn mode_config_exhausted_unasked() {
+    mode_config::exhausted(true);
+}
+
+#[test]
+fn two_pools_for_two_identities() {
+    road_warriors::two_pools(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn addresses_of_both_families() {
+    road_warriors::both_families(Driver::Userspace, Kernel::Libipsec);
 }
 
 #[test]

@@ -229,6 +229,12 @@ fn conduct(cases: &mut Vec<Case>) {
     cases.push(Case::new(name(driver, "two_road_warriors_with_certificates"), move || {
         road_warriors::with_certificates(driver, Kernel::Netlink);
     }));
+    cases.push(Case::new(name(driver, "two_pools_for_two_identities"), move || {
+        road_warriors::two_pools(driver, Kernel::Netlink);
+    }));
+    cases.push(Case::new(name(driver, "addresses_of_both_families"), move || {
+        road_warriors::both_families(driver, Kernel::Netlink);
+    }));
     cases
         .push(Case::new(name(driver, "initiate_tells_the_reason"), move || control::initiate_tells_the_reason(driver)));
     for driver in [Driver::Xfrm, Driver::PfKey] {

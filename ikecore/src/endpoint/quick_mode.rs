@@ -181,7 +181,9 @@ impl Endpoint {
             peer: path.peer(),
             behind_nat: standing.sa.nat.remote,
         };
-        let peer = responder::Peer { keys: &keys, path, encapsulation, id, proven, addresses: &addresses };
+        let missing = standing.missing.clone();
+        let peer =
+            responder::Peer { keys: &keys, path, encapsulation, id, proven, addresses: &addresses, missing: &missing };
         // Before the hash is known to be right, nothing is created.
         let mut step = quick::respond(message, &peer, &mut self.shared.cx())?;
         let user = standing.user.clone();
