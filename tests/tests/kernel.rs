@@ -156,6 +156,8 @@ fn l2tp_servers() -> Vec<Case> {
         cases.push(Case::new(name, move || l2tp::a_client_behind_a_nat(driver, ClientPort::Own)));
         let name = format!("{}_l2tp_clients_behind_one_nat", driver.name());
         cases.push(Case::new(name, move || l2tp::clients_behind_one_nat(driver)));
+        let name = format!("{}_l2tp_the_daemon_behind_a_nat", driver.name());
+        cases.push(Case::new(name, move || l2tp::the_daemon_behind_a_nat(driver)));
     }
     let run = || l2tp::a_client_behind_a_nat(Driver::Xfrm, ClientPort::Any);
     cases.push(Case::new("xfrm_l2tp_client_with_any_port_behind_a_nat", run));

@@ -1,5 +1,6 @@
-//! L2TP over IPsec: clients behind a NAT, each of them charon with xl2tpd, and their server, which is the daemon with
-//! xl2tpd beside it.
+//! L2TP over IPsec: clients behind a NAT, and their server. At either end the daemon or charon protects what xl2tpd sends.
+
+use std::time::Instant;
 
 use crate::capture::{Capture, Kind};
 use crate::charon::{Charon, Connection, Kernel};
@@ -17,10 +18,11 @@ const PORT: u16 = 1701;
 /// What the kernel needs to translate addresses.
 const NAT_MODULES: [&str; 2] = ["xt_MASQUERADE", "iptable_nat"];
 
-/// The policy of an L2TP server.
-fn policy() -> String {
-    r#"[[policy]]
-name = "server"
+/// The policy of an L2TP server, or of a client, by its one `filter`.
+fn policy(filter: &str) -> String {
+    format!(
+        r#"[[policy]]
+name = "test"
 assigned = true
 
 [policy.main_mode]
@@ -30,18 +32,72 @@ offers = ["aes256-sha1-modp2048"]
 name = "l2tp"
 filter_list = "l2tp"
 filter_action = "require"
-authentication = [{ preshared_key = "correct horse battery" }]
+authentication = [{{ preshared_key = "correct horse battery" }}]
 
 [[filter_list]]
 name = "l2tp"
-filters = [{ source = "me", destination = "any", protocol = "udp", source_port = 1701 }]
+filters = [{filter}]
 
 [[filter_action]]
 name = "require"
 action = "negotiate"
-offers = [{ esp = "aes256-sha1" }]
+offers = [{{ esp = "aes256-sha1" }}]
 "#
-    .to_owned()
+    )
+}
+
+/// What a server protects.
+const OF_SERVER: &str = r#"{ source = "me", destination = "any", protocol = "udp", source_port = 1701 }"#;
+
+/// Makes host `b` a NAT, and sees that the kernel has L2TP.
+fn prepare(world: &World) {
+    world.b.run("modprobe", &[&["-a"], &xl2tpd::MODULES[..], &NAT_MODULES[..]].concat());
+    world.b.run("sysctl", &["-qw", "net.ipv4.ip_forward=1"]);
+    let masquerade = "-t nat -A POSTROUTING -o wire0 -p udp -j MASQUERADE --to-ports 30000-40000";
+    world.b.run("iptables-legacy", &masquerade.split(' ').collect::<Vec<_>>());
+}
+
+/// A host behind the NAT, the one with the number `number`, and its address.
+fn client_host(world: &World, number: u8) -> (Namespace, String) {
+    let host = Namespace::new(&format!("client{number}"));
+    let [inside, own] = [1, 2].map(|end| format!("10.20.{number}.{end}"));
+    world.b.ip(&[
+        &format!("link add lan{number} type veth peer name lan0 netns {}", host.path()),
+        &format!("addr add {inside}/24 dev lan{number}"),
+        &format!("link set lan{number} up"),
+    ]);
+    host.ip(&[&format!("addr add {own}/24 dev lan0"), "link set lan0 up", &format!("route add default via {inside}")]);
+    (host, own)
+}
+
+/// What charon proposes between an end with this address and selector, and the other one.
+fn connection((local, local_ts): (&str, String), (remote, remote_ts): (&str, String)) -> Connection {
+    let connection = Connection::between(A, B).transport().proposals("aes256-sha1-modp2048", "aes256-sha1");
+    Connection {
+        local: local.to_owned(),
+        remote: remote.to_owned(),
+        local_id: local.to_owned(),
+        remote_id: remote.to_owned(),
+        local_ts: vec![format!("dynamic[{local_ts}]")],
+        remote_ts: vec![format!("dynamic[{remote_ts}]")],
+        ..connection
+    }
+}
+
+/// Waits until `host` has a PPP link with `address` at its end.
+#[track_caller]
+fn wait_link(host: &Namespace, address: &str, logs: impl Fn() -> String) {
+    let link = format!("inet {address} peer {}/32", xl2tpd::SERVER);
+    let addresses = || host.run("ip", &["-o", "-4", "addr"]);
+    assert!(wait_until(PATIENCE, || addresses().contains(&link)), "{}\n{}", addresses(), logs());
+}
+
+/// Ends L2TP and waits for the end of PPP: what pppd sent without IPsec SAs would go in clear.
+#[track_caller]
+fn end_link(host: &Namespace, mut xl2tpd: Xl2tpd) {
+    xl2tpd.stop();
+    let links = || host.run("ip", &["-o", "link"]);
+    assert!(wait_until(PATIENCE, || !links().contains("ppp")), "{}", links());
 }
 
 /// The server on host `a`, and host `b` as the NAT before its clients.
@@ -54,12 +110,9 @@ struct Server<'a> {
 
 impl<'a> Server<'a> {
     fn start(world: &'a World, driver: Driver) -> Self {
-        world.b.run("modprobe", &[&["-a"], &xl2tpd::MODULES[..], &NAT_MODULES[..]].concat());
-        world.b.run("sysctl", &["-qw", "net.ipv4.ip_forward=1"]);
-        let masquerade = "-t nat -A POSTROUTING -o wire0 -p udp -j MASQUERADE --to-ports 30000-40000";
-        world.b.run("iptables-legacy", &masquerade.split(' ').collect::<Vec<_>>());
+        prepare(world);
         let capture = Capture::start(world);
-        let daemon = Daemon::start(&world.a, driver, &policy());
+        let daemon = Daemon::start(&world.a, driver, &policy(OF_SERVER));
         let xl2tpd = Xl2tpd::server(&world.a, A.wire);
         Self { world, daemon, xl2tpd, capture }
     }
@@ -96,26 +149,8 @@ impl Client {
 
     /// The same, proposing `upper` for its side.
     fn proposing(server: &Server<'_>, number: u8, port: u16, upper: &str) -> Self {
-        let host = Namespace::new(&format!("client{number}"));
-        let [inside, own] = [1, 2].map(|end| format!("10.20.{number}.{end}"));
-        server.world.b.ip(&[
-            &format!("link add lan{number} type veth peer name lan0 netns {}", host.path()),
-            &format!("addr add {inside}/24 dev lan{number}"),
-            &format!("link set lan{number} up"),
-        ]);
-        host.ip(&[
-            &format!("addr add {own}/24 dev lan0"),
-            "link set lan0 up",
-            &format!("route add default via {inside}"),
-        ]);
-        let connection = Connection::between(B, A).transport().proposals("aes256-sha1-modp2048", "aes256-sha1");
-        let connection = Connection {
-            local: own.clone(),
-            local_id: own,
-            local_ts: vec![format!("dynamic[{upper}]")],
-            remote_ts: vec![format!("dynamic[udp/{PORT}]")],
-            ..connection
-        };
+        let (host, own) = client_host(server.world, number);
+        let connection = connection((&own, upper.to_owned()), (A.wire, format!("udp/{PORT}")));
         let charon = Charon::start(&host, Kernel::Netlink, &connection);
         Self { host, charon, port }
     }
@@ -126,16 +161,8 @@ impl Client {
         self.charon.initiate().unwrap_or_else(|error| panic!("charon: {error}\n{}", server.daemon.oakley()));
         self.charon.wait_installed();
         let xl2tpd = Xl2tpd::client(&self.host, A.wire, self.port);
-        let link = format!("inet {address} peer {}/32", xl2tpd::SERVER);
-        let addresses = || self.host.run("ip", &["-o", "-4", "addr"]);
-        assert!(
-            wait_until(PATIENCE, || addresses().contains(&link)),
-            "{}\nclient:\n{}\nserver:\n{}\n{}",
-            addresses(),
-            xl2tpd.log(),
-            server.xl2tpd.log(),
-            server.daemon.oakley()
-        );
+        let logs = || format!("{}\n{}\n{}", xl2tpd.log(), server.xl2tpd.log(), server.daemon.oakley());
+        wait_link(&self.host, address, logs);
         xl2tpd
     }
 
@@ -150,12 +177,10 @@ impl Client {
         });
     }
 
-    /// Ends PPP and L2TP, then the SAs: what pppd sent without them would go in clear.
+    /// Ends the link, then the SAs.
     #[track_caller]
-    fn end(&self, mut xl2tpd: Xl2tpd) {
-        xl2tpd.stop();
-        let links = || self.host.run("ip", &["-o", "link"]);
-        assert!(wait_until(PATIENCE, || !links().contains("ppp")), "{}", links());
+    fn end(&self, xl2tpd: Xl2tpd) {
+        end_link(&self.host, xl2tpd);
         self.charon.terminate();
         self.charon.wait_sas("no SAs left", PATIENCE, <[_]>::is_empty);
     }
@@ -246,4 +271,57 @@ pub fn clients_behind_one_nat(driver: Driver) {
     server.wait_pairs(0);
     server.xl2tpd.stop();
     server.assert_all_protected();
+}
+
+/// The daemon with xl2tpd is the client behind the NAT, charon with xl2tpd the server: the first packet of L2TP makes the
+/// daemon begin.
+pub fn the_daemon_behind_a_nat(driver: Driver) {
+    let what = "L2TP (xl2tpd) from behind NAT: PPP, rekey, delete by us, transport";
+    let _row = Row::charon(what, Kernel::Netlink, driver, Role::Initiator.alone());
+    let world = World::new();
+    prepare(&world);
+    let (host, own) = client_host(&world, 1);
+    let upper = || format!("udp/{PORT}");
+    let connection = Connection { remote: B.wire.to_owned(), ..connection((A.wire, upper()), (&own, upper())) };
+    let capture = Capture::start(&world);
+    let charon = Charon::start(&world.a, Kernel::Netlink, &connection);
+    let server = Xl2tpd::server(&world.a, A.wire);
+    let filter = format!(
+        r#"{{ source = "me", destination = "{}", protocol = "udp", source_port = {PORT}, destination_port = {PORT} }}"#,
+        A.wire
+    );
+    let mut daemon = Daemon::start(&host, driver, &policy(&filter));
+    let client = Xl2tpd::client(&host, A.wire, PORT);
+    wait_link(&host, xl2tpd::FIRST_CLIENT, || {
+        format!("{}\n{}\n{}\n{}", client.log(), server.log(), daemon.oakley(), charon.log())
+    });
+    let settled = Instant::now();
+    let exchange_traffic = || {
+        let answered = host.ping(xl2tpd::FIRST_CLIENT, xl2tpd::SERVER, 3);
+        assert_eq!(answered, 3, "pings through PPP:\n{}\n{}", client.log(), daemon.oakley());
+    };
+    exchange_traffic();
+    let child = charon.installed().remove(0);
+    assert_eq!((child.mode.as_str(), child.encapsulated), ("TRANSPORT", true));
+    // charon has a name for the port where the system has one.
+    let ports = ["udp/1701", "udp/l2f", "udp/l2tp"];
+    let of_port = |selectors: &[String]| selectors.iter().all(|one| ports.iter().any(|port| one.contains(port)));
+    assert!(of_port(&child.local_ts) && of_port(&child.remote_ts), "{child:?}");
+    let pair = daemon.status()["ipsec_sas"][0]["id"].as_str().expect("a handle").to_owned();
+    daemon.run(&["rekey", "--ipsec-sa", &pair]);
+    charon.wait_sas("a new pair of IPsec SAs", PATIENCE, |sas| {
+        let mut children = sas.iter().flat_map(|sa| &sa.children);
+        children.any(|new| new.state == "INSTALLED" && new.spi_in != child.spi_in)
+    });
+    exchange_traffic();
+    end_link(&host, client);
+    daemon.stop();
+    charon.wait_sas("no SAs after the daemon's deletes", PATIENCE, <[_]>::is_empty);
+    // charon may take its inbound SA into use before it protects the way back.
+    let in_clear = capture.packets().into_iter().filter(|packet| {
+        let of_server = packet.source == A.wire_ip();
+        matches!(packet.kind, Kind::L2tp | Kind::Esp | Kind::Echo) && (!of_server || packet.time > settled)
+    });
+    assert_eq!(in_clear.collect::<Vec<_>>(), []);
+    assert!(capture.count(Kind::EspInUdp) > 20, "L2TP, PPP and pings in ESP");
 }
