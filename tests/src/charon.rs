@@ -121,13 +121,6 @@ impl Charon {
         self.command("terminate", &Section::new().text("ike", CONNECTION));
     }
 
-    /// Deletes every IKE SA, if there is any.
-    pub fn terminate_all(&self) {
-        for sa in self.list_sas() {
-            self.command("terminate", &Section::new().text("ike-id", sa.id.to_string()));
-        }
-    }
-
     /// Begins a quick mode that replaces the IPsec SAs.
     #[track_caller]
     pub fn rekey_child(&self) {

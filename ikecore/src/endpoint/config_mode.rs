@@ -35,6 +35,9 @@ const OVERDUE: Duration = Duration::from_secs(5);
 /// What is waited for then, for people.
 const MODE_CONFIG: &str = "mode config";
 
+/// What a peer waits for that is given addresses unasked, while there is none.
+const ADDRESS: &str = "an address of the pool";
+
 /// What comes next under an ISAKMP SA.
 enum NextStep {
     /// This host begins a transaction.
@@ -95,6 +98,9 @@ impl Endpoint {
         if is_to_ask && what == MODE_CONFIG {
             preparation.overdue = true;
             self.focus(id);
+            return self.prepare(id);
+        }
+        if what == ADDRESS {
             return self.prepare(id);
         }
         let seconds = self.plan.total().as_secs();

@@ -126,7 +126,7 @@ pub(super) struct Preparation {
     pub(super) waits_for: &'static str,
     /// The identifier of this host's configuration transactions, once there is one.
     pub(super) identifier: Option<u16>,
-    /// The peer was to begin Mode Config and has not in time: this host does.
+    /// It has been waited long enough: for the peer to begin Mode Config, or for an address to give.
     pub(super) overdue: bool,
     /// Mode Config is done.
     pub(super) configured: bool,

@@ -1,5 +1,7 @@
 //! Mode Config of the end that gives addresses.
 use super::super::Endpoint;
+use super::super::timers::Timer;
+use super::{ADDRESS, OVERDUE};
 use crate::event::{ConfigEvent, EventKind, Failure, MissingAddress};
 use crate::exchange::config_mode::Asked;
 use crate::exchange::config_mode::responder::to_push;
@@ -9,7 +11,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Endpoint {
-    /// Gives a client its addresses without being asked.
+    /// Gives a client its addresses without being asked. If there is none, it is refused some seconds later: many begin anew as
+    /// soon as they are, as strongSwan's.
     pub(super) fn give_unasked(&mut self, id: IkeSaId) {
         let now = self.shared.now;
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
@@ -19,9 +22,18 @@ impl Endpoint {
         };
         let expiry = standing.expiry(now);
         let (addresses, missing) = to_push(&rule, pool, &standing.owner(), peer, &self.shared.leases);
-        if let (true, Some(missing)) = (addresses.is_empty(), missing.first()) {
-            let failure = Failure::NoAddressForPeer { missing: missing.clone(), proposed: None };
-            return self.end_ike_sa(id, failure, true);
+        if let (true, Some(first)) = (addresses.is_empty(), missing.first()) {
+            let failure = Failure::NoAddressForPeer { missing: first.clone(), proposed: None };
+            match &mut standing.preparation {
+                Some(preparation) if preparation.overdue => return self.end_ike_sa(id, failure, true),
+                Some(preparation) => {
+                    preparation.overdue = true;
+                    preparation.waits_for = ADDRESS;
+                    self.timers.set(Timer::Preparation(id), now + OVERDUE);
+                }
+                None => {}
+            }
+            return self.give(id, pool.name.clone(), addresses, missing);
         }
         self.give(id, pool.name.clone(), addresses.clone(), missing);
         self.begin_transaction(id, Asked::Take { pool: Arc::clone(pool), addresses, expiry });

@@ -191,14 +191,15 @@ fn a_quick_mode_without_an_address_fails_for_want_of_it() {
 }
 
 #[test]
-fn a_gateway_that_gives_unasked_and_has_nothing_ends_it() {
+fn a_gateway_that_gives_unasked_and_has_nothing_says_so() {
     let mut network = network(ONE, true, true, UNCHANGED);
     exhaust(&mut network);
     initiate(&mut network);
     network.run(Duration::from_secs(70));
     let expected = Failure::NoAddressForPeer { missing: missing(true, Some(ONE.ranges)), proposed: None };
+    assert_eq!(told(&network.hosts[1])[..1], [missing(true, Some(ONE.ranges))]);
     assert_eq!(ended(&network.hosts[1]), [expected]);
-    assert_eq!(network.hosts[0].failures(), [Failure::DeletedByPeer("ISAKMP")]);
+    assert_eq!(network.hosts[0].failures(), [Failure::NoAddressGiven { family: "IPv4" }]);
     network.hosts.iter().for_each(assert_settled);
 }
 
