@@ -3,7 +3,7 @@ use super::config::MissingAddress;
 use super::status::Status;
 use crate::address::HostAddress;
 use crate::certificate::CertificateFault;
-use crate::identity::Identity;
+use crate::identity::{Identity, Required};
 use crate::policy::db::NoRule;
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::mismatch::Mismatch;
@@ -116,7 +116,7 @@ pub enum Failure {
         /// What the peer sent.
         received: Identity,
         /// What the rule wants.
-        allowed: Identity,
+        allowed: Required,
         /// The rule.
         rule: String,
     },

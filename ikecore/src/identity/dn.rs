@@ -1,5 +1,9 @@
 //! Distinguished names: how people write them (after RFC 4514, but in the order of the encoding), and when two are the
 //! same (RFC 5280 §7.1).
+mod form;
+
+pub use form::Form;
+
 use core::fmt;
 use std::collections::BTreeSet;
 use x509_parser::asn1_rs::Any;

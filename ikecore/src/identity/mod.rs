@@ -1,6 +1,9 @@
 //! Identities of peers: what the ID payload of main mode names (RFC 2407 §4.6.2).
 pub mod block;
 pub mod dn;
+mod required;
+
+pub use required::Required;
 
 use crate::wire::codes::IdType;
 use crate::wire::payload::Id;

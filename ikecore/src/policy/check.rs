@@ -4,7 +4,7 @@ use super::rule::{AuthMethod, HybridMethod, QuickModePolicy, Rule, RuleAction};
 use super::selector::{Prefix, Selector};
 use crate::crypto::group::Group;
 use crate::crypto::signature::SignatureAlg;
-use crate::identity::Identity;
+use crate::identity::Required;
 use crate::proposal::suite::{EspCipher, IpsecSuite, ProtectionSuite};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -83,7 +83,7 @@ pub enum PolicyFault {
         "it wants the peer's identity {0}, which nobody proves in hybrid authentication; allowed is none, since the user is \
          what counts"
     )]
-    HybridIdentity(Identity),
+    HybridIdentity(Required),
     /// A pool without addresses.
     #[error("pool {0:?} has no addresses, at least one is needed")]
     EmptyPool(String),

@@ -3,7 +3,7 @@ use super::remote_access::{ModeConfig, Xauth};
 use super::selector::{Flow, Prefix, Selector, transport_selector};
 use crate::certificate::{Certificate, Trust};
 use crate::crypto::signature::SignatureAlg;
-use crate::identity::Identity;
+use crate::identity::{Identity, Required};
 use crate::proposal::offer::{MainModeOffer, QuickModeOffer};
 use crate::proposal::suite::{Lifetime, Mode};
 use crate::secret::Secret;
@@ -209,7 +209,7 @@ pub struct Rule {
     /// The identity to send in main mode; `None`: this host's address.
     pub local_id: Option<Identity>,
     /// The identity that the peer must prove; `None`: any.
-    pub remote_id: Option<Identity>,
+    pub remote_id: Option<Required>,
     /// Phase 1 is aggressive mode where this host begins, and may be where the peer begins. It exposes the pre-shared key to
     /// guessing.
     pub aggressive_mode: bool,

@@ -139,7 +139,7 @@ impl TestPolicy {
                 remote: (!self.any_peer).then_some(self.remote),
             }),
             local_id: self.local_id.clone(),
-            remote_id: self.remote_id.clone(),
+            remote_id: self.remote_id.clone().map(Into::into),
             aggressive_mode: self.aggressive_mode,
             xauth: self.xauth.clone(),
             mode_config: self.mode_config.clone(),

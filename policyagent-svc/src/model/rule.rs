@@ -1,6 +1,6 @@
 //! Policies, their main-mode settings and their rules.
 use ikecore::address::is_link_local;
-use ikecore::identity::{Identity, dn};
+use ikecore::identity::{Identity, Required, dn};
 use ikecore::policy::remote_access::Xauth;
 use ikecore::policy::rule::{
     AuthMethod, DeadPeerAction, DeadPeerDetection, MainModePolicy, TunnelEndpoints, Uniqueness,
@@ -60,7 +60,7 @@ pub(crate) struct Rule {
     /// Whom this host claims to be.
     pub(crate) local_id: Option<Identity>,
     /// Whom the peer must prove to be.
-    pub(crate) remote_id: Option<Identity>,
+    pub(crate) remote_id: Option<Required>,
     /// How the peer is watched.
     pub(crate) dpd: Option<DeadPeerDetection>,
     /// Whether an identity may be at several addresses.
@@ -162,7 +162,7 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         }
         Some(identity)
     });
-    let remote_id = table.get("remote_id").map(|value| identity(&value));
+    let remote_id = table.get("remote_id").map(|value| required(&value));
     let dpd = table.get("dpd").map(|value| dead_peer_detection(&value));
     let ways = [("keep", Uniqueness::Keep), ("replace", Uniqueness::Replace), ("refuse", Uniqueness::Refuse)];
     let uniqueness = table.get("unique").map_or(Some(Uniqueness::Keep), |value| value.one_of(&ways));
@@ -270,7 +270,23 @@ fn endpoint(value: &Value<'_>) -> Option<IpAddr> {
 }
 
 pub(super) fn identity(value: &Value<'_>) -> Option<Identity> {
-    let parse = |text: &str| match text.split_once(':') {
+    value.parsed(parse_identity, IDENTITIES)
+}
+
+/// Whom a rule requires: an identity, or all distinguished names of a form.
+fn required(value: &Value<'_>) -> Option<Required> {
+    let parse = |text: &str| {
+        let form = text.strip_prefix("dn:").and_then(dn::Form::parse);
+        form.map(Required::Form).or_else(|| parse_identity(text).map(Required::One))
+    };
+    value.parsed(parse, IDENTITIES)
+}
+
+const IDENTITIES: &str = "an address, a subnet \"10.9.0.0/24\", a range \"10.9.0.1-10.9.0.9\", \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"dn:\" and a distinguished name as in \
+     C=CH, O=Example, CN=host, \"key-id:\" and hexadecimal digits";
+
+fn parse_identity(text: &str) -> Option<Identity> {
+    match text.split_once(':') {
         Some(("fqdn", name)) if is_domain_name(name) => Some(Identity::Fqdn(name.to_owned())),
         Some(("user-fqdn", name)) => {
             let (user, domain) = name.rsplit_once('@')?;
@@ -279,12 +295,7 @@ pub(super) fn identity(value: &Value<'_>) -> Option<Identity> {
         Some(("dn", name)) => dn::encode(name).ok().map(Identity::DerAsn1Dn),
         Some(("key-id", octets)) => octets_of(octets).map(Identity::KeyId),
         _ => Identity::addresses(text),
-    };
-    value.parsed(
-        parse,
-        "an address, a subnet \"10.9.0.0/24\", a range \"10.9.0.1-10.9.0.9\", \"fqdn:\" and a domain name, \"user-fqdn:\" and user@domain, \"dn:\" and a distinguished name as in \
-         C=CH, O=Example, CN=host, \"key-id:\" and hexadecimal digits",
-    )
+    }
 }
 
 fn is_domain_name(text: &str) -> bool {

@@ -310,7 +310,7 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     assert_eq!((filters[1].protocol, filters[1].mirrored, filters[1].position.line), (58, false, 20));
     let rule = &file.policies[0].rules[0];
     assert_eq!(rule.local_id, Some(Identity::UserFqdn("me@host.example".into())));
-    assert_eq!(rule.remote_id, Some(Identity::KeyId(vec![0, 0xff])));
+    assert_eq!(rule.remote_id, Some(Identity::KeyId(vec![0, 0xff]).into()));
     let Action::Negotiate { offers, pfs, idle, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
     assert_eq!(*idle, 300);
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 0));

@@ -200,7 +200,8 @@ pub fn with_certificates(driver: Driver, kernel: Kernel) {
 
 /// A rule and a pool for each of two names, one certificate authority.
 pub fn two_pools(driver: Driver, kernel: Kernel) {
-    let what = "Two clients at once, a rule and a pool for each identity, after RSA signatures; traffic of both";
+    let what = "Two clients at once, a rule and a pool for each of a name and a form of names (DN with CN=*), after RSA \
+                signatures; traffic of both";
     let _row = Row::charon(what, kernel, driver, Role::Responder.alone());
     let road = Road::new();
     let mut certificates = Certificates::new(KeyKind::Rsa(2048));
@@ -211,7 +212,7 @@ pub fn two_pools(driver: Driver, kernel: Kernel) {
     };
     let rules = [
         rule("sales", "sales", "fqdn:b.example"),
-        rule("research", "research", "dn:C=CH, O=Example, OU=research, CN=c"),
+        rule("research", "research", "dn:C=CH, O=Example, OU=research, CN=*"),
     ];
     let pools: [(&str, &[&str]); 2] = [("sales", &["10.99.1.0/24"]), ("research", &["10.99.2.0/24"])];
     let daemon = Daemon::start(&road.world.a, driver, &gateway::text(&rules, &pools));

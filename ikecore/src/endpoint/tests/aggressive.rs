@@ -118,7 +118,7 @@ fn each_name_has_its_own_key() {
             let db = policy.database();
             let rule = Rule {
                 name: peer.to_owned(),
-                remote_id: name(peer),
+                remote_id: name(peer).map(Into::into),
                 authentication: vec![AuthMethod::PreSharedKey(Arc::new(Secret::new(key.as_bytes().to_vec())))],
                 reqid: number as u32 + 1,
                 filters: vec![Selector::between(Prefix::host(B), Prefix::host(A))],

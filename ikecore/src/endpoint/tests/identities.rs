@@ -53,7 +53,7 @@ fn only_the_same_block_will_do() {
         initiate(&mut network);
         network.run(Duration::from_secs(200));
         let (received, allowed) = (parse(sent), parse(required));
-        let failure = Failure::IdentityMismatch { received, allowed, rule: "rule".to_owned() };
+        let failure = Failure::IdentityMismatch { received, allowed: allowed.into(), rule: "rule".to_owned() };
         assert_eq!(network.hosts[1].failures(), [failure]);
         assert_eq!(network.hosts[0].failures().len(), 1);
         network.hosts.iter().for_each(assert_settled);

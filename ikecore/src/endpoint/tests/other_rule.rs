@@ -70,17 +70,25 @@ fn another_identity_is_not_proven() {
     assert!(network.hosts.iter().all(|host| host.driver.pairs.is_empty()));
 }
 
-/// The rule of the responder's ISAKMP SA, and the failures of both ends; the initiator says that it is `a.example`. The
-/// responder's first rule wants `first`, its second, for the service, `second` and the key `psk`.
-fn rule_for_a(first: Option<&str>, second: Option<&str>, psk: &'static [u8]) -> (Option<String>, [Vec<Failure>; 2]) {
-    let identity = |name: &str| Identity::Fqdn(format!("{name}.example"));
-    let policy = TestPolicy { local_id: Some(identity("a")), filters: vec![service(A, B)], ..TestPolicy::new(A, B) };
-    let mut database = two_rules(B, A, |policy| {
-        policy.psk = psk;
-        policy.remote_id = second.map(identity);
-    });
-    let rule = Rule { remote_id: first.map(identity), ..database.rules[0].as_ref().clone() };
-    database.rules[0] = Arc::new(rule);
+/// The rule of the responder's ISAKMP SA with a peer of this identity, and the failures of both ends. What the responder's
+/// first rule requires of the peer, and its second, which is for the service and has the key `psk`.
+fn rule_for(
+    peer: &str,
+    required: [Option<&str>; 2],
+    psk: &'static [u8],
+    aggressive_mode: bool,
+) -> (Option<String>, [Vec<Failure>; 2]) {
+    let policy = TestPolicy {
+        local_id: Some(peer.parse().expect("an identity")),
+        filters: vec![service(A, B)],
+        aggressive_mode,
+        ..TestPolicy::new(A, B)
+    };
+    let mut database = two_rules(B, A, |policy| policy.psk = psk);
+    for (rule, required) in database.rules.iter_mut().zip(required) {
+        let remote_id = required.map(|text| text.parse().expect("what is required"));
+        *rule = Arc::new(Rule { remote_id, aggressive_mode, ..rule.as_ref().clone() });
+    }
     let hosts = [Host::new(Config::default(), 1, policy.database()), Host::new(Config::default(), 2, database)];
     let mut network = Network::new(hosts, Weather::default(), 3);
     initiate(&mut network);
@@ -92,31 +100,52 @@ fn rule_for_a(first: Option<&str>, second: Option<&str>, psk: &'static [u8]) -> 
     (rule, network.hosts.each_ref().map(Host::failures))
 }
 
+const KEY: &[u8] = b"correct horse battery";
+
+/// Main mode begins by the first rule for the address; the one that is meant for the identity serves the peer, and it does so
+/// in aggressive mode, which knows it from the start.
 #[test]
-fn the_rule_for_an_identity_is_found_when_the_peer_has_proven_it() {
-    const KEY: &[u8] = b"correct horse battery";
-    let rule_for_a = |first, second| {
-        let (rule, failures) = rule_for_a(first, second, KEY);
-        assert_eq!(failures, [vec![], vec![]], "{first:?}, {second:?}");
-        rule.expect("an ISAKMP SA")
-    };
-    // Main mode begins by the first for the address; of both it is the second that is nearer.
-    for (first, second, expected) in [
-        (Some("b"), Some("a"), "service"),
-        (None, Some("a"), "service"),
-        (Some("a"), None, "rule"),
-        (Some("b"), None, "service"),
+fn the_rule_that_is_meant_for_the_peer_serves_it() {
+    let name = "dn:C=CH, O=Example, OU=research, CN=a";
+    let form = "dn:C=CH, O=Example, OU=research, CN=*";
+    let other = "dn:C=CH, O=Example, OU=sales, CN=*";
+    for (peer, required, expected) in [
+        ("fqdn:a.example", [Some("fqdn:b.example"), Some("fqdn:a.example")], "service"),
+        ("fqdn:a.example", [None, Some("fqdn:a.example")], "service"),
+        ("fqdn:a.example", [Some("fqdn:a.example"), None], "rule"),
+        ("fqdn:a.example", [Some("fqdn:b.example"), None], "service"),
+        (name, [Some(other), Some(form)], "service"),
+        (name, [None, Some(form)], "service"),
+        (name, [Some(form), Some(name)], "service"),
+        (name, [Some(name), Some(form)], "rule"),
+        (name, [Some(form), None], "rule"),
+        (name, [Some(other), None], "service"),
+        (name, [None, None], "rule"),
     ] {
-        assert_eq!(rule_for_a(first, second), expected, "{first:?}, {second:?}");
+        for aggressive_mode in [false, true] {
+            let (rule, failures) = rule_for(peer, required, KEY, aggressive_mode);
+            assert_eq!(failures, [vec![], vec![]], "{peer}, {required:?}");
+            assert_eq!(rule.as_deref(), Some(expected), "{peer}, {required:?}, aggressive: {aggressive_mode}");
+        }
     }
 }
 
 #[test]
 fn a_rule_for_the_identity_that_asks_for_another_proof_is_none() {
-    let (rule, failures) = rule_for_a(Some("b"), Some("a"), b"the service's own");
+    let required = [Some("fqdn:b.example"), Some("fqdn:a.example")];
+    let (rule, failures) = rule_for("fqdn:a.example", required, b"the service's own", false);
     assert_eq!(rule, None);
     let [Failure::IdentityMismatch { rule, .. }] = failures[1].as_slice() else { panic!("{failures:?}") };
     assert_eq!(rule, "rule", "the rule whose key was used");
+}
+
+/// An asterisk in the name that a peer proves is a letter like others.
+#[test]
+fn what_a_peer_proves_is_no_form() {
+    let required = [Some("dn:C=CH, O=Example, CN=host"), Some("dn:C=CH, O=Another, CN=*")];
+    let (rule, failures) = rule_for("dn:C=CH, O=Example, CN=*", required, KEY, false);
+    assert_eq!(rule, None);
+    assert!(matches!(failures[1].as_slice(), [Failure::IdentityMismatch { .. }]), "{failures:?}");
 }
 
 /// This host too proves itself for each rule as that rule says.

@@ -16,7 +16,7 @@ use crate::crypto::group::KeyPair;
 use crate::crypto::iv::Iv;
 use crate::crypto::skeyid::HashInputs;
 use crate::event::{EventKind, Failure, IkeSaEvent, Reject};
-use crate::identity::Identity;
+use crate::identity::{Identity, Required};
 use crate::ids::{Cookie, Cookies};
 use crate::policy::rule::Rule;
 use crate::proposal::suite::IkeSuite;
@@ -54,6 +54,17 @@ pub struct Agreed {
     nonce: Vec<u8>,
 }
 
+/// The rules for a peer of this identity: first those that require it, then those that require its form, then those that take
+/// anybody.
+fn meant_for(identity: &Identity, rules: &[Arc<Rule>]) -> Vec<Arc<Rule>> {
+    let requiring = |one: bool| {
+        let requires = move |required: &Required| required.is_one() == one && required.matches(identity);
+        rules.iter().filter(move |rule| rule.remote_id.as_ref().is_some_and(requires))
+    };
+    let anybody = rules.iter().filter(|rule| rule.remote_id.is_none());
+    requiring(true).chain(requiring(false)).chain(anybody).map(Arc::clone).collect()
+}
+
 /// Judges message 1. The key is that of the first rule for which the peer is who it says it is: those that name it come
 /// before those that take anybody.
 pub fn begin(
@@ -70,10 +81,7 @@ pub fn begin(
     if allowed.is_empty() {
         return Err(Reject::Refused(Failure::AggressiveMode { peer }));
     }
-    let names = |rule: &&Arc<Rule>| rule.remote_id.as_ref().is_some_and(|id| id.matches(&identity));
-    let named = allowed.iter().filter(names);
-    let anybody = allowed.iter().filter(|rule| rule.remote_id.is_none());
-    let fitting: Vec<Arc<Rule>> = named.chain(anybody).map(Arc::clone).collect();
+    let fitting = meant_for(&identity, &allowed);
     if fitting.is_empty() {
         return Err(Reject::Refused(Failure::UnknownIdentity { peer, identity }));
     }

@@ -31,9 +31,9 @@ pub struct Proven<'a> {
 
 impl Authentication {
     /// The responder's authentication by the rule that is meant for the peer, now that it has proven who it is. Of the rules
-    /// for its address that would have negotiated the same and taken the same proof it is the first that names its identity;
-    /// else the rule that main mode began by; else the first that takes anybody. The error is why the rule that it began by
-    /// does not do.
+    /// for its address that would have negotiated the same and taken the same proof it is one that requires this identity, or
+    /// else one that requires its form, or else one that takes anybody; of several such the one that main mode began by, or
+    /// else the first. The error is why the rule that it began by does not do.
     pub fn of_identity(
         &self,
         suite: &IkeSuite,
@@ -43,22 +43,21 @@ impl Authentication {
         cx: &mut Cx<'_>,
     ) -> Result<Self, Failure> {
         let (under, identity, peer) = (&self.rule, verified.identity(), path.peer());
-        let names = |rule: &Rule| rule.remote_id.as_ref().is_some_and(|id| id.matches(identity));
+        let nearness = |rule: &Rule| rule.remote_id.as_ref().map_or(0, |required| 1 + u8::from(required.is_one()));
         let proven = Proven { under, method: suite.authentication, role: Role::Responder, identity, peer, behind_nat };
-        let (mut named, mut other) = (None, None);
+        let mut best = proven.satisfies(under).ok().map(|()| (nearness(under), None));
         // A client of hybrid authentication has no name yet.
-        if *identity != Identity::Nobody && !names(under) {
-            for rule in cx.policy.main_mode_rules(path.own(), peer) {
-                let mut offers = rule.main_mode.offers.iter();
-                let negotiates = offers.any(|offer| (offer.cipher, offer.hash, offer.group) == suite.algorithms());
-                if rule.name == under.name || !negotiates || proven.satisfies(rule).is_err() {
-                    continue;
-                }
-                let place = if names(rule) { &mut named } else { &mut other };
-                *place = place.take().or_else(|| Self::chosen(rule, suite.authentication, Role::Responder));
+        let others = cx.policy.main_mode_rules(path.own(), peer).into_iter().filter(|_| *identity != Identity::Nobody);
+        for rule in others {
+            let mut offers = rule.main_mode.offers.iter();
+            let negotiates = offers.any(|offer| (offer.cipher, offer.hash, offer.group) == suite.algorithms());
+            let is_nearer = best.as_ref().is_none_or(|(near, _)| nearness(rule) > *near);
+            if rule.name != under.name && is_nearer && negotiates && proven.satisfies(rule).is_ok() {
+                let chosen = Self::chosen(rule, suite.authentication, Role::Responder);
+                best = chosen.map(|chosen| (nearness(rule), Some(chosen))).or(best);
             }
         }
-        let another = named.or_else(|| other.filter(|_| proven.satisfies(under).is_err()));
+        let another = best.and_then(|(_, another)| another);
         if let Some(another) = &another {
             cx.trace.step(|| EventKind::IkeSa(IkeSaEvent::policy_found(&another.rule)));
         }

@@ -185,7 +185,7 @@ fn hybrid_authentication_needs_the_extended_one_of_its_end_and_rsa() {
         with(HybridMethod::Gateway(ecdsa), Some(Xauth::Server)),
         "its certificate CN=host is for ECDSA P-256, allowed with extended authentication is RSA",
     );
-    let named = Some(Identity::Fqdn("a.example".to_owned()));
+    let named = Some(crate::identity::Identity::Fqdn("a.example".to_owned()).into());
     refused(
         Rule { remote_id: named, ..with(gateway(), Some(Xauth::Server)) },
         "it wants the peer's identity fqdn:a.example, which nobody proves in hybrid authentication; allowed is none, since \
