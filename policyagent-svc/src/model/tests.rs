@@ -311,6 +311,9 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     let rule = &file.policies[0].rules[0];
     assert_eq!(rule.local_id, Some(Identity::UserFqdn("me@host.example".into())));
     assert_eq!(rule.remote_id, Some(Identity::KeyId(vec![0, 0xff]).into()));
+    let form = parse(&text.replace("key-id:00ff", "dn:C=CH, CN=*")).unwrap();
+    let required = form.policies[0].rules[0].remote_id.clone().unwrap();
+    assert!(!required.is_one() && required.matches(&"dn:C=CH, CN=host".parse().unwrap()));
     let Action::Negotiate { offers, pfs, idle, .. } = &file.filter_actions[0].action else { panic!("negotiate") };
     assert_eq!(*idle, 300);
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 0));
