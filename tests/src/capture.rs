@@ -39,6 +39,8 @@ pub enum Kind {
     KeepAlive,
     /// AH.
     Ah,
+    /// L2TP in clear text: UDP port 1701.
+    L2tp,
     /// An echo request or reply in clear text.
     Echo,
     /// Anything else, such as neighbour discovery.
@@ -199,6 +201,7 @@ fn classify(protocol: u8, payload: &[u8]) -> Option<(Kind, &[u8])> {
                 (4500, _, [0, 0, 0, 0, ..]) | (_, 4500, [0, 0, 0, 0, ..]) => Kind::Ike,
                 (4500, _, [0xff]) | (_, 4500, [0xff]) => Kind::KeepAlive,
                 (4500, ..) | (_, 4500, _) => Kind::EspInUdp,
+                (1701, ..) | (_, 1701, _) => Kind::L2tp,
                 _ => Kind::Other,
             };
             return Some((kind, data));
@@ -232,6 +235,7 @@ mod tests {
             (17, udp(4500, 30_000, &[0, 0, 0, 0, 1]), Kind::Ike),
             (17, udp(30_000, 4500, &[0xff]), Kind::KeepAlive),
             (17, udp(4500, 4500, &[0, 0, 1, 0, 1]), Kind::EspInUdp),
+            (17, udp(30_000, 1701, &[0xc8, 2, 0, 12]), Kind::L2tp),
             (17, udp(53, 1024, &[0; 12]), Kind::Other),
             (50, vec![0; 40], Kind::Esp),
             (51, vec![0; 40], Kind::Ah),

@@ -20,3 +20,4 @@ pub mod scenario;
 pub mod scratch;
 pub mod uml;
 pub mod vici;
+pub mod xl2tpd;

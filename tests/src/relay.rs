@@ -23,9 +23,11 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Takes datagrams in `namespace` at its address `inside`, and sends them on to `server` from its address `outside`.
-    pub fn start(namespace: &Namespace, inside: &str, outside: &str, server: &str) -> Self {
+    /// Takes datagrams of one client at `inside`, a namespace and its address, and sends them on to `server` from `outside`,
+    /// which may be another namespace. Each relay has other ports there.
+    pub fn start(inside: (&Namespace, &str), outside: (&Namespace, &str), server: &str) -> Self {
         let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
+        let ((near_host, inside), (far_host, outside)) = (inside, outside);
         let (inside, outside, server) = (address(inside), address(outside), address(server));
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
@@ -35,7 +37,8 @@ impl Relay {
                 socket.set_read_timeout(Some(PAUSE)).expect("a socket");
                 socket
             };
-            let (near, far) = namespace.within(move || (bind(inside, port), bind(outside, 0)));
+            let near = near_host.within(move || bind(inside, port));
+            let far = far_host.within(move || bind(outside, 0));
             let (near, far) = (Arc::new(near), Arc::new(far));
             let client = Arc::new(Mutex::new(None));
             let server = SocketAddr::new(server, port);

@@ -8,11 +8,13 @@ use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
 use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
+use tests::scenario::liveliness::Mourning;
+use tests::scenario::mode_config;
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
-    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, many, recovery,
-    rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
+    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, many, nat,
+    recovery, rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -138,6 +140,25 @@ refusals! {
     mismatched_ports_responder: Ports, Responder;
 }
 
+/// One test for each place of the NAT and role.
+macro_rules! nats {
+    ($($name:ident: $hidden:ident, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                nat::nets_through_a_nat(nat::Hidden::$hidden, Role::$role);
+            }
+        )*
+    };
+}
+
+nats! {
+    nets_through_a_nat_initiator: Client, Initiator;
+    nets_through_a_nat_responder: Client, Responder;
+    nets_through_two_nats_initiator: Both, Initiator;
+    nets_through_two_nats_responder: Both, Responder;
+}
+
 #[test]
 fn eight_quick_modes_at_once() {
     many::quick_modes_at_once(Driver::Userspace, Kernel::Libipsec);
@@ -194,8 +215,18 @@ fn the_peer_speaks_another_version_alone() {
 }
 
 #[test]
-fn the_peer_dies() {
-    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec);
+fn the_peer_dies_and_the_daemon_clears() {
+    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec, Mourning::Clear);
+}
+
+#[test]
+fn the_peer_dies_and_the_daemon_holds() {
+    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec, Mourning::Hold);
+}
+
+#[test]
+fn the_peer_dies_and_the_daemon_restarts() {
+    liveliness::the_peer_dies(Driver::Userspace, Kernel::Libipsec, Mourning::Restart);
 }
 
 #[test]
@@ -239,6 +270,56 @@ remote_access! {
     wrong_password: wrong_password(Phase1::Key);
     wrong_password_after_rsa_signatures: wrong_password(Phase1::Signatures);
     wrong_password_by_hybrid_authentication: wrong_password(Phase1::Hybrid);
+}
+
+#[test]
+fn mode_config_unasked_and_asked_as_gateway() {
+    mode_config::gateway_meets(false);
+}
+
+#[test]
+fn mode_config_where_both_wait_as_gateway() {
+    mode_config::gateway_meets(true);
+}
+
+#[test]
+fn mode_config_unasked_and_asked_as_client() {
+    mode_config::client_meets(false);
+}
+
+#[test]
+fn mode_config_where_both_wait_as_client() {
+    mode_config::client_meets(true);
+}
+
+#[test]
+fn mode_config_without_pool() {
+    mode_config::without_pool();
+}
+
+#[test]
+fn mode_config_without_address_of_the_peer() {
+    mode_config::without_address_of_the_peer();
+}
+
+#[test]
+fn mode_config_exhausted_when_asked() {
+    mode_config::exhausted(false);
+}
+
+#[test]
+fn mode_config_exhausted_unasked() {
+    mode_config::exhausted(true);
+}
+
+#[test]
+fn two_pools_for_two_identities() {
+    road_warriors::two_pools(Driver::Userspace, Kernel::Libipsec);
+}
+
+#[test]
+fn addresses_of_both_families() {
+    road_warriors::both_families(Driver::Userspace, Kernel::Libipsec);
 }
 
 #[test]

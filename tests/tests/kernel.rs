@@ -7,13 +7,17 @@ use ikecore::testing::authority::KeyKind;
 use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
+use tests::interop;
 use tests::netns::{A, Addresses, B, World};
+use tests::scenario::l2tp::{self, ClientPort};
+use tests::scenario::liveliness::Mourning;
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
     default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors, shapes,
     traps, whole_life,
 };
 use tests::uml::{self, Case};
+use tests::xl2tpd;
 
 fn main() -> ExitCode {
     let modes = [Mode::Tunnel, Mode::Transport];
@@ -57,6 +61,12 @@ fn main() -> ExitCode {
     }
     protection(&mut cases);
     several_protocols(&mut cases);
+    if xl2tpd::is_usable() {
+        cases.extend(l2tp_servers());
+    } else if !uml::is_guest() {
+        println!("SKIPPED: the cases of L2TP need pppd, and this user may not read it: be root, or of its group");
+        interop::skipped(l2tp_servers().len());
+    }
     conduct(&mut cases);
     uml::main(cases)
 }
@@ -151,6 +161,22 @@ fn protection(cases: &mut Vec<Case>) {
     }
 }
 
+/// L2TP servers.
+fn l2tp_servers() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+        let name = format!("{}_l2tp_client_behind_a_nat", driver.name());
+        cases.push(Case::new(name, move || l2tp::a_client_behind_a_nat(driver, ClientPort::Own)));
+        let name = format!("{}_l2tp_clients_behind_one_nat", driver.name());
+        cases.push(Case::new(name, move || l2tp::clients_behind_one_nat(driver)));
+        let name = format!("{}_l2tp_the_daemon_behind_a_nat", driver.name());
+        cases.push(Case::new(name, move || l2tp::the_daemon_behind_a_nat(driver)));
+    }
+    let run = || l2tp::a_client_behind_a_nat(Driver::Xfrm, ClientPort::Any);
+    cases.push(Case::new("xfrm_l2tp_client_with_any_port_behind_a_nat", run));
+    cases
+}
+
 /// IPComp inside ESP, and AH around it.
 fn several_protocols(cases: &mut Vec<Case>) {
     let modes = [Mode::Tunnel, Mode::Transport];
@@ -198,13 +224,13 @@ fn conduct(cases: &mut Vec<Case>) {
         let run = move || default_response::strangers_are_answered(driver);
         cases.push(Case::new(name(driver, "strangers_are_answered"), run));
         cases.push(Case::new(name(driver, "the_peer_restarts"), move || recovery::the_peer_restarts(driver)));
-        cases
-            .push(Case::new(name(driver, "the_peer_dies"), move || liveliness::the_peer_dies(driver, Kernel::Netlink)));
+        let run = move || liveliness::the_peer_dies(driver, Kernel::Netlink, Mourning::Restart);
+        cases.push(Case::new(name(driver, "the_peer_dies"), run));
         let run = move || recovery::the_daemon_is_killed(driver, Kernel::Netlink, Mode::Transport);
         cases.push(Case::new(name(driver, "the_daemon_is_killed"), run));
         cases.push(Case::new(name(driver, "life_in_kilobytes"), move || shapes::life_in_kilobytes(driver)));
     }
-    for mourning in liveliness::Mourning::ALL {
+    for mourning in Mourning::ALL {
         let name = format!("xfrm_the_daemon_dies_and_the_peer_{}", mourning.name());
         cases.push(Case::new(name, move || liveliness::the_daemon_dies(Driver::Xfrm, mourning)));
     }
@@ -220,6 +246,12 @@ fn conduct(cases: &mut Vec<Case>) {
     }));
     cases.push(Case::new(name(driver, "two_road_warriors_with_certificates"), move || {
         road_warriors::with_certificates(driver, Kernel::Netlink);
+    }));
+    cases.push(Case::new(name(driver, "two_pools_for_two_identities"), move || {
+        road_warriors::two_pools(driver, Kernel::Netlink);
+    }));
+    cases.push(Case::new(name(driver, "addresses_of_both_families"), move || {
+        road_warriors::both_families(driver, Kernel::Netlink);
     }));
     cases
         .push(Case::new(name(driver, "initiate_tells_the_reason"), move || control::initiate_tells_the_reason(driver)));

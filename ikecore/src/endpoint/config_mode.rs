@@ -1,5 +1,7 @@
 //! Drives the transaction exchange, and with it what must happen under an ISAKMP SA before quick modes may: extended
 //! authentication, then Mode Config.
+mod giving;
+
 use super::Endpoint;
 use super::asks::Owner;
 use super::quick_mode::check_unused;
@@ -7,7 +9,7 @@ use super::tables::{IkeSa, Preparation, Standing, Transaction};
 use super::timers::Timer;
 use crate::event::negotiation::Role;
 use crate::event::{ConfigEvent, EventKind, Failure, MessageEvent, Reject};
-use crate::exchange::config_mode::responder::{Peer, respond, to_push};
+use crate::exchange::config_mode::responder::{Peer, respond};
 use crate::exchange::config_mode::{self, Answered, Asked, Configuration, Outcome, Plan};
 use crate::exchange::message::Incoming;
 use crate::exchange::retransmit::Retransmission;
@@ -19,11 +21,22 @@ use crate::ids::{IkeSaId, MessageId};
 use crate::policy::lease::Owner as LeaseOwner;
 use crate::policy::remote_access::{ModeConfig, Xauth};
 use crate::policy::rule::Rule;
+use crate::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The most messages of a peer with one message ID.
 const MESSAGES_OF_ONE: usize = 16;
+
+/// A peer that begins Mode Config does so at once after what goes before. One that has not within this time waits for this
+/// host to begin, whatever this host's policy says: so it does.
+const OVERDUE: Duration = Duration::from_secs(5);
+
+/// What is waited for then, for people.
+const MODE_CONFIG: &str = "mode config";
+
+/// What a peer waits for that is given addresses unasked, while there is none.
+const ADDRESS: &str = "an address of the pool";
 
 /// What comes next under an ISAKMP SA.
 enum NextStep {
@@ -31,6 +44,8 @@ enum NextStep {
     Begin(Asked),
     /// The peer must begin, or this host itself has something to do.
     Wait(&'static str),
+    /// The peer must begin Mode Config, or else this host.
+    WaitForConfig,
     /// Quick modes may begin.
     Ready,
 }
@@ -39,27 +54,21 @@ impl Endpoint {
     /// Goes on with what must happen before quick modes; ready at once where nothing must.
     pub(super) fn prepare(&mut self, id: IkeSaId) {
         let now = self.shared.now;
-        let leases = &self.shared.leases;
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
-        let (rule, peer) = (Arc::clone(&sa.rule), sa.path.peer());
+        let rule = Arc::clone(&sa.rule);
         let Some(standing) = sa.standing_mut() else { return };
-        let owner = standing.owner();
-        let expiry = standing.expiry(now);
         let Some(preparation) = &mut standing.preparation else { return };
         let next = match (&rule.xauth, &rule.mode_config) {
             (Some(Xauth::Server), _) if !standing.admitted => Asked::User { rule: rule.name.clone() }.into(),
             (Some(Xauth::Client(_)), _) if !standing.admitted => NextStep::Wait("extended authentication"),
             _ if preparation.configured => NextStep::Ready,
-            (_, Some(ModeConfig::Server { pool, push: true })) => {
-                let addresses = to_push(&rule, &owner, peer, leases);
-                Asked::Take { pool: Arc::clone(pool), addresses, expiry }.into()
-            }
-            (_, Some(ModeConfig::Client { push: false })) if preparation.adding == 0 => {
+            (_, Some(ModeConfig::Server { push: true, .. })) => return self.give_unasked(id),
+            (_, Some(ModeConfig::Client { push })) if preparation.adding == 0 && (!push || preparation.overdue) => {
                 let wants = |ipv4| rule.filters.iter().any(|filter| filter.remote.address().is_ipv4() == ipv4);
                 let has = self.granted.iter().copied().collect();
                 Asked::Addresses { ipv4: wants(true), ipv6: wants(false), has }.into()
             }
-            (_, Some(ModeConfig::Client { push: true })) if preparation.adding == 0 => NextStep::Wait("mode config"),
+            (_, Some(ModeConfig::Client { .. })) if preparation.adding == 0 => NextStep::WaitForConfig,
             (_, Some(ModeConfig::Client { .. })) => NextStep::Wait("the addition of its address"),
             (_, Some(ModeConfig::Server { push: false, .. }) | None) => NextStep::Ready,
         };
@@ -69,23 +78,31 @@ impl Endpoint {
                 preparation.waits_for = what;
                 self.timers.set(Timer::Preparation(id), now + self.plan.total());
             }
-            NextStep::Begin(asked) => {
-                if let Asked::Take { addresses, pool, .. } = &asked {
-                    let (addresses, pool) = (addresses.clone(), pool.name.clone());
-                    self.give(id, pool, addresses);
-                }
-                self.begin_transaction(id, asked);
+            NextStep::WaitForConfig => {
+                preparation.waits_for = MODE_CONFIG;
+                self.timers.set(Timer::Preparation(id), now + OVERDUE);
             }
+            NextStep::Begin(asked) => self.begin_transaction(id, asked),
         }
     }
 
     /// The peer did not begin in time.
     pub(super) fn preparation_timer(&mut self, id: IkeSaId) {
-        let Some(sa) = self.ike_sas.get(&id) else { return };
-        let peer = sa.path.remote;
-        let Some(what) = sa.standing().and_then(|standing| standing.preparation.as_ref()).map(|p| p.waits_for) else {
-            return;
+        let Some(sa) = self.ike_sas.get_mut(&id) else { return };
+        let (peer, rule) = (sa.path.remote, Arc::clone(&sa.rule));
+        let Some(preparation) = sa.standing_mut().and_then(|standing| standing.preparation.as_mut()) else {
+            return self.give_overdue(id);
         };
+        let what = preparation.waits_for;
+        let is_to_ask = rule.gets_address() && preparation.adding == 0 && !preparation.overdue;
+        if is_to_ask && what == MODE_CONFIG {
+            preparation.overdue = true;
+            self.focus(id);
+            return self.prepare(id);
+        }
+        if what == ADDRESS {
+            return self.prepare(id);
+        }
         let seconds = self.plan.total().as_secs();
         self.end_ike_sa(id, Failure::PeerSilent { peer, what, seconds }, true);
     }
@@ -101,6 +118,16 @@ impl Endpoint {
         let (rule, path, role, began, negotiation) = (Arc::clone(&sa.rule), sa.path, sa.role, sa.began, sa.negotiation);
         let Some(standing) = sa.standing_mut() else { return };
         let Some(preparation) = standing.preparation.take() else { return };
+        // Of two that began at once, to ask and to give, one is enough.
+        let open = standing.transactions.iter().filter(|(_, transaction)| transaction.exchange.is_some());
+        let open: Vec<MessageId> = open.map(|(message_id, _)| *message_id).collect();
+        let may_wait = rule.gives_addresses() && standing.leases.is_empty();
+        for message_id in open {
+            self.retire_transaction(id, message_id);
+        }
+        if may_wait {
+            self.timers.set(Timer::Preparation(id), self.shared.now + OVERDUE);
+        }
         if preparation.initial_contact {
             self.forget_peer(id, began);
         }
@@ -306,6 +333,10 @@ impl Endpoint {
                     Failure::Stalled { what, seconds }
                 }
             };
+            if self.ike_sas.get(&id).and_then(IkeSa::standing).is_some_and(|standing| standing.preparation.is_none()) {
+                // It was an offer: a peer that does not take it has no need of it.
+                return self.retire_transaction(id, message_id);
+            }
             let known = self.refusal(id);
             return self.end_ike_sa(id, known.unwrap_or(failure), true);
         }
@@ -398,33 +429,22 @@ impl Endpoint {
                 }
             }
             Answered::Addresses { given, missing } => {
-                let Some(ModeConfig::Server { pool, .. }) = &rule.mode_config else { return };
-                if let Some(family) = missing {
-                    self.tell(EventKind::Config(ConfigEvent::PoolExhausted { pool: pool.name.clone(), family }));
+                let pool = match &rule.mode_config {
+                    Some(ModeConfig::Server { pool, .. }) => pool.name.clone(),
+                    Some(ModeConfig::Client { .. }) | None => String::new(),
+                };
+                let is_given = !given.is_empty();
+                self.give(id, pool, given, missing);
+                let standing = self.ike_sas.get_mut(&id).and_then(IkeSa::standing_mut);
+                let preparation = standing.and_then(|standing| standing.preparation.as_mut());
+                if let (true, Some(preparation)) = (is_given, preparation) {
+                    // It was to be given them unasked.
+                    preparation.configured = true;
+                    self.prepare(id);
                 }
-                self.give(id, pool.name.clone(), given);
             }
             Answered::Configuration(configuration) => self.configured(id, rule, *configuration),
             Answered::Nothing => {}
-        }
-    }
-
-    /// Addresses of a pool are the peer's from now on.
-    fn give(&mut self, id: IkeSaId, pool: String, addresses: Vec<IpAddr>) {
-        let Some(sa) = self.ike_sas.get_mut(&id) else { return };
-        let peer = sa.path.peer();
-        let Some(standing) = sa.standing_mut() else { return };
-        let owner = standing.owner();
-        let mut new = false;
-        for address in &addresses {
-            if !standing.leases.contains(address) {
-                standing.leases.push(*address);
-                self.shared.leases.hold(*address, &owner, peer);
-                new = true;
-            }
-        }
-        if new {
-            self.tell(EventKind::Config(ConfigEvent::AddressesGiven { pool, addresses }));
         }
     }
 

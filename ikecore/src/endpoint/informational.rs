@@ -241,7 +241,7 @@ impl Endpoint {
             // Of what both ends have agreed on, half is still to be installed; a failure could not be told any more.
             self.retire_ike_sa(named, Role::Initiator);
         } else {
-            let refusal = self.refusal(named);
+            let refusal = self.refusal(named).or_else(|| self.gave_nothing(named));
             self.end_ike_sa(named, refusal.unwrap_or(Failure::DeletedByPeer("ISAKMP")), false);
         }
     }

@@ -439,6 +439,7 @@ impl Endpoint {
             preparation: Some(Box::new(Preparation {
                 waits_for: "its preparation",
                 identifier: None,
+                overdue: false,
                 configured: false,
                 adding: 0,
                 failure: None,
@@ -450,6 +451,7 @@ impl Endpoint {
             user: None,
             questions: 0,
             leases: Vec::new(),
+            missing: Vec::new(),
             configuration: None,
             liveliness: Liveliness::new(now),
             look: Look::default(),

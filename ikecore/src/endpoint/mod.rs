@@ -20,6 +20,7 @@ pub mod key_log;
 mod lifecycle;
 mod main_mode;
 mod negotiation;
+mod one_nat;
 mod policy;
 mod quick_mode;
 pub mod snapshot;

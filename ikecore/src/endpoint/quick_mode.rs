@@ -3,7 +3,6 @@ use super::Endpoint;
 use super::asks::Owner;
 use super::tables::{Goal, IkeSa, OWN_LIMIT, Pair, Running, Standing, USED_LIMIT};
 use super::timers::Timer;
-use crate::address::HostAddress;
 use crate::crypto::hash::Digest;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, IpsecSaEvent, MessageEvent, Phase, QuickModeEvent, Reject};
@@ -15,11 +14,9 @@ use crate::exchange::retransmit::{Retransmission, WHOLE};
 use crate::exchange::runner::{BranchNumber, Exchange, Verdict};
 use crate::exchange::step::{Next, Role as ExchangeRole, Step};
 use crate::exchange::work::{Answer, Ask};
-use crate::identity::Identity;
 use crate::ids::{IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::policy::rule::Rule;
 use crate::policy::selector::{Prefix, Selector};
-use crate::proposal::suite::Mode;
 use crate::sa::driver::{SaOp, Usage};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -184,7 +181,9 @@ impl Endpoint {
             peer: path.peer(),
             behind_nat: standing.sa.nat.remote,
         };
-        let peer = responder::Peer { keys: &keys, path, encapsulation, id, proven, addresses: &addresses };
+        let missing = standing.missing.clone();
+        let peer =
+            responder::Peer { keys: &keys, path, encapsulation, id, proven, addresses: &addresses, missing: &missing };
         // Before the hash is known to be right, nothing is created.
         let mut step = quick::respond(message, &peer, &mut self.shared.cx())?;
         let user = standing.user.clone();
@@ -224,31 +223,6 @@ impl Endpoint {
         }
         self.insert_quick_mode(ike_sa, message_id, id, negotiation, Some(message.digest()), step);
         Ok(())
-    }
-
-    /// The failure, if another host behind the peer's NAT has the traffic. What this host sends in transport mode names the
-    /// NAT and a port: of two hosts with the same port one would get what is for the other. The peer itself may come again
-    /// from another port of the NAT.
-    fn same_ports(&self, plan: &Plan, identity: &Identity, user: Option<&str>) -> Option<Failure> {
-        if plan.encapsulation.is_none() || plan.rule.mode() != Mode::Transport {
-            return None;
-        }
-        let remote = plan.path.remote;
-        let is_other = |pair: &&Pair| {
-            let at = pair.sa.path.remote;
-            let same_peer = pair.identity == *identity && pair.user.as_deref() == user;
-            !pair.replaced
-                && HostAddress::from(at) == HostAddress::from(remote)
-                && at.port() != remote.port()
-                && !same_peer
-        };
-        let mut pairs = self.index.traffic.of(&plan.selector).filter_map(|id| self.pairs.get(&id));
-        let other = pairs.find(is_other)?;
-        Some(Failure::SamePorts {
-            selector: plan.selector,
-            identity: other.identity.clone(),
-            peer: other.sa.path.remote,
-        })
     }
 
     pub(super) fn quick_mode_answer(

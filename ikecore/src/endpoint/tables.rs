@@ -4,7 +4,7 @@ use super::dpd::Look;
 use crate::crypto::hash::Digest;
 use crate::crypto::iv::Iv;
 use crate::event::negotiation::Role;
-use crate::event::{self, Failure};
+use crate::event::{self, Failure, MissingAddress};
 use crate::exchange::Path;
 use crate::exchange::config_mode::{self, Configuration};
 use crate::exchange::dpd::Liveliness;
@@ -111,6 +111,8 @@ pub(super) struct Standing {
     pub(super) questions: u32,
     /// Addresses that the peer holds under this SA.
     pub(super) leases: Vec<IpAddr>,
+    /// Those that it wanted and that there were not, when it last was given some.
+    pub(super) missing: Vec<MissingAddress>,
     /// What the peer gave this host.
     pub(super) configuration: Option<Box<Configuration>>,
     /// What is known of the peer's liveliness.
@@ -124,6 +126,8 @@ pub(super) struct Preparation {
     pub(super) waits_for: &'static str,
     /// The identifier of this host's configuration transactions, once there is one.
     pub(super) identifier: Option<u16>,
+    /// It has been waited long enough: for the peer to begin Mode Config, or for an address to give.
+    pub(super) overdue: bool,
     /// Mode Config is done.
     pub(super) configured: bool,
     /// Addresses that are being added to this host.

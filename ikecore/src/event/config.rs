@@ -1,7 +1,9 @@
 //! What happens between phase 1 and quick mode: extended authentication and Mode Config.
+use crate::policy::pool::Pool;
 use crate::policy::selector::Prefix;
 use core::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A step of extended authentication or Mode Config.
 #[derive(Clone, Debug)]
@@ -23,13 +25,8 @@ pub enum ConfigEvent {
         /// The addresses.
         addresses: Vec<IpAddr>,
     },
-    /// No address was left for the peer.
-    PoolExhausted {
-        /// Of which pool.
-        pool: String,
-        /// The family: `IPv4` or `IPv6`.
-        family: &'static str,
-    },
+    /// There is no address for the peer.
+    NoAddress(MissingAddress),
     /// The peer gave this host addresses and more.
     Configured(Box<Configuration>),
     /// An address that the peer had given is this host's no more.
@@ -48,10 +45,39 @@ impl fmt::Display for ConfigEvent {
                 let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
                 write!(f, "{} of pool {pool:?} given by mode config", list.join(", "))
             }
-            Self::PoolExhausted { pool, family } => write!(f, "pool {pool:?} has no {family} address left"),
+            Self::NoAddress(missing) => write!(f, "{missing}"),
             Self::Configured(configuration) => write!(f, "given by mode config: {configuration}"),
             Self::AddressReturned(address) => write!(f, "address {address} is returned"),
         }
+    }
+}
+
+/// An address that the peer wants by Mode Config and does not get, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MissingAddress {
+    /// It is one of IPv4.
+    pub ipv4: bool,
+    /// The rule of the ISAKMP SA.
+    pub rule: String,
+    /// The rule's pool, if it has one.
+    pub pool: Option<Arc<Pool>>,
+}
+
+impl MissingAddress {
+    /// True if the pool has addresses of the family, and they are all held.
+    pub fn is_exhausted(&self) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.has(self.ipv4))
+    }
+}
+
+impl fmt::Display for MissingAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ipv4, rule, pool } = self;
+        let family = if *ipv4 { "IPv4" } else { "IPv6" };
+        let Some(pool) = pool else { return write!(f, "rule {rule:?} has no pool to give an {family} address of") };
+        let ranges: Vec<String> = pool.ranges.iter().map(ToString::to_string).collect();
+        write!(f, "pool {:?} ({}) of rule {rule:?} has no {family} ", pool.name, ranges.join(", "))?;
+        f.write_str(if self.is_exhausted() { "address left" } else { "addresses" })
     }
 }
 

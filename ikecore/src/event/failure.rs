@@ -1,4 +1,5 @@
 //! Why things end: one typed reason, one wording, used by trace, audit and command line alike.
+use super::config::MissingAddress;
 use super::status::Status;
 use crate::address::HostAddress;
 use crate::certificate::CertificateFault;
@@ -184,6 +185,14 @@ pub enum Failure {
         /// What the system said.
         reason: String,
     },
+    /// Mode Config had no address for the peer.
+    #[error("this host has no address for the peer: {missing}{}", proposed.map(|p| format!("; the peer proposes {p}")).unwrap_or_default())]
+    NoAddressForPeer {
+        /// Which, and why.
+        missing: MissingAddress,
+        /// What the peer wants to protect without it, as seen from this host.
+        proposed: Option<Selector>,
+    },
     /// Only the peer can begin.
     #[error("rule {rule:?} is for peers that begin themselves: this host cannot")]
     PeerBegins {
@@ -279,12 +288,12 @@ pub enum Failure {
         /// The peer that has it.
         peer: HostAddress,
     },
-    /// Another host behind the same NAT has SAs for what looks like the same traffic.
+    /// Another host behind the same NAT has SAs, or negotiates them, for what looks like some of the same traffic.
     #[error(
-        "{identity} at {peer} has SAs for {selector}: in transport mode two hosts behind one NAT cannot have the same ports"
+        "{identity} at {peer} has or negotiates SAs for {selector}: in transport mode two hosts behind one NAT cannot have the same ports"
     )]
     SamePorts {
-        /// The traffic.
+        /// Its traffic.
         selector: Selector,
         /// The other host.
         identity: Identity,
@@ -366,6 +375,7 @@ impl Failure {
             | Self::XauthFailed { .. }
             | Self::XauthRefused { .. } => Status::AuthFail,
             Self::SelectorMismatch { .. }
+            | Self::NoAddressForPeer { .. }
             | Self::Excepted { .. }
             | Self::SamePorts { .. }
             | Self::SelectorsChanged { .. }
@@ -412,6 +422,7 @@ impl Failure {
             | Self::OtherAuthentication { .. }
             | Self::PeerId(_)
             | Self::SelectorMismatch { .. }
+            | Self::NoAddressForPeer { .. }
             | Self::Excepted { .. }
             | Self::SamePorts { .. }
             | Self::SelectorsChanged { .. }

@@ -12,7 +12,7 @@ pub mod trace;
 use crate::ids::{IkeSaId, IpsecSaId, NegotiationId};
 use std::net::SocketAddr;
 
-pub use config::{ConfigEvent, Configuration};
+pub use config::{ConfigEvent, Configuration, MissingAddress};
 pub use failure::{Failure, Reject};
 pub use message::MessageEvent;
 pub use negotiation::{IkeSaEvent, IpsecSaEvent, NegotiationEvent, Phase, QuickModeEvent};

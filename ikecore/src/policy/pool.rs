@@ -138,6 +138,11 @@ impl Pool {
         self.ranges.iter().any(|range| range.contains(address))
     }
 
+    /// True if it has addresses of IPv4, or of IPv6.
+    pub fn has(&self, ipv4: bool) -> bool {
+        self.ranges.iter().any(|range| range.first().is_ipv4() == ipv4)
+    }
+
     /// The fewest blocks that together are all addresses of the pool.
     pub fn blocks(&self) -> Vec<Prefix> {
         self.ranges.iter().flat_map(|range| range.blocks()).collect()

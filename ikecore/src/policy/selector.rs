@@ -149,6 +149,18 @@ impl Selector {
             && (self.remote_port == 0 || self.remote_port == other.remote_port)
     }
 
+    /// True if there is traffic of both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let meet = |one: Prefix, other: Prefix| one.covers(other) || other.covers(one);
+        let same = |one: u16, other: u16| one == 0 || other == 0 || one == other;
+        meet(self.local, other.local)
+            && meet(self.remote, other.remote)
+            && (self.scope.covers(other.scope) || other.scope.covers(self.scope))
+            && same(self.protocol.into(), other.protocol.into())
+            && same(self.local_port, other.local_port)
+            && same(self.remote_port, other.remote_port)
+    }
+
     /// True if the packets of `flow` are traffic of this selector.
     pub fn matches(&self, flow: &Flow) -> bool {
         self.local.contains(flow.local)

@@ -20,6 +20,13 @@ pub struct IkeSuite {
     pub authentication: AuthenticationMethod,
 }
 
+impl IkeSuite {
+    /// What an offer of main mode names; the rest is the authentication method's.
+    pub const fn algorithms(&self) -> (CipherAlg, HashAlg, Group) {
+        (self.cipher, self.hash, self.group)
+    }
+}
+
 /// The cipher of an ESP SA.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum EspCipher {

@@ -39,7 +39,7 @@ pub(super) fn publish(event: &Event) {
                 Some(None) => tracing::debug!(target: TARGET, "{line}"),
             }
         }
-        EventKind::Config(event @ ConfigEvent::PoolExhausted { .. }) => {
+        EventKind::Config(event @ ConfigEvent::NoAddress(_)) => {
             tracing::warn!(target: TARGET, "{event}, asked for by {peer}");
         }
         EventKind::Config(event) => tracing::info!(target: TARGET, "{event}: {peer}"),

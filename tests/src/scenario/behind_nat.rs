@@ -35,7 +35,7 @@ pub fn transport_through_a_nat(driver: Driver) {
     let capture = Capture::start(&world);
     let charon = Charon::start(&world.b, Kernel::Netlink, &connection);
     let daemon = Daemon::start_with_settings(&client, driver, &policy.text(), "[ike]\nnat_keep_alive_seconds = 1\n");
-    let _relay = Relay::start(&world.a, NAT, A.wire, B.wire);
+    let _relay = Relay::start((&world.a, NAT), (&world.a, A.wire), B.wire);
     assert!(
         client.ping_until_answered(CLIENT, NAT, PATIENCE),
         "no ping was answered\n{}\n{}",

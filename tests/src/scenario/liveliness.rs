@@ -54,37 +54,7 @@ pub fn the_peer_answers(driver: Driver, peer: Kernel) {
     assert_eq!(setting.charon.installed()[0].spi_in, first.spi_in);
 }
 
-/// charon is killed, and traffic goes on: the daemon finds out by its driver's counters, ends the SAs, and negotiates
-/// anew once charon is there again, without a packet that asks for it.
-pub fn the_peer_dies(driver: Driver, peer: Kernel) {
-    let _row = Row::charon("Dead peer detection: the peer dies", peer, driver, Role::Initiator.alone());
-    let world = World::new();
-    let (policy, connection) = suiting(driver, Mode::Tunnel);
-    let policy = Policy { dpd: Some("{ delay = 2, timeout = 5, action = \"restart\" }"), ..policy };
-    let mut setting = Setting::start_with_settings(&world, driver, peer, &policy, &connection, super::IMPATIENT);
-    setting.negotiate(Role::Initiator);
-    setting.exchange_traffic();
-    setting.charon.kill();
-    if peer == Kernel::Netlink {
-        world.b.ip(&["xfrm state flush", "xfrm policy flush"]);
-    }
-    // Without traffic nobody cares.
-    assert!(!wait_until(Duration::from_secs(4), || setting.daemon.oakley().contains("R-U-THERE)")));
-    let (from, to) = setting.ends;
-    let _ = world.a.ping(from, to, 10);
-    setting.daemon.wait_oakley("a dead peer", 2 * PATIENCE, |trace| trace.contains("is dead: no answer to"));
-    setting.restart_charon(peer, &setting_connection(&connection, peer));
-    setting.charon.wait_sas("SAs anew", 4 * PATIENCE, |sas| {
-        sas.iter().any(|sa| sa.children.iter().any(|child| child.state == "INSTALLED"))
-    });
-    setting.wait_daemon_ipsec_sas(1);
-    assert!(setting.daemon.oakley().contains("cause: dead peer"));
-    setting.exchange_traffic();
-    setting.charon.terminate();
-    setting.wait_nothing_left();
-}
-
-/// What a peer does with the SAs that it had with a dead daemon.
+/// What an end does with the SAs that it had with a dead peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mourning {
     /// It clears them.
@@ -107,6 +77,48 @@ impl Mourning {
             Self::Restart => "restarts",
         }
     }
+}
+
+/// charon is killed, and traffic goes on: the daemon finds out by its driver's counters, ends the SAs, and then negotiates
+/// anew once charon is there again: by itself, or for the next packet.
+pub fn the_peer_dies(driver: Driver, peer: Kernel, mourning: Mourning) {
+    let what = format!("Dead peer detection: the peer dies, the daemon {}", mourning.name());
+    let _row = Row::charon(what, peer, driver, Role::Initiator.alone());
+    let world = World::new();
+    let (policy, connection) = suiting(driver, Mode::Tunnel);
+    let dpd = match mourning {
+        Mourning::Clear => "{ delay = 2, timeout = 5, action = \"clear\" }",
+        Mourning::Hold => "{ delay = 2, timeout = 5, action = \"hold\" }",
+        Mourning::Restart => "{ delay = 2, timeout = 5, action = \"restart\" }",
+    };
+    let policy = Policy { dpd: Some(dpd), ..policy };
+    let mut setting = Setting::start_with_settings(&world, driver, peer, &policy, &connection, super::IMPATIENT);
+    setting.negotiate(Role::Initiator);
+    setting.exchange_traffic();
+    setting.charon.kill();
+    if peer == Kernel::Netlink {
+        world.b.ip(&["xfrm state flush", "xfrm policy flush"]);
+    }
+    // Without traffic nobody cares.
+    assert!(!wait_until(Duration::from_secs(4), || setting.daemon.oakley().contains("R-U-THERE)")));
+    let (from, to) = setting.ends;
+    let _ = world.a.ping(from, to, 10);
+    setting.daemon.wait_oakley("a dead peer", 2 * PATIENCE, |trace| trace.contains("is dead: no answer to"));
+    setting.wait_daemon_ipsec_sas(0);
+    setting.restart_charon(peer, &setting_connection(&connection, peer));
+    if mourning == Mourning::Restart {
+        setting.charon.wait_sas("SAs anew", 4 * PATIENCE, |sas| {
+            sas.iter().any(|sa| sa.children.iter().any(|child| child.state == "INSTALLED"))
+        });
+    } else {
+        assert!(!wait_until(Duration::from_secs(2), || !setting.charon.list_sas().is_empty()), "nobody asked for SAs");
+        setting.negotiate(Role::Initiator);
+    }
+    setting.wait_daemon_ipsec_sas(1);
+    assert_eq!(setting.daemon.oakley().contains("cause: dead peer"), mourning == Mourning::Restart);
+    setting.exchange_traffic();
+    setting.charon.terminate();
+    setting.wait_nothing_left();
 }
 
 /// The daemon falls silent, and charon finds out; then there is a new daemon.

@@ -18,11 +18,11 @@ use super::remote_access::{PASSWORD, add_users};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The second client, and its router, which is the gateway.
-const C: Addresses = Addresses { wire: "10.20.0.2", ..B };
+pub(super) const C: Addresses = Addresses { wire: "10.20.0.2", ..B };
 const ROUTER: &str = "10.20.0.1";
 
 /// A host behind the gateway, which forwards to it.
-const OFFICE: &str = "10.10.1.2";
+pub(super) const OFFICE: &str = "10.10.1.2";
 
 /// Two addresses, and no more.
 const TWO: &[&str] = &["10.99.0.1-10.99.0.2"];
@@ -195,5 +195,80 @@ pub fn with_certificates(driver: Driver, kernel: Kernel) {
     for charon in [&b, &c] {
         charon.terminate();
     }
+    assert!(wait_until(PATIENCE, || (daemon.isakmp_sas(), daemon.ipsec_sas()) == (0, 0)), "{}", daemon.oakley());
+}
+
+/// A rule and a pool for each of two names, one certificate authority.
+pub fn two_pools(driver: Driver, kernel: Kernel) {
+    let what = "Two clients at once, a rule and a pool for each identity, after RSA signatures; traffic of both";
+    let _row = Row::charon(what, kernel, driver, Role::Responder.alone());
+    let road = Road::new();
+    let mut certificates = Certificates::new(KeyKind::Rsa(2048));
+    let method = format!("{{ {}, {} }}", certificates.own(), certificates.authorities());
+    let rule = |name, pool, identity| {
+        let more = format!("remote_id = \"{identity}\"");
+        Rule { name, pool: Some(pool), more, ..Rule::new(&method) }
+    };
+    let rules = [
+        rule("sales", "sales", "fqdn:b.example"),
+        rule("research", "research", "dn:C=CH, O=Example, OU=research, CN=c"),
+    ];
+    let pools: [(&str, &[&str]); 2] = [("sales", &["10.99.1.0/24"]), ("research", &["10.99.2.0/24"])];
+    let daemon = Daemon::start(&road.world.a, driver, &gateway::text(&rules, &pools));
+    let asks = |connection| Connection { virtual_addresses: vec!["0.0.0.0"], ..connection };
+    let b = certificates.connection(asks(client(B, kernel)));
+    let subject = "C=CH, O=Example, OU=research, CN=c";
+    let c = certificates.connection_of_another(subject, "c", asks(client(C, kernel)));
+    let b = Charon::start(&road.world.b, kernel, &b);
+    let c = Charon::start(&road.c, kernel, &Connection { local_id: subject.to_owned(), ..c });
+    connect(&daemon, &[&b, &c]);
+    let leases = [lease(&b), lease(&c)];
+    assert_eq!(leases, ["10.99.1.1", "10.99.2.1"]);
+    assert!(road.world.b.ping_until_answered(&leases[0], OFFICE, PATIENCE), "{}\n{}", daemon.oakley(), b.log());
+    assert!(road.c.ping_until_answered(&leases[1], OFFICE, PATIENCE), "{}\n{}", daemon.oakley(), c.log());
+    let status = daemon.status();
+    let sas = status["ike_sas"].as_array().expect("a list");
+    let mut rules: Vec<&str> = sas.iter().filter_map(|sa| sa["rule"].as_str()).collect();
+    rules.sort_unstable();
+    assert_eq!(rules, ["research", "sales"], "{status}");
+    for charon in [&b, &c] {
+        charon.terminate();
+    }
+    assert!(wait_until(PATIENCE, || (daemon.isakmp_sas(), daemon.ipsec_sas()) == (0, 0)), "{}", daemon.oakley());
+}
+
+/// An address of each family, and a pair of IPsec SAs for each.
+pub fn both_families(driver: Driver, kernel: Kernel) {
+    let what = "Mode Config: the peer asks for an IPv4 and an IPv6 address at once, traffic of both";
+    let _row = Row::charon(what, kernel, driver, Role::Responder.alone());
+    let (v4, v6) = ("10.99.0.1", "fd99::1");
+    let world = World::new();
+    world.a.ip(&[&format!("route add default via {}", B.wire), &format!("route add default via {}", B.wire6)]);
+    let rule = Rule { nets: vec![A.net, A.net6], ..Rule::new(KEY).with_users() };
+    let pools: [(&str, &[&str]); 1] = [("office", &["10.99.0.1-10.99.0.9", "fd99::1-fd99::9"])];
+    let daemon = Daemon::start(&world.a, driver, &gateway::text(&[rule], &pools));
+    add_users(&daemon, &["joe"], PASSWORD);
+    let connection = Connection {
+        virtual_addresses: vec!["0.0.0.0", "::"],
+        // Of two addresses charon itself takes the first for each child, whatever the family.
+        also: vec![(format!("{v6}/128"), A.net6.to_owned())],
+        ..user(client(B, kernel), "joe")
+    };
+    let charon = Charon::start(&world.b, kernel, &connection);
+    connect(&daemon, &[&charon]);
+    if let Err(error) = charon.initiate_child("c2") {
+        panic!("charon: {error}\nOakley.log:\n{}", daemon.oakley());
+    }
+    assert!(wait_until(PATIENCE, || daemon.ipsec_sas() == 2), "{}", daemon.oakley());
+    let mut own: Vec<String> = charon.installed().into_iter().flat_map(|child| child.local_ts).collect();
+    own.sort();
+    assert_eq!(own, [format!("{v4}/32"), format!("{v6}/128")]);
+    for (lease, inside) in [(v4, A.inside), (v6, A.inside6)] {
+        assert!(world.b.ping_until_answered(lease, inside, PATIENCE), "{}\n{}", daemon.oakley(), charon.log());
+        assert_eq!(world.b.ping(lease, inside, 3), 3, "pings of {lease}\n{}", daemon.oakley());
+    }
+    let status = daemon.status();
+    assert_eq!(status["ike_sas"][0]["addresses"], serde_json::json!([v4, v6]), "{status}");
+    charon.terminate();
     assert!(wait_until(PATIENCE, || (daemon.isakmp_sas(), daemon.ipsec_sas()) == (0, 0)), "{}", daemon.oakley());
 }

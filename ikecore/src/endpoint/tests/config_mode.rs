@@ -13,12 +13,12 @@ use crate::wire::{ExchangeType, Header};
 
 pub(super) const LEASE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 99, 0, 1));
 
-fn prefix(text: &str) -> Prefix {
+pub(super) fn prefix(text: &str) -> Prefix {
     let (address, len) = text.split_once('/').expect("a prefix");
     Prefix::new(address.parse().expect("an address"), len.parse().expect("a length")).expect("in range")
 }
 
-fn pool(ranges: &[&str]) -> Arc<Pool> {
+pub(super) fn pool(ranges: &[&str]) -> Arc<Pool> {
     Arc::new(Pool {
         name: "office".to_owned(),
         ranges: ranges.iter().map(|text| text.parse().expect("a range")).collect(),
@@ -91,7 +91,7 @@ impl Case {
     }
 }
 
-fn said(host: &Host) -> Vec<&'static str> {
+pub(super) fn said(host: &Host) -> Vec<&'static str> {
     let names = host.events.iter().filter_map(|event| match &event.kind {
         EventKind::Message(MessageEvent::Sending { name, .. }) => Some(*name),
         _ => None,
@@ -430,19 +430,6 @@ fn a_successor_of_the_isakmp_sa_is_authenticated_anew_and_keeps_the_address() {
     assert_eq!(returned, 0, "the address never left the host");
     network.hosts.iter().for_each(assert_settled);
     shut_down(&mut network);
-}
-
-#[test]
-fn an_exhausted_pool_fails_with_a_reason_at_both_ends() {
-    let mut network = Case { ranges: &["10.99.0.1"], ..USUAL }.network(14);
-    let other = crate::policy::lease::Owner::new(&crate::identity::Identity::Address(A), Some("other"));
-    network.hosts[1].endpoint.shared.leases.hold(LEASE, &other, A.into());
-    initiate(&mut network);
-    network.run(Duration::from_secs(70));
-    assert_eq!(network.hosts[0].failures(), [Failure::NoAddressGiven { family: "IPv4" }]);
-    let told = config_events(&network.hosts[1]);
-    assert!(told.iter().any(|event| event.contains("PoolExhausted")), "{told:?}");
-    assert!(network.hosts[0].endpoint.ike_sas.is_empty());
 }
 
 #[test]

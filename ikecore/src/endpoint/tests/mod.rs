@@ -1,4 +1,5 @@
 //! In-memory pairs of endpoints with virtual time, by topic.
+mod addresses;
 mod aggressive;
 mod bundles;
 mod certificates;

@@ -341,12 +341,20 @@ fn a_peer_with_a_new_mapping_is_not_taken_for_dead() {
 
 /// A second host behind the first one's NAT, as it would be after `first`: its identity, and the NAT's next port.
 fn second_behind_the_nat(network: &mut Network, identity: IpAddr, offset: u16) {
+    second_with(network, identity, offset, &[]);
+    network.run(Duration::from_secs(10));
+}
+
+/// The same with `filters` of its own, if there are any; it has only begun.
+fn second_with(network: &mut Network, identity: IpAddr, offset: u16, filters: &[Selector]) {
     let mut policy = TestPolicy::new(A, B);
     policy.local_id = Some(Identity::Address(identity));
+    if !filters.is_empty() {
+        policy.filters = filters.to_vec();
+    }
     network.hosts[0] = Host::new(Config { initial_contact: false, ..Config::default() }, 99, policy.database());
     network.nat = Some(Translation { public: PUBLIC, offset });
     initiate(network);
-    network.run(Duration::from_secs(10));
 }
 
 #[test]
@@ -374,5 +382,94 @@ fn of_two_hosts_with_the_same_ports_behind_one_nat_the_second_is_refused() {
             refused,
             "{told:?}"
         );
+    }
+}
+
+/// RFC 3948 §5.2.
+#[test]
+fn of_two_hosts_behind_one_nat_with_traffic_in_common_the_second_is_refused() {
+    let all = Selector::between(Prefix::host(A), Prefix::host(B));
+    let udp = |local_port| Selector { protocol: 17, local_port, remote_port: 1701, ..all };
+    let tcp = Selector { protocol: 6, ..udp(1701) };
+    for (first, second, refused) in [
+        (udp(1701), udp(1701), true),
+        (udp(1701), udp(0), true),
+        (udp(0), udp(1701), true),
+        (all, udp(1701), true),
+        (udp(1702), all, true),
+        (udp(1701), udp(1702), false),
+        (udp(1701), tcp, false),
+    ] {
+        let mut network = behind_nat(12, |index, policy| {
+            if index == 0 {
+                policy.filters = vec![first];
+            }
+        });
+        initiate(&mut network);
+        network.run(Duration::from_secs(10));
+        assert_eq!(twins(&network), 1, "{:?}", network.hosts.each_ref().map(Host::failures));
+        second_with(&mut network, "192.0.2.77".parse().expect("an address"), 30_000, &[second]);
+        network.run(Duration::from_secs(10));
+        let of_first = Selector {
+            local: Prefix::host(B),
+            remote: Prefix::host(PUBLIC),
+            local_port: first.remote_port,
+            remote_port: first.local_port,
+            ..first
+        };
+        let failures = network.hosts[1].failures();
+        let told = |failure: &Failure| matches!(failure, Failure::SamePorts { selector, .. } if *selector == of_first);
+        assert_eq!(failures.iter().any(told), refused, "{first}, then {second}: {failures:?}");
+        let ports: Vec<u16> =
+            network.hosts[1].endpoint.snapshot().ipsec_sas.iter().map(|sa| sa.remote.port()).collect();
+        let expected: &[u16] = if refused { &[24_500] } else { &[24_500, 34_500] };
+        assert_eq!(ports, expected, "{first}, then {second}");
+    }
+}
+
+/// Both begin before either has its SAs.
+#[test]
+fn two_hosts_behind_one_nat_that_ask_at_once_do_not_both_get_the_traffic() {
+    let mut network = behind_nat(13, |_, _| {});
+    initiate(&mut network);
+    let answered = |network: &Network| network.hosts[1].endpoint.snapshot().quick_modes.len() == 1;
+    while !answered(&network) {
+        network.run(Duration::from_millis(1));
+    }
+    // The first one's message 3 does not come: where it was is the second now.
+    second_with(&mut network, "192.0.2.77".parse().expect("an address"), 30_000, &[]);
+    network.run(Duration::from_secs(5));
+    let failures = network.hosts[1].failures();
+    let under_way = |failure: &Failure| {
+        matches!(failure, Failure::SamePorts { identity: Identity::Address(A), peer, .. }
+            if *peer == std::net::SocketAddr::new(PUBLIC, 24_500))
+    };
+    assert!(failures.iter().any(under_way), "{failures:?}");
+    assert_eq!(network.hosts[1].endpoint.snapshot().ipsec_sas.len(), 0);
+    // When it has been waited for in vain, the second is served.
+    network.run(Duration::from_secs(200));
+    initiate(&mut network);
+    network.run(Duration::from_secs(10));
+    assert_eq!(twins(&network), 1, "{:?}", network.hosts.each_ref().map(Host::failures));
+}
+
+/// The NAT is a host, too, and nothing is between it and the other end.
+#[test]
+fn a_nat_and_a_host_behind_it_do_not_both_get_the_traffic() {
+    for nat_first in [false, true] {
+        let mut network = behind_nat(14, |_, _| {});
+        let through = network.nat.take();
+        let config = || Config { initial_contact: false, ..Config::default() };
+        for (local, seed) in if nat_first { [(PUBLIC, 1), (A, 2)] } else { [(A, 1), (PUBLIC, 2)] } {
+            network.hosts[0] = Host::new(config(), seed, TestPolicy::new(local, B).database());
+            network.nat = through.filter(|_| local == A);
+            initiate(&mut network);
+            network.run(Duration::from_secs(10));
+        }
+        let failures = network.hosts[1].failures();
+        assert!(failures.iter().any(|failure| matches!(failure, Failure::SamePorts { .. })), "{failures:?}");
+        let ports: Vec<u16> =
+            network.hosts[1].endpoint.snapshot().ipsec_sas.iter().map(|sa| sa.remote.port()).collect();
+        assert_eq!(ports, [if nat_first { 500 } else { 24_500 }]);
     }
 }

@@ -70,6 +70,55 @@ fn another_identity_is_not_proven() {
     assert!(network.hosts.iter().all(|host| host.driver.pairs.is_empty()));
 }
 
+/// The rule of the responder's ISAKMP SA, and the failures of both ends; the initiator says that it is `a.example`. The
+/// responder's first rule wants `first`, its second, for the service, `second` and the key `psk`.
+fn rule_for_a(first: Option<&str>, second: Option<&str>, psk: &'static [u8]) -> (Option<String>, [Vec<Failure>; 2]) {
+    let identity = |name: &str| Identity::Fqdn(format!("{name}.example"));
+    let policy = TestPolicy { local_id: Some(identity("a")), filters: vec![service(A, B)], ..TestPolicy::new(A, B) };
+    let mut database = two_rules(B, A, |policy| {
+        policy.psk = psk;
+        policy.remote_id = second.map(identity);
+    });
+    let rule = Rule { remote_id: first.map(identity), ..database.rules[0].as_ref().clone() };
+    database.rules[0] = Arc::new(rule);
+    let hosts = [Host::new(Config::default(), 1, policy.database()), Host::new(Config::default(), 2, database)];
+    let mut network = Network::new(hosts, Weather::default(), 3);
+    initiate(&mut network);
+    network.run(Duration::from_secs(5));
+    let snapshot = network.hosts[1].endpoint.snapshot();
+    let rule = snapshot.ike_sas.iter().find(|sa| sa.identity.is_some()).map(|sa| sa.rule.clone());
+    network.run(ALL_OVER);
+    network.hosts.iter().for_each(assert_settled);
+    (rule, network.hosts.each_ref().map(Host::failures))
+}
+
+#[test]
+fn the_rule_for_an_identity_is_found_when_the_peer_has_proven_it() {
+    const KEY: &[u8] = b"correct horse battery";
+    let rule_for_a = |first, second| {
+        let (rule, failures) = rule_for_a(first, second, KEY);
+        assert_eq!(failures, [vec![], vec![]], "{first:?}, {second:?}");
+        rule.expect("an ISAKMP SA")
+    };
+    // Main mode begins by the first for the address; of both it is the second that is nearer.
+    for (first, second, expected) in [
+        (Some("b"), Some("a"), "service"),
+        (None, Some("a"), "service"),
+        (Some("a"), None, "rule"),
+        (Some("b"), None, "service"),
+    ] {
+        assert_eq!(rule_for_a(first, second), expected, "{first:?}, {second:?}");
+    }
+}
+
+#[test]
+fn a_rule_for_the_identity_that_asks_for_another_proof_is_none() {
+    let (rule, failures) = rule_for_a(Some("b"), Some("a"), b"the service's own");
+    assert_eq!(rule, None);
+    let [Failure::IdentityMismatch { rule, .. }] = failures[1].as_slice() else { panic!("{failures:?}") };
+    assert_eq!(rule, "rule", "the rule whose key was used");
+}
+
 /// This host too proves itself for each rule as that rule says.
 #[test]
 fn rules_with_different_keys_have_an_isakmp_sa_each() {

@@ -20,7 +20,7 @@ pub use initiator::{Asked, State, begin};
 use super::Path;
 use super::phase1::IkeKeys;
 use crate::crypto::iv::Iv;
-use crate::event::Failure;
+use crate::event::{Failure, MissingAddress};
 use crate::ids::MessageId;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -66,12 +66,12 @@ pub enum Answered {
     Credentials(bool),
     /// To tell how the extended authentication ended: true if well; and what it said besides.
     Status(bool, Option<String>),
-    /// Addresses, and got these. `missing`: one that was asked for is not there.
+    /// Addresses.
     Addresses {
         /// What it got.
         given: Vec<IpAddr>,
-        /// A family of which it wanted one and got none.
-        missing: Option<&'static str>,
+        /// What it did not get.
+        missing: Vec<MissingAddress>,
     },
     /// To give this host an address.
     Configuration(Box<Configuration>),

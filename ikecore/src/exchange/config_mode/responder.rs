@@ -7,14 +7,15 @@ use super::msgs::{self, Sealing};
 use super::{Answered, Outcome, State, xauth};
 use crate::address::HostAddress;
 use crate::crypto::iv::Iv;
-use crate::event::Configuration;
-use crate::event::Reject;
+use crate::event::{Configuration, MissingAddress, Reject};
 use crate::exchange::phase1::IkeKeys;
-use crate::policy::lease::Owner;
+use crate::policy::lease::{Leases, Owner};
+use crate::policy::pool::Pool;
 use crate::policy::remote_access::{ModeConfig, Xauth};
 use crate::policy::rule::Rule;
 use crate::wire::{Attribute, AttributeValue, AttributeWriter, ConfigAttribute, ConfigAttributes, ConfigType};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The most questions of one ISAKMP SA that are answered with the user's password: a gateway that asks again and again
 /// does not like it.
@@ -106,38 +107,37 @@ impl Peer<'_> {
     /// What the peer asks for. draft-dukes-ike-mode-cfg-02 §2: a REQUEST is always answered, if need be with nothing.
     fn give(&self, request: &ConfigAttributes<'_>, cx: &Cx<'_>) -> (AttributeWriter, Answered) {
         let mut list = AttributeWriter::new();
-        let Some(ModeConfig::Server { pool, .. }) = &self.rule.mode_config else {
-            request.attributes.iter().for_each(|wanted| general(ConfigAttribute(wanted.kind), &mut list));
-            return (list, Answered::Nothing);
+        let pool = match &self.rule.mode_config {
+            Some(ModeConfig::Server { pool, .. }) => Some(pool),
+            Some(ModeConfig::Client { .. }) | None => None,
         };
-        let (mut given, mut missing) = (Vec::new(), None);
-        let families = [
-            (ConfigAttribute::INTERNAL_IP4_ADDRESS, true, "IPv4"),
-            (ConfigAttribute::INTERNAL_IP6_ADDRESS, false, "IPv6"),
-        ];
-        for (kind, ipv4, name) in families {
+        let (mut given, mut missing) = (Vec::new(), Vec::new());
+        for (kind, ipv4) in
+            [(ConfigAttribute::INTERNAL_IP4_ADDRESS, true), (ConfigAttribute::INTERNAL_IP6_ADDRESS, false)]
+        {
             let Some(wanted) = request.attributes.iter().find(|wanted| wanted.kind == kind.0) else { continue };
             let wish = match wanted.value {
                 AttributeValue::Variable(octets) => address(octets, ipv4),
                 AttributeValue::Basic(_) => None,
             };
-            match cx.leases.choose(pool, self.owner, self.path.peer(), ipv4, wish) {
+            match pool.and_then(|pool| cx.leases.choose(pool, self.owner, self.path.peer(), ipv4, wish)) {
                 Some(address) => given.push(address),
-                // A pool of the other family only is nothing to complain of.
-                None if pool.ranges.iter().any(|range| range.first().is_ipv4() == ipv4) => missing = Some(name),
-                None => {}
+                None => missing.push(MissingAddress { ipv4, rule: self.rule.name.clone(), pool: pool.cloned() }),
             }
         }
-        let gift = Gift { pool, addresses: &given, expiry: self.expiry };
+        let gift = pool.map(|pool| Gift { pool, addresses: &given, expiry: self.expiry });
         let mut answered = Vec::new();
         for wanted in &request.attributes {
             // Of each kind all at once, however often it is asked for.
             if !answered.contains(&wanted.kind) {
                 answered.push(wanted.kind);
-                gift.answer(ConfigAttribute(wanted.kind), &mut list);
+                match &gift {
+                    Some(gift) => gift.answer(ConfigAttribute(wanted.kind), &mut list),
+                    None => general(ConfigAttribute(wanted.kind), &mut list),
+                }
             }
         }
-        let what = match given.is_empty() && missing.is_none() {
+        let what = match given.is_empty() && missing.is_empty() {
             true => Answered::Nothing,
             false => Answered::Addresses { given, missing },
         };
@@ -161,8 +161,21 @@ impl Peer<'_> {
     }
 }
 
-/// The addresses of the pool for a client that is to take them unasked.
-pub fn to_push(rule: &Rule, owner: &Owner, peer: HostAddress, leases: &crate::policy::lease::Leases) -> Vec<IpAddr> {
-    let Some(ModeConfig::Server { pool, .. }) = &rule.mode_config else { return Vec::new() };
-    [true, false].into_iter().filter_map(|ipv4| leases.choose(pool, owner, peer, ipv4, None)).collect()
+/// The addresses of the rule's pool for a client that is to take them unasked, one of each family that the pool has, and
+/// those of which none is left.
+pub fn to_push(
+    rule: &Rule,
+    pool: &Arc<Pool>,
+    owner: &Owner,
+    peer: HostAddress,
+    leases: &Leases,
+) -> (Vec<IpAddr>, Vec<MissingAddress>) {
+    let (mut addresses, mut missing) = (Vec::new(), Vec::new());
+    for ipv4 in [true, false].into_iter().filter(|ipv4| pool.has(*ipv4)) {
+        match leases.choose(pool, owner, peer, ipv4, None) {
+            Some(address) => addresses.push(address),
+            None => missing.push(MissingAddress { ipv4, rule: rule.name.clone(), pool: Some(Arc::clone(pool)) }),
+        }
+    }
+    (addresses, missing)
 }

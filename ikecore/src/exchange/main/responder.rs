@@ -1,5 +1,5 @@
 //! Main mode, responder.
-use super::super::auth::{Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
+use super::super::auth::{Authentication, Credential, Judgement, PeerVerified, Proof, Proving, Unconfirmed};
 use super::super::fresh;
 use super::super::message::Incoming;
 use super::super::mode::Phase1;
@@ -75,6 +75,8 @@ pub struct Confirming {
 
 /// With the peer authenticated.
 pub struct Authenticated {
+    /// By the rule that is meant for the peer.
+    authentication: Authentication,
     last: Last,
     peer: PeerVerified,
     credential: Credential,
@@ -134,7 +136,7 @@ impl ExchangeRole for State {
                 prove(&opening, last, peer, cx)
             }
             Self::Proving(opening, state) => {
-                let proof = opening.settled.choice.authentication.proven(&state.credential, answer)?;
+                let proof = state.authentication.proven(&state.credential, answer)?;
                 finish(&opening, *state, &proof)
             }
             other @ (Self::SentSa(_) | Self::SentKe(..)) => Ok(Step::stay(other)),
@@ -235,15 +237,15 @@ fn receive_id(
 
 fn prove(opening: &Arc<Opening>, last: Last, peer: PeerVerified, cx: &mut Cx<'_>) -> Result<Step<State>, Failure> {
     let settled = &opening.settled;
-    if let Err(failure) = settled.admit(&peer, last.path, last.nat, cx) {
-        return Ok(Step::fail(failure));
-    }
-    let authentication = &settled.choice.authentication;
+    let authentication = match settled.meant_for(&peer, last.path, last.nat, cx) {
+        Ok(authentication) => authentication,
+        Err(failure) => return Ok(Step::fail(failure)),
+    };
     let credential = authentication.credential(&last.requests, last.path.own().ip());
     let SentKe { pair, peer: peer_ke, .. } = last.sent.as_ref();
     let hash = last.keys.skeyid.hash_r(&settled.hash_inputs(pair, peer_ke, credential.id()));
     let proving = authentication.prove(&credential, &hash);
-    let state = Authenticated { last, peer, credential };
+    let state = Authenticated { authentication, last, peer, credential };
     match proving {
         Proving::Ready(proof) => finish(opening, state, &proof),
         Proving::Ask(ask) => Ok(Step::ask(State::Proving(Arc::clone(opening), Box::new(state)), vec![ask])),
@@ -251,12 +253,13 @@ fn prove(opening: &Arc<Opening>, last: Last, peer: PeerVerified, cx: &mut Cx<'_>
 }
 
 fn finish(opening: &Opening, state: Authenticated, proof: &Proof) -> Result<Step<State>, Failure> {
-    let Authenticated { last: Last { path, nat, initial_contact, keys, .. }, peer, credential } = state;
+    let Authenticated { authentication, last, peer, credential } = state;
+    let Last { path, nat, initial_contact, keys, .. } = last;
     let settled = &opening.settled;
     let envelope = msgs::envelope("main mode message 6", path, settled.cookies);
     let (reply, last_block) = msgs::id(&envelope, credential.id(), proof, None, false, &keys)?;
     // The addresses are those of a message that has been authenticated.
     let closing = Closing { path, nat, initial_contact, last_block };
-    let established = settled.established(&keys, settled.choice.authentication.rule(), closing, peer);
+    let established = settled.established(&keys, authentication.rule(), closing, peer);
     Ok(Step::done(established, Some(reply)))
 }

@@ -1,5 +1,5 @@
 //! What the SA payloads settle, and what follows from it in the same way in each mode.
-use super::super::auth::PeerVerified;
+use super::super::auth::{Authentication, PeerVerified};
 use super::super::info;
 use super::super::message::{Incoming, Outgoing};
 use super::super::natt::{Nat, Revision};
@@ -184,5 +184,17 @@ impl Settled {
     /// Whether the rule wants a peer that has proven this; `nat` is what NAT detection found.
     pub fn admit(&self, peer: &PeerVerified, path: Path, nat: Nat, cx: &mut Cx<'_>) -> Result<(), Failure> {
         self.choice.authentication.admit(peer, path.peer().ip(), nat.remote, cx)
+    }
+
+    /// The authentication by the rule that is meant for such a peer, by which the responder goes on.
+    pub fn meant_for(
+        &self,
+        peer: &PeerVerified,
+        path: Path,
+        nat: Nat,
+        cx: &mut Cx<'_>,
+    ) -> Result<Authentication, Failure> {
+        let Choice { authentication, chosen } = &self.choice;
+        authentication.of_identity(&chosen.suite, peer, path, nat.remote, cx)
     }
 }

@@ -12,7 +12,7 @@ use crate::crypto::group::KeyPair;
 use crate::crypto::iv::Iv;
 use crate::crypto::quick::{hash_2, verify_hash_1, verify_hash_3};
 use crate::event::negotiation::Role;
-use crate::event::{EventKind, Failure, QuickModeEvent, Reject};
+use crate::event::{EventKind, Failure, MissingAddress, QuickModeEvent, Reject};
 use crate::exchange::auth::Proven;
 use crate::exchange::phase1::IkeKeys;
 use crate::ids::{IpsecSaId, Spi};
@@ -40,6 +40,8 @@ pub struct Peer<'a> {
     pub proven: Proven<'a>,
     /// The addresses that Mode Config gave under the ISAKMP SA.
     pub addresses: &'a [IpAddr],
+    /// Those that it had not.
+    pub missing: &'a [MissingAddress],
 }
 
 impl Peer<'_> {
@@ -65,6 +67,16 @@ impl Peer<'_> {
             })
         });
         Err(filters.collect())
+    }
+
+    /// Why it comes to that: a peer that got no address proposes its own, which no filter covers.
+    fn explain(&self, failure: Failure) -> Failure {
+        let Failure::SelectorMismatch { received, .. } = &failure else { return failure };
+        let ipv4 = received.remote.address().is_ipv4();
+        match self.missing.iter().find(|missing| missing.ipv4 == ipv4) {
+            Some(missing) => Failure::NoAddressForPeer { missing: missing.clone(), proposed: Some(*received) },
+            None => failure,
+        }
     }
 }
 
@@ -145,7 +157,7 @@ pub(super) fn begin(message: &Incoming<'_>, peer: &Peer<'_>, cx: &mut Cx<'_>) ->
             let gathering = Gathering { accepted, missing, spis: Vec::new() };
             Step::ask(State::Gathering(Box::new(gathering)), asks.into_iter().collect())
         }
-        Err(failure) => Step::fail(failure),
+        Err(failure) => Step::fail(peer.explain(failure)),
     })
 }
 

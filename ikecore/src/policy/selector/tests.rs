@@ -51,6 +51,21 @@ proptest! {
             prop_assert!(weight(&one) < weight(&other), "{one} covers {other}");
         }
     }
+
+    #[test]
+    fn selectors_overlap_where_they_have_traffic_in_common(one in selector(), other in selector()) {
+        let addresses = (0..4).map(|bits| IpAddr::V4((0x0a09_0000_u32 | bits).into()));
+        let ends = addresses.clone().flat_map(|local| addresses.clone().map(move |remote| (local, remote)));
+        let uppers = [6, 17].into_iter().flat_map(|protocol| (1..3).map(move |port| (protocol, port)));
+        let ports = uppers.flat_map(|(protocol, local)| (1..3).map(move |remote| (protocol, local, remote)));
+        let flows = ends.flat_map(|ends| ports.clone().map(move |ports| (ends, ports)));
+        let common = flows.flat_map(|flow| (1..4).map(move |link| (flow, link))).any(|(flow, link)| {
+            let ((local, remote), (protocol, local_port, remote_port)) = flow;
+            let flow = Flow { local, remote, protocol, local_port, remote_port, scope: Scope(link) };
+            one.matches(&flow) && other.matches(&flow)
+        });
+        prop_assert_eq!(one.overlaps(&other), common, "{} and {}", one, other);
+    }
 }
 
 #[test]

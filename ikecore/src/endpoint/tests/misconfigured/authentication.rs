@@ -6,7 +6,6 @@ use super::between::{Between, Of::Id, Payloads, body};
 use super::*;
 use crate::certificate::{CertificateFault, RevocationCheck};
 use crate::crypto::signature::SigningKey;
-use crate::policy::remote_access::ModeConfig;
 use crate::policy::rule::{AuthMethod, CertificateMethod, HybridMethod};
 use crate::testing::authority::{Authority, KeyKind, Wish};
 use crate::testing::host::{DATE, Signer};
@@ -515,18 +514,6 @@ const UNLIKE: &[Unlike] = &[
         judge: 0,
         notify: None,
         says: &["the peer gave this host no IPv4 address by mode config"],
-    },
-    Unlike {
-        setting: "the client waits for an address, the gateway until it is asked",
-        set: |_, host, policy| {
-            usual(Case { xauth: false, ..USUAL }, host, policy);
-            if host == 0 {
-                policy.mode_config = Some(ModeConfig::Client { push: true });
-            }
-        },
-        judge: 0,
-        notify: None,
-        says: &["192.0.2.2:500 did not begin mode config within 63 s"],
     },
     Unlike {
         setting: "the pool has no address of the client's family",

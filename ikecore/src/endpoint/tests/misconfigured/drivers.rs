@@ -1,4 +1,5 @@
 //! A host whose own SA driver refuses what is asked of it, or answers nothing.
+use super::super::config_mode::USUAL;
 use super::*;
 use crate::testing::host::TestDriver;
 
@@ -79,8 +80,21 @@ impl Row {
     }
 }
 
+/// The gateway's worker never says whether the user's password is right.
+fn unanswered_check() -> String {
+    let mut network = hosts(1, |host, policy| USUAL.change(host, policy));
+    network.hosts[1].checks = Some(Vec::new());
+    initiate(&mut network);
+    network.run(Duration::from_secs(2 * LIMIT));
+    let (text, told) = report("the check of the user's password: does not answer", &network);
+    assert!(told.is_empty(), "{told:?}");
+    assert!(network.hosts.iter().all(|host| host.endpoint.ike_sas.is_empty() && host.endpoint.negotiations.is_empty()));
+    text
+}
+
 #[test]
 fn each_refusal_in_both_roles() {
-    let text: Vec<String> = ROWS.iter().flat_map(|row| [0, 1].map(|at| row.run(at))).collect();
+    let rows = ROWS.iter().flat_map(|row| [0, 1].map(|at| row.run(at)));
+    let text: Vec<String> = rows.chain([unanswered_check()]).collect();
     compare("misconfigured-drivers", include_str!("../expected/misconfigured-drivers.txt"), &text.join("\n"));
 }

@@ -19,7 +19,7 @@ macro_rules! kinds {
 kinds! { Failure, FAILURES, failure:
     TimedOut, Stalled, NoProposalChosen, ChoiceNotOffered, PeerRefused, NoPolicyForPeer, AggressiveMode, UnknownIdentity,
     NoPolicyForFlow, NoSuchRule, PeerNotNamed, PreSharedKeyMismatch, Certificate, IdentityMismatch, OtherAuthentication,
-    PeerId, ExchangeType, XauthFailed, XauthRefused, PeerSilent, NoAddressGiven, AddressNotAdded, PeerBegins,
+    PeerId, ExchangeType, XauthFailed, XauthRefused, PeerSilent, NoAddressGiven, AddressNotAdded, NoAddressForPeer, PeerBegins,
     SelectorMismatch, AhThroughNat, Excepted, KePayload, TrafficId, SelectorsChanged, Malformed, Crypto, Driver, DriverLost,
     DeletedByPeer, Ended, PolicyChange, IkeSaEnded, LifetimeEnded, Replaced, InitialContact, IdentityInUse, SamePorts, Idle,
     DeadPeer, TooMany,
