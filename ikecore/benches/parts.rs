@@ -72,7 +72,7 @@ fn policy_of(count: u32) -> PolicyDb {
 
 fn policy(criterion: &mut Criterion) {
     let mut benchmarks = criterion.benchmark_group("look up policy");
-    for count in [10, 1_000] {
+    for count in [10, 1_000, 10_000] {
         let policy = policy_of(count);
         let flow = Flow {
             local: Ipv4Addr::new(203, 0, 113, 9).into(),
@@ -86,6 +86,9 @@ fn policy(criterion: &mut Criterion) {
         benchmarks.bench_function(BenchmarkId::new("a packet, last of rules", count), |bencher| {
             bencher.iter(|| policy.lookup_flow(black_box(&flow)).is_some());
         });
+        benchmarks.bench_function(BenchmarkId::new("the same, filter by filter", count), |bencher| {
+            bencher.iter(|| policy.ranked().find(|(_, filter)| filter.matches(black_box(&flow))).is_some());
+        });
         let peer = address(count);
         assert_eq!(policy.main_mode_rules(OWN, peer).len(), 1);
         benchmarks.bench_function(BenchmarkId::new("main mode of a peer, last of rules", count), |bencher| {
@@ -94,9 +97,60 @@ fn policy(criterion: &mut Criterion) {
     }
 }
 
+/// `count` filters in ten rules: of 17 lengths of the remote prefix, with and without a protocol and ports.
+fn many_filters(count: u32) -> PolicyDb {
+    let filter = |number: u32| {
+        let len = 16 + u8::try_from(number % 17).expect("below 17");
+        let remote = Prefix::new(Ipv4Addr::from_bits(0x0a00_0000 + number * 97).into(), len).expect("a prefix");
+        let (protocol, remote_port) = [(0, 0), (6, 0), (6, 443), (17, 53)][number as usize % 4];
+        Selector { protocol, remote_port, ..Selector::between(Prefix::host(OWN), remote) }
+    };
+    let rules = (0..10).map(|number| {
+        let mut rule = (*TestPolicy::new(OWN, address(1)).database().rules[0]).clone();
+        rule.name = format!("rule {number}");
+        rule.reqid = number + 1;
+        rule.filters = (number..count).step_by(10).map(filter).collect();
+        Arc::new(rule)
+    });
+    PolicyDb::new(1, rules.collect(), vec![Prefix::host(OWN)]).expect("the policy is right")
+}
+
+fn filters(criterion: &mut Criterion) {
+    let mut benchmarks = criterion.benchmark_group("look up one of many filters");
+    for count in [10_000, 100_000] {
+        let policy = many_filters(count);
+        let flows: Vec<Flow> = (0..count)
+            .step_by(count as usize / 100)
+            .map(|number| Flow {
+                local: OWN,
+                remote: Ipv4Addr::from_bits(0x0a00_0000 + number * 97).into(),
+                protocol: 6,
+                local_port: 1024,
+                remote_port: 443,
+                scope: ikecore::address::Scope::ANY,
+            })
+            .collect();
+        for flow in &flows {
+            let linear = policy.ranked().find(|(_, filter)| filter.matches(flow)).map(|(_, filter)| filter);
+            assert_eq!(policy.lookup_flow(flow).map(|(_, filter)| filter), linear);
+        }
+        benchmarks.throughput(Throughput::Elements(flows.len() as u64));
+        benchmarks.bench_function(BenchmarkId::new("100 packets, by the index", count), |bencher| {
+            bencher.iter(|| flows.iter().filter(|flow| policy.lookup_flow(black_box(flow)).is_some()).count());
+        });
+        benchmarks.bench_function(BenchmarkId::new("100 packets, filter by filter", count), |bencher| {
+            let find = |flow: &Flow| policy.ranked().find(|(_, filter)| filter.matches(flow)).is_some();
+            bencher.iter(|| flows.iter().filter(|flow| find(black_box(flow))).count());
+        });
+        benchmarks.bench_function(BenchmarkId::new("put a policy in force", count), |bencher| {
+            bencher.iter(|| PolicyDb::new(1, policy.rules.clone(), policy.local_addresses.clone()).is_ok());
+        });
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2)).sample_size(20);
-    targets = messages, selection, policy
+    targets = messages, selection, policy, filters
 }
 criterion_main!(benches);

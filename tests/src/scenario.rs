@@ -18,6 +18,7 @@ pub mod links;
 pub mod liveliness;
 pub mod many;
 pub mod mode_config;
+pub mod moving;
 mod named;
 pub mod nat;
 pub mod recovery;

@@ -10,6 +10,7 @@ use tests::netns::{A, B, World};
 use tests::scenario::certificates::{Fault, refuses_certificate, signatures};
 use tests::scenario::liveliness::Mourning;
 use tests::scenario::mode_config;
+use tests::scenario::moving::{Unique, comes_back_elsewhere};
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
@@ -310,6 +311,21 @@ fn mode_config_exhausted_when_asked() {
 #[test]
 fn mode_config_exhausted_unasked() {
     mode_config::exhausted(true);
+}
+
+#[test]
+fn a_peer_comes_back_elsewhere_and_is_kept() {
+    comes_back_elsewhere(Driver::Userspace, Kernel::Libipsec, Unique::Keep);
+}
+
+#[test]
+fn a_peer_comes_back_elsewhere_and_is_replaced() {
+    comes_back_elsewhere(Driver::Userspace, Kernel::Libipsec, Unique::Replace);
+}
+
+#[test]
+fn a_peer_comes_back_elsewhere_and_is_refused() {
+    comes_back_elsewhere(Driver::Userspace, Kernel::Libipsec, Unique::Refuse);
 }
 
 #[test]

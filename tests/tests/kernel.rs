@@ -11,6 +11,7 @@ use tests::interop;
 use tests::netns::{A, Addresses, B, World};
 use tests::scenario::l2tp::{self, ClientPort};
 use tests::scenario::liveliness::Mourning;
+use tests::scenario::moving::{Unique, comes_back_elsewhere};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
     default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors, shapes,
@@ -247,6 +248,10 @@ fn conduct(cases: &mut Vec<Case>) {
     cases.push(Case::new(name(driver, "two_road_warriors_with_certificates"), move || {
         road_warriors::with_certificates(driver, Kernel::Netlink);
     }));
+    for (unique, what) in [(Unique::Keep, "kept"), (Unique::Replace, "replaced"), (Unique::Refuse, "refused")] {
+        let name = name(driver, &format!("a_peer_comes_back_elsewhere_and_is_{what}"));
+        cases.push(Case::new(name, move || comes_back_elsewhere(driver, Kernel::Netlink, unique)));
+    }
     cases.push(Case::new(name(driver, "two_pools_for_two_identities"), move || {
         road_warriors::two_pools(driver, Kernel::Netlink);
     }));

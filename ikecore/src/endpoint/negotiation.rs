@@ -142,10 +142,19 @@ impl Endpoint {
     /// An ISAKMP SA that this host began, that may serve a rule, and that is not ready for it yet.
     fn main_mode_under_way(&self, rule: &Rule, path: Path) -> Option<IkeSaId> {
         let under_way = |sa: &IkeSa| sa.standing().is_none_or(|standing| standing.preparation.is_some());
-        self.index.ike_sas.of(&path.peer()).find(|id| {
-            let sa = self.ike_sas.get(id);
-            sa.is_some_and(|sa| sa.role == Role::Initiator && under_way(sa) && serves(sa, rule, path))
-        })
+        let fits = |sa: &IkeSa| under_way(sa) && self.same_host(sa.path, path) && serves(sa, rule, path);
+        self.index
+            .ike_sas
+            .of(&path.peer())
+            .find(|id| self.ike_sas.get(id).is_some_and(|sa| sa.role == Role::Initiator && fits(sa)))
+    }
+
+    /// Whether a main mode on `under_way` is with the host that `wanted` leads to: behind one NAT may be several, each with
+    /// a port of its own. The port in which main mode begins names none of them.
+    const fn same_host(&self, under_way: Path, wanted: Path) -> bool {
+        let (under_way, wanted) = (under_way.remote.port(), wanted.remote.port());
+        let (ike, nat_t) = (self.config.ike_port, self.config.nat_t_port);
+        under_way == wanted || wanted == ike || (wanted == nat_t && under_way == ike)
     }
 
     /// Finds an ISAKMP SA for a negotiation, joins a main mode under way, or begins one.

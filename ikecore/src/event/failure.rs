@@ -328,11 +328,19 @@ pub enum Failure {
     },
 }
 
+/// So many of a list are told.
+const LISTED: usize = 16;
+
 fn list<T: ToString>(items: &[T]) -> String {
     if items.is_empty() {
         return "nothing".to_owned();
     }
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    // A policy may have very many filters.
+    let shown: Vec<String> = items.iter().take(LISTED).map(ToString::to_string).collect();
+    match items.len().saturating_sub(LISTED) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
+    }
 }
 
 fn named(user: Option<&str>) -> String {

@@ -1,5 +1,6 @@
 //! The policy database: immutable and numbered; a new policy is a new database.
 use super::check::{PolicyError, check};
+use super::lookup::Index;
 use super::rule::{QuickModePolicy, Rule, RuleAction};
 use super::selector::{Flow, Prefix, Selector, weight};
 use crate::address::HostAddress;
@@ -27,6 +28,8 @@ pub struct PolicyDb {
     pub(super) default_response: Option<Arc<Rule>>,
     /// Every filter, by rank: the index of its rule and its index in that.
     ranking: Vec<(usize, usize)>,
+    /// Finds rules in it.
+    index: Arc<Index>,
 }
 
 /// Why no rule negotiates what a peer proposes.
@@ -58,8 +61,9 @@ impl PolicyDb {
             .collect();
         // The sort is stable: what is equal stays in order of creation.
         ranked.sort_by_key(|(_, rule, _, filter)| (Reverse(weight(filter)), rule.tunnel.is_none()));
-        let ranking = ranked.into_iter().map(|(index, _, at, _)| (index, at)).collect();
-        Ok(Self { version, rules, local_addresses, on_links: Vec::new(), default_response: None, ranking })
+        let ranking: Vec<_> = ranked.into_iter().map(|(index, _, at, _)| (index, at)).collect();
+        let index = Arc::new(Index::new(&rules, &ranking));
+        Ok(Self { version, rules, local_addresses, on_links: Vec::new(), default_response: None, ranking, index })
     }
 
     /// The same policy for a host that has these link-local addresses, too.
@@ -87,20 +91,46 @@ impl PolicyDb {
 
     /// The rule of a name; the default response is one, too.
     pub fn rule(&self, name: &str) -> Option<&Arc<Rule>> {
-        self.rules.iter().chain(&self.default_response).find(|rule| rule.name == name)
+        let named = self.index.named(name).and_then(|place| self.rules.get(place));
+        named.or_else(|| self.default_response.as_ref().filter(|rule| rule.name == name))
     }
 
     /// Every filter with its rule, by rank.
     pub fn ranked(&self) -> impl Iterator<Item = (&Arc<Rule>, &Selector)> {
-        self.ranking.iter().filter_map(|(rule, filter)| {
-            let rule = self.rules.get(*rule)?;
-            rule.filters.get(*filter).map(|filter| (rule, filter))
-        })
+        (0..self.ranking.len()).filter_map(|place| self.at(place))
+    }
+
+    /// The filter at a place of the ranking, with its rule.
+    fn at(&self, place: usize) -> Option<(&Arc<Rule>, &Selector)> {
+        let (rule, filter) = *self.ranking.get(place)?;
+        let rule = self.rules.get(rule)?;
+        rule.filters.get(filter).map(|filter| (rule, filter))
+    }
+
+    /// The filters that cover all of the traffic, with their rules, by rank.
+    pub fn covering(&self, traffic: &Selector) -> impl Iterator<Item = (&Arc<Rule>, &Selector)> {
+        self.places_covering(traffic).map(|(_, rule, filter)| (rule, filter))
+    }
+
+    /// The same with their places in the ranking.
+    pub(crate) fn places_covering(&self, traffic: &Selector) -> impl Iterator<Item = (usize, &Arc<Rule>, &Selector)> {
+        let places = self.index.covering(traffic).into_iter();
+        places.filter_map(|place| self.at(place).map(|(rule, filter)| (place, rule, filter)))
+    }
+
+    /// How many filters of the same weight come before the one at a place of the ranking.
+    pub(crate) fn before_among_equals(&self, place: usize) -> usize {
+        let weight_at = |(rule, filter): &(usize, usize)| {
+            self.rules.get(*rule).and_then(|rule| rule.filters.get(*filter)).map(weight)
+        };
+        let Some(own) = self.ranking.get(place).and_then(weight_at) else { return 0 };
+        let first = self.ranking.partition_point(|other| weight_at(other) > Some(own));
+        place.saturating_sub(first)
     }
 
     /// The rule and the filter that a packet falls under.
     pub fn lookup_flow(&self, flow: &Flow) -> Option<(&Arc<Rule>, &Selector)> {
-        self.ranked().find(|(_, filter)| filter.matches(flow))
+        self.covering(&flow.selector()).next()
     }
 
     /// The rules by which this host, at its address `local`, negotiates with `remote`: those whose tunnel ends there or
@@ -113,8 +143,10 @@ impl PolicyDb {
     /// filters the peer's traffic falls under shows in quick mode only.
     pub fn main_mode_rules(&self, local: impl Into<HostAddress>, remote: impl Into<HostAddress>) -> Vec<&Arc<Rule>> {
         let (local, remote) = (local.into(), remote.into());
+        let near = self.index.negotiating(&between(local, remote));
+        let near = near.into_iter().filter_map(|place| self.rules.get(place));
         let mut rules: Vec<(u32, &Arc<Rule>)> =
-            self.rules.iter().filter_map(|rule| Some((rule.nearness(local, remote)?, rule))).collect();
+            near.filter_map(|rule| Some((rule.nearness(local, remote)?, rule))).collect();
         rules.sort_by_key(|(nearness, _)| Reverse(*nearness));
         if rules.is_empty() {
             return self.default_main_mode(local, remote).into_iter().collect();
@@ -140,12 +172,11 @@ impl PolicyDb {
         is_proven: impl Fn(&Rule) -> bool,
     ) -> Result<(&Arc<Rule>, Selector), NoRule> {
         let (peer, local) = (peer.into(), local.into());
-        let candidate = |rule: &Rule| rule.mode() == mode && rule.nearness(local, peer).is_some();
+        let near: Vec<&Arc<Rule>> = self.main_mode_rules(local, peer);
+        let candidate = |rule: &Arc<Rule>| rule.mode() == mode && near.iter().any(|near| Arc::ptr_eq(near, rule));
         let between_hosts = proposed.local == Prefix::host(local.ip()) && proposed.remote == Prefix::host(peer.ip());
-        let mut covering = self.ranked().filter(|(rule, filter)| {
-            // A filter that is equal to `proposed` has the highest weight of all that cover it.
-            filter.covers(proposed) && (candidate(rule) || rule.quick_mode().is_none())
-        });
+        // A filter that is equal to `proposed` has the highest weight of all that cover it.
+        let mut covering = self.covering(proposed).filter(|(rule, _)| candidate(rule) || rule.quick_mode().is_none());
         match covering.next() {
             Some((rule, filter)) if rule.quick_mode().is_some() && (mode == Mode::Tunnel || between_hosts) => {
                 let with_same_filter = covering.filter(|(_, other)| *other == filter).map(|(rule, _)| rule);
@@ -171,6 +202,12 @@ impl PolicyDb {
     }
 }
 
+/// All traffic between the two hosts.
+pub(super) fn between(local: HostAddress, remote: HostAddress) -> Selector {
+    let scope = local.scope().max(remote.scope());
+    Selector { scope, ..Selector::between(Prefix::host(local.ip()), Prefix::host(remote.ip())) }
+}
+
 /// True if traffic between the two hosts can fall under the filter.
 fn is_between(filter: &Selector, local: HostAddress, remote: HostAddress) -> bool {
     let scope = local.scope().max(remote.scope());
@@ -179,7 +216,7 @@ fn is_between(filter: &Selector, local: HostAddress, remote: HostAddress) -> boo
 
 impl Rule {
     /// How specifically the rule names the two ends of a main mode, if it negotiates between them.
-    fn nearness(&self, local: HostAddress, remote: HostAddress) -> Option<u32> {
+    pub(super) fn nearness(&self, local: HostAddress, remote: HostAddress) -> Option<u32> {
         self.quick_mode()?;
         match self.tunnel {
             Some(tunnel) => {

@@ -1,6 +1,6 @@
 //! The default response: how this host answers a peer for whom no rule names filters.
 use super::check::{PolicyError, PolicyFault, check};
-use super::db::PolicyDb;
+use super::db::{PolicyDb, between};
 use super::rule::Rule;
 use super::selector::{Prefix, Selector};
 use crate::address::HostAddress;
@@ -37,8 +37,7 @@ impl PolicyDb {
 
     /// The default response to main mode between these hosts: if no filter decides on all of their traffic already.
     pub(super) fn default_main_mode(&self, local: HostAddress, remote: HostAddress) -> Option<&Arc<Rule>> {
-        let scope = local.scope().max(remote.scope());
-        self.default_for(&Selector { scope, ..Selector::between(Prefix::host(local.ip()), Prefix::host(remote.ip())) })
+        self.default_for(&between(local, remote))
     }
 
     /// The default response to a proposal of quick mode: for the two hosts themselves, if no filter covers it.
@@ -55,8 +54,7 @@ impl PolicyDb {
 
     fn default_for(&self, traffic: &Selector) -> Option<&Arc<Rule>> {
         let default = self.default_response.as_ref()?;
-        let decided = self.ranked().any(|(_, filter)| filter.covers(traffic));
-        (!decided).then_some(default)
+        self.covering(traffic).next().is_none().then_some(default)
     }
 
     /// True if `rule`, one of this policy, may have SAs for `selector`.
@@ -64,7 +62,7 @@ impl PolicyDb {
         if self.is_default_response(rule) {
             return self.default_for(selector).is_some();
         }
-        rule.filters.iter().any(|filter| filter.covers(selector))
+        self.covering(selector).any(|(other, _)| other.name == rule.name)
     }
 
     /// True if `rule`, one of this policy, may have an ISAKMP SA between these hosts. With the default response only while no

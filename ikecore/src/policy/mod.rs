@@ -3,6 +3,7 @@ pub mod check;
 pub mod db;
 mod default_response;
 pub mod lease;
+mod lookup;
 pub mod pool;
 pub mod remote_access;
 pub mod rule;

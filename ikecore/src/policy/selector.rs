@@ -234,6 +234,14 @@ pub struct Flow {
     pub scope: Scope,
 }
 
+impl Flow {
+    /// The flow alone.
+    pub const fn selector(&self) -> Selector {
+        let Self { local, remote, protocol, local_port, remote_port, scope } = *self;
+        Selector { local: Prefix::host(local), remote: Prefix::host(remote), protocol, local_port, remote_port, scope }
+    }
+}
+
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -34,9 +34,9 @@ impl PolicyDb {
         local: IpAddr,
         remote: IpAddr,
     ) -> TrafficPolicy {
-        let mut filters = self.priorities().filter(|(own, _, _)| own.reqid == rule.reqid);
-        let standing = filters.find(|(_, filter, _)| filter.covers(&selector));
-        let priority = standing.map_or_else(|| base(&selector), |(_, _, standing)| standing.saturating_sub(1));
+        let standing = self.places_covering(&selector).find(|(_, own, _)| own.reqid == rule.reqid);
+        let standing = standing.map(|(place, _, filter)| priority(filter, self.before_among_equals(place)));
+        let priority = standing.map_or_else(|| base(&selector), |standing| standing.saturating_sub(1));
         let mode = rule.mode();
         let action = TrafficAction::Protect {
             protocols: suite.protocols(),
@@ -49,11 +49,12 @@ impl PolicyDb {
 
     /// Every filter with its rule and priority, by rank.
     fn priorities(&self) -> impl Iterator<Item = (&Rule, &Selector, u32)> {
-        let mut places: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut before: BTreeMap<u32, usize> = BTreeMap::new();
         self.ranked().map(move |(rule, filter)| {
-            let place = places.entry(weight(filter)).or_default();
-            *place = place.saturating_add(1).min((1 << (WITHIN_WEIGHT - 1)) - 1);
-            (&**rule, filter, base(filter) | *place << 1)
+            let equals = before.entry(weight(filter)).or_default();
+            let priority = priority(filter, *equals);
+            *equals = equals.saturating_add(1);
+            (&**rule, filter, priority)
         })
     }
 
@@ -81,6 +82,12 @@ impl PolicyDb {
 /// The lowest priority of a weight: it is nobody's.
 fn base(selector: &Selector) -> u32 {
     MAX_WEIGHT.saturating_sub(weight(selector)) << WITHIN_WEIGHT
+}
+
+/// The priority of a filter before which so many of its weight come.
+fn priority(filter: &Selector, before: usize) -> u32 {
+    let place = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1).min((1 << (WITHIN_WEIGHT - 1)) - 1);
+    base(filter) | place << 1
 }
 
 #[cfg(test)]

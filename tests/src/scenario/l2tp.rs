@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::capture::{Capture, Kind};
-use crate::charon::{Charon, Connection, Kernel};
+use crate::charon::{Charon, ChildSa, Connection, Kernel};
 use crate::daemon::{Daemon, Driver};
 use crate::interop::Row;
 use crate::netns::{A, B, Namespace, World};
@@ -171,6 +173,33 @@ impl Client {
     fn rekey(&self) {
         let old = self.charon.installed().remove(0);
         self.charon.rekey_child();
+        self.wait_successor(&old);
+    }
+
+    /// Has the daemon make new SAs of both phases with this client.
+    #[track_caller]
+    fn be_rekeyed(&self, server: &Server<'_>) {
+        let status = server.daemon.status();
+        let find = |list: &str, fits: &dyn Fn(&Value) -> bool| {
+            let found = status[list].as_array().and_then(|all| all.iter().find(|one| fits(one)));
+            found.unwrap_or_else(|| panic!("none of {list} with the client: {status}")).clone()
+        };
+        let pair = find("ipsec_sas", &|pair| pair["selector"]["remote_port"] == self.port);
+        let ike_sa = find("ike_sas", &|sa| sa["remote"] == pair["remote"]);
+        let handle = |of: &Value| of["id"].as_str().expect("a handle").to_owned();
+        let cookies = self.charon.list_sas()[0].cookies.clone();
+        let old = self.charon.installed().remove(0);
+        server.daemon.run(&["rekey", "--ike-sa", &handle(&ike_sa)]);
+        self.charon.wait_sas("a new IKE SA, begun by the daemon", PATIENCE, |sas| {
+            sas.iter().any(|sa| sa.state == "ESTABLISHED" && sa.cookies != cookies && !sa.initiator)
+        });
+        server.daemon.run(&["rekey", "--ipsec-sa", &handle(&pair)]);
+        self.wait_successor(&old);
+    }
+
+    /// Waits for a pair that is not `old`.
+    #[track_caller]
+    fn wait_successor(&self, old: &ChildSa) {
         self.charon.wait_sas("a new pair of IPsec SAs", PATIENCE, |sas| {
             let mut children = sas.iter().flat_map(|sa| &sa.children);
             children.any(|child| child.state == "INSTALLED" && child.spi_in != old.spi_in)
@@ -236,7 +265,7 @@ pub fn a_client_behind_a_nat(driver: Driver, port: ClientPort) {
 
 /// Two clients with ports of their own at once, and a third with the port of the first, which must wait for that one's end.
 pub fn clients_behind_one_nat(driver: Driver) {
-    let what = "L2TP clients (xl2tpd) behind one NAT: two with their own ports, a third with a port in use refused";
+    let what = "L2TP clients (xl2tpd) behind one NAT: two with their own ports, rekeys by us, a third with a port in use refused";
     let _row = Row::charon(what, Kernel::Netlink, driver, Role::Responder.alone());
     let world = World::new();
     let mut server = Server::start(&world, driver);
@@ -257,7 +286,7 @@ pub fn clients_behind_one_nat(driver: Driver) {
     server.daemon.wait_oakley("the reason", PATIENCE, |trace| trace.contains(reason));
     server.wait_pairs(2);
     // The first one's pair is now the newest, as the second one's was before.
-    first.rekey();
+    first.be_rekeyed(&server);
     both();
 
     first.end(first_link);

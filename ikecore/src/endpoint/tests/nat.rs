@@ -473,3 +473,43 @@ fn a_nat_and_a_host_behind_it_do_not_both_get_the_traffic() {
         assert_eq!(ports, [if nat_first { 500 } else { 24_500 }]);
     }
 }
+
+/// The ISAKMP SA with one of them is made anew while the pair of the other needs a successor.
+#[test]
+fn of_two_hosts_behind_one_nat_neither_is_asked_for_the_traffic_of_the_other() {
+    let udp = |local_port| Selector {
+        protocol: 17,
+        local_port,
+        remote_port: 1701,
+        ..Selector::between(Prefix::host(A), Prefix::host(B))
+    };
+    let mut network = behind_nat(15, |index, policy| {
+        if index == 0 {
+            policy.filters = vec![udp(1701)];
+        }
+    });
+    initiate(&mut network);
+    network.run(Duration::from_secs(10));
+    second_with(&mut network, "192.0.2.77".parse().expect("an address"), 30_000, &[udp(1702)]);
+    network.run(Duration::from_secs(10));
+    let server = &network.hosts[1].endpoint;
+    let [first, second] = [24_500, 34_500].map(|port| {
+        let snapshot = server.snapshot();
+        let sa = snapshot.ike_sas.iter().find(|sa| sa.remote.port() == port).expect("an ISAKMP SA");
+        let pair = snapshot.ipsec_sas.iter().find(|pair| pair.remote.port() == port).expect("a pair");
+        (sa.id, pair.id)
+    });
+    network.hosts[0].events.clear();
+    network.hosts[1].events.clear();
+    network.log.clear();
+    network.feed(1, Input::Command(Command::DeleteIkeSa(first.0)));
+    network.feed(1, Input::Command(Command::RekeyIkeSa(second.0)));
+    network.feed(1, Input::Command(Command::RekeyIpsecSa(first.1)));
+    network.run(Duration::from_secs(10));
+    assert_eq!(network.hosts[0].failures(), vec![], "the second is asked for its own only");
+    let main_modes = network.hosts[0].endpoint.snapshot().ike_sas.len();
+    assert_eq!(main_modes, 1, "the second has the new ISAKMP SA alone");
+    let to_first = |(from, sent): &&(usize, Transmit)| *from == 1 && sent.remote.port() == 24_500;
+    // The delete, and message 1 with its repetitions.
+    assert!(network.log.iter().filter(to_first).count() >= 3, "the first is asked, where it was");
+}
