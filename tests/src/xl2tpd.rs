@@ -1,7 +1,7 @@
 //! xl2tpd with pppd: the L2TP that IPsec carries, as the server and as its clients.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,14 +28,8 @@ pub const SECOND_CLIENT: &str = "10.98.0.3";
 /// said its last word, for whose answer pppd then waits in vain: one second, once.
 const PPP: &str = "noauth\nnoccp\nnodefaultroute\nmtu 1280\nmru 1280\nlcp-restart 1\nlcp-max-terminate 1\ndebug\n";
 
-/// Where the distribution installs pppd.
+/// Where the distribution installs pppd, and xl2tpd looks for it.
 const PPPD: &str = "/usr/sbin/pppd";
-
-/// Whether this user can run pppd in the guest, which reads the files of the host with the user's rights: distributions let
-/// only root and a group read it.
-pub fn is_usable() -> bool {
-    File::open(PPPD).is_ok_and(|mut file| file.read(&mut [0]).is_ok())
-}
 
 /// Modules of the kernel: L2TP and PPP over it.
 pub const MODULES: [&str; 2] = ["ppp_generic", "l2tp_ppp"];
@@ -71,15 +65,23 @@ impl Xl2tpd {
         );
         let configuration = scratch.write("xl2tpd.conf", &configuration).display().to_string();
         let [pid, control] = ["pid", "control"].map(|name| scratch.join(name).display().to_string());
-        let arguments = ["-D", "-c", &configuration, "-p", &pid, "-C", &control];
-        let mut process = Process::start(namespace, &scratch, "xl2tpd.log", "xl2tpd", &arguments);
+        // A copy, because the guest has the host's files with the rights of the host's user, and distributions let only root
+        // and a group run pppd.
+        let pppd = scratch.join("pppd");
+        let copied = fs::copy(PPPD, &pppd).and_then(|_| fs::set_permissions(&pppd, Permissions::from_mode(0o755)));
+        copied.unwrap_or_else(|e| panic!("cannot copy {PPPD}: {e}: install ppp (scripts/setup --test)"));
+        let script = format!(
+            "mount --bind {} {PPPD} && exec xl2tpd -D -c {configuration} -p {pid} -C {control}",
+            pppd.display()
+        );
+        let mut process = Process::start(namespace, &scratch, "xl2tpd.log", "unshare", &["-m", "sh", "-c", &script]);
         process.wait_for("its port", START, |log| log.contains("Listening on IP address"));
         Self { process, ppp_log, _scratch: scratch }
     }
 
     /// What xl2tpd and its pppd have logged.
     pub fn log(&self) -> String {
-        self.process.log() + &std::fs::read_to_string(&self.ppp_log).unwrap_or_default()
+        self.process.log() + &fs::read_to_string(&self.ppp_log).unwrap_or_default()
     }
 
     /// Ends xl2tpd, and with it its links: it tells its peers.

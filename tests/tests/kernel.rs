@@ -7,7 +7,6 @@ use ikecore::testing::authority::KeyKind;
 use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
-use tests::interop;
 use tests::netns::{A, Addresses, B, World};
 use tests::scenario::l2tp::{self, ClientPort};
 use tests::scenario::liveliness::Mourning;
@@ -18,7 +17,6 @@ use tests::scenario::{
     traps, whole_life,
 };
 use tests::uml::{self, Case};
-use tests::xl2tpd;
 
 fn main() -> ExitCode {
     let modes = [Mode::Tunnel, Mode::Transport];
@@ -62,12 +60,7 @@ fn main() -> ExitCode {
     }
     protection(&mut cases);
     several_protocols(&mut cases);
-    if xl2tpd::is_usable() {
-        cases.extend(l2tp_servers());
-    } else if !uml::is_guest() {
-        println!("SKIPPED: the cases of L2TP need pppd, and this user may not read it: be root, or of its group");
-        interop::skipped(l2tp_servers().len());
-    }
+    l2tp_links(&mut cases);
     conduct(&mut cases);
     uml::main(cases)
 }
@@ -162,9 +155,8 @@ fn protection(cases: &mut Vec<Case>) {
     }
 }
 
-/// L2TP servers.
-fn l2tp_servers() -> Vec<Case> {
-    let mut cases = Vec::new();
+/// L2TP servers and clients.
+fn l2tp_links(cases: &mut Vec<Case>) {
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         let name = format!("{}_l2tp_client_behind_a_nat", driver.name());
         cases.push(Case::new(name, move || l2tp::a_client_behind_a_nat(driver, ClientPort::Own)));
@@ -175,7 +167,6 @@ fn l2tp_servers() -> Vec<Case> {
     }
     let run = || l2tp::a_client_behind_a_nat(Driver::Xfrm, ClientPort::Any);
     cases.push(Case::new("xfrm_l2tp_client_with_any_port_behind_a_nat", run));
-    cases
 }
 
 /// IPComp inside ESP, and AH around it.
