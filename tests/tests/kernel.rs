@@ -7,7 +7,7 @@ use ikecore::testing::authority::KeyKind;
 use tests::capture::{Capture, Kind, count};
 use tests::charon::{Charon, Connection, Kernel, Mode};
 use tests::daemon::Driver;
-use tests::netns::{A, B, World};
+use tests::netns::{A, Addresses, B, World};
 use tests::scenario::l2tp::{self, ClientPort};
 use tests::scenario::liveliness::Mourning;
 use tests::scenario::moving::{Unique, comes_back_elsewhere};
@@ -94,10 +94,23 @@ fn protection(cases: &mut Vec<Case>) {
             (Driver::Xfrm, "aesxcbc", "AES_XCBC_96"),
             (Driver::PfKey, "sha1", "HMAC_SHA1_96"),
             (Driver::PfKey, "sha256_96", "HMAC_SHA2_256_128"),
+            (Driver::Userspace, "sha1", "HMAC_SHA1_96"),
+            (Driver::Userspace, "sha256", "HMAC_SHA2_256_128"),
+            (Driver::Userspace, "aesxcbc", "AES_XCBC_96"),
         ] {
             for mode in modes {
                 let name = format!("{}_ah_{hash}_{}_{end}", driver.name(), mode.name());
-                let run = move || shapes::authentication_header(driver, hash, listed, mode, role);
+                let run = move || shapes::authentication_header(driver, hash, listed, [A, B], mode, role);
+                cases.push(Case::new(name, run));
+            }
+        }
+        for driver in [Driver::Xfrm, Driver::Userspace] {
+            for mode in modes {
+                let name = format!("{}_ah_ipv6_{}_{end}", driver.name(), mode.name());
+                let ends = [A, B].map(Addresses::ipv6);
+                let run = move || {
+                    shapes::authentication_header(driver, "sha256", "HMAC_SHA2_256_128", ends, mode, role);
+                };
                 cases.push(Case::new(name, run));
             }
         }
@@ -178,7 +191,12 @@ fn several_protocols(cases: &mut Vec<Case>) {
         cases.push(Case::new(name, move || bundles::the_daemon_alone_compresses(driver, role)));
     }
     for mode in modes {
-        for (drivers, compression) in [([Driver::Xfrm, Driver::PfKey], false), ([Driver::PfKey, Driver::Xfrm], true)] {
+        for (drivers, compression) in [
+            ([Driver::Xfrm, Driver::PfKey], false),
+            ([Driver::PfKey, Driver::Xfrm], true),
+            ([Driver::Userspace, Driver::Xfrm], false),
+            ([Driver::Userspace, Driver::PfKey], true),
+        ] {
             let [own, other] = drivers.map(Driver::name);
             let name = format!("{own}_and_{other}_ah_around_esp_{}", mode.name());
             cases.push(Case::new(name, move || bundles::ah_around_esp(drivers, mode, compression)));

@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("every_esp_suite_in_transport_mode", Needs::Traffic, |bench| esp_suites(bench, Mode::Transport))
         .only(|can| can.transport),
     Case::new("every_ah_suite", Needs::Traffic, ah_suites).only(|can| can.ah && can.transport),
+    Case::new("long_datagrams", Needs::Traffic, long_datagrams).only(|can| can.transport),
     Case::new("tunnels_between_and_for_both_families", Needs::Traffic, families),
     Case::new("a_wide_replay_window", Needs::Traffic, wide_window),
     Case::new("extended_sequence_numbers", Needs::Traffic, extended_sequence_numbers),
@@ -82,9 +83,36 @@ fn esp_suites(bench: &mut Bench<'_>, mode: Mode) {
 
 fn ah_suites(bench: &mut Bench<'_>) {
     for integrity in Integrity::ALL {
-        for (mode, ipv6) in [(Mode::Transport, false), (Mode::Transport, true), (Mode::Tunnel, false)] {
+        for (mode, ipv6) in
+            [(Mode::Transport, false), (Mode::Transport, true), (Mode::Tunnel, false), (Mode::Tunnel, true)]
+        {
             let suite = IpsecSuite::Ah { integrity };
-            whole_life(bench, &Shape { suite, ipv6, ..Shape::new(mode) });
+            for extended in [false, true] {
+                whole_life(bench, &Shape { suite, ipv6, extended, ..Shape::new(mode) });
+            }
+        }
+    }
+}
+
+/// Datagrams that come in fragments.
+fn long_datagrams(bench: &mut Bench<'_>) {
+    let ah = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 };
+    let suites = if bench.capabilities().ah { &[USUAL, ah][..] } else { &[USUAL] };
+    for (suite, ipv6) in suites.iter().flat_map(|suite| [false, true].map(|ipv6| (*suite, ipv6))) {
+        for mode in [Mode::Transport, Mode::Tunnel] {
+            let shape = Shape { suite, ipv6, ipv6_inside: ipv6, ..Shape::new(mode) };
+            let pair = bench.establish(&shape);
+            let from = bench.socket(Host::A, shape.inner(Host::A), 0);
+            let to = bench.socket(Host::B, shape.inner(Host::B), 7777);
+            for size in [1400, 4000] {
+                assert!(bench.arrives(&from, &to, size), "{shape:?}: {size} octets to B");
+                assert!(bench.arrives(&to, &from, size), "{shape:?}: {size} octets to A");
+            }
+            for host in Host::BOTH {
+                let usage = bench.usage(host, pair.id);
+                assert_eq!((usage.replays, usage.integrity_failures), (0, 0), "{shape:?}");
+                bench.delete(host, &shape, pair);
+            }
         }
     }
 }

@@ -20,20 +20,38 @@ const PORT: u16 = 7777;
 /// What the service says and hears, each way.
 const GREETING: &[u8] = b"protected by policy";
 
-/// AH with HMAC of `hash`, whose negotiated name at charon is `listed`.
-pub fn authentication_header(driver: Driver, hash: &str, listed: &str, mode: Mode, role: Role) {
-    let what = format!("AH {hash}-modp2048, {}", mode.name());
+/// AH with HMAC of `hash`, whose negotiated name at charon is `listed`: pings, those that come in fragments, and those whose
+/// options the hosts on the way fill in.
+pub fn authentication_header(
+    driver: Driver,
+    hash: &str,
+    listed: &str,
+    [own, other]: [Addresses; 2],
+    mode: Mode,
+    role: Role,
+) {
+    let ipv6 = own.wire.contains(':');
+    let what = format!("AH {hash}-modp2048, {}{}", if ipv6 { "IPv6, " } else { "" }, mode.name());
     let _row = Row::charon(what, Kernel::Netlink, driver, role.alone());
     let offer = format!("{hash}-modp2048");
     let (main_mode, quick_mode) = ("aes128-sha1-modp1024", offer.as_str());
-    let policy = Policy { protocol: Protocol::Ah, ..Policy::between(A, B) }.proposals(main_mode, quick_mode);
+    let policy = Policy { protocol: Protocol::Ah, ..Policy::between(own, other) }.proposals(main_mode, quick_mode);
     let connection =
-        Connection { protocol: Protocol::Ah, ..Connection::between(B, A) }.proposals(main_mode, quick_mode);
+        Connection { protocol: Protocol::Ah, ..Connection::between(other, own) }.proposals(main_mode, quick_mode);
     let world = World::new();
     let setting = Setting::start(&world, driver, Kernel::Netlink, &policy.mode(mode), &connection.mode(mode));
     negotiate_and_delete(&setting, role, |setting| {
         assert_eq!(setting.charon.installed()[0].suite, format!("{listed} MODP_2048"));
-        let states = world.a.run("ip", &["xfrm", "state"]);
+        let (from, to) = setting.ends;
+        let recorded: &[&str] = if ipv6 { &[] } else { &["-R"] };
+        for how in [&["-s", "3000"][..], recorded] {
+            let ping = [&["-n", "-c", "1", "-W", "5", "-I", from][..], how, &[to]].concat();
+            let report = world.a.run("ping", &ping);
+            assert!(report.contains(" 1 received"), "{how:?}: {report}\n{}", setting.daemon.oakley());
+        }
+        // In user space the kernel has no SAs.
+        let host = if driver == Driver::Userspace { &world.b } else { &world.a };
+        let states = host.run("ip", &["xfrm", "state"]);
         assert!(states.contains("proto ah") && !states.contains("proto esp"), "{states}");
     });
 }

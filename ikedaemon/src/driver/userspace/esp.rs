@@ -27,7 +27,7 @@ pub(super) enum Sequence {
 
 impl Sequence {
     /// What the packet has.
-    const fn lower(self) -> [u8; 4] {
+    pub(super) const fn lower(self) -> [u8; 4] {
         match self {
             Self::Short(number) => number.to_be_bytes(),
             Self::Extended(number) => {
@@ -38,7 +38,7 @@ impl Sequence {
     }
 
     /// What is authenticated besides.
-    fn upper(self) -> Vec<u8> {
+    pub(super) fn upper(self) -> Vec<u8> {
         match self {
             Self::Short(_) => Vec::new(),
             Self::Extended(number) => number.to_be_bytes().into_iter().take(4).collect(),
@@ -152,7 +152,7 @@ impl Transform {
     /// Prepares the keys of `suite`; the error says what does not fit.
     pub(super) fn new(suite: IpsecSuite, encryption_key: &[u8], integrity_key: &[u8]) -> Result<Self, String> {
         let IpsecSuite::Esp { cipher, integrity } = suite else {
-            return Err("AH is not implemented by this driver, which runs ESP only".to_owned());
+            return Err(format!("{suite} is not ESP"));
         };
         if let EspAlgorithm::AesGcm(icv) = cipher.algorithm() {
             return Self::gcm(cipher, icv, integrity, encryption_key, integrity_key);

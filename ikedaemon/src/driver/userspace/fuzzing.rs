@@ -1,10 +1,11 @@
 //! The body of the fuzz target for what comes from the network and from the host.
+use super::ah::Ah;
 use super::esp::{Sequence, Transform};
 use super::packet::Packet;
 use super::plane::{Arrival, Effect, Plane};
 use ikecore::ids::{IpsecSaId, Spi};
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::proposal::suite::{EspCipher, IpsecSuite, Lifetime, Mode, Protocols};
+use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode, Protocols};
 use ikecore::sa::driver::{Direction, SaOp, SaPair, SaSpec, TrafficAction, TrafficPolicy, UdpEncapsulation};
 use ikecore::secret::Secret;
 use ikecore::testing::SeededRandom;
@@ -19,12 +20,45 @@ const NOW: Time = Time::from_secs(1);
 
 /// Any octets, after one that says how, as a packet from the network: sealed with the keys of an SA, so that they get
 /// behind the cipher, or as they are. Nothing panics; what is given to the host is what the SA is for, and nothing that
-/// was not sealed is. Then the same octets as packets of the host.
+/// was not sealed is. Then the same octets as packets of the host; and all of it once more with AH.
 ///
 /// # Panics
 /// If it is not so.
 pub fn fuzz_esp(octets: &[u8]) {
     arrive(octets);
+    authenticated(octets);
+}
+
+/// Any octets as an IP packet with AH from the network: with AH put in front of what it carries, or as they are.
+fn authenticated(octets: &[u8]) {
+    let Some((how, octets)) = octets.split_first() else { return };
+    let mode = if how & 1 != 0 { Mode::Tunnel } else { Mode::Transport };
+    let mut pair = pair(mode, false);
+    let key = vec![7; Integrity::HmacSha1_96.key_len()];
+    for sa in [&mut pair.inbound, &mut pair.outbound] {
+        sa.suite = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 };
+        (sa.encryption_key, sa.integrity_key) = (Secret::new(Vec::new()), Secret::new(key.clone()));
+    }
+    let selector = pair.inbound.selector;
+    let mut plane = Plane::new(Box::new(SeededRandom::new(1)));
+    for step in pair.steps() {
+        plane.apply(NOW, step);
+    }
+    while plane.next_effect().is_some() {}
+    let ah = Ah::new(Integrity::HmacSha1_96, &key).expect("the key fits");
+    let sealed = ah.seal(octets, SPI, Sequence::Short(1)).filter(|_| how & 4 != 0);
+    let packet = sealed.as_deref().unwrap_or(octets);
+    // The addresses as a raw socket tells them: those of the SA, whatever the octets say.
+    let arrival = Arrival::raw(PEER, OWN, 0, 64);
+    plane.ah_packet(NOW, &arrival, packet);
+    while let Some(effect) = plane.next_effect() {
+        let Effect::Host(inner) = effect else { continue };
+        assert!(sealed.is_some(), "a forged packet was accepted");
+        let inner = Packet::parse(&inner).expect("the host gets packets only");
+        assert!(selector.matches(&inner.inbound_flow()), "a packet that the SA is not for");
+    }
+    plane.ah_packet(NOW, &arrival, packet);
+    assert!(!matches!(plane.next_effect(), Some(Effect::Host(_))), "a replay was accepted");
 }
 
 /// The number of packets that were given to the host.

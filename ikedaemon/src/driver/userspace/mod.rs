@@ -1,14 +1,14 @@
-//! Our own ESP, with IPComp inside where it was agreed on, over a TUN device, for machines whose kernel has none.
+//! Our own ESP and AH, with IPComp inside where it was agreed on, over a TUN device, for machines whose kernel has none.
 //!
 //! # How packets travel
 //!
 //! A rule, `not fwmark MARK lookup TABLE` with priority [`PRIORITY`], has the kernel look into a table of its own first.
 //! The table leads each policy's remote addresses to the TUN device; what it does not name is routed as ever. The
-//! driver reads a packet from the device, finds its policy, and sends it on by a raw socket: as ESP, or, where no
+//! driver reads a packet from the device, finds its policy, and sends it on by a raw socket: as ESP or AH, or, where no
 //! policy or one that permits matches, as it is. These sockets carry the mark, so that their packets take the host's
-//! own routes and never come back; [`SaDriver::prepare_socket`] gives it to the sockets of IKE. ESP that arrives is
-//! read from raw sockets of protocol 50, and ESP in UDP comes by [`SaDriver::receive_encapsulated`]. Decrypted packets
-//! are written to the device; those of IPv6 for this host itself go by a marked raw socket to the loopback device.
+//! own routes and never come back; [`SaDriver::prepare_socket`] gives it to the sockets of IKE. ESP and AH that arrive are
+//! read from raw sockets of protocols 50 and 51, and ESP in UDP comes by [`SaDriver::receive_encapsulated`]. What they held
+//! is written to the device; those of IPv6 for this host itself go by a marked raw socket to the loopback device.
 //!
 //! # What is enforced, and what is not
 //!
@@ -26,10 +26,13 @@
 //! - A strict reverse path filter would drop what peers send; if any interface has one, `conf/all/rp_filter` becomes 2
 //!   (loose) while the driver runs.
 //! - Routes are laid anew every few seconds, in case an address or the device's state took them away.
-//! - The device's MTU is [`TUN_MTU`]. An ESP packet that is still too long for its link is fragmented, whatever the
-//!   packet in it says of that. Routers' complaints about the length of ESP packets are not passed on.
+//! - The device's MTU is [`TUN_MTU`]. A protected packet that is still too long for its link, as the longest are with AH
+//!   around ESP, is fragmented, whatever the packet in it says of that. Routers' complaints about the length of protected
+//!   packets are not passed on.
+//! - Options and extension headers of a packet are covered by AH and checked; what is given out in transport mode has none.
 //! - One driver at a time can run in a network namespace: each start removes what carries the table, the rule's
 //!   priority or the policies' priorities.
+mod ah;
 mod checksum;
 mod device;
 mod esp;
@@ -123,12 +126,12 @@ fn capabilities(device: &str, ipv6: bool, filters: bool) -> Capabilities {
     let clear = if filters { "refused" } else { "NOT refused: the kernel has no XFRM policies" };
     Capabilities {
         name: NAME,
-        ah: false,
+        ah: true,
         transport: true,
         udp_encapsulation: true,
         owns_encapsulation: false,
         description: format!(
-            "own ESP over TUN device {device}, {families}; clear text where ESP is required is {clear}"
+            "own ESP and AH over TUN device {device}, {families}; clear text where protection is required is {clear}"
         ),
     }
 }

@@ -27,6 +27,8 @@ pub(super) mod protocol {
     pub(in super::super) const FRAGMENT: u8 = 44;
     /// ESP.
     pub(in super::super) const ESP: u8 = 50;
+    /// AH.
+    pub(in super::super) const AH: u8 = 51;
     /// ICMP for IPv6.
     pub(in super::super) const ICMPV6: u8 = 58;
     /// No next header: in ESP, a dummy packet (RFC 4303 §2.6).
@@ -87,9 +89,9 @@ pub(super) struct Packet<'a> {
     /// Where this protocol is named.
     protocol_at: usize,
     /// The upper-layer protocol, behind destination options too.
-    upper: u8,
+    pub(super) upper: u8,
     /// Where the upper-layer header begins.
-    upper_at: usize,
+    pub(super) upper_at: usize,
     /// Set if it is a fragment.
     pub(super) fragment: Option<Fragment>,
     /// Where the IPv6 fragment header begins.
@@ -102,7 +104,8 @@ fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
     octets.get(at..)?.first_chunk().map(|chunk| u16::from_be_bytes(*chunk))
 }
 
-fn put(octets: &mut [u8], at: usize, value: &[u8]) {
+/// Writes `value` at `at`, as far as there is room.
+pub(super) fn put(octets: &mut [u8], at: usize, value: &[u8]) {
     if let Some(room) = octets.get_mut(at..) {
         room.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
     }
@@ -241,6 +244,11 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// IPv4's identification.
+    pub(super) fn identification(&self) -> Option<u16> {
+        if self.source.is_ipv4() { u16_at(self.octets, 4) } else { None }
+    }
+
     /// What follows the headers that stay in front of ESP.
     pub(super) fn payload(&self) -> &'a [u8] {
         self.octets.get(self.header..).unwrap_or_default()
@@ -271,6 +279,14 @@ impl<'a> Packet<'a> {
         packet.extend_from_slice(self.headers());
         packet.extend_from_slice(payload);
         put(&mut packet, self.protocol_at, &[protocol]);
+        set_length(&mut packet)?;
+        Some(packet)
+    }
+
+    /// The packet without any sign of fragments; `None` if its length makes no sense.
+    pub(super) fn whole(&self) -> Option<Vec<u8>> {
+        let mut packet = self.whole_headers();
+        packet.extend_from_slice(self.payload());
         set_length(&mut packet)?;
         Some(packet)
     }
@@ -383,8 +399,9 @@ impl NewHeader {
     }
 }
 
-/// The header of the packet that `inner` travels in, through a tunnel from `source` to `destination`.
-pub(super) fn tunnel_header(inner: &Packet<'_>, source: IpAddr, destination: IpAddr) -> NewHeader {
+/// The header of the packet in which `inner`, protected as `protocol`, travels through a tunnel from `source` to
+/// `destination`.
+pub(super) fn tunnel_header(inner: &Packet<'_>, source: IpAddr, destination: IpAddr, protocol: u8) -> NewHeader {
     NewHeader {
         source,
         destination,
@@ -394,7 +411,7 @@ pub(super) fn tunnel_header(inner: &Packet<'_>, source: IpAddr, destination: IpA
         hop_limit: HOP_LIMIT,
         // Note 3: DF is copied; an IPv6 packet is never fragmented on its way.
         dont_fragment: inner.dont_fragment,
-        protocol: protocol::ESP,
+        protocol,
     }
 }
 

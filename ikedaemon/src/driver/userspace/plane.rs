@@ -1,10 +1,11 @@
 //! The data path: what happens to each packet, without any I/O. Effects are queued, and taken by the worker.
+use super::ah;
 use super::esp::{self, OpenError, Opened, Sequence};
 use super::hold::Hold;
 use super::ipcomp::Ipcomp;
 use super::packet::{HOP_LIMIT, NewHeader, Packet, leave_tunnel, protocol, renew_upper_checksum, tunnel_header};
 use super::reassembly::Reassembly;
-use super::sa::{Age, Pair, Sa};
+use super::sa::{Age, Main, Pair, Sa, new_number};
 use super::spd::Spd;
 use crate::driver::DriverMessage;
 use ikecore::ids::{IpsecSaId, Spi};
@@ -13,6 +14,8 @@ use ikecore::proposal::suite::Mode;
 use ikecore::rng::SecureRandom;
 use ikecore::sa::driver::{Acquire, Expire, Mapping, SaName, TrafficAction, TrafficPolicy};
 use ikecore::time::Time;
+use ikecore::wire::codes::ProtocolId;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
@@ -31,7 +34,7 @@ pub(super) enum Effect {
     Message(DriverMessage),
 }
 
-/// How an ESP packet arrived.
+/// How a protected packet arrived.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
     /// The outer source, and its port if it came in UDP.
@@ -64,8 +67,8 @@ pub(super) struct Plane {
     random: Box<dyn SecureRandom>,
     spd: Spd,
     pairs: BTreeMap<IpsecSaId, Pair>,
-    /// Inbound SAs by destination and SPI.
-    arrivals: BTreeMap<(IpAddr, Spi), IpsecSaId>,
+    /// Inbound SAs by the names by which their packets come.
+    arrivals: BTreeMap<SaName, IpsecSaId>,
     /// SPIs and CPIs that were given out and wait for their SA.
     reserved: BTreeSet<SaName>,
     ipcomp: Ipcomp,
@@ -181,29 +184,44 @@ impl Plane {
             Ok(short) => Sequence::Short(short),
             Err(_) => return,
         };
-        let mut room = [0_u8; 16];
-        let Some(iv) = room.get_mut(..sa.transform.iv_len()) else { return };
-        if sa.transform.wants_random_iv() {
-            // Without randomness nothing can be sent.
-            if self.random.fill(iv).is_err() {
-                return;
+        let (protocol, protected) = match &sa.main {
+            Main::Esp(transform) => {
+                let mut room = [0_u8; 16];
+                let Some(iv) = room.get_mut(..transform.iv_len()) else { return };
+                if transform.wants_random_iv() {
+                    // Without randomness nothing can be sent.
+                    if self.random.fill(iv).is_err() {
+                        return;
+                    }
+                } else {
+                    // RFC 3686 §3.1, RFC 4106 §3.1: the counter is the sequence number, which never repeats.
+                    iv.iter_mut().zip(sequence.to_be_bytes()).for_each(|(to, from)| *to = from);
+                }
+                let Ok(sealed) = transform.seal(sa.name.spi, number, iv, next_header, payload) else { return };
+                (protocol::ESP, Cow::Owned(sealed))
             }
-        } else {
-            // RFC 3686 §3.1, RFC 4106 §3.1: the counter is the sequence number, which never repeats.
-            iv.iter_mut().zip(sequence.to_be_bytes()).for_each(|(to, from)| *to = from);
-        }
-        let Ok(sealed) = sa.transform.seal(sa.name.spi, number, iv, next_header, payload) else { return };
+            // It goes in front once there is an IP packet.
+            Main::Ah(_) => (next_header, Cow::Borrowed(payload)),
+        };
         pair.sequence = sequence;
         let octets = payload.len();
+        let authenticate = |plain: Vec<u8>| match (&sa.main, &sa.outer) {
+            (Main::Ah(ah), _) => ah.seal(&plain, sa.name.spi, number),
+            (Main::Esp(_), Some((spi, ah))) => ah.seal(&plain, *spi, number),
+            (Main::Esp(_), None) => Some(plain),
+        };
         let effect = match (sa.encapsulation, sa.mode) {
             (Some(encapsulation), _) => Some(Effect::Message(DriverMessage::SendEncapsulated {
                 local: SocketAddr::new(sa.source, encapsulation.source_port),
                 remote: SocketAddr::new(sa.name.destination, encapsulation.destination_port),
-                packet: sealed.into(),
+                packet: protected.into_owned().into(),
             })),
-            (None, Mode::Transport) => packet.replace_payload(protocol::ESP, &sealed).map(Effect::Network),
+            (None, Mode::Transport) => {
+                packet.replace_payload(protocol, &protected).and_then(authenticate).map(Effect::Network)
+            }
             (None, Mode::Tunnel) => {
-                tunnel_header(packet, sa.source, sa.name.destination).packet(&sealed).map(Effect::Network)
+                let header = tunnel_header(packet, sa.source, sa.name.destination, protocol);
+                header.packet(&protected).and_then(authenticate).map(Effect::Network)
             }
         };
         // A packet that became too long for IP is not sent, and its number is not used again.
@@ -216,21 +234,23 @@ impl Plane {
 
     /// An ESP packet, from its SPI on, came from the network.
     pub(super) fn esp_packet(&mut self, now: Time, arrival: &Arrival, packet: &[u8]) {
+        self.esp_of(None, now, arrival, packet);
+    }
+
+    /// An ESP packet, by itself or within the AH of a pair.
+    fn esp_of(&mut self, outer: Option<IpsecSaId>, now: Time, arrival: &Arrival, packet: &[u8]) {
         let Some((spi, received)) = esp::header(packet) else { return };
-        let Some(&id) = self.arrivals.get(&(arrival.destination.ip(), spi)) else { return };
-        let Some(pair) = self.pairs.get_mut(&id) else { return };
-        let sa = &mut pair.inbound;
-        if sa.ended || sa.encapsulation.is_some() != arrival.in_udp {
+        let Some((id, pair)) = self.arrived(ProtocolId::ESP, arrival, spi) else { return };
+        let Main::Esp(transform) = &pair.inbound.main else { return };
+        // What AH must be around comes in AH, and nothing else does.
+        if outer != pair.inbound.outer.as_ref().map(|_| id) {
             return;
         }
-        let number = if sa.extended { pair.window.infer(received) } else { Some(received.into()) };
-        // RFC 4303 §3.4.3: checked before the ICV, moved after it.
-        let Some(sequence) = number.filter(|number| pair.window.is_new(*number)) else {
+        let Some((sequence, number)) = new_number(&pair.window, &pair.inbound, received) else {
             pair.replays += 1;
             return;
         };
-        let number = if sa.extended { Sequence::Extended(sequence) } else { Sequence::Short(received) };
-        let mut opened = match sa.transform.open(packet, number) {
+        let opened = match transform.open(packet, number) {
             Ok(opened) => opened,
             Err(error) => {
                 if error == OpenError::Integrity {
@@ -240,6 +260,48 @@ impl Plane {
             }
         };
         pair.window.note(sequence);
+        self.deliver(now, id, arrival, opened);
+    }
+
+    /// An IP packet with AH came from the network.
+    pub(super) fn ah_packet(&mut self, now: Time, arrival: &Arrival, octets: &[u8]) {
+        let Some(packet) = Packet::parse(octets) else { return };
+        let Some(header) = ah::Header::of(&packet) else { return };
+        let Some((id, pair)) = self.arrived(ProtocolId::AH, arrival, header.spi) else { return };
+        let (ah, window) = match (&pair.inbound.main, &pair.inbound.outer) {
+            (Main::Ah(ah), _) => (ah, &mut pair.window),
+            (Main::Esp(_), Some((_, ah))) => (ah, &mut pair.outer_window),
+            (Main::Esp(_), None) => return,
+        };
+        let Some((sequence, number)) = new_number(window, &pair.inbound, header.sequence) else {
+            pair.replays += 1;
+            return;
+        };
+        if !ah.verify(&packet, &header, number) {
+            pair.integrity_failures += 1;
+            return;
+        }
+        window.note(sequence);
+        let (next_header, payload) = (header.next_header, header.payload(&packet));
+        match pair.inbound.main {
+            Main::Ah(_) => self.deliver(now, id, arrival, Opened { next_header, payload: payload.to_vec() }),
+            Main::Esp(_) if next_header == protocol::ESP => self.esp_of(Some(id), now, arrival, payload),
+            Main::Esp(_) => {}
+        }
+    }
+
+    /// The pair of a packet that arrived.
+    fn arrived(&mut self, protocol: ProtocolId, arrival: &Arrival, spi: Spi) -> Option<(IpsecSaId, &mut Pair)> {
+        let name = SaName { protocol, destination: arrival.destination.ip(), spi };
+        let id = *self.arrivals.get(&name)?;
+        let fits = |pair: &&mut Pair| !pair.inbound.ended && pair.inbound.encapsulation.is_some() == arrival.in_udp;
+        Some((id, self.pairs.get_mut(&id).filter(fits)?))
+    }
+
+    /// What a packet of a pair held, once it is known to be the peer's.
+    fn deliver(&mut self, now: Time, id: IpsecSaId, arrival: &Arrival, mut opened: Opened) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let sa = &mut pair.inbound;
         let octets = opened.payload.len();
         let (mode, selector, in_udp) = (sa.mode, sa.selector, sa.encapsulation.is_some());
         if let (Some(cpi), protocol::IPCOMP) = (sa.cpi, opened.next_header) {

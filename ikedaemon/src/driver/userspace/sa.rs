@@ -1,11 +1,13 @@
 //! The SAs of the data path: keys, numbers, limits and counters of one pair.
-use super::esp::Transform;
+use super::ah::Ah;
+use super::esp::{Sequence, Transform};
 use super::replay::ReplayWindow;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::Selector;
-use ikecore::proposal::suite::{Lifetime, Mode, Protocols};
+use ikecore::proposal::suite::{IpsecSuite, Lifetime, Mode, Protocols};
 use ikecore::sa::driver::{SaName, SaSpec, UdpEncapsulation};
 use ikecore::time::Time;
+use ikecore::wire::codes::ProtocolId;
 use std::net::IpAddr;
 
 /// The last sequence number, and the last extended one.
@@ -21,6 +23,15 @@ pub(super) enum Age {
     Soft,
     /// It has ended.
     Hard,
+}
+
+/// What protects: the protocol that the SA is named by.
+#[derive(Debug)]
+pub(super) enum Main {
+    /// ESP.
+    Esp(Transform),
+    /// AH.
+    Ah(Ah),
 }
 
 /// What both directions have.
@@ -43,7 +54,9 @@ pub(super) struct Sa {
     /// Sequence numbers have 64 bits.
     pub(super) extended: bool,
     /// The keys.
-    pub(super) transform: Transform,
+    pub(super) main: Main,
+    /// AH around ESP.
+    pub(super) outer: Option<(Spi, Ah)>,
     /// IPComp inside.
     pub(super) cpi: Option<Spi>,
     /// Octets of packets before protection.
@@ -61,10 +74,19 @@ pub(super) struct Sa {
 impl Sa {
     /// Prepares an SA; the error says what does not fit.
     pub(super) fn new(spec: &SaSpec, now: Time) -> Result<Self, String> {
-        if spec.outer.is_some() {
-            return Err(format!("this driver runs no AH, so not {}", spec.protection()));
+        let main = match spec.suite {
+            IpsecSuite::Esp { .. } => {
+                Main::Esp(Transform::new(spec.suite, spec.encryption_key.expose(), spec.integrity_key.expose())?)
+            }
+            IpsecSuite::Ah { integrity } => Main::Ah(Ah::new(integrity, spec.integrity_key.expose())?),
+        };
+        let outer = match &spec.outer {
+            Some(outer) => Some((outer.spi, Ah::new(outer.integrity, outer.key.expose())?)),
+            None => None,
+        };
+        if spec.encapsulation.is_some() && spec.protection().protocols().ah {
+            return Err("AH does not travel in UDP".to_owned());
         }
-        let transform = Transform::new(spec.suite, spec.encryption_key.expose(), spec.integrity_key.expose())?;
         if spec.source.is_ipv4() != spec.destination.is_ipv4() {
             return Err(format!("the addresses {} and {} are of two families", spec.source, spec.destination));
         }
@@ -80,7 +102,8 @@ impl Sa {
             encapsulation: spec.encapsulation,
             reqid: spec.reqid,
             extended: spec.extended_sequence_numbers,
-            transform,
+            main,
+            outer,
             cpi: spec.cpi,
             octets: 0,
             packets: 0,
@@ -90,6 +113,12 @@ impl Sa {
             hard: spec.hard,
             born: now,
         })
+    }
+
+    /// The names by which its packets come.
+    pub(super) fn names(&self) -> impl Iterator<Item = SaName> + use<> {
+        let outer = self.outer.as_ref().map(|(spi, _)| SaName { protocol: ProtocolId::AH, spi: *spi, ..self.name });
+        core::iter::once(self.name).chain(outer)
     }
 
     /// Counts one packet.
@@ -138,6 +167,8 @@ pub(super) struct Pair {
     pub(super) sequence: u64,
     /// What arrived.
     pub(super) window: ReplayWindow,
+    /// What arrived of AH around ESP.
+    pub(super) outer_window: ReplayWindow,
     /// Packets dropped as replays.
     pub(super) replays: u64,
     /// Packets dropped as forged.
@@ -146,4 +177,12 @@ pub(super) struct Pair {
     pub(super) mapping: Option<std::net::SocketAddr>,
     /// The place in the order of installations.
     pub(super) serial: u64,
+}
+
+/// The number of a packet that has `received` of it, if the window does not know it. RFC 4303 §3.4.3, RFC 4302 §3.4.3: that is
+/// looked at before the check value, and the window is moved after it.
+pub(super) fn new_number(window: &ReplayWindow, sa: &Sa, received: u32) -> Option<(u64, Sequence)> {
+    let number = if sa.extended { window.infer(received) } else { Some(received.into()) };
+    let sequence = number.filter(|number| window.is_new(*number))?;
+    Some((sequence, if sa.extended { Sequence::Extended(sequence) } else { Sequence::Short(received) }))
 }

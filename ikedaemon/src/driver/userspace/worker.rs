@@ -1,5 +1,5 @@
 //! The thread that moves packets: it owns the data path, the device, the sockets, and what was changed in the kernel.
-use super::device::{Device, RawSockets, Tun, Wires};
+use super::device::{Device, Line, RawSockets, Received, Tun, Wires};
 use super::filter::Filter;
 use super::plane::{Arrival, Effect, Plane};
 use super::routing::{Routing, local_addresses};
@@ -143,13 +143,9 @@ impl Worker {
                         self.plane.host_packet(self.now(), more.get(..read).unwrap_or_default());
                     }
                 }
-                ready = self.wires.wait_v4() => {
-                    ready?;
-                    self.receive(Wires::receive_v4, &mut more);
-                }
-                ready = self.wires.wait_v6() => {
-                    ready?;
-                    self.receive(Wires::receive_v6, &mut more);
+                line = self.wires.wait_any() => {
+                    let line = line?;
+                    self.receive(line, &mut more);
                 }
                 Some(Encapsulated { local, remote, packet }) = encapsulated.recv() => {
                     self.plane.esp_packet(self.now(), &Arrival::in_udp(remote, local), &packet);
@@ -161,17 +157,13 @@ impl Worker {
         }
     }
 
-    fn receive(
-        &mut self,
-        mut next: impl FnMut(&Wires, &mut [u8]) -> io::Result<Option<super::device::Received>>,
-        room: &mut [u8],
-    ) {
+    fn receive(&mut self, line: Line, room: &mut [u8]) {
         for _ in 0..BATCH {
-            match next(&self.wires, room) {
-                Ok(Some(received)) => {
-                    let packet = room.get(received.start..received.end).unwrap_or_default();
-                    self.plane.esp_packet(self.now(), &received.arrival, packet);
+            match self.wires.receive(line, room) {
+                Ok(Some(Received::Esp { arrival, range })) => {
+                    self.plane.esp_packet(self.now(), &arrival, room.get(range).unwrap_or_default());
                 }
+                Ok(Some(Received::Ah { arrival, packet })) => self.plane.ah_packet(self.now(), &arrival, &packet),
                 Ok(None) => {}
                 // Nothing more, or an error that a sender of ICMP provoked: the next packet tells.
                 Err(_) => return,

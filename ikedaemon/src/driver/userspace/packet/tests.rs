@@ -91,7 +91,8 @@ fn the_tunnel_header_follows_the_packet() {
         for (source, destination) in [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")] {
             let inner = header(inner_source, inner_destination, 0xb9, 17).packet(&[0; 8]).expect("a packet");
             let inner = Packet::parse(&inner).expect("a packet");
-            let outer = tunnel_header(&inner, ip(source), ip(destination)).packet(&[0; 32]).expect("a packet");
+            let outer =
+                tunnel_header(&inner, ip(source), ip(destination), protocol::ESP).packet(&[0; 32]).expect("a packet");
             let outer = Packet::parse(&outer).expect("a packet");
             assert_eq!((outer.source, outer.destination, outer.protocol), (ip(source), ip(destination), 50));
             assert_eq!((outer.traffic_class, outer.hop_limit, outer.dont_fragment), (0xb9, HOP_LIMIT, true));
@@ -101,7 +102,7 @@ fn the_tunnel_header_follows_the_packet() {
     may_fragment.dont_fragment = false;
     let inner = may_fragment.packet(&[0; 8]).expect("a packet");
     let inner = Packet::parse(&inner).expect("a packet");
-    assert!(!tunnel_header(&inner, ip("192.0.2.1"), ip("192.0.2.2")).dont_fragment);
+    assert!(!tunnel_header(&inner, ip("192.0.2.1"), ip("192.0.2.2"), protocol::ESP).dont_fragment);
 }
 
 #[test]

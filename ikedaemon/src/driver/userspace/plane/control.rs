@@ -52,8 +52,8 @@ impl Plane {
 
     fn alloc_spi(&mut self, protocol: ProtocolId, source: IpAddr, destination: IpAddr) -> Result<Spi, DriverError> {
         let operation = || format!("choose an SPI for {protocol} from {source} to {destination}");
-        if ![ProtocolId::ESP, ProtocolId::IPCOMP].contains(&protocol) {
-            return Err(refuse(operation(), format!("this driver runs ESP and IPComp only, not {protocol}")));
+        if ![ProtocolId::ESP, ProtocolId::AH, ProtocolId::IPCOMP].contains(&protocol) {
+            return Err(refuse(operation(), format!("this driver runs ESP, AH and IPComp, not {protocol}")));
         }
         for _ in 0..TRIES {
             let mut octets = [0; 4];
@@ -66,7 +66,7 @@ impl Plane {
             let name = SaName { protocol, destination, spi };
             let taken = match protocol {
                 ProtocolId::IPCOMP => self.pairs.values().any(|pair| pair.inbound.cpi == Some(spi)),
-                _ => self.arrivals.contains_key(&(destination, spi)),
+                _ => self.arrivals.contains_key(&name),
             };
             if spi.0 >= LOWEST_SPI && !taken && self.reserved.insert(name) {
                 return Ok(spi);
@@ -81,15 +81,14 @@ impl Plane {
             return Err(refuse(operation(), NO_LINKS));
         }
         let inbound = Sa::new(spec, now).map_err(|reason| refuse(operation(), reason))?;
-        let key = (inbound.name.destination, inbound.name.spi);
-        if self.arrivals.contains_key(&key) {
+        if inbound.names().any(|name| self.arrivals.contains_key(&name)) {
             return Err(refuse(operation(), "there is an SA of this name"));
         }
         if self.pairs.contains_key(&id) {
             return Err(refuse(operation(), format!("there is one of pair {id}")));
         }
         self.reserved.retain(|reserved| spec.names().all(|name| name != *reserved));
-        self.arrivals.insert(key, id);
+        self.arrivals.extend(inbound.names().map(|name| (name, id)));
         let mut width = spec.replay_window;
         if spec.extended_sequence_numbers {
             // Without a window nothing tells the upper half; one packet is raised to the narrowest.
@@ -101,6 +100,7 @@ impl Plane {
             outbound: None,
             sequence: 0,
             window,
+            outer_window: ReplayWindow::new(width),
             replays: 0,
             integrity_failures: 0,
             mapping: None,
@@ -121,7 +121,7 @@ impl Plane {
         let outbound = Sa::new(spec, now).map_err(|reason| refuse(operation(), reason))?;
         check_policy(&policy)?;
         let mut others = self.pairs.values().filter_map(|other| other.outbound.as_ref());
-        if others.any(|other| other.name == outbound.name) {
+        if others.any(|other| other.names().any(|name| outbound.names().any(|own| own == name))) {
             return Err(refuse(operation(), "there is an SA of this name"));
         }
         let Some(pair) = self.pairs.get_mut(&id).filter(|pair| pair.outbound.is_none()) else {
@@ -164,11 +164,11 @@ impl Plane {
         if local.is_ipv4() != remote.is_ipv4() {
             return Err(refuse(operation(), "the addresses are of two families"));
         }
-        let key = (local.ip(), inbound.name.spi);
-        if self.arrivals.get(&key).is_some_and(|other| *other != id) {
+        let mut names = inbound.names().map(|name| SaName { destination: local.ip(), ..name });
+        if names.any(|name| self.arrivals.get(&name).is_some_and(|other| *other != id)) {
             return Err(refuse(operation(), "there is an SA of this name"));
         }
-        for (sa, source, destination) in [(inbound, remote, local), (outbound, local, remote)] {
+        for (sa, source, destination) in [(&mut *inbound, remote, local), (outbound, local, remote)] {
             (sa.source, sa.name.destination) = (source.ip(), destination.ip());
             if let Some(encapsulation) = &mut sa.encapsulation {
                 encapsulation.source_port = source.port();
@@ -177,7 +177,7 @@ impl Plane {
         }
         *mapping = None;
         self.arrivals.retain(|_, own| *own != id);
-        self.arrivals.insert(key, id);
+        self.arrivals.extend(inbound.names().map(|name| (name, id)));
         Ok(())
     }
 
@@ -210,10 +210,7 @@ fn check_policy(policy: &TrafficPolicy) -> Result<(), DriverError> {
     if policy.selector.scope != Scope::ANY {
         return Err(refuse(operation(), NO_LINKS));
     }
-    let TrafficAction::Protect { protocols, mode, endpoints, .. } = policy.action else { return Ok(()) };
-    if protocols.ah {
-        return Err(refuse(operation(), format!("this driver runs ESP and IPComp only, not {protocols}")));
-    }
+    let TrafficAction::Protect { mode, endpoints, .. } = policy.action else { return Ok(()) };
     if mode == Mode::Tunnel && endpoints.is_none() {
         return Err(refuse(operation(), "tunnel mode needs the addresses of its two ends"));
     }

@@ -1,4 +1,5 @@
 //! Two planes whose packets go to each other.
+mod authentication;
 mod control;
 mod numbers;
 
@@ -8,7 +9,7 @@ use ikecore::crypto::esp::Integrity;
 use ikecore::policy::selector::{Prefix, Selector};
 use ikecore::proposal::suite::{CPIS, EspCipher, IpsecSuite, Lifetime, Protocols};
 use ikecore::rng::RngError;
-use ikecore::sa::driver::{Direction, DriverError, SaAnswer, SaOp, SaPair, SaSpec, UdpEncapsulation, Usage};
+use ikecore::sa::driver::{Direction, DriverError, OuterAh, SaAnswer, SaOp, SaPair, SaSpec, UdpEncapsulation, Usage};
 use ikecore::secret::Secret;
 use ikecore::wire::codes::ProtocolId;
 
@@ -26,13 +27,16 @@ impl SecureRandom for Counter {
 const AES: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes128Cbc, integrity: Some(Integrity::HmacSha1_96) };
 const GCM: IpsecSuite = IpsecSuite::Esp { cipher: EspCipher::Aes256Gcm16, integrity: None };
 
+const AH: IpsecSuite = IpsecSuite::Ah { integrity: Integrity::HmacSha1_96 };
+
 /// What is protected, seen from one side.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Link {
     mode: Mode,
     suite: IpsecSuite,
     ends: [IpAddr; 2],
     inside: [IpAddr; 2],
+    outer: Option<Integrity>,
     in_udp: bool,
     compression: bool,
     extended: bool,
@@ -52,6 +56,7 @@ impl Link {
             suite: AES,
             ends: ends.map(ip),
             inside: inside.map(ip),
+            outer: None,
             in_udp: false,
             compression: false,
             extended: false,
@@ -79,7 +84,7 @@ impl Link {
     fn policy(&self) -> TrafficPolicy {
         let endpoints = (self.mode == Mode::Tunnel).then_some((self.ends[0], self.ends[1]));
         let action = TrafficAction::Protect {
-            protocols: Protocols { compression: self.compression, ..Protocols::ESP },
+            protocols: self.spec(Direction::Outbound).protection().protocols(),
             mode: self.mode,
             endpoints,
             inbound_passthrough: false,
@@ -106,7 +111,11 @@ impl Link {
             encryption_key: key(self.suite.encryption_key_len()),
             integrity_key: key(self.suite.integrity_key_len()),
             cpi: self.compression.then_some(Spi(spi & 0xfff)),
-            outer: None,
+            outer: self.outer.map(|integrity| OuterAh {
+                spi: Spi(spi + 1),
+                integrity,
+                key: key(IpsecSuite::Ah { integrity }.integrity_key_len()),
+            }),
             reqid: 7,
             replay_window: 64,
             extended_sequence_numbers: self.extended,
@@ -200,9 +209,12 @@ fn expires(plane: &mut Plane) -> Vec<(u32, bool)> {
 /// Brings a packet of the network to a plane.
 fn arrive(plane: &mut Plane, now: Time, octets: &[u8]) {
     let packet = Packet::parse(octets).expect("a packet");
-    assert_eq!(packet.protocol, protocol::ESP);
     let arrival = Arrival::raw(packet.source, packet.destination, packet.traffic_class, packet.hop_limit);
-    plane.esp_packet(now, &arrival, packet.payload());
+    match packet.protocol {
+        protocol::ESP => plane.esp_packet(now, &arrival, packet.payload()),
+        protocol::AH => plane.ah_packet(now, &arrival, octets),
+        other => panic!("protocol {other} on the wire"),
+    }
 }
 
 fn usage(plane: &mut Plane, id: u64) -> Usage {
@@ -220,7 +232,7 @@ fn packets_go_through_in_every_mode_family_and_suite() {
     let mut links = [v4, v6].map(|ends| Link::new(Mode::Transport, ends, ends)).to_vec();
     links.extend(tunnels.map(|(ends, inside)| Link::new(Mode::Tunnel, ends, inside)));
     for mut link in links {
-        for suite in [AES, GCM] {
+        for suite in [AES, GCM, AH] {
             link.suite = suite;
             let (mut a, mut b) = sides(&link);
             for length in 0..20 {
@@ -404,4 +416,58 @@ fn fragments_are_joined_before_transport_mode() {
     arrive(&mut b, Time::ZERO, &wire);
     let got = host(&mut b).expect("delivered");
     assert_eq!(got[20..], whole[20..]);
+}
+
+mod random_octets {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn never_panic_and_never_pass(octets in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let link = Link::transport();
+            let (mut a, _) = sides(&link);
+            let arrival = Arrival::raw(link.ends[1], link.ends[0], 3, 64);
+            let packet = [&[0, 0, 0x11, 0x11], octets.as_slice()].concat();
+            a.esp_packet(Time::ZERO, &arrival, &packet);
+            prop_assert!(effects(&mut a).is_empty());
+            a.host_packet(Time::ZERO, &octets);
+        }
+
+        /// Headers with options or extensions, then AH of the SA.
+        #[test]
+        fn with_ah_neither(
+            headers in proptest::collection::vec(any::<u8>(), 60),
+            extension in prop_oneof![Just(protocol::HOP_BY_HOP), Just(protocol::ROUTING), Just(protocol::AH)],
+            words in 0_u8..12,
+            octets in proptest::collection::vec(any::<u8>(), 0..120),
+        ) {
+            let ah = [&[protocol::UDP, words, 0, 0, 0, 0, 0x11, 0x11], octets.as_slice()].concat();
+            for (ends, units) in [(["10.0.0.1", "10.0.0.2"], 5..16_usize), (["fd01::1", "fd01::2"], 0..3)] {
+                let link = Link { suite: AH, ..Link::new(Mode::Transport, ends, ends) };
+                let (mut a, _) = sides(&link);
+                let arrival = Arrival::raw(link.ends[1], link.ends[0], 3, 64);
+                for unit in units {
+                    let mut packet = headers.clone();
+                    if arrival.source.is_ipv4() {
+                        packet.truncate(unit * 4);
+                        (packet[0], packet[9]) = (0x40 | u8::try_from(unit).expect("4 bits"), protocol::AH);
+                        packet[6..8].fill(0);
+                    } else {
+                        packet.truncate(40 + unit * 8);
+                        (packet[0], packet[6]) = (0x60, if unit == 0 { protocol::AH } else { extension });
+                        if unit > 0 {
+                            (packet[40], packet[41]) = (protocol::AH, u8::try_from(unit - 1).expect("short"));
+                        }
+                    }
+                    packet.extend_from_slice(&ah);
+                    crate::driver::userspace::packet::set_length(&mut packet);
+                    a.ah_packet(Time::ZERO, &arrival, &packet);
+                    prop_assert!(effects(&mut a).is_empty());
+                    a.host_packet(Time::ZERO, &packet);
+                    while a.next_effect().is_some() {}
+                }
+            }
+        }
+    }
 }
