@@ -304,6 +304,11 @@ fn mode_config_without_address_of_the_peer() {
 }
 
 #[test]
+fn mode_config_of_both_families_as_client() {
+    mode_config::client_of_both_families();
+}
+
+#[test]
 fn mode_config_exhausted_when_asked() {
     mode_config::exhausted(false);
 }

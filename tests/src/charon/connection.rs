@@ -8,8 +8,10 @@ use crate::vici::Section;
 pub(super) const CONNECTION: &str = "p";
 pub(super) const CHILD: &str = "c";
 
-/// The name of its pool of addresses.
-const POOL: &str = "pool";
+/// Its pools of addresses, with their names.
+fn pools(addresses: &'static str) -> impl Iterator<Item = (String, &'static str)> {
+    addresses.split(',').enumerate().map(|(number, addresses)| (format!("pool{number}"), addresses))
+}
 
 /// Mode of the IPsec SAs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub enum RemoteAccess {
         user: &'static str,
         /// The password.
         password: &'static str,
-        /// The addresses, `FIRST-LAST`.
+        /// The addresses, `FIRST-LAST`; with commas between several such pools.
         pool: &'static str,
         /// A name server.
         dns: &'static str,
@@ -249,8 +251,13 @@ impl Connection {
             messages.push(("load-shared", secret.list("owners", [user])));
         }
         if let Some(RemoteAccess::Gateway { pool, dns, .. }) = self.remote_access {
-            let pool = Section::new().text("addrs", pool).list("dns", [dns]);
-            messages.push(("load-pool", Section::new().section(POOL, pool)));
+            for (name, addresses) in pools(pool) {
+                let pool = Section::new().text("addrs", addresses);
+                // A name server is of one family; whoever asks for that one's addresses hears of it.
+                let same = dns.contains(':') == addresses.contains(':');
+                let pool = if same { pool.list("dns", [dns]) } else { pool };
+                messages.push(("load-pool", Section::new().section(&name, pool)));
+            }
         }
         messages.push(("load-conn", self.section()));
         messages
@@ -319,10 +326,12 @@ impl Connection {
         let connection = match self.remote_access {
             None if self.virtual_addresses.is_empty() => connection,
             None => connection.list("vips", self.virtual_addresses.iter().copied()),
-            Some(RemoteAccess::Gateway { push, .. }) => {
+            Some(RemoteAccess::Gateway { pool, push, .. }) => {
                 let round = ("remote-2", Section::new().text("auth", "xauth"));
                 let connection = if self.hybrid { connection } else { connection.section(round.0, round.1) };
-                connection.list("pools", [POOL]).text("pull", if push { "no" } else { "yes" })
+                connection
+                    .list("pools", pools(pool).map(|(name, _)| name))
+                    .text("pull", if push { "no" } else { "yes" })
             }
             Some(RemoteAccess::Client { user, push, .. }) => {
                 let round = ("local-2", Section::new().text("auth", "xauth").text("xauth_id", user));

@@ -109,6 +109,43 @@ pub fn without_address_of_the_peer() {
     assert_eq!((daemon.isakmp_sas(), daemon.ipsec_sas()), (0, 0));
 }
 
+/// The daemon gets an address of each family at once, of two pools, and has a pair of IPsec SAs for each.
+pub fn client_of_both_families() {
+    let what =
+        "Mode Config: we ask for an IPv4 and an IPv6 address at once, the peer has a pool of each; traffic of both";
+    let _row = Row::charon(what, Kernel::Libipsec, Driver::Userspace, Role::Initiator.alone());
+    let v6 = "fd99::1";
+    let world = World::new();
+    let access = RemoteAccess::Gateway {
+        user: USER,
+        password: PASSWORD,
+        pool: "10.99.0.1-10.99.0.9,fd99::1-fd99::9",
+        dns: DNS,
+        push: false,
+    };
+    let connection = Connection {
+        remote_access: Some(access),
+        local_ts: vec![B.net.to_owned(), B.net6.to_owned()],
+        remote_ts: Vec::new(),
+        ..Connection::between(B, A)
+    };
+    let charon = Charon::start(&world.b, Kernel::Libipsec, &connection.encapsulated());
+    let policy = client_policy(remote_access::KEY, false, PASSWORD);
+    let one = format!("{{ source = \"pool\", destination = \"{}\" }}", B.net);
+    let both = format!("{one}, {{ source = \"pool\", destination = \"{}\" }}", B.net6);
+    assert!(policy.contains(&one), "{policy}");
+    let daemon = Daemon::start(&world.a, Driver::Userspace, &policy.replace(&one, &both));
+    daemon.run(&["initiate", "remote access"]);
+    for (lease, inside) in [(LEASE, B.inside), (v6, B.inside6)] {
+        assert!(world.a.ping_until_answered(lease, inside, PATIENCE), "{}\n{}", daemon.oakley(), charon.log());
+        assert_eq!(world.a.ping(lease, inside, 3), 3, "pings of {lease}\n{}", daemon.oakley());
+    }
+    assert_eq!((daemon.isakmp_sas(), daemon.ipsec_sas()), (1, 2), "{}", daemon.oakley());
+    let mut peers: Vec<String> = charon.installed().into_iter().flat_map(|child| child.remote_ts).collect();
+    peers.sort();
+    assert_eq!(peers, [format!("{LEASE}/32"), format!("{v6}/128")]);
+}
+
 /// The second client of a pool of one address is refused; the first is served on; when it leaves, the second has its place.
 pub fn exhausted(push: bool) {
     let how = if push { "unasked" } else { "asked" };
