@@ -177,6 +177,38 @@ fn check_shows_the_policy_or_names_every_fault() {
 }
 
 #[test]
+fn explain_tells_what_becomes_of_traffic_and_why() {
+    let host = Host::new("explain");
+    let text = host.done(&["explain", "127.0.0.1", "127.0.0.9"]);
+    assert!(
+        text.starts_with(
+            "127.0.0.1 <-> 127.0.0.9, icmp\n  negotiate: rule \"to b\", filter 127.0.0.1 <-> 127.0.0.9, weight 512\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("transport mode with 127.0.0.9") && text.contains("by          pre-shared key"), "{text}");
+    assert!(!text.contains("sesame") && !text.contains("Why not"), "{text}");
+
+    let text = host.done(&["explain", "127.0.0.1", "127.0.0.8", "--remote-port", "443"]);
+    assert!(text.contains("127.0.0.1 <-> 127.0.0.8[443], tcp\n  in clear: no filter is for it\n"), "{text}");
+    assert!(
+        text.contains("rule \"to b\", 127.0.0.1 <-> 127.0.0.9: its filter is for another address on the peer's side"),
+        "{text}"
+    );
+
+    let json = host.done(&["--format", "json", "explain", "127.0.0.1", "127.0.0.9", "--protocol", "udp"]);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&report["decides"]["rule"], &report["flow"]["protocol"]), (&"to b".into(), &"udp".into()));
+    assert_eq!(report["decides"]["negotiation"]["mode"], "transport");
+    assert_eq!(report["others"], Value::Array(Vec::new()));
+
+    assert!(host.failed(&["explain", "127.0.0.1", "::1"]).contains("127.0.0.1 and ::1 are not of one family"));
+    let wrong = host.call(&["explain", "127.0.0.1", "127.0.0.9", "--protocol", "sctpp"]);
+    let error = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(wrong.status.code() == Some(2) && error.contains("did you mean \"sctp\"? allowed: any"), "{error}");
+}
+
+#[test]
 fn the_service_runs_reloads_and_stops() {
     let mut host = Host::new("run");
     host.start();

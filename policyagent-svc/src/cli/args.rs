@@ -1,10 +1,12 @@
 //! The command line.
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ikecore::policy::selector::Flow;
 use ikedaemon::driver::select::DriverChoice;
 use std::path::PathBuf;
 
 use crate::control::request::Handle;
 use crate::link::NamedAddress;
+use crate::model::parse_protocol;
 use crate::service::listen::Listen;
 use crate::service::settings::Overrides;
 
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Reload,
     /// Check a policy file and show what it is for this machine; needs no running service
     Check(CheckArgs),
+    /// Show by which rule traffic is permitted, blocked or protected, and why not by the others; needs no running service
+    Explain(ExplainArgs),
     /// Negotiate a rule now and wait for the SAs
     Initiate(InitiateArgs),
     /// Delete SAs and tell the peers
@@ -103,6 +107,58 @@ pub(crate) struct CheckArgs {
     /// The policy file [default: etc/policyagent/policy.toml below the root, or what the settings say]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// The address on this side: of this host, or of one behind it. A link-local one with its interface: fe80::1%eth0
+    pub(crate) local: NamedAddress,
+    /// The address on the peer's side
+    pub(crate) remote: NamedAddress,
+    /// The protocol: a name as in filters, or a number [default: that of pings; with a port: tcp]
+    #[arg(long, value_name = "PROTOCOL", value_parser = parse_protocol)]
+    pub(crate) protocol: Option<u8>,
+    /// The port on this side
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) local_port: u16,
+    /// The port on the peer's side
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) remote_port: u16,
+    /// The policy file [default: etc/policyagent/policy.toml below the root, or what the settings say]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+/// Numbers of protocols.
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const ICMPV6: u8 = 58;
+
+impl ExplainArgs {
+    /// The flow that is asked about; the error says what is wrong with it.
+    pub(crate) fn flow(&self) -> Result<Flow, String> {
+        let resolve = |address: NamedAddress| address.resolve().map_err(|error| error.to_string());
+        let (local, remote) = (resolve(self.local)?, resolve(self.remote)?);
+        if local.ip().is_ipv4() != remote.ip().is_ipv4() {
+            return Err(format!("{} and {} are not of one family", local.ip(), remote.ip()));
+        }
+        let has_ports = self.local_port != 0 || self.remote_port != 0;
+        let usual = match (has_ports, local.ip().is_ipv4()) {
+            (true, _) => TCP,
+            (false, true) => ICMP,
+            (false, false) => ICMPV6,
+        };
+        let protocol = self.protocol.unwrap_or(usual);
+        Ok(Flow {
+            local: local.ip(),
+            remote: remote.ip(),
+            scope: local.scope().max(remote.scope()),
+            protocol,
+            local_port: self.local_port,
+            remote_port: self.remote_port,
+        })
+    }
 }
 
 /// Arguments of `initiate`.

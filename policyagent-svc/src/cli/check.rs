@@ -94,12 +94,9 @@ struct RuleReport {
 
 /// Checks a policy file, and shows it.
 pub(super) fn check(paths: &Paths, arguments: &CheckArgs, format: Format, style: Style) -> ExitCode {
-    let path = match &arguments.policy {
-        Some(path) => path.clone(),
-        None => match Settings::read(&paths.settings()) {
-            Ok(settings) => settings.policy.unwrap_or_else(|| paths.policy()),
-            Err(error) => return failed(error),
-        },
+    let path = match policy_path(paths, arguments.policy.as_deref()) {
+        Ok(path) => path,
+        Err(error) => return failed(error),
     };
     match report(&path) {
         Ok(report) => {
@@ -112,6 +109,14 @@ pub(super) fn check(paths: &Paths, arguments: &CheckArgs, format: Format, style:
             ExitCode::FAILURE
         }
         Err(error) => failed(error),
+    }
+}
+
+/// The policy file that is meant: `named`, or that of the settings.
+pub(super) fn policy_path(paths: &Paths, named: Option<&Path>) -> Result<PathBuf, DocumentError> {
+    match named {
+        Some(path) => Ok(path.to_owned()),
+        None => Ok(Settings::read(&paths.settings())?.policy.unwrap_or_else(|| paths.policy())),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands.
 pub(crate) mod args;
 mod check;
+mod explain;
 mod generate;
 mod hash;
 mod log;
@@ -41,6 +42,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Stop => client.stop(),
         Command::Reload => client.simple(Request::Reload),
         Command::Check(arguments) => check::check(&paths, &arguments, format, style),
+        Command::Explain(arguments) => explain::explain(&paths, &arguments, format, style),
         Command::Initiate(arguments) => client.initiate(arguments),
         Command::Terminate(arguments) => client.terminate(&arguments),
         Command::Rekey(arguments) => client.rekey(&arguments),

@@ -179,20 +179,25 @@ fn protocol(value: &Value<'_>) -> Option<u8> {
     if value.is_integer() {
         return u8::try_from(value.integer(0..=255)?).ok();
     }
-    let text = value.text()?;
+    let found = protocol_named(value.text()?);
+    found.map_err(|error| value.fault(format!("{} is {error}", value.what()))).ok()
+}
+
+/// The number of the protocol with a name; the error names it, and what is allowed.
+fn protocol_named(text: &str) -> Result<u8, String> {
     let lower = text.to_ascii_lowercase();
     let found = PROTOCOLS.iter().find(|(name, _)| *name == lower).map(|(_, number)| *number);
-    if found.is_none() {
+    found.ok_or_else(|| {
         let names = || PROTOCOLS.iter().map(|(name, _)| *name);
         let hint = suggestion(text, names());
         let hint = if hint.is_empty() { ",".to_owned() } else { hint };
-        value.fault(format!(
-            "{} is {text:?}{hint} allowed: {}, or a number from 0 to 255",
-            value.what(),
-            allowed(names())
-        ));
-    }
-    found
+        format!("{text:?}{hint} allowed: {}, or a number from 0 to 255", allowed(names()))
+    })
+}
+
+/// The number of a protocol by name or number, as the command line has it.
+pub(crate) fn parse_protocol(text: &str) -> Result<u8, String> {
+    text.parse().or_else(|_| protocol_named(text))
 }
 
 /// What the two sides of a filter can be.

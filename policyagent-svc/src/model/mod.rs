@@ -10,7 +10,7 @@ mod rule;
 pub(crate) mod tests;
 
 pub(crate) use action::{Action, FilterAction, Offer, Pfs};
-pub(crate) use filter::{Filter, FilterList, Side, protocol_name};
+pub(crate) use filter::{Filter, FilterList, Side, parse_protocol, protocol_name};
 pub(crate) use remote_access::{ModeConfig, NamedPool};
 pub(crate) use rule::{Policy, Reference, Rule};
 

@@ -1,0 +1,229 @@
+//! `policyagent explain`.
+use ikecore::policy::explain::Other;
+use ikecore::policy::rule::{AuthMethod, Rule, RuleAction};
+use ikecore::policy::selector::{Flow, Selector, transport_selector, weight};
+use ikecore::proposal::suite::Mode;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::args::{ExplainArgs, Format};
+use super::check::policy_path;
+use super::style::Style;
+use super::{failed, print};
+use crate::compile::{Compiled, Machine, Reqids, compile};
+use crate::document::DocumentError;
+use crate::link::named;
+use crate::model::{PolicyFile, protocol_name};
+use crate::paths::Paths;
+
+/// What becomes of the packets of a flow, and why.
+#[derive(Serialize)]
+struct Report {
+    flow: FlowReport,
+    decides: Option<Decision>,
+    /// Whether the default response would answer if the other host began.
+    default_response: bool,
+    others: Vec<OtherReport>,
+}
+
+#[derive(Serialize)]
+struct FlowReport {
+    local: String,
+    remote: String,
+    protocol: String,
+    local_port: u16,
+    remote_port: u16,
+}
+
+/// The rule and the filter that the flow falls under.
+#[derive(Serialize)]
+struct Decision {
+    rule: String,
+    filter: String,
+    weight: u32,
+    action: &'static str,
+    negotiation: Option<Negotiation>,
+}
+
+/// What is negotiated for it.
+#[derive(Serialize)]
+struct Negotiation {
+    mode: &'static str,
+    /// Where SAs end; none while it is open who the peer is.
+    peer: Option<String>,
+    /// What the SAs are for.
+    selector: String,
+    main_mode_offers: Vec<String>,
+    authentication: Vec<&'static str>,
+    quick_mode_offers: Vec<String>,
+    inbound_passthrough: bool,
+    /// This host waits until the peer begins.
+    peer_begins: bool,
+}
+
+/// A rule that does not decide.
+#[derive(Serialize)]
+struct OtherReport {
+    rule: String,
+    filter: Option<String>,
+    why: String,
+}
+
+/// Explains a flow by a policy file; needs no running service.
+pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, style: Style) -> ExitCode {
+    let flow = match arguments.flow() {
+        Ok(flow) => flow,
+        Err(error) => return failed(error),
+    };
+    let path = match policy_path(paths, arguments.policy.as_deref()) {
+        Ok(path) => path,
+        Err(error) => return failed(error),
+    };
+    let compiled = PolicyFile::read(&path).and_then(|file| {
+        let machine = Machine::this().map_err(|error| DocumentError::File { path: path.clone(), error })?;
+        compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))
+    });
+    match compiled {
+        Ok(compiled) => {
+            let report = report(&compiled, &flow);
+            print(format, &report, || text(&report, style));
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(error),
+    }
+}
+
+fn report(compiled: &Compiled, flow: &Flow) -> Report {
+    let db = &compiled.db;
+    let shown = |selector: &Selector| named(&selector.to_string(), selector.scope);
+    let decides = db.lookup_flow(flow).map(|(rule, filter)| Decision {
+        rule: rule.name.clone(),
+        filter: shown(filter),
+        weight: weight(filter),
+        action: match rule.action {
+            RuleAction::Permit => "permit",
+            RuleAction::Block => "block",
+            RuleAction::Negotiate(_) => "negotiate",
+        },
+        negotiation: negotiation(rule, filter, flow),
+    });
+    let other = |Other { rule, filter, why }: Other<'_>| OtherReport {
+        rule: rule.name.clone(),
+        filter: filter.map(shown),
+        why: why.to_string(),
+    };
+    Report {
+        flow: FlowReport {
+            local: named(&ikecore::address::HostAddress::new(flow.local, flow.scope).to_string(), flow.scope),
+            remote: named(&ikecore::address::HostAddress::new(flow.remote, flow.scope).to_string(), flow.scope),
+            protocol: protocol_name(flow.protocol),
+            local_port: flow.local_port,
+            remote_port: flow.remote_port,
+        },
+        default_response: decides.is_none() && db.default_response().is_some(),
+        decides,
+        others: db.why_not(flow).into_iter().map(other).collect(),
+    }
+}
+
+fn negotiation(rule: &Arc<Rule>, filter: &Selector, flow: &Flow) -> Option<Negotiation> {
+    let quick_mode = rule.quick_mode()?;
+    let (mode, peer, selector) = match rule.tunnel {
+        Some(tunnel) => (Mode::Tunnel, tunnel.remote, *filter),
+        None => (Mode::Transport, Some(flow.remote), transport_selector(filter, flow)),
+    };
+    let offer = |offer: &ikecore::policy::rule::MainModePolicy| -> Vec<String> {
+        let text = offer
+            .offers
+            .iter()
+            .map(|offer| format!("{} {} {}", offer.cipher.name(), offer.hash.name(), offer.group.name()));
+        text.collect()
+    };
+    Some(Negotiation {
+        mode: match mode {
+            Mode::Tunnel => "tunnel",
+            Mode::Transport => "transport",
+        },
+        peer: peer.map(|peer| peer.to_string()),
+        selector: named(&selector.to_string(), selector.scope),
+        main_mode_offers: offer(&rule.main_mode),
+        authentication: rule.authentication.iter().map(method).collect(),
+        quick_mode_offers: quick_mode
+            .offers
+            .iter()
+            .map(|offer| {
+                let pfs = offer.pfs.map(|group| format!(", PFS {}", group.name())).unwrap_or_default();
+                let extended = if offer.extended_sequence_numbers { ", extended sequence numbers" } else { "" };
+                format!("{}{pfs}{extended}", offer.suite)
+            })
+            .collect(),
+        inbound_passthrough: quick_mode.inbound_passthrough,
+        peer_begins: rule.peer_begins(),
+    })
+}
+
+const fn method(method: &AuthMethod) -> &'static str {
+    match method {
+        AuthMethod::PreSharedKey(_) => "pre-shared key",
+        AuthMethod::Certificate(_) => "certificate",
+        AuthMethod::Hybrid(_) => "hybrid",
+    }
+}
+
+fn text(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    let _ = write(&mut out, report, style);
+    out
+}
+
+fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+    let Report { flow, decides, default_response, others } = report;
+    let end = |address: &str, port: u16| if port == 0 { address.to_owned() } else { format!("{address}[{port}]") };
+    let (local, remote) = (end(&flow.local, flow.local_port), end(&flow.remote, flow.remote_port));
+    writeln!(out, "{}", style.heading(&format!("{local} <-> {remote}, {}", flow.protocol)))?;
+    match decides {
+        None if *default_response => writeln!(
+            out,
+            "  {} no filter is for it; if the other host begins a negotiation, the default response answers",
+            style.warning("in clear:")
+        )?,
+        None => writeln!(out, "  {} no filter is for it", style.warning("in clear:"))?,
+        Some(Decision { rule, filter, weight, action, negotiation }) => {
+            let action = match *action {
+                "negotiate" => style.good("negotiate"),
+                "block" => style.bad("block"),
+                other => style.warning(other),
+            };
+            writeln!(out, "  {action}: rule {rule:?}, filter {filter}, weight {weight}")?;
+            if let Some(negotiation) = negotiation {
+                write_negotiation(out, negotiation)?;
+            }
+        }
+    }
+    if !others.is_empty() {
+        writeln!(out, "{}", style.heading("Why not the others"))?;
+    }
+    for OtherReport { rule, filter, why } in others {
+        let filter = filter.as_ref().map(|filter| format!(", {filter}")).unwrap_or_default();
+        writeln!(out, "  rule {rule:?}{filter}: {why}")?;
+    }
+    Ok(())
+}
+
+fn write_negotiation(out: &mut String, negotiation: &Negotiation) -> std::fmt::Result {
+    let peer = negotiation.peer.as_deref().unwrap_or("whoever proves who it is");
+    writeln!(out, "  {} mode with {peer}, SAs for {}", negotiation.mode, negotiation.selector)?;
+    writeln!(out, "  main mode   {}", negotiation.main_mode_offers.join(", or "))?;
+    writeln!(out, "  by          {}", negotiation.authentication.join(", or "))?;
+    writeln!(out, "  quick mode  {}", negotiation.quick_mode_offers.join(", or "))?;
+    if negotiation.inbound_passthrough {
+        writeln!(out, "  what comes in may be in clear")?;
+    }
+    if negotiation.peer_begins {
+        writeln!(out, "  the peer begins; until then it is blocked")?;
+    }
+    Ok(())
+}
