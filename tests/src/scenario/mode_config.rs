@@ -74,9 +74,9 @@ fn assert_refused(daemon: &Daemon<'_>, charon: &Charon, reason: &str) {
     let error = charon.initiate().expect_err("there is no address for it");
     assert!(error.contains("INVALID_ID_INFORMATION"), "{error}");
     daemon.wait_oakley("the reason", PATIENCE, |log| log.contains(reason));
+    assert!(wait_until(PATIENCE, || daemon.output().contains(reason)), "{}", daemon.output());
     let failures = daemon.output().matches(" failed (").count();
     assert_eq!(failures, 1, "one reason:\n{}", daemon.output());
-    assert!(daemon.output().contains(reason), "{}", daemon.output());
 }
 
 /// charon wants an address of a gateway whose rule has none.
