@@ -81,8 +81,11 @@ impl Endpoint {
             matches!(failure, Failure::TimedOut { .. } | Failure::PeerRefused { .. } | Failure::DeletedByPeer(_))
         });
         let seconds = self.shared.now.since(started).as_secs();
+        // The peer is not to be found any more where the pair has it.
+        let is_hopeless = matches!(failure, Failure::OtherPeer { .. });
         self.tell(EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds }));
         match goal {
+            Goal::IpsecSa { replaces: Some(_), .. } if is_hopeless => {}
             Goal::IpsecSa { replaces: Some(old), .. } => self.retry_rekey_of_pair(old),
             Goal::IkeSa { replaces: Some(old) } => self.retry_rekey_of_ike_sa(old),
             Goal::IpsecSa { replaces: None, .. } | Goal::IkeSa { replaces: None } => {}
@@ -189,6 +192,17 @@ impl Endpoint {
             .find(|id| self.ike_sas.get(id).is_some_and(|sa| serves(sa, rule, path) && sa.standing().is_some_and(fits)))
     }
 
+    /// The failure, if the pair that is to be replaced is of another peer than the ISAKMP SA is with: a NAT may have given the
+    /// address and port to another host since.
+    fn other_peer(&self, ike_sa: IkeSaId, replaces: Option<IpsecSaId>) -> Option<Failure> {
+        let pair = self.pairs.get(&replaces?)?;
+        let sa = self.ike_sas.get(&ike_sa)?;
+        let standing = sa.standing()?;
+        let now = standing.sa.peer.identity();
+        let same = pair.identity == *now && pair.user == standing.user;
+        (!same).then(|| Failure::OtherPeer { peer: sa.path.remote, now: now.clone(), before: pair.identity.clone() })
+    }
+
     /// Goes on now that the ISAKMP SA stands.
     pub(super) fn main_mode_is_there(&mut self, id: NegotiationId, ike_sa: IkeSaId) {
         let Some(negotiation) = self.negotiations.get_mut(&id) else { return };
@@ -197,6 +211,9 @@ impl Endpoint {
             Goal::IkeSa { .. } => self.succeed_negotiation(id),
             Goal::IpsecSa { selector, replaces } => {
                 let Some(rule) = negotiation.rule.clone() else { return };
+                if let Some(failure) = self.other_peer(ike_sa, replaces) {
+                    return self.fail_negotiation(id, failure);
+                }
                 if self.waits_for_turn(ike_sa, id) {
                     return;
                 }

@@ -288,6 +288,16 @@ pub enum Failure {
         /// The peer that has it.
         peer: HostAddress,
     },
+    /// The peer of the SAs that were to be replaced is not there any more, somebody else is.
+    #[error("the peer at {peer} is {now}, the SAs that were to be replaced are of {before}")]
+    OtherPeer {
+        /// Where it is.
+        peer: SocketAddr,
+        /// Who it is.
+        now: Identity,
+        /// Who it was.
+        before: Identity,
+    },
     /// Another host behind the same NAT has SAs, or negotiates them, for what looks like some of the same traffic.
     #[error(
         "{identity} at {peer} has or negotiates SAs for {selector}: in transport mode two hosts behind one NAT cannot have the same ports"
@@ -379,6 +389,7 @@ impl Failure {
             | Self::IdentityMismatch { .. }
             | Self::OtherAuthentication { .. }
             | Self::IdentityInUse { .. }
+            | Self::OtherPeer { .. }
             | Self::Certificate { .. }
             | Self::XauthFailed { .. }
             | Self::XauthRefused { .. } => Status::AuthFail,

@@ -5,6 +5,7 @@ use super::super::config_mode::USUAL;
 use super::super::other_rule::ask_for_the_service;
 use super::*;
 use crate::endpoint::Answer;
+use crate::identity::Identity;
 use crate::ids::IkeSaId;
 use crate::policy::db::PolicyDb;
 use crate::policy::rule::{DeadPeerAction, DeadPeerDetection, Uniqueness};
@@ -121,6 +122,24 @@ const ROWS: &[Row] = &[
         run: peer_sets_commit_bit,
         says: &[],
         notify: Some(NotifyType::CONNECTED),
+    },
+    Row {
+        what: "SAs are to be replaced, and at the peer's address is somebody else",
+        to: INITIATOR,
+        run: |_| {
+            let mut network = negotiated(|_, _| {});
+            network.weather.loss = 100;
+            other_policy(&mut network, 1, |policy| policy.local_id = Some(Identity::Fqdn("somebody.example".into())));
+            let old = ike_sa(&network, 0);
+            network.feed(0, Input::Command(Command::DeleteIkeSa(old)));
+            network.run(Duration::from_secs(1));
+            network.weather.loss = 0;
+            let pair = *network.hosts[0].endpoint.pairs.keys().next().expect("a pair");
+            network.feed(0, Input::Command(Command::RekeyIpsecSa(pair)));
+            network
+        },
+        says: &["the peer at 192.0.2.2:500 is fqdn:somebody.example", "are of 192.0.2.2"],
+        notify: None,
     },
     Row {
         what: "another policy in main mode, with another key",
