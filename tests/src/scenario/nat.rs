@@ -166,7 +166,12 @@ pub fn nets_through_a_nat(hidden: Hidden, role: Role) {
     successor_of(second.id);
     exchange(&site);
     assert_eq!(capture.count(Kind::Esp), 0);
-    assert_eq!(capture.in_clear(&[A.inside, B.inside], Some(settled)), []);
+    let clear = match role {
+        // While charon's own ESP makes new SAs for the client's new place, charon's end is not protected.
+        Role::Initiator => capture.in_clear(&[A.inside], None),
+        Role::Responder => capture.in_clear(&[A.inside, B.inside], Some(settled)),
+    };
+    assert_eq!(clear, [], "{}", logs());
     charon.terminate();
     charon.wait_sas("no SAs left", PATIENCE, <[_]>::is_empty);
     assert!(wait_until(PATIENCE, || (daemon.isakmp_sas(), daemon.ipsec_sas()) == (0, 0)), "{}", logs());
