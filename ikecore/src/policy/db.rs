@@ -144,10 +144,9 @@ impl PolicyDb {
     pub fn main_mode_rules(&self, local: impl Into<HostAddress>, remote: impl Into<HostAddress>) -> Vec<&Arc<Rule>> {
         let (local, remote) = (local.into(), remote.into());
         let near = self.index.negotiating(&between(local, remote));
-        let near = near.into_iter().filter_map(|place| self.rules.get(place));
-        let mut rules: Vec<(u32, &Arc<Rule>)> =
-            near.filter_map(|rule| Some((rule.nearness(local, remote)?, rule))).collect();
-        rules.sort_by_key(|(nearness, _)| Reverse(*nearness));
+        let near = near.into_iter().filter_map(|(place, specificity)| Some((specificity, self.rules.get(place)?)));
+        let mut rules: Vec<(u32, &Arc<Rule>)> = near.collect();
+        rules.sort_by_key(|(specificity, _)| Reverse(*specificity));
         if rules.is_empty() {
             return self.default_main_mode(local, remote).into_iter().collect();
         }
@@ -212,27 +211,6 @@ pub(super) fn between(local: HostAddress, remote: HostAddress) -> Selector {
 fn is_between(filter: &Selector, local: HostAddress, remote: HostAddress) -> bool {
     let scope = local.scope().max(remote.scope());
     filter.local.contains(local.ip()) && filter.remote.contains(remote.ip()) && filter.scope.covers(scope)
-}
-
-impl Rule {
-    /// How specifically the rule names the two ends of a main mode, if it negotiates between them.
-    pub(super) fn nearness(&self, local: HostAddress, remote: HostAddress) -> Option<u32> {
-        self.quick_mode()?;
-        match self.tunnel {
-            Some(tunnel) => {
-                let peer = match tunnel.remote {
-                    Some(end) => Prefix::host(end),
-                    None => Prefix::new(remote.ip(), 0).ok()?,
-                };
-                let ends_here = peer.contains(remote.ip()) && tunnel.local.is_none_or(|own| own == local.ip());
-                ends_here.then(|| weight(&Selector::between(Prefix::host(remote.ip()), peer)))
-            }
-            None => {
-                let filters = self.filters.iter().filter(|filter| is_between(filter, local, remote));
-                filters.map(|filter| weight(&Selector::between(filter.local, filter.remote))).max()
-            }
-        }
-    }
 }
 
 #[cfg(test)]

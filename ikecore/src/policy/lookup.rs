@@ -4,7 +4,7 @@
 //! filter of that shape that covers it. So a look-up is a search in a sorted map for each shape that a policy has: of those
 //! there are few, however many filters there are.
 use super::rule::Rule;
-use super::selector::{Prefix, Selector};
+use super::selector::{Prefix, Selector, weight};
 use crate::address::Scope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -88,10 +88,10 @@ pub(super) struct Index {
     places: Filters<usize>,
     /// The rules, by their own places, that negotiate in transport mode, by their filters' addresses.
     between: Filters<usize>,
-    /// Those with a tunnel, by its other end.
-    tunnels: BTreeMap<IpAddr, Vec<usize>>,
+    /// Those with a tunnel, by its other end, with this host's if it is named.
+    tunnels: BTreeMap<IpAddr, Vec<(usize, Option<IpAddr>)>>,
     /// Those with a tunnel to anywhere.
-    anywhere: Vec<usize>,
+    anywhere: Vec<(usize, Option<IpAddr>)>,
     /// The rules by name.
     names: BTreeMap<String, usize>,
 }
@@ -110,9 +110,9 @@ impl Index {
             if rule.quick_mode().is_none() {
                 continue;
             }
-            match rule.tunnel.map(|tunnel| tunnel.remote) {
-                Some(Some(end)) => index.tunnels.entry(end).or_default().push(place),
-                Some(None) => index.anywhere.push(place),
+            match rule.tunnel.map(|tunnel| (tunnel.remote, (place, tunnel.local))) {
+                Some((Some(end), of)) => index.tunnels.entry(end).or_default().push(of),
+                Some((None, of)) => index.anywhere.push(of),
                 None => {
                     let ends = |filter: &Selector| Selector {
                         scope: filter.scope,
@@ -135,12 +135,25 @@ impl Index {
         places
     }
 
-    /// The places of the rules, in order, that negotiate between two hosts: with a tunnel to the remote one, or a filter for
-    /// both. `hosts` is all traffic between them.
-    pub(super) fn negotiating(&self, hosts: &Selector) -> BTreeSet<usize> {
-        let tunnels = self.tunnels.get(&hosts.remote.address()).into_iter().flatten().chain(&self.anywhere);
-        let between = self.between.covering(hosts).map(|(_, place)| place);
-        tunnels.chain(between).copied().collect()
+    /// The places of the rules, in order, that negotiate between two hosts: with a tunnel between them, or a filter for both;
+    /// and how specifically each names the two. `hosts` is all traffic between them.
+    pub(super) fn negotiating(&self, hosts: &Selector) -> BTreeMap<usize, u32> {
+        let (local, remote) = (hosts.local.address(), hosts.remote);
+        let specific = |end: Prefix| weight(&Selector::between(remote, end));
+        let ends_here = |own: &Option<IpAddr>| own.is_none_or(|own| own == local);
+        let to_it = self.tunnels.get(&remote.address()).into_iter().flatten().map(|of| (of, specific(remote)));
+        let any = Prefix::new(remote.address(), 0).map_or(0, specific);
+        let tunnels = to_it.chain(self.anywhere.iter().map(|of| (of, any)));
+        let tunnels =
+            tunnels.filter(|((_, own), _)| ends_here(own)).map(|((place, _), specificity)| (*place, specificity));
+        let between = self.between.covering(hosts);
+        let between = between.map(|(ends, place)| (*place, weight(&Selector::between(ends.local, ends.remote))));
+        let mut specificity = BTreeMap::new();
+        for (place, specific) in tunnels.chain(between) {
+            let most = specificity.entry(place).or_insert(specific);
+            *most = specific.max(*most);
+        }
+        specificity
     }
 
     /// The place of the rule with a name.

@@ -163,12 +163,7 @@ impl Selector {
 
     /// True if the packets of `flow` are traffic of this selector.
     pub fn matches(&self, flow: &Flow) -> bool {
-        self.local.contains(flow.local)
-            && self.remote.contains(flow.remote)
-            && self.scope.covers(flow.scope)
-            && (self.protocol == 0 || self.protocol == flow.protocol)
-            && (self.local_port == 0 || self.local_port == flow.local_port)
-            && (self.remote_port == 0 || self.remote_port == flow.remote_port)
+        self.covers(&flow.selector())
     }
 }
 

@@ -1,13 +1,16 @@
 use crate::address::{HostAddress, Scope};
-use crate::policy::db::PolicyDb;
+use crate::policy::db::{PolicyDb, between};
 use crate::policy::rule::{Rule, RuleAction, TunnelEndpoints};
-use crate::policy::selector::{Flow, Prefix, Selector};
+use crate::policy::selector::{Flow, Prefix, Selector, weight};
 use crate::policy::tests::{plain, transport};
 use crate::rng::SecureRandom as _;
 use crate::testing::SeededRandom;
 use core::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+
+/// The addresses of this host.
+const OWN: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), IpAddr::V4(Ipv4Addr::new(10, 9, 0, 1))];
 
 /// Draws from few values, so that filters meet.
 struct Draw(SeededRandom);
@@ -67,7 +70,7 @@ impl Draw {
             0 => plain(&name, number, RuleAction::Block, &filters),
             1 => {
                 let tunnel = TunnelEndpoints {
-                    local: Some(Ipv4Addr::new(10, 9, 0, 1).into()),
+                    local: (self.below(3) != 0).then(|| self.of(&OWN)),
                     remote: (self.below(4) != 0).then(|| self.address(true)),
                 };
                 Rule { tunnel: Some(tunnel), ..transport(&name, number, &filters) }
@@ -75,6 +78,24 @@ impl Draw {
             _ => transport(&name, number, &filters),
         }
     }
+}
+
+/// How specifically a rule names the two ends of a main mode, if it negotiates between them: found filter by filter.
+fn specificity(rule: &Rule, local: HostAddress, remote: HostAddress) -> Option<u32> {
+    rule.quick_mode()?;
+    let Some(tunnel) = rule.tunnel else {
+        let hosts = between(local, remote);
+        let ends = rule
+            .filters
+            .iter()
+            .map(|filter| Selector { scope: filter.scope, ..Selector::between(filter.local, filter.remote) });
+        let weights =
+            ends.filter(|ends| ends.covers(&hosts)).map(|ends| weight(&Selector { scope: Scope::ANY, ..ends }));
+        return weights.max();
+    };
+    let end = tunnel.remote.map_or_else(|| Prefix::new(remote.ip(), 0).expect("in range"), Prefix::host);
+    let ends_here = end.contains(remote.ip()) && tunnel.local.is_none_or(|own| own == local.ip());
+    ends_here.then(|| weight(&Selector::between(Prefix::host(remote.ip()), end)))
 }
 
 fn names<'a>(found: impl Iterator<Item = (&'a Arc<Rule>, &'a Selector)>) -> Vec<(String, Selector)> {
@@ -88,7 +109,7 @@ fn nothing_is_missed_and_nothing_is_found_besides() {
     for seed in 0..300 {
         let mut draw = Draw(SeededRandom::new(seed));
         let rules: Vec<Arc<Rule>> = (1..=1 + draw.below(12)).map(|number| Arc::new(draw.rule(number))).collect();
-        let own = vec![Prefix::host(Ipv4Addr::new(10, 9, 0, 1).into())];
+        let own = OWN.map(Prefix::host).to_vec();
         let db = PolicyDb::new(1, rules, own).expect("a policy");
         for _ in 0..30 {
             let flow = draw.flow();
@@ -103,8 +124,8 @@ fn nothing_is_missed_and_nothing_is_found_besides() {
 
             let (local, remote) = (HostAddress::new(flow.local, flow.scope), HostAddress::new(flow.remote, flow.scope));
             let mut near: Vec<_> =
-                db.rules.iter().filter_map(|rule| Some((rule.nearness(local, remote)?, &rule.name))).collect();
-            near.sort_by_key(|(nearness, _)| Reverse(*nearness));
+                db.rules.iter().filter_map(|rule| Some((specificity(rule, local, remote)?, &rule.name))).collect();
+            near.sort_by_key(|(specificity, _)| Reverse(*specificity));
             let near: Vec<&String> = near.into_iter().map(|(_, name)| name).collect();
             let indexed: Vec<&String> = db.main_mode_rules(local, remote).into_iter().map(|rule| &rule.name).collect();
             assert_eq!(indexed, near, "seed {seed}: {flow}");
