@@ -2,6 +2,8 @@
 use super::*;
 use crate::ids::MessageId;
 use crate::wire::{ExchangeType, Header};
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// Longer than all retransmissions of one message.
 const ALL_OVER: Duration = Duration::from_secs(100);
@@ -46,6 +48,32 @@ fn as_many_at_once_as_the_settings_allow() {
         assert_eq!(most_at_once(&network), at_once);
         assert_eq!(network.hosts[0].failures(), []);
         shut_down(&mut network);
+    }
+}
+
+/// One at a time means one after the other, also for a peer that takes what arrives within a moment in any order.
+#[test]
+fn there_is_a_pause_between_two() {
+    for (at_once, pause) in [(1, Duration::from_millis(20)), (2, Duration::ZERO)] {
+        let mut network = configured(at_once, 4);
+        initiate(&mut network);
+        let until = network.now + ALL_OVER;
+        let mut closed = Vec::new();
+        let mut pauses = Vec::new();
+        let mut sent = 0;
+        while network.step(until) {
+            let ids = quick_mode_messages(&network);
+            for (at, id) in ids.iter().enumerate().skip(sent) {
+                if ids[..at].contains(id) {
+                    closed.push(network.now);
+                } else if let Some(last) = closed.last() {
+                    pauses.push(network.now.since(*last));
+                }
+            }
+            sent = ids.len();
+        }
+        assert_eq!((closed.len(), twins(&network)), (4, 4));
+        assert!(!pauses.is_empty() && pauses.iter().all(|between| *between == pause), "{at_once}: {pauses:?}");
     }
 }
 
@@ -119,6 +147,46 @@ fn at_the_limit_they_go_on_elsewhere() {
         assert_eq!(snapshot.counters.main_modes, main_modes);
         shut_down(&mut network);
     }
+}
+
+/// Message 3 of the first quick mode comes when its pair has long been replaced, and the delete of that is lost: the pair is
+/// complete at last, and the one begun after it still carries the traffic.
+#[test]
+fn a_late_pair_does_not_replace_a_newer_one() {
+    let mut network = configured(1, 1);
+    let (first, open) = (Rc::new(Cell::new(None)), Rc::new(Cell::new(false)));
+    let (of_first, is_open) = (Rc::clone(&first), Rc::clone(&open));
+    let mut seen = 0;
+    network.rewrite = Some(Box::new(move |from, octets| {
+        let header = Header::decode(octets).expect("a header");
+        let third = if from == 0 && header.exchange == ExchangeType::QUICK {
+            let first = of_first.get().unwrap_or(header.message_id);
+            of_first.set(Some(first));
+            seen += usize::from(first == header.message_id);
+            first == header.message_id && seen > 1
+        } else {
+            from == 0 && header.exchange == ExchangeType::INFORMATIONAL
+        };
+        // Nothing is no message.
+        if third && !is_open.get() { Vec::new() } else { octets.to_vec() }
+    }));
+    initiate(&mut network);
+    network.run(Duration::from_millis(500));
+    let pair = *network.hosts[0].endpoint.pairs.keys().next().expect("a pair");
+    assert!(network.hosts[1].driver.pairs.is_empty(), "message 3 is lost");
+    network.feed(0, Input::Command(Command::RekeyIpsecSa(pair)));
+    // The first pair and its deletes are over.
+    network.run(Duration::from_secs(20));
+    assert_eq!((network.hosts[0].driver.pairs.len(), twins(&network)), (1, 1));
+    open.set(true);
+    network.run(ALL_OVER);
+    let late = network.hosts[1]
+        .events
+        .iter()
+        .filter(|event| matches!(&event.kind, EventKind::IpsecSa(crate::event::IpsecSaEvent::Established { .. })));
+    assert_eq!(late.count(), 2, "the first pair is complete after all");
+    assert_eq!(twins(&network), 1);
+    shut_down(&mut network);
 }
 
 /// The same in all weathers, both ends at once: everybody has a turn in the end.
