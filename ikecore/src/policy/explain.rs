@@ -20,6 +20,8 @@ pub enum WhyNot {
     Later,
     /// It has no filter for the packet: how the one that is closest differs.
     Differs(Difference),
+    /// It has no filter at all: none of those that it names is for this machine.
+    NoFilter,
 }
 
 /// How a filter is for something else than a packet is.
@@ -48,6 +50,7 @@ impl fmt::Display for WhyNot {
             Self::AfterTunnel => f.write_str("another filter of the same weight is of a rule in tunnel mode"),
             Self::Later => f.write_str("another filter of the same weight is of an earlier rule"),
             Self::Differs(difference) => write!(f, "its filter is for {difference}"),
+            Self::NoFilter => f.write_str("none of its filters is for this machine"),
         }
     }
 }
@@ -106,9 +109,9 @@ impl PolicyDb {
             // The later it differs, the closer it is.
             let differs = rule.filters.iter().filter_map(|filter| Some((difference(filter, &traffic)?, filter)));
             let closest = differs.reduce(|one, other| if other.0 > one.0 { other } else { one });
-            let (difference, filter) =
-                closest.map_or((Difference::LocalAddress, None), |(why, filter)| (why, Some(filter)));
-            others.push(Other { rule, filter, why: WhyNot::Differs(difference) });
+            let (why, filter) = closest
+                .map_or((WhyNot::NoFilter, None), |(difference, filter)| (WhyNot::Differs(difference), Some(filter)));
+            others.push(Other { rule, filter, why });
         }
         others
     }

@@ -134,13 +134,9 @@ fn negotiation(rule: &Arc<Rule>, filter: &Selector, flow: &Flow) -> Option<Negot
         Some(tunnel) => (Mode::Tunnel, tunnel.remote, *filter),
         None => (Mode::Transport, Some(flow.remote), transport_selector(filter, flow)),
     };
-    let offer = |offer: &ikecore::policy::rule::MainModePolicy| -> Vec<String> {
-        let text = offer
-            .offers
-            .iter()
-            .map(|offer| format!("{} {} {}", offer.cipher.name(), offer.hash.name(), offer.group.name()));
-        text.collect()
-    };
+    let main_mode = rule.main_mode.offers.iter();
+    let main_mode =
+        main_mode.map(|offer| format!("{} {} {}", offer.cipher.name(), offer.hash.name(), offer.group.name()));
     Some(Negotiation {
         mode: match mode {
             Mode::Tunnel => "tunnel",
@@ -148,7 +144,7 @@ fn negotiation(rule: &Arc<Rule>, filter: &Selector, flow: &Flow) -> Option<Negot
         },
         peer: peer.map(|peer| peer.to_string()),
         selector: named(&selector.to_string(), selector.scope),
-        main_mode_offers: offer(&rule.main_mode),
+        main_mode_offers: main_mode.collect(),
         authentication: rule.authentication.iter().map(method).collect(),
         quick_mode_offers: quick_mode
             .offers

@@ -62,10 +62,11 @@ fn of_equal_filters_the_later_rule_says_so() {
 
 #[test]
 fn where_nothing_decides_every_rule_differs() {
-    let db = db(vec![transport("other", 1, &[between("10.9.0.1", "10.9.0.8")])]);
+    let db = db(vec![transport("other", 1, &[between("10.9.0.1", "10.9.0.8")]), transport("none", 2, &[])]);
     assert!(db.lookup_flow(&web()).is_none());
     let others = db.why_not(&web());
     assert_eq!(others[0].filter, Some(&between("10.9.0.1", "10.9.0.8")));
     assert_eq!(others[0].why.to_string(), "its filter is for another address on the peer's side");
+    assert_eq!((others[1].filter, others[1].why), (None, WhyNot::NoFilter));
     assert!(PolicyDb::default().why_not(&web()).is_empty());
 }
