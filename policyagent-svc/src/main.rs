@@ -1,14 +1,5 @@
-//! The `policyagent` binary: the service and the tools around it.
-mod cli;
-mod compile;
-mod control;
-mod document;
-mod link;
-mod model;
-mod paths;
-mod service;
-mod users;
+//! The `policyagent` binary.
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    policyagent_svc::main()
 }

@@ -28,7 +28,7 @@ use style::Style;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Does what the command line says.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let Cli { root, format, command } = Cli::parse();
     let paths = Paths::new(&root);
     let style = Style::of_stdout();

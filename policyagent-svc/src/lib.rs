@@ -1,0 +1,12 @@
+//! The service and the tools around it: what the `policyagent` binary is made of.
+mod cli;
+mod compile;
+mod control;
+mod document;
+mod link;
+mod model;
+mod paths;
+mod service;
+mod users;
+
+pub use cli::main;
