@@ -3,10 +3,14 @@ mod cli;
 mod compile;
 mod control;
 mod document;
+mod format;
 mod link;
+mod lock;
 mod model;
 mod paths;
 mod service;
+#[cfg_attr(not(test), expect(dead_code, reason = "what edits the stores comes after them"))]
+mod store;
 mod users;
 
 pub use cli::main;
