@@ -185,7 +185,8 @@ fn a_peer_that_answered_once_and_then_is_silent_gets_nothing() {
 
 #[test]
 fn whatever_names_the_cookie_is_an_answer_and_what_does_not_is_none() {
-    let junk: [(&str, fn(&[u8]) -> Vec<u8>); 3] = [
+    type WithCookie = fn(&[u8]) -> Vec<u8>;
+    let junk: [(&str, WithCookie); 3] = [
         ("a notification of nothing", |cookie| [cookie, &[7; 8], &[0, 0x10, 5, 0, 0, 0, 0, 1, 0, 0, 0, 28]].concat()),
         ("a wrong length", |cookie| [cookie, &[7; 8], &[0, 0x10, 2, 0, 0, 0, 0, 0, 0, 0, 0, 99]].concat()),
         ("version 2", |cookie| [cookie, &[7; 8], &[0, 0x20, 34, 0x20, 0, 0, 0, 0, 0, 0, 0, 28]].concat()),
