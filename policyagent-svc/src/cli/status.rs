@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::style::Style;
 use crate::control::report::{
-    IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport, Status,
+    IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport, Status, StoreReport, StoreState,
 };
 use crate::model::protocol_name;
 
@@ -24,17 +24,14 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
     if !driver.description.is_empty() {
         writeln!(out, "                {}", driver.description)?;
     }
+    let version = policy.version;
     match &policy.name {
         Some(name) => {
-            let rules = count(policy.rules.len(), "rule");
-            writeln!(out, "  policy        {name}, {rules}, version {} of {}", policy.version, policy.path.display())?;
+            writeln!(out, "  policy        {name}, {}, version {version}", count(policy.rules.len(), "rule"))?;
         }
-        None => writeln!(out, "  policy        {} of {}", style.warning("none assigned"), policy.path.display())?,
+        None => writeln!(out, "  policy        {}, version {version}", style.warning("none assigned"))?,
     }
-    if let Some(error) = &policy.error {
-        writeln!(out, "                {}", style.bad("not reloaded, the policy before stays in force:"))?;
-        error.lines().try_for_each(|line| writeln!(out, "                {line}"))?;
-    }
+    policy.stores.iter().try_for_each(|store| write_store(out, store, style))?;
     for warning in &policy.warnings {
         writeln!(out, "                {} {warning}", style.warning("warning:"))?;
     }
@@ -90,6 +87,32 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         counters.retransmitted, counters.replies_repeated
     )?;
     writeln!(out, "  acquires      {}, {}", counters.acquires, count_soft(counters.soft_sas))
+}
+
+/// A store, unless there is nothing to say of it.
+fn write_store(out: &mut String, report: &StoreReport, style: Style) -> std::fmt::Result {
+    let StoreReport { store, path, state, policies, version, age_seconds, error } = report;
+    let names = policies.join(", ");
+    let state = match state {
+        StoreState::Absent if error.is_none() && store != "local" => return Ok(()),
+        // What is in memory is there.
+        StoreState::NotAssigned if path.is_none() => return Ok(()),
+        StoreState::Absent => style.warning("no file"),
+        StoreState::NotAssigned => style.warning("no policy assigned"),
+        StoreState::InForce => format!("{names}, version {version} since {}", duration(*age_seconds)),
+        StoreState::Overridden => {
+            format!("{}, version {version}", style.warning("not in force: another goes before it"))
+        }
+        StoreState::LastGood => format!("{names}, {}", style.warning("the last good version")),
+        StoreState::Failed => style.bad("no good version is known"),
+    };
+    let path = path.as_ref().map(|path| format!(", {}", path.display())).unwrap_or_default();
+    writeln!(out, "    {store:<11} {state}{path}")?;
+    if let Some(error) = error {
+        writeln!(out, "                {}", style.bad("the file as it is now is not in force:"))?;
+        error.lines().try_for_each(|line| writeln!(out, "                {line}"))?;
+    }
+    Ok(())
 }
 
 fn ike_sa(out: &mut String, sa: &IkeSaReport, style: Style) -> std::fmt::Result {

@@ -77,18 +77,58 @@ impl DriverReport {
 /// What is in force.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PolicyReport {
-    /// The file.
+    /// The local store's file.
     pub(crate) path: PathBuf,
     /// The number of the version in force; each one that was put in force counts one.
     pub(crate) version: u64,
-    /// The assigned policy.
+    /// The policies in force.
     pub(crate) name: Option<String>,
-    /// Its active rules that have something to do on this machine.
+    /// Their active rules that have something to do on this machine.
     pub(crate) rules: Vec<String>,
-    /// Why the last attempt to read the file failed; what was in force before still is.
+    /// Why the last version of a store is not in force.
     pub(crate) error: Option<String>,
     /// What is allowed, but perhaps not meant.
     pub(crate) warnings: Vec<String>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub(crate) stores: Vec<StoreReport>,
+}
+
+/// A policy store.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct StoreReport {
+    /// `persistent`, `directory`, `local` or `dynamic`.
+    pub(crate) store: String,
+    /// The file, unless it is in the service's memory.
+    pub(crate) path: Option<PathBuf>,
+    /// What becomes of it.
+    pub(crate) state: StoreState,
+    /// The policies that are assigned in it.
+    pub(crate) policies: Vec<String>,
+    /// How many versions of it the service has put in force.
+    pub(crate) version: u64,
+    /// Since this version is.
+    pub(crate) age_seconds: u64,
+    /// Why the file, as it is now, is not in force.
+    pub(crate) error: Option<String>,
+}
+
+/// What becomes of a policy store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoreState {
+    /// Its policy is in force.
+    InForce,
+    /// No policy of it is assigned.
+    NotAssigned,
+    /// There is no file.
+    Absent,
+    /// Another store, or block mode, goes before it.
+    Overridden,
+    /// The file has faults since the service was started: a good version of an earlier time is in force.
+    LastGood,
+    /// The file has faults, and no good version is known.
+    Failed,
 }
 
 /// The trace.
