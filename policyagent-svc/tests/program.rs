@@ -1,7 +1,7 @@
 //! The built program: its commands, its messages, its exit status; the service with the driver `memory` on loopback.
 use serde_json::Value;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -231,7 +231,7 @@ fn the_service_runs_reloads_and_stops() {
     let status = host.status();
     assert_eq!((&status["policy"]["version"], &status["policy"]["rules"][0]), (&1.into(), &"to b".into()));
     assert!(status["policy"]["error"].as_str().unwrap().contains(":20:10:"));
-    assert!(host.done(&["status"]).contains("not reloaded"));
+    assert!(host.done(&["status"]).contains("the file as it is now is not in force"));
 
     host.write_policy(&POLICY.replace("\"to b\"", "\"to c\""));
     assert!(host.done(&["reload"]).contains("version 2"));
@@ -262,6 +262,124 @@ fn the_service_runs_reloads_and_stops() {
     assert!(began.elapsed() < Duration::from_secs(5));
     assert!(!host.root.join("run/policyagent/control.sock").exists());
     assert!(host.failed(&["status"]).contains("no policyagent is running"));
+}
+
+#[test]
+fn edits_are_noticed_by_themselves() {
+    let mut host = Host::new("noticed");
+    host.start();
+    let state = host.root.join("var/lib/policyagent");
+    let rules = |host: &Host| host.status()["policy"]["rules"].as_array().unwrap().clone();
+    let version = |host: &Host| host.status()["policy"]["version"].as_u64().unwrap();
+    // In place, as an editor may write; and by another file, as tools do.
+    host.write_policy(&POLICY.replace("\"to b\"", "\"to c\""));
+    host.until("a file that was written is read", |host| rules(host) == ["to c"]);
+    let new = host.policy().with_extension("new");
+    fs::write(&new, POLICY.replace("\"to b\"", "\"to d\"")).unwrap();
+    fs::rename(&new, host.policy()).unwrap();
+    host.until("a file that was replaced is read", |host| rules(host) == ["to d"]);
+
+    // A key that the policy names, and that is not there at first.
+    let keyed = POLICY.replace("preshared_key = \"open sesame\"", "preshared_key_file = \"keys/b\"");
+    host.write_policy(&keyed);
+    host.until("the file that is missing is named", |host| host.status()["policy"]["error"].is_string());
+    assert_eq!(rules(&host), ["to d"]);
+    fs::create_dir(host.policy().with_file_name("keys")).unwrap();
+    fs::write(host.policy().with_file_name("keys").join("b"), "open sesame").unwrap();
+    host.until("the key is read", |host| rules(host) == ["to b"]);
+    assert_eq!(host.status()["policy"]["error"], Value::Null);
+    let before = version(&host);
+    fs::write(host.policy().with_file_name("keys").join("b"), "open poppy").unwrap();
+    host.until("another key is read", |host| version(host) == before + 1);
+
+    // The persistent store, which was not there at all. A second edit is noticed, too; and what stays the same is not new.
+    fs::write(state.join("persistent.toml"), POLICY).unwrap();
+    host.until("the persistent store is read", |host| rules(host) == ["to b (persistent)", "to b"]);
+    let before = version(&host);
+    fs::write(state.join("persistent.toml"), POLICY).unwrap();
+    let marker = POLICY.replace("open sesame", "open maize");
+    host.write_policy(&marker);
+    host.until("what was written after it is read", |host| version(host) > before);
+    assert_eq!(version(&host), before + 1);
+
+    // Many edits are not many versions.
+    for n in 0..200 {
+        host.write_policy(&POLICY.replace("\"to b\"", &format!("\"to {n}\"")));
+    }
+    host.until("the last of many edits is read", |host| rules(host)[1] == "to 199");
+    assert!(version(&host) <= before + 20, "{}", host.status()["policy"]);
+    assert_eq!(host.status()["policy"]["stores"][0]["version"], 1);
+    assert!(host.done(&["status"]).contains("    persistent  lab, version 1 since"), "{}", host.done(&["status"]));
+}
+
+#[test]
+fn what_was_good_stays_in_force_across_a_restart() {
+    let mut host = Host::new("last-good");
+    host.start();
+    host.write_policy(&POLICY[..POLICY.len() / 2]);
+    host.until("the fault is seen", |host| host.status()["policy"]["error"].is_string());
+    host.done(&["stop"]);
+    host.ended();
+    host.start();
+    let policy = host.status()["policy"].clone();
+    assert_eq!((&policy["rules"][0], &policy["stores"][2]["state"]), (&"to b".into(), &"last_good".into()), "{policy}");
+    let log = fs::read_to_string(host.root.join("stderr")).unwrap();
+    assert!(log.contains("policy.toml:") && !log.contains("sesame"), "{log}");
+    assert!(host.done(&["status"]).contains("    local       lab, the last good version, "));
+    host.write_policy(POLICY);
+    host.until("it is repaired", |host| host.status()["policy"]["stores"][2]["state"] == "in_force");
+}
+
+/// What the service answers to a line with a document behind it; the document of the answer has `octets` octets.
+fn asked(host: &Host, line: &str, document: &str) -> (Value, String) {
+    let mut stream = UnixStream::connect(host.root.join("run/policyagent/control.sock")).unwrap();
+    write!(stream, "{line}\n{document}").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut answer = String::new();
+    reader.read_line(&mut answer).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let mut document = vec![0; answer["octets"].as_u64().and_then(|n| n.try_into().ok()).unwrap_or_default()];
+    reader.read_exact(&mut document).unwrap();
+    (answer, String::from_utf8(document).unwrap())
+}
+
+#[test]
+fn the_dynamic_policy_is_that_of_the_running_service() {
+    let mut host = Host::new("dynamic");
+    host.start();
+    let get = |host: &Host| asked(host, r#"{"version":1,"command":"dynamic_policy"}"#, "");
+    let set = |host: &Host, revision: &Value, text: &str| {
+        let octets = text.len();
+        let line = format!(r#"{{"version":1,"command":"set_dynamic_policy","revision":{revision},"octets":{octets}}}"#);
+        asked(host, &line, text).0
+    };
+    let (first, text) = get(&host);
+    assert_eq!((&first["reply"], text.as_str()), (&"dynamic_policy".into(), ""));
+    let document = POLICY.replace("assigned = true\n", "").replace("\"lab\"", "\"by hand\"");
+    assert_eq!(set(&host, &first["revision"], &document)["reply"], "done");
+    let (second, text) = get(&host);
+    assert_eq!(text, document);
+    let policy = host.status()["policy"].clone();
+    assert_eq!((&policy["name"], &policy["rules"][1]), (&"lab, by hand".into(), &"to b (dynamic)".into()));
+    assert_eq!(policy["stores"][3]["policies"][0], "by hand");
+    assert!(host.failed(&["initiate", "to bb"]).contains("allowed: to b, to b (dynamic)"));
+
+    // Somebody who has seen another version; one with a fault; the same again.
+    let other = set(&host, &first["revision"], "");
+    assert_eq!((&other["reply"], &other["revision"]), (&"other_revision".into(), &second["revision"]));
+    let fault = set(&host, &second["revision"], &document.replace("negotiate", "negociate"));
+    assert!(fault["message"].as_str().unwrap().starts_with("dynamic policy:19:10: action of"), "{fault}");
+    assert_eq!(set(&host, &second["revision"], &document)["reply"], "done");
+    assert_eq!(get(&host), (second.clone(), document));
+    assert_eq!(host.status()["policy"]["version"], policy["version"]);
+
+    // It ends with the service.
+    host.done(&["stop"]);
+    host.ended();
+    host.start();
+    let (third, text) = get(&host);
+    assert!(text.is_empty() && third["revision"] != second["revision"] && third["revision"] != first["revision"]);
+    assert_eq!(host.status()["policy"]["rules"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -380,7 +498,7 @@ fn the_control_socket_can_be_used_by_hand() {
     let mut stream = UnixStream::connect(host.root.join("run/policyagent/control.sock")).unwrap();
     stream.write_all(b"{\"version\":1,\"command\":\"status\"}\n").unwrap();
     let mut answer = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(&stream), &mut answer).unwrap();
+    std::io::BufRead::read_line(&mut BufReader::new(&stream), &mut answer).unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!((&answer["reply"], &answer["driver"]["name"]), (&"status".into(), &"memory".into()));
     assert!(Path::new(answer["service"]["root"].as_str().unwrap()).ends_with(host.root.file_name().unwrap()));

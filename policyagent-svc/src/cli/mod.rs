@@ -117,6 +117,9 @@ impl Client<'_> {
                 let text = || format!("{message}\n{}", warnings.iter().map(warning).collect::<String>());
                 print(self.format, &serde_json::json!({ "message": message, "warnings": warnings }), text);
             }
+            Reply::DynamicPolicy { .. } | Reply::OtherRevision { .. } => {
+                return failed("the service's answer is to another question");
+            }
             Reply::Error { message } => {
                 print(self.format, &serde_json::json!({ "error": message }), String::new);
                 return failed(message);

@@ -1,20 +1,22 @@
 //! From the policy objects to the database that the engine negotiates by, for the addresses of this machine.
 mod addresses;
+mod names;
 mod reqid;
 mod sides;
+mod stores;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use addresses::Machine;
 pub(crate) use reqid::Reqids;
+pub(crate) use stores::{Part, compile, compile_all};
 
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::remote_access::ModeConfig;
 use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness};
 use ikecore::policy::selector::Prefix;
 use ikecore::proposal::offer::QuickModeOffer;
-use ikecore::proposal::suite::Lifetime;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -31,47 +33,6 @@ pub(crate) struct Compiled {
     pub(crate) db: PolicyDb,
     /// What is allowed, but perhaps not meant; those of the file included.
     pub(crate) warnings: Vec<Fault>,
-}
-
-/// Compiles the assigned policy of `file` for `machine`. The fault is one that only shows when all is put
-/// together.
-pub(crate) fn compile(file: &PolicyFile, machine: &Machine, reqids: &mut Reqids) -> Result<Compiled, Fault> {
-    let Some(policy) = file.assigned() else {
-        return Ok(Compiled { db: PolicyDb::default(), warnings: file.warnings.clone() });
-    };
-    let active: Vec<&model::Rule> = policy.rules.iter().filter(|rule| rule.active).collect();
-    let default = policy.default_response.as_ref().filter(|default| default.active);
-    let names = active.iter().map(|rule| rule.name.as_str()).chain(default.map(|_| default_response::NAME));
-    let numbers = reqids.assign(names).ok_or_else(|| {
-        let (name, count) = (&policy.name, active.len());
-        file.at(policy.position, format!("policy {name:?} has {count} active rules, allowed: {}", reqid::MAX))
-    })?;
-    // Permit and block need no main mode; the database wants one with each rule all the same.
-    let no_main_mode = || MainModePolicy {
-        name: policy.name.clone(),
-        offers: Vec::new(),
-        lifetime: Lifetime::default(),
-        quick_mode_limit: 0,
-        soft_lifetime: 0,
-    };
-    let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
-    let mut warnings = file.warnings.clone();
-    let mut compiler = Compiler { file, machine, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
-    let default = default.zip(numbers.last()).and_then(|(default, reqid)| compiler.default_response(default, *reqid));
-    let rules = active.iter().zip(numbers).filter_map(|(rule, reqid)| compiler.rule(rule, reqid)).map(Arc::new);
-    let rules = rules.collect();
-    warnings.sort();
-    warnings.dedup();
-    let local_addresses = machine.addresses.iter().copied().map(Prefix::host).collect();
-    let db = PolicyDb::new(0, rules, local_addresses).and_then(|db| match default {
-        Some(default) => db.with_default_response(default),
-        None => Ok(db),
-    });
-    let db = db.map_err(|error| {
-        let rule = active.iter().find(|rule| rule.name == error.rule);
-        file.at(rule.map_or(policy.position, |rule| rule.position), error.to_string())
-    })?;
-    Ok(Compiled { db: db.with_link_local(machine.on_links.iter().copied().collect()), warnings })
 }
 
 struct Compiler<'a> {
@@ -96,6 +57,7 @@ impl<'a> Compiler<'a> {
         };
         let negotiates = matches!(action.action, Action::Negotiate { .. });
         let mut filters = Vec::new();
+        let mut known = BTreeSet::new();
         for filter in &list.filters {
             let selectors = sides::selectors(filter, self.machine, exchanged, pool);
             if selectors.is_empty() {
@@ -118,11 +80,7 @@ impl<'a> Compiler<'a> {
                 );
                 self.warnings.push(self.file.at(filter.position, message));
             }
-            for selector in selectors {
-                if !filters.contains(&selector) {
-                    filters.push(selector);
-                }
-            }
+            filters.extend(selectors.into_iter().filter(|selector| known.insert(*selector)));
         }
         if filters.is_empty() {
             return None;
@@ -219,10 +177,12 @@ impl<'a> Compiler<'a> {
     }
 
     fn action(&mut self, who: &str, position: Position, action: &'a FilterAction) -> RuleAction {
-        let (offers, pfs, inbound_passthrough, idle) = match &action.action {
+        let (offers, pfs, inbound_passthrough, fallback_to_clear, idle) = match &action.action {
             Action::Permit => return RuleAction::Permit,
             Action::Block => return RuleAction::Block,
-            Action::Negotiate { offers, pfs, inbound_passthrough, idle } => (offers, *pfs, *inbound_passthrough, *idle),
+            Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, idle } => {
+                (offers, *pfs, *inbound_passthrough, *fallback_to_clear, *idle)
+            }
         };
         if let Some(policy) = self.quick_modes.get(action.name.as_str()) {
             return RuleAction::Negotiate(Arc::clone(policy));
@@ -257,7 +217,7 @@ impl<'a> Compiler<'a> {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),
             inbound_passthrough,
-            fallback_to_clear: false,
+            fallback_to_clear,
             idle,
         });
         self.quick_modes.insert(&action.name, Arc::clone(&policy));

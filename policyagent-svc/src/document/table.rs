@@ -2,7 +2,7 @@
 use super::{Faults, Position, allowed, suggestion};
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
@@ -211,6 +211,11 @@ impl<'a> Value<'a> {
     pub(crate) fn path(&self) -> Option<PathBuf> {
         let text = self.name()?;
         Some(self.faults.directory().join(text))
+    }
+
+    /// Notes that the file is read for this value: who follows the document follows it, too.
+    pub(crate) fn reads(&self, path: &Path) {
+        self.faults.document.files.borrow_mut().insert(path.to_owned());
     }
 
     /// What `parse` makes of the text; `None` of it is a fault that says what is `allowed`.

@@ -95,6 +95,7 @@ pub(super) fn secret(table: &Table<'_>, key: &'static str, file_key: &'static st
 
 /// A file's octets; `None` is a fault.
 fn read(value: &Value<'_>, path: &Path, most: u64) -> Option<(Metadata, Zeroizing<Vec<u8>>)> {
+    value.reads(path);
     let read = || -> io::Result<(Metadata, Option<Zeroizing<Vec<u8>>>)> {
         let metadata = fs::metadata(path)?;
         if metadata.len() > most || !metadata.is_file() {
@@ -315,6 +316,7 @@ fn files(value: &Value<'_>, path: &Path) -> Option<Vec<PathBuf>> {
     if !path.is_dir() {
         return Some(vec![path.to_owned()]);
     }
+    value.reads(path);
     let list = || -> io::Result<Vec<PathBuf>> {
         let mut files: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
         let certificate = |file: &PathBuf| {
