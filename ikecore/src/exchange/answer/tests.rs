@@ -18,7 +18,10 @@ const OLD: MainModeOffer = MainModeOffer { cipher: CipherAlg::TripleDes, hash: H
 
 const LIFETIME: Lifetime = Lifetime { seconds: 600, kilobytes: 0 };
 
-fn main_mode_of(policy: &PolicyDb, offers: &[MainModeOffer]) -> Result<Vec<(Vec<String>, Option<u8>)>, Failure> {
+/// What is refused, and which transform is chosen.
+type Told = (Vec<String>, Option<u8>);
+
+fn main_mode_of(policy: &PolicyDb, offers: &[MainModeOffer]) -> Result<Vec<Told>, Failure> {
     let body = encode_main_mode(offers, &[AuthenticationMethod::PRE_SHARED_KEY], LIFETIME);
     let considered = main_mode(policy, A.into(), B.into(), &Sa::decode(&body).expect("our own"))?;
     let told = considered.iter().map(|of| {
