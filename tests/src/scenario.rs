@@ -9,6 +9,7 @@ pub mod commit_bit;
 pub mod control;
 pub mod default_response;
 pub mod driver_failure;
+pub mod exempt;
 pub mod fragments;
 pub mod identities;
 pub mod key_log;

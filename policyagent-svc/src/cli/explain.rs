@@ -18,11 +18,14 @@ use crate::format::Format;
 use crate::link::named;
 use crate::model::{PolicyFile, protocol_name};
 use crate::paths::Paths;
+use crate::service::settings::Settings;
 
 /// What becomes of the packets of a flow, and why.
 #[derive(Serialize)]
 struct Report {
     flow: FlowReport,
+    /// The exemption from filters that it falls under.
+    exempt: Option<String>,
     decides: Option<Decision>,
     /// Whether the default response would answer if the other host began.
     default_response: bool,
@@ -86,6 +89,15 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
         let machine = Machine::this().map_err(|error| DocumentError::File { path: path.clone(), error })?;
         compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))
     });
+    let exemptions = match Settings::read(&paths.settings()) {
+        Ok(settings) => settings.exemptions,
+        Err(error) => return failed(error),
+    };
+    let compiled = compiled.map(|Compiled { db, warnings }| {
+        let broadcasts = Machine::this().map(|machine| machine.broadcasts).unwrap_or_default();
+        let exempt = exemptions.traffic(&broadcasts.into_iter().collect::<Vec<_>>());
+        Compiled { db: db.with_exempt(exempt), warnings }
+    });
     match compiled {
         Ok(compiled) if arguments.proposal.is_given() => match proposal::report(&compiled.db, arguments) {
             Ok(report) => {
@@ -105,8 +117,9 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
 
 fn report(compiled: &Compiled, flow: &Flow) -> Report {
     let db = &compiled.db;
+    let exempt = db.exemption(flow);
     let shown = |selector: &Selector| named(&selector.to_string(), selector.scope);
-    let decides = db.lookup_flow(flow).map(|(rule, filter)| Decision {
+    let decides = db.lookup_flow(flow).filter(|_| exempt.is_none()).map(|(rule, filter)| Decision {
         rule: rule.name.clone(),
         filter: shown(filter),
         weight: weight(filter),
@@ -130,9 +143,10 @@ fn report(compiled: &Compiled, flow: &Flow) -> Report {
             local_port: flow.local_port,
             remote_port: flow.remote_port,
         },
-        default_response: decides.is_none() && db.default_response().is_some(),
+        exempt: exempt.map(shown),
+        default_response: decides.is_none() && exempt.is_none() && db.default_response().is_some(),
         decides,
-        others: db.why_not(flow).into_iter().map(other).collect(),
+        others: if exempt.is_none() { db.why_not(flow).into_iter().map(other).collect() } else { Vec::new() },
     }
 }
 
@@ -184,10 +198,14 @@ fn text(report: &Report, style: Style) -> String {
 }
 
 fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
-    let Report { flow, decides, default_response, others } = report;
+    let Report { flow, exempt, decides, default_response, others } = report;
     let end = |address: &str, port: u16| if port == 0 { address.to_owned() } else { format!("{address}[{port}]") };
     let (local, remote) = (end(&flow.local, flow.local_port), end(&flow.remote, flow.remote_port));
     writeln!(out, "{}", style.heading(&format!("{local} <-> {remote}, {}", flow.protocol)))?;
+    if let Some(exempt) = exempt {
+        let why = "NoDefaultExempt of the settings exempts it from filters";
+        return writeln!(out, "  {} {why}: {exempt}", style.warning("in clear:"));
+    }
     match decides {
         None if *default_response => writeln!(
             out,

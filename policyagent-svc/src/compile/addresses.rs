@@ -1,7 +1,9 @@
 //! The addresses and interfaces of this machine.
 use ikecore::address::{HostAddress, Scope, is_link_local};
+use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::SockaddrIn;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::link::Interface;
 
@@ -12,6 +14,8 @@ pub(crate) struct Machine {
     pub(crate) addresses: BTreeSet<IpAddr>,
     /// The link-local addresses: `me` stands for them where the other side is link-local.
     pub(crate) on_links: BTreeSet<HostAddress>,
+    /// The broadcast addresses of its networks.
+    pub(crate) broadcasts: BTreeSet<Ipv4Addr>,
     /// The interfaces, up or not.
     pub(crate) interfaces: BTreeMap<Interface, Scope>,
 }
@@ -26,9 +30,13 @@ impl Machine {
                 machine.interfaces.insert(name, scope);
             }
             let Some(address) = interface.address else { continue };
-            if !interface.flags.contains(nix::net::if_::InterfaceFlags::IFF_UP) {
+            if !interface.flags.contains(InterfaceFlags::IFF_UP) {
                 continue;
             }
+            let mask = interface.netmask.filter(|_| interface.flags.contains(InterfaceFlags::IFF_BROADCAST));
+            let mask = mask.and_then(|mask| mask.as_sockaddr_in().map(SockaddrIn::ip));
+            let network = address.as_sockaddr_in().map(SockaddrIn::ip).zip(mask);
+            machine.broadcasts.extend(network.and_then(|(address, mask)| broadcast(address, mask)));
             if let Some(v4) = address.as_sockaddr_in() {
                 machine.add(IpAddr::V4(v4.ip()).into());
             }
@@ -55,6 +63,12 @@ impl Machine {
         };
         self.interfaces.get(&interface).copied().or_else(numbered)
     }
+}
+
+/// The address of all hosts of a network; networks of one or two have none (RFC 3021).
+const fn broadcast(address: Ipv4Addr, mask: Ipv4Addr) -> Option<Ipv4Addr> {
+    let hosts = !mask.to_bits();
+    if hosts > 1 { Some(Ipv4Addr::from_bits(address.to_bits() | hosts)) } else { None }
 }
 
 /// Loopback traffic does not leave the machine, and a link-local address means nothing without its link.
@@ -91,5 +105,13 @@ mod tests {
         let on = |index| HostAddress::new("fe80::1".parse().unwrap(), Scope(index));
         [on(2), on(3), "10.0.0.1".parse::<IpAddr>().unwrap().into()].into_iter().for_each(|one| machine.add(one));
         assert_eq!((machine.addresses.len(), machine.on_links), (1, [on(2), on(3)].into()));
+    }
+
+    #[test]
+    fn a_network_has_a_broadcast_address_unless_it_is_a_link() {
+        let of = |mask: [u8; 4]| broadcast(Ipv4Addr::new(10, 9, 1, 4), mask.into());
+        assert_eq!(of([255, 255, 255, 0]), Some(Ipv4Addr::new(10, 9, 1, 255)));
+        assert_eq!(of([255, 255, 255, 252]), Some(Ipv4Addr::new(10, 9, 1, 7)));
+        assert_eq!((of([255, 255, 255, 254]), of([255; 4])), (None, None));
     }
 }

@@ -1,5 +1,6 @@
 //! The policy in force: that of all stores together, and the attempts to change it.
 use ikecore::policy::db::PolicyDb;
+use ikecore::policy::exempt::DefaultExemptions;
 use ikedaemon::engine::Unsupported;
 use std::collections::BTreeSet;
 use std::io;
@@ -36,6 +37,7 @@ pub(crate) struct InForce {
     machine: Machine,
     /// Addresses that peers gave to this host: the policy is not for them.
     granted: BTreeSet<IpAddr>,
+    exemptions: DefaultExemptions,
     reqids: Reqids,
     db: Arc<PolicyDb>,
     block: PolicyFile,
@@ -72,7 +74,11 @@ pub(crate) struct Attempt {
 
 impl InForce {
     /// Nothing is in force yet. The local store's file is `named`, or the usual one.
-    pub(crate) fn new(paths: &Paths, named: Option<&Path>) -> Result<Self, DocumentError> {
+    pub(crate) fn new(
+        paths: &Paths,
+        named: Option<&Path>,
+        exemptions: DefaultExemptions,
+    ) -> Result<Self, DocumentError> {
         let stores = [
             Held::new(Location::Persistent, Some(Store::persistent(paths))),
             Held::new(Location::Directory, Some(Store::directory(paths))),
@@ -86,6 +92,7 @@ impl InForce {
             is_named: named.is_some(),
             machine: Machine::default(),
             granted: BTreeSet::new(),
+            exemptions,
             reqids: Reqids::default(),
             db: Arc::default(),
             block: block_mode()?,
@@ -154,7 +161,8 @@ impl InForce {
         let mut machine = Machine::this()?;
         machine.addresses = &machine.addresses - &self.granted;
         if !parts.iter().any(|part| part.file.has_links()) {
-            machine = Machine { addresses: machine.addresses, ..Machine::default() };
+            let Machine { addresses, broadcasts, .. } = machine;
+            machine = Machine { addresses, broadcasts, ..Machine::default() };
         }
         Ok(machine)
     }
@@ -220,7 +228,9 @@ impl InForce {
             }
             let mut reqids = self.reqids.clone();
             let fault = match compile_all(&parts, &machine, &mut reqids) {
-                Ok(Compiled { mut db, warnings }) => {
+                Ok(Compiled { db, warnings }) => {
+                    let broadcasts: Vec<_> = machine.broadcasts.iter().copied().collect();
+                    let mut db = db.with_exempt(self.exemptions.traffic(&broadcasts));
                     db.version = self.db.version + 1;
                     let warnings = warnings.iter().map(ToString::to_string).collect();
                     return Ok(Some(Attempt { contents, machine, reqids, db: Arc::new(db), warnings }));

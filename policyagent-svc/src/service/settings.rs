@@ -1,5 +1,6 @@
 //! The settings file of the service.
 use ikecore::endpoint;
+use ikecore::policy::exempt::DefaultExemptions;
 use ikedaemon::driver::select::DriverChoice;
 use std::io;
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) key_log: bool,
     /// Where, if not at the usual place.
     pub(crate) key_log_directory: Option<PathBuf>,
+    /// What filters are not for.
+    pub(crate) exemptions: DefaultExemptions,
     /// Of the endpoint.
     pub(crate) endpoint: endpoint::Config,
 }
@@ -116,6 +119,12 @@ fn settings(table: &Table<'_>) -> Settings {
         settings.key_log_directory = key_log.get("directory").and_then(|value| value.path());
         key_log.finish();
     }
+    if let Some(ipsec) = table.get("IPsec").and_then(|value| value.table()) {
+        if let Some(number) = ipsec.get("NoDefaultExempt").and_then(|value| value.integer(0..=3)) {
+            settings.exemptions = DefaultExemptions::from_number(number).unwrap_or_default();
+        }
+        ipsec.finish();
+    }
     if let Some(ike) = table.get("ike").and_then(|value| value.table()) {
         endpoint(&ike, &mut settings.endpoint);
         ike.finish();
@@ -192,7 +201,7 @@ mod tests {
             "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\nusers = \"u\"\n\
              mode_config_script = \"script\"\n\
              [oakley]\nEnableLogging = 1\nNLBSFlags = 1\n[key_log]\nenabled = true\ndirectory = \"keys\"\n\
-             [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
+             [IPsec]\nNoDefaultExempt = 1\n[ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
              nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n\
              quick_modes_at_once = 4\nfallback_delay_milliseconds = 500\n",
@@ -201,6 +210,7 @@ mod tests {
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
         assert_eq!(settings.policy.as_deref(), Some(Path::new("/e/p.toml")));
         assert!(settings.key_log);
+        assert_eq!(settings.exemptions, DefaultExemptions::Multicast);
         assert_eq!(settings.key_log_directory.as_deref(), Some(Path::new("/e/keys")));
         assert_eq!(settings.users.as_deref(), Some(Path::new("/e/u")));
         assert_eq!(settings.mode_config_script.as_deref(), Some(Path::new("/e/script")));
@@ -237,7 +247,7 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, users, mode_config_script, pam_service, oakley, key_log, ike",
+                 listen, policy, users, mode_config_script, pam_service, oakley, key_log, IPsec, ike",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]

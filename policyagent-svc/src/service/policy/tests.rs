@@ -41,7 +41,7 @@ impl Host {
 
     /// The policy of a service that starts; its driver takes everything.
     fn started(&self, named: Option<&Path>) -> Result<InForce, String> {
-        let mut policy = InForce::new(&self.paths(), named).unwrap();
+        let mut policy = InForce::new(&self.paths(), named, DefaultExemptions::default()).unwrap();
         let first = policy.start()?;
         policy.put_in_force(first);
         Ok(policy)
