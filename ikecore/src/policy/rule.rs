@@ -251,6 +251,11 @@ impl Rule {
         }
     }
 
+    /// True if traffic with a peer that does not answer passes in clear: see [`QuickModePolicy::fallback_to_clear`].
+    pub fn falls_back(&self) -> bool {
+        self.tunnel.is_none() && self.quick_mode().is_some_and(|policy| policy.fallback_to_clear)
+    }
+
     /// The quick-mode policy, if the rule negotiates.
     pub const fn quick_mode(&self) -> Option<&Arc<QuickModePolicy>> {
         match &self.action {

@@ -27,6 +27,8 @@ pub struct TestDriver {
     pub halves: BTreeMap<IpsecSaId, SaSpec>,
     /// Installed pairs.
     pub pairs: BTreeMap<IpsecSaId, SaPair>,
+    /// Soft SAs.
+    pub softs: BTreeMap<IpsecSaId, TrafficPolicy>,
     /// SPIs that are allocated and not installed.
     pub larval: BTreeSet<SaName>,
     /// The standing policies.
@@ -39,6 +41,8 @@ pub struct TestDriver {
     pub fail_inbound: usize,
     /// Fails this many second steps.
     pub fail_outbound: usize,
+    /// Fails this many soft SAs.
+    pub fail_softs: usize,
     /// Answers nothing.
     pub mute: bool,
     /// Answers nothing after so many operations.
@@ -100,6 +104,15 @@ impl TestDriver {
                 }
                 SaAnswer::Done(Ok(()))
             }
+            SaOp::InstallSoft { id, policy } => {
+                if self.fail_softs > 0 {
+                    self.fail_softs -= 1;
+                    return SaAnswer::Done(Err(refuse("add the policy")));
+                }
+                assert!(!self.pairs.contains_key(&id) && !self.halves.contains_key(&id), "{id} is a pair");
+                assert!(self.softs.insert(id, policy).is_none(), "{id} is a soft SA");
+                SaAnswer::Done(Ok(()))
+            }
             SaOp::DeleteOutbound(id) => {
                 if let Some(pair) = self.pairs.remove(&id) {
                     self.halves.insert(id, pair.inbound);
@@ -110,6 +123,7 @@ impl TestDriver {
                 self.larval.retain(|name| !inbound.contains(name));
                 self.halves.remove(&id);
                 self.pairs.remove(&id);
+                self.softs.remove(&id);
                 SaAnswer::Done(Ok(()))
             }
             SaOp::Update { .. } => SaAnswer::Done(Ok(())),

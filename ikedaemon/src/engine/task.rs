@@ -462,6 +462,7 @@ fn no_driver(operation: &SaOp) -> SaAnswer {
         // SAs and policies went with the driver.
         SaOp::ReleaseSpi(_) | SaOp::DeleteOutbound(_) | SaOp::Delete { .. } => SaAnswer::Done(Ok(())),
         SaOp::InstallInbound { .. } | SaOp::InstallOutbound { .. } => SaAnswer::Done(Err(lost("install SAs"))),
+        SaOp::InstallSoft { .. } => SaAnswer::Done(Err(lost("install a soft SA"))),
         SaOp::Update { .. } => SaAnswer::Done(Err(lost("update SAs"))),
         SaOp::SetPolicies(_) => SaAnswer::Done(Err(lost("set policies"))),
     }

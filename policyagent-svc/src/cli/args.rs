@@ -173,7 +173,7 @@ pub(crate) struct TerminateArgs {
     /// Everything with this peer; a link-local one with its interface: fe80::1%eth0
     #[arg(long, value_name = "ADDR")]
     pub(crate) peer: Option<NamedAddress>,
-    /// A pair of IPsec SAs, by the handle that `status` shows
+    /// A pair of IPsec SAs, or a soft SA, by the handle that `status` shows
     #[arg(long, value_name = "ID")]
     pub(crate) ipsec_sa: Option<Handle>,
     /// An ISAKMP SA, by the handle that `status` shows; its IPsec SAs stay

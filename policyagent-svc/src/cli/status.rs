@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::style::Style;
 use crate::control::report::{
-    IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, Status, StoreReport, StoreState,
+    IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport, Status, StoreReport, StoreState,
 };
 use crate::model::protocol_name;
 
@@ -16,7 +16,7 @@ pub(crate) fn text(status: &Status, style: Style) -> String {
 }
 
 fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
-    let Status { service, driver, policy, oakley, ike_sas, quick_modes, ipsec_sas, counters } = status;
+    let Status { service, driver, policy, oakley, ike_sas, quick_modes, ipsec_sas, soft_sas, counters } = status;
     writeln!(out, "policyagent {}, process {}, up {}", service.version, service.pid, duration(service.uptime_seconds))?;
     let listen: Vec<String> = service.listen.iter().map(ToString::to_string).collect();
     writeln!(out, "  listens on    {}", if listen.is_empty() { "nothing".to_owned() } else { listen.join(", ") })?;
@@ -48,6 +48,19 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
     }
     writeln!(out, "\n{}", style.heading(&format!("IPsec SAs: {}", count(ipsec_sas.len(), "pair"))))?;
     ipsec_sas.iter().try_for_each(|sa| ipsec_sa(out, sa, style))?;
+    if !soft_sas.is_empty() {
+        writeln!(out, "\n{}", style.heading(&format!("Soft SAs, in clear: {}", soft_sas.len())))?;
+        for SoftSaReport { id, remote, selector: traffic, rule, age_seconds, lifetime_seconds, .. } in soft_sas {
+            let traffic = selector(traffic);
+            writeln!(
+                out,
+                "  {id}  {traffic}, {}, rule {rule:?}",
+                style.warning(&format!("{} is silent", remote.host))
+            )?;
+            let lifetime = Lifetime { seconds: *lifetime_seconds, kilobytes: 0 };
+            writeln!(out, "      age       {} of {}", duration(*age_seconds), life(lifetime))?;
+        }
+    }
 
     writeln!(out, "\n{}", style.heading("Counters"))?;
     let bad = |n: u64, text: String| if n == 0 { text } else { style.bad(&text) };
@@ -73,7 +86,7 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         "  repeated      {} messages for want of an answer, {} replies to duplicates",
         counters.retransmitted, counters.replies_repeated
     )?;
-    writeln!(out, "  acquires      {}", counters.acquires)
+    writeln!(out, "  acquires      {}, {}", counters.acquires, count_soft(counters.soft_sas))
 }
 
 /// A store, unless there is nothing to say of it.
@@ -193,6 +206,10 @@ fn life(lifetime: Lifetime) -> String {
 /// `1 rule`, `2 rules`.
 pub(crate) fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+fn count_soft(n: u64) -> String {
+    count(usize::try_from(n).unwrap_or(usize::MAX), "soft SA")
 }
 
 fn duration(seconds: u64) -> String {

@@ -145,7 +145,22 @@ fn example() -> Status {
             }),
             usage_error: None,
         }],
-        counters: CountersReport { main_modes: 1, main_modes_failed: 2, ..CountersReport::default() },
+        soft_sas: vec![SoftSaReport {
+            id: "4".into(),
+            local: "10.9.0.1:500".parse().unwrap(),
+            remote: "10.9.0.3:500".parse().unwrap(),
+            selector: SelectorReport {
+                local: "10.9.0.1".into(),
+                remote: "10.9.0.3".into(),
+                protocol: 0,
+                local_port: 0,
+                remote_port: 0,
+            },
+            rule: "request".into(),
+            age_seconds: 7,
+            lifetime_seconds: 28800,
+        }],
+        counters: CountersReport { main_modes: 1, main_modes_failed: 2, soft_sas: 1, ..CountersReport::default() },
     }
 }
 
@@ -170,7 +185,9 @@ fn status_tells_all_of_it_without_colours_when_plain() {
         "      traffic   in 1 packet (84 octets), out 2 packets (168 octets)\n",
         "      dropped   1 replays, 0 not authentic\n",
         "      age       5 s of 1 h 0 min or 100 kB\n",
+        "Soft SAs, in clear: 1\n  4  10.9.0.1 <-> 10.9.0.3, 10.9.0.3 is silent, rule \"request\"\n      age       7 s of 8 h 0 min\n",
         "  main modes    1 succeeded, 2 failed\n",
+        "  acquires      0, 1 soft SA\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }

@@ -177,10 +177,12 @@ impl<'a> Compiler<'a> {
     }
 
     fn action(&mut self, who: &str, position: Position, action: &'a FilterAction) -> RuleAction {
-        let (offers, pfs, inbound_passthrough, idle) = match &action.action {
+        let (offers, pfs, inbound_passthrough, fallback_to_clear, idle) = match &action.action {
             Action::Permit => return RuleAction::Permit,
             Action::Block => return RuleAction::Block,
-            Action::Negotiate { offers, pfs, inbound_passthrough, idle } => (offers, *pfs, *inbound_passthrough, *idle),
+            Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, idle } => {
+                (offers, *pfs, *inbound_passthrough, *fallback_to_clear, *idle)
+            }
         };
         if let Some(policy) = self.quick_modes.get(action.name.as_str()) {
             return RuleAction::Negotiate(Arc::clone(policy));
@@ -215,7 +217,7 @@ impl<'a> Compiler<'a> {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),
             inbound_passthrough,
-            fallback_to_clear: false,
+            fallback_to_clear,
             idle,
         });
         self.quick_modes.insert(&action.name, Arc::clone(&policy));

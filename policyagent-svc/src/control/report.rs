@@ -1,5 +1,5 @@
 //! What the service tells of itself: the shape of `--format json`.
-use ikecore::endpoint::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo};
+use ikecore::endpoint::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, SoftSaInfo};
 use ikecore::policy::selector::Selector;
 use ikecore::proposal::suite;
 use ikecore::sa::driver::Usage;
@@ -28,6 +28,8 @@ pub(crate) struct Status {
     pub(crate) quick_modes: Vec<QuickModeReport>,
     /// Installed pairs of IPsec SAs.
     pub(crate) ipsec_sas: Vec<IpsecSaReport>,
+    /// Soft SAs.
+    pub(crate) soft_sas: Vec<SoftSaReport>,
     /// Since the start.
     pub(crate) counters: CountersReport,
 }
@@ -384,6 +386,40 @@ impl IpsecSaReport {
     }
 }
 
+/// A soft SA: traffic that passes in clear because its peer does not answer IKE.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SoftSaReport {
+    /// Its handle.
+    pub(crate) id: String,
+    /// This host.
+    pub(crate) local: NamedSocket,
+    /// The peer.
+    pub(crate) remote: NamedSocket,
+    /// The traffic.
+    pub(crate) selector: SelectorReport,
+    /// The rule.
+    pub(crate) rule: String,
+    /// Since it was installed.
+    pub(crate) age_seconds: u64,
+    /// Its life; 0 is no limit.
+    pub(crate) lifetime_seconds: u32,
+}
+
+impl SoftSaReport {
+    /// What is told of `soft` at `now`.
+    pub(crate) fn new(soft: &SoftSaInfo, now: Time) -> Self {
+        Self {
+            id: soft.id.to_string(),
+            local: soft.local.into(),
+            remote: soft.remote.into(),
+            selector: soft.selector.into(),
+            rule: soft.rule.clone(),
+            age_seconds: now.since(soft.since).as_secs(),
+            lifetime_seconds: soft.lifetime,
+        }
+    }
+}
+
 /// Counts since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct CountersReport {
@@ -409,6 +445,8 @@ pub(crate) struct CountersReport {
     pub(crate) quick_modes_failed: u64,
     /// Messages that could not be authenticated.
     pub(crate) authentication_failures: u64,
+    /// Soft SAs: times that traffic passed in clear because the peer did not answer.
+    pub(crate) soft_sas: u64,
 }
 
 impl From<Counters> for CountersReport {
@@ -425,6 +463,7 @@ impl From<Counters> for CountersReport {
             quick_modes: counters.quick_modes,
             quick_modes_failed: counters.quick_modes_failed,
             authentication_failures: counters.authentication_failures,
+            soft_sas: counters.soft_sas,
         }
     }
 }

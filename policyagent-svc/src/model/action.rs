@@ -31,6 +31,8 @@ pub(crate) enum Action {
         pfs: Pfs,
         /// Clear packets that come in are accepted.
         inbound_passthrough: bool,
+        /// Traffic with a peer that does not answer IKE passes in clear.
+        fallback_to_clear: bool,
         /// SAs end after so many seconds without a packet; 0: they do not.
         idle: u32,
     },
@@ -78,7 +80,7 @@ pub(super) fn filter_action(value: &Value<'_>) -> Option<FilterAction> {
     let action = match kind {
         Some(Kind::Negotiate) => negotiate(&table),
         Some(kind) => {
-            for key in ["offers", "lifetime", "pfs", "inbound_passthrough", "idle"] {
+            for key in ["offers", "lifetime", "pfs", "inbound_passthrough", "fallback_to_clear", "idle"] {
                 if let Some(value) = table.get(key) {
                     value.fault(format!("{} is for the action \"negotiate\" only", value.what()));
                 }
@@ -109,10 +111,17 @@ fn negotiate(table: &Table<'_>) -> Option<Action> {
         }
     });
     let inbound_passthrough = table.get("inbound_passthrough").map_or(Some(false), |value| value.boolean());
+    let fallback_to_clear = table.get("fallback_to_clear").map_or(Some(false), |value| value.boolean());
     let idle = table.get("idle").map_or(Some(0), |value| value.integer(0..=86_400));
     default?;
     let offers = offers?.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(Action::Negotiate { offers, pfs: pfs?, inbound_passthrough: inbound_passthrough?, idle: idle? })
+    Some(Action::Negotiate {
+        offers,
+        pfs: pfs?,
+        inbound_passthrough: inbound_passthrough?,
+        fallback_to_clear: fallback_to_clear?,
+        idle: idle?,
+    })
 }
 
 /// How far an integrity check value is cut is not negotiated, so that a list must not leave it open.

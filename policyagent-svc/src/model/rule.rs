@@ -115,6 +115,7 @@ fn main_mode(value: &Value<'_>, policy: &str) -> Option<MainModePolicy> {
     let offers = offers.map(|values| values.iter().map(algorithms::main_mode_offer).collect::<Vec<_>>());
     let lifetime = table.get("lifetime").map_or(Some(LIFETIME), |value| action::lifetime(&value, LIFETIME));
     let limit = table.get("quick_mode_limit").map_or(Some(0), |value| value.integer(0..=u32::MAX));
+    let soft_lifetime = table.get("soft_lifetime").map_or(Some(SOFT_LIFETIME), |value| value.integer(1..=31_536_000));
     let master_pfs = match table.get("master_pfs") {
         None => Some(false),
         Some(value) => {
@@ -135,7 +136,7 @@ fn main_mode(value: &Value<'_>, policy: &str) -> Option<MainModePolicy> {
         offers: offers?.into_iter().collect::<Option<Vec<_>>>()?,
         lifetime: lifetime?,
         quick_mode_limit: if master_pfs? { 1 } else { limit? },
-        soft_lifetime: SOFT_LIFETIME,
+        soft_lifetime: soft_lifetime?,
     })
 }
 

@@ -59,13 +59,13 @@ fn the_good_file_is_read_with_its_defaults() {
     let filter = &file.filter_list(&rule.filter_list).unwrap().filters[0];
     assert_eq!((filter.source, filter.protocol, filter.mirrored), (Side::Me, 0, true));
     assert_eq!(filter.destination, Side::Prefix(Prefix::host("10.9.0.2".parse().unwrap())));
-    let Action::Negotiate { offers, pfs, inbound_passthrough, idle } =
+    let Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, idle } =
         &file.filter_action(&rule.filter_action).unwrap().action
     else {
         panic!("negotiate");
     };
     assert_eq!((offers[0].lifetime.seconds, offers[0].lifetime.kilobytes), (3600, 100_000));
-    assert_eq!((*pfs, *inbound_passthrough, *idle), (Pfs::Off, false, 0));
+    assert_eq!((*pfs, *inbound_passthrough, *fallback_to_clear, *idle), (Pfs::Off, false, false, 0));
 }
 
 #[test]

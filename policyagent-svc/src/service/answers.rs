@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::policy::{InForce, Look};
 use crate::control::report::{
-    DriverReport, IkeSaReport, InitiateReport, IpsecSaReport, OakleyReport, PolicyReport, ServiceReport, Status,
+    DriverReport, IkeSaReport, InitiateReport, IpsecSaReport, OakleyReport, PolicyReport, ServiceReport, SoftSaReport,
+    Status,
 };
 use crate::control::request::{Reply, Request, Target};
 use crate::control::server::Answer;
@@ -104,6 +105,7 @@ impl Service {
             ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
             quick_modes: snapshot.quick_modes.iter().map(Into::into).collect(),
             ipsec_sas: self.pairs(&snapshot.ipsec_sas).await?,
+            soft_sas: snapshot.soft_sas.iter().map(|soft| SoftSaReport::new(soft, now)).collect(),
             counters: snapshot.counters.into(),
         })
     }
@@ -269,14 +271,18 @@ impl Service {
         let command = match target {
             Target::Peer(named) => {
                 let peer = named.resolve().map_err(|error| Refusal::Other(error.to_string()))?;
-                let known =
-                    snapshot.ike_sas.iter().map(|sa| sa.remote).chain(snapshot.ipsec_sas.iter().map(|sa| sa.remote));
+                let known = snapshot.ike_sas.iter().map(|sa| sa.remote);
+                let known = known.chain(snapshot.ipsec_sas.iter().map(|sa| sa.remote));
+                let known = known.chain(snapshot.soft_sas.iter().map(|sa| sa.remote));
                 if !known.into_iter().any(|remote| HostAddress::from(remote) == peer) {
                     return Err(Refusal::Other(format!("there is no SA with {named}")));
                 }
                 Command::DeletePeer(peer)
             }
             Target::IkeSa(id) => Command::DeleteIkeSa(ike_sa(&snapshot, id.0)?),
+            Target::IpsecSa(id) if snapshot.soft_sas.iter().any(|soft| soft.id.0 == id.0) => {
+                Command::DeleteIpsecSa(IpsecSaId(id.0))
+            }
             Target::IpsecSa(id) => Command::DeleteIpsecSa(ipsec_sa(&snapshot, id.0)?),
             // What comes to stand between the snapshot and now goes, too.
             Target::All => Command::DeleteAll,

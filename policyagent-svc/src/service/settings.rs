@@ -132,6 +132,9 @@ fn endpoint(table: &Table<'_>, config: &mut endpoint::Config) {
     if let Some(count) = integer("transmissions", 1..=20) {
         config.transmissions = count;
     }
+    if let Some(milliseconds) = integer("fallback_delay_milliseconds", 100..=600_000) {
+        config.fallback_delay = Duration::from_millis(milliseconds.into());
+    }
     if let Some(port) = integer("nat_t_port", 1..=65_535).and_then(|port| u16::try_from(port).ok()) {
         config.nat_t_port = port;
     }
@@ -192,7 +195,7 @@ mod tests {
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
              nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n\
-             quick_modes_at_once = 4\n",
+             quick_modes_at_once = 4\nfallback_delay_milliseconds = 500\n",
         )
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
@@ -204,6 +207,7 @@ mod tests {
         let sockets: Vec<String> = settings.sockets().iter().map(ToString::to_string).collect();
         assert_eq!(sockets, ["10.0.0.1:500", "10.0.0.1:4501", "[::1]:5000"]);
         let ike = &settings.endpoint;
+        assert_eq!(ike.fallback_delay, Duration::from_millis(500));
         assert_eq!((ike.retransmit_first, ike.transmissions), (Duration::from_millis(250), 3));
         assert_eq!((ike.half_open_per_peer, ike.half_open_total, ike.replay_window), (1, 2, 128));
         assert_eq!((ike.commit_bit, ike.half_open_cookie, ike.quick_modes_at_once), (true, 3, 4));
