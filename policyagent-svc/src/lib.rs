@@ -5,6 +5,7 @@ mod control;
 mod document;
 mod format;
 mod link;
+mod lint;
 mod lock;
 mod model;
 mod paths;

@@ -162,6 +162,14 @@ fn check_shows_the_policy_or_names_every_fault() {
     let report: Value = serde_json::from_str(&host.done(&["--format", "json", "check"])).unwrap();
     assert_eq!(report["in_force"][0]["selectors"][0], "127.0.0.1 <-> 127.0.0.9");
 
+    // A short key is of medium severity, no PFS of low.
+    assert!(text.contains(": medium: rule \"to b\": its pre-shared key is short"), "{text}");
+    let kinds: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().filter_map(|finding| finding["kind"].as_str()).collect();
+    assert_eq!(kinds, ["short-key", "no-pfs"]);
+    host.done(&["check", "--fail-on", "high"]);
+    assert_eq!(host.call(&["check", "--fail-on", "medium"]).status.code(), Some(1));
+
     host.write_policy(
         &POLICY.replace("negotiate", "negociate").replace("\"b\"\nfilter_action", "\"c\"\nfilter_action"),
     );

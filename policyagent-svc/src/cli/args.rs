@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::control::request::Handle;
 use crate::format::Format;
 use crate::link::NamedAddress;
+use crate::lint::Severity;
 use crate::model::parse_protocol;
 use crate::service::listen::Listen;
 use crate::service::settings::Overrides;
@@ -99,6 +100,9 @@ pub(crate) struct CheckArgs {
     /// The policy file [default: etc/policyagent/policy.toml below the root, or what the settings say]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Fail, with exit status 1, if there is a finding of this severity or a higher one
+    #[arg(long, value_name = "SEVERITY", value_enum)]
+    pub(crate) fail_on: Option<Severity>,
 }
 
 /// Arguments of `explain`.

@@ -13,6 +13,7 @@ use crate::compile::{Machine, Reqids, compile};
 use crate::document::{DocumentError, Fault};
 use crate::format::Format;
 use crate::link::named;
+use crate::lint::{self, Finding, Severity};
 use crate::model::{Filter, PolicyFile, Side, protocol_name};
 use crate::paths::Paths;
 use crate::service::settings::Settings;
@@ -23,6 +24,7 @@ struct Report {
     path: PathBuf,
     faults: Vec<FaultReport>,
     warnings: Vec<FaultReport>,
+    findings: Vec<Finding>,
     policies: Vec<PolicyReport>,
     filter_lists: Vec<FilterListReport>,
     filter_actions: Vec<FilterActionReport>,
@@ -102,7 +104,8 @@ pub(super) fn check(paths: &Paths, arguments: &CheckArgs, format: Format, style:
     match report(&path) {
         Ok(report) => {
             print(format, &report, || text(&report, style));
-            ExitCode::SUCCESS
+            let fails = |finding: &Finding| arguments.fail_on.is_some_and(|severity| finding.severity >= severity);
+            if report.findings.iter().any(fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
         Err(DocumentError::Faults(faults)) if format == Format::Json => {
             let faults: Vec<FaultReport> = faults.iter().map(Into::into).collect();
@@ -159,6 +162,7 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
         path: path.to_owned(),
         faults: Vec::new(),
         warnings: compiled.warnings.iter().map(Into::into).collect(),
+        findings: lint::findings(&file, &compiled.db),
         policies: file
             .policies
             .iter()
@@ -245,6 +249,17 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     for warning in &report.warnings {
         let FaultReport { path, line, column, message } = warning;
         writeln!(out, "{}:{line}:{column}: {} {message}", path.display(), style.warning("warning:"))?;
+    }
+    for finding in &report.findings {
+        let Finding { severity, object, line, message, mend, .. } = finding;
+        let at = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let severity = match severity {
+            Severity::High => style.bad("high:"),
+            Severity::Medium => style.warning("medium:"),
+            Severity::Low => "low:".to_owned(),
+        };
+        writeln!(out, "{}{at}: {severity} {object}: {message}", report.path.display())?;
+        writeln!(out, "    {mend}")?;
     }
     for policy in &report.policies {
         let assigned = if policy.assigned { style.good("assigned") } else { "not assigned".to_owned() };
