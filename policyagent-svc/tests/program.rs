@@ -217,6 +217,63 @@ fn explain_tells_what_becomes_of_traffic_and_why() {
 }
 
 #[test]
+fn explain_tells_what_would_be_answered_to_a_proposal() {
+    let host = Host::new("proposal");
+    let explain = ["explain", "127.0.0.1", "127.0.0.9"];
+    let with = |more: &[&'static str]| [&explain, more].concat();
+    let text = host.done(&with(&["--main-mode", "3des-sha1-modp1024", "aes256-sha256-modp2048"]));
+    let expected = "from 127.0.0.9 to 127.0.0.1\n  main mode, 2 transforms\n    refused: rule \"to b\": proposal 1 transform 1: \
+                    Encryption Algorithm is 3DES-CBC (5), allowed: AES-CBC-256 (7)\n    chosen: rule \"to b\": proposal 1 \
+                    transform 2: AES-CBC-256 SHA-256 MODP-2048 (14), pre-shared key (1), life 28800 s\n";
+    assert_eq!(text, expected);
+    let text = host.done(&with(&["--main-mode", "aes256-sha256-modp2048", "--by", "3"]));
+    assert!(text.contains("Authentication Method is RSA signatures (3), allowed: pre-shared key (1)"), "{text}");
+    assert!(text.ends_with("refused: nothing is acceptable to any rule for the peer\n"), "{text}");
+    let text = host.done(&["explain", "127.0.0.1", "127.0.0.8", "--main-mode", "aes256-sha256-modp2048"]);
+    assert!(text.contains("refused: no rule of the policy negotiates with 127.0.0.8"), "{text}");
+
+    let text = host.done(&with(&["--quick-mode", "aes128-sha256", "aes256-sha256"]));
+    assert!(
+        text.contains("  quick mode for 127.0.0.1 <-> 127.0.0.9, transport mode\n    refused: rule \"to b\""),
+        "{text}"
+    );
+    assert!(
+        text.contains("ESP_AES-CBC-128 (12), allowed: ESP_AES-CBC-256 (12)") && text.contains("transform 2: ESP "),
+        "{text}"
+    );
+    let arguments = with(&["--quick-mode", "aes256-sha256-modp2048", "--mode", "tunnel", "--remote-port", "80"]);
+    let json = host.done(&[&["--format", "json"], arguments.as_slice()].concat());
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&report["main_mode"], &report["local"]), (&Value::Null, &"127.0.0.1".into()), "{report}");
+    let rule = &report["quick_mode"]["rules"][0];
+    assert_eq!((&rule["rule"], &rule["chosen"]), (&"to b".into(), &Value::Null), "{report}");
+    assert_eq!(rule["refused"][0]["attribute"], "Encapsulation Mode", "{report}");
+    let net = host.done(&with(&["--quick-mode", "aes256-sha256", "--remote-net", "127.0.0.0/24"]));
+    assert!(net.contains("refused:") && net.contains("127.0.0.1 <-> 127.0.0.0/24"), "{net}");
+
+    // A first message as it was on the wire, and as its digits.
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/message/main-1");
+    let octets = fs::read(&seed).unwrap();
+    let digits: String = octets.iter().map(|octet| format!("{octet:02x}\n")).collect();
+    let hex = host.root.join("message.txt");
+    fs::write(&hex, digits).unwrap();
+    let of = |path: &Path| host.done(&[&explain[..], &["--packet", path.to_str().unwrap()]].concat());
+    let text = of(&seed);
+    assert!(text.contains("main mode, ") && text.contains(" rule \"to b\": proposal "), "{text}");
+    assert_eq!(of(&hex), text);
+    let third = seed.with_file_name("main-3");
+    let error = host.failed(&[&explain[..], &["--packet", third.to_str().unwrap()]].concat());
+    assert!(error.contains("it is not the first message of the exchange"), "{error}");
+    fs::write(&hex, "01 02").unwrap();
+    assert!(host.failed(&[&explain[..], &["--packet", hex.to_str().unwrap()]].concat()).contains("message.txt: "));
+
+    let error = host.failed(&with(&["--quick-mode", "aes256-sha256-modp2048", "aes256-sha256"]));
+    assert!(error.contains("one group in all its proposals"), "{error}");
+    let wrong = stderr(&host.call(&with(&["--main-mode", "aes265-sha256-modp2048"])));
+    assert!(wrong.contains("did you mean \"aes256\"?"), "{wrong}");
+}
+
+#[test]
 fn the_service_runs_reloads_and_stops() {
     let mut host = Host::new("run");
     host.start();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::args::ExplainArgs;
 use super::check::policy_path;
 use super::style::Style;
-use super::{failed, print};
+use super::{failed, print, proposal};
 use crate::compile::{Compiled, Machine, Reqids, compile};
 use crate::document::DocumentError;
 use crate::format::Format;
@@ -87,6 +87,13 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
         compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))
     });
     match compiled {
+        Ok(compiled) if arguments.proposal.is_given() => match proposal::report(&compiled.db, arguments) {
+            Ok(report) => {
+                print(format, &report, || proposal::text(&report, style));
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(error),
+        },
         Ok(compiled) => {
             let report = report(&compiled, &flow);
             print(format, &report, || text(&report, style));

@@ -4,6 +4,7 @@ mod algorithms;
 mod authentication;
 pub(crate) mod default_response;
 mod filter;
+mod proposal;
 mod remote_access;
 mod rule;
 #[cfg(test)]
@@ -11,6 +12,7 @@ pub(crate) mod tests;
 
 pub(crate) use action::{Action, FilterAction, Offer, Pfs};
 pub(crate) use filter::{Filter, FilterList, Side, parse_protocol, protocol_name};
+pub(crate) use proposal::{main_mode_proposal, quick_mode_proposal};
 pub(crate) use remote_access::{ModeConfig, NamedPool};
 pub(crate) use rule::{Policy, Reference, Rule};
 
