@@ -390,6 +390,24 @@ fn edits_are_noticed_by_themselves() {
 }
 
 #[test]
+fn settings_that_take_effect_at_once_do() {
+    let mut host = Host::new("live");
+    host.start();
+    let settings = host.root.join("etc/policyagent/policyagent.toml");
+    assert_eq!(host.status()["oakley"]["enabled"], true, "by the command line");
+    fs::write(&settings, "[oakley]\nEnableLogging = 1\n[IPsec]\nNoDefaultExempt = 0\n").unwrap();
+    host.until("the settings are read", |host| host.status()["settings"]["pending"].as_array().unwrap().len() == 1);
+    let text = host.done(&["status"]);
+    assert!(text.contains("  settings      NoDefaultExempt: when the service is started again\n"), "{text}");
+    fs::write(&settings, "[oakley]\nEnableLogging = 0\n").unwrap();
+    host.until("the trace is switched off", |host| host.status()["oakley"]["enabled"] == false);
+    assert_eq!(host.status()["settings"]["pending"], Value::Array(Vec::new()));
+    fs::write(&settings, "[oakley]\nEnableLogging = 2\n").unwrap();
+    host.until("the fault is told", |host| host.status()["settings"]["error"].is_string());
+    assert_eq!(host.status()["oakley"]["enabled"], false);
+}
+
+#[test]
 fn what_was_good_stays_in_force_across_a_restart() {
     let mut host = Host::new("last-good");
     host.start();

@@ -1,11 +1,13 @@
 //! Whom a rule trusts to issue certificates, and how strictly.
 use super::{Certificate, dn_text};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// What revocation lists decide.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum RevocationCheck {
     /// They are not looked at.
+    #[default]
     Off,
     /// A certificate is refused if a list says that it was revoked.
     Revoked,
@@ -27,6 +29,14 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// The same trust, with lists that decide no less than `check`.
+    pub(crate) fn at_least(&self, check: RevocationCheck) -> Cow<'_, Self> {
+        if self.revocation_check >= check {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(Self { revocation_check: check, ..self.clone() })
+    }
+
     /// The names of the authorities, for people.
     pub(super) fn names(&self) -> Vec<String> {
         self.authorities.iter().map(|authority| dn_text(authority.subject())).collect()

@@ -1,5 +1,5 @@
 //! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
-use crate::certificate::{CertificateFault, lists_from_file};
+use crate::certificate::{CertificateFault, RevocationCheck, lists_from_file};
 use crate::endpoint::{
     AddressOp, Answer, Ask, Command, Config, Endpoint, Input, LoggedKey, Output, Transmit, XauthCheck,
 };
@@ -161,6 +161,8 @@ pub struct Host {
     pub sign: Option<Signer>,
     /// The date, in seconds since 1970.
     pub date: i64,
+    /// What revocation lists decide at least.
+    pub revocation_check: RevocationCheck,
     /// What it gave to the key log.
     pub keys: Vec<LoggedKey>,
     /// When it wants to be woken.
@@ -192,6 +194,7 @@ impl Host {
             files: BTreeMap::new(),
             sign: None,
             date: DATE,
+            revocation_check: RevocationCheck::Off,
             wake: None,
             users: BTreeMap::new(),
             addresses: BTreeSet::new(),
@@ -254,7 +257,7 @@ impl Host {
                 (None, Some(file)) => work.run(file),
                 (None, None) => Err(work.no_key("no such file".to_owned())),
             }),
-            Ask::VerifyChain(work) => Answer::VerifyChain(work.run(self.date, &mut |path| {
+            Ask::VerifyChain(work) => Answer::VerifyChain(work.run(self.date, self.revocation_check, &mut |path| {
                 let name = path.display().to_string();
                 let missing =
                     || CertificateFault::RevocationList { name: name.clone(), reason: "no such file".to_owned() };

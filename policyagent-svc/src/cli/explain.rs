@@ -90,7 +90,7 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
         compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))
     });
     let exemptions = match Settings::read(&paths.settings()) {
-        Ok(settings) => settings.exemptions,
+        Ok(settings) => settings.registry.no_default_exempt,
         Err(error) => return failed(error),
     };
     let compiled = compiled.map(|Compiled { db, warnings }| {

@@ -16,7 +16,8 @@ pub(crate) fn text(status: &Status, style: Style) -> String {
 }
 
 fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
-    let Status { service, driver, policy, oakley, ike_sas, quick_modes, ipsec_sas, soft_sas, counters } = status;
+    let Status { service, driver, policy, settings, oakley, ike_sas, quick_modes, ipsec_sas, soft_sas, counters } =
+        status;
     writeln!(out, "policyagent {}, process {}, up {}", service.version, service.pid, duration(service.uptime_seconds))?;
     let listen: Vec<String> = service.listen.iter().map(ToString::to_string).collect();
     writeln!(out, "  listens on    {}", if listen.is_empty() { "nothing".to_owned() } else { listen.join(", ") })?;
@@ -34,6 +35,12 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
     policy.stores.iter().try_for_each(|store| write_store(out, store, style))?;
     for warning in &policy.warnings {
         writeln!(out, "                {} {warning}", style.warning("warning:"))?;
+    }
+    if !settings.pending.is_empty() || settings.error.is_some() {
+        let pending =
+            if settings.pending.is_empty() { "as at the start".to_owned() } else { settings.pending.join("; ") };
+        writeln!(out, "  settings      {}", style.warning(&pending))?;
+        write_error(out, settings.error.as_deref(), style)?;
     }
     writeln!(out, "  Oakley.log    {}, {}", if oakley.enabled { "on" } else { "off" }, oakley.path.display())?;
 
@@ -108,11 +115,14 @@ fn write_store(out: &mut String, report: &StoreReport, style: Style) -> std::fmt
     };
     let path = path.as_ref().map(|path| format!(", {}", path.display())).unwrap_or_default();
     writeln!(out, "    {store:<11} {state}{path}")?;
-    if let Some(error) = error {
-        writeln!(out, "                {}", style.bad("the file as it is now is not in force:"))?;
-        error.lines().try_for_each(|line| writeln!(out, "                {line}"))?;
-    }
-    Ok(())
+    write_error(out, error.as_deref(), style)
+}
+
+/// Why a file, as it is now, is not in force.
+fn write_error(out: &mut String, error: Option<&str>, style: Style) -> std::fmt::Result {
+    let Some(error) = error else { return Ok(()) };
+    writeln!(out, "                {}", style.bad("the file as it is now is not in force:"))?;
+    error.lines().try_for_each(|line| writeln!(out, "                {line}"))
 }
 
 fn ike_sa(out: &mut String, sa: &IkeSaReport, style: Style) -> std::fmt::Result {

@@ -93,6 +93,11 @@ fn example() -> Status {
                 StoreReport { path: None, ..store("dynamic", StoreState::NotAssigned, None) },
             ],
         },
+        settings: SettingsReport {
+            path: "/settings.toml".into(),
+            pending: vec!["NoDefaultExempt: when the service is started again".into()],
+            error: Some("/settings.toml:1:1: wrong".into()),
+        },
         oakley: OakleyReport { enabled: true, path: "/Oakley.log".into() },
         ike_sas: vec![IkeSaReport {
             id: "2".into(),
@@ -176,6 +181,8 @@ fn status_tells_all_of_it_without_colours_when_plain() {
         "    local       lab, version 3 since 1 min 1 s, /local.toml\n                the file as it is now is not in force:\n",
         "                /local.toml:1:1: wrong\n",
         "                warning: perhaps\n",
+        "  settings      NoDefaultExempt: when the service is started again\n                the file as it is now is not in force:\n",
+        "                /settings.toml:1:1: wrong\n",
         "  Oakley.log    on, /Oakley.log\n",
         "ISAKMP SAs: 1\n  2  10.9.0.1:500 <-> 10.9.0.2:500, initiator, established, rule \"to b\"\n",
         "      age       1 min 1 s of 8 h 0 min, 1 quick mode, NAT before the peer\n",

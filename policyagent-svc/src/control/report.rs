@@ -20,6 +20,8 @@ pub(crate) struct Status {
     pub(crate) driver: DriverReport,
     /// What is in force.
     pub(crate) policy: PolicyReport,
+    /// Where the settings are.
+    pub(crate) settings: SettingsReport,
     /// The trace.
     pub(crate) oakley: OakleyReport,
     /// ISAKMP SAs, those being negotiated included.
@@ -129,6 +131,17 @@ pub(crate) enum StoreState {
     LastGood,
     /// The file has faults, and no good version is known.
     Failed,
+}
+
+/// The settings file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SettingsReport {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// What it changes, but not yet, and when.
+    pub(crate) pending: Vec<String>,
+    /// Why it, as it is now, is not in force.
+    pub(crate) error: Option<String>,
 }
 
 /// The trace.

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+use super::live::{self, Live};
 use super::policy::{InForce, Look};
+use super::settings::registry::Name;
 use crate::control::report::{
     DriverReport, IkeSaReport, InitiateReport, IpsecSaReport, OakleyReport, PolicyReport, ServiceReport, SoftSaReport,
     Status,
@@ -37,6 +39,8 @@ pub(crate) struct Service {
     pub(crate) paths: Paths,
     /// What installs SAs.
     pub(crate) driver: Mutex<DriverReport>,
+    /// The settings that can change.
+    pub(crate) settings: Mutex<Live>,
     /// The policy.
     pub(crate) policy: Mutex<InForce>,
     /// A client has told it to end.
@@ -101,6 +105,7 @@ impl Service {
             },
             driver: self.driver.lock().await.clone(),
             policy: self.policy.lock().await.report(),
+            settings: self.settings.lock().await.report(),
             oakley: OakleyReport { enabled: self.oakley.is_enabled(), path: self.paths.oakley() },
             ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
             quick_modes: snapshot.quick_modes.iter().map(Into::into).collect(),
@@ -173,6 +178,28 @@ impl Service {
             tracing::warn!(target: "policyagent::service", "{warning}");
         }
         Ok(true)
+    }
+
+    /// Reads the settings again, and does what takes effect at once.
+    pub(crate) async fn follow_settings(&self) {
+        let mut settings = self.settings.lock().await;
+        let change = match settings.look() {
+            Ok(change) => change,
+            Err(error) => {
+                tracing::error!(target: "policyagent::service", "{error}\nthe settings before stay in force");
+                return;
+            }
+        };
+        for name in change.at_once {
+            match name {
+                Name::EnableLogging => self.oakley.set_enabled(change.in_force.enable_logging),
+                _ => self.engine.set_revocation_check(change.in_force.strong_crl_check),
+            }
+            tracing::info!(target: "policyagent::service", "the setting {} has changed", name.place().1);
+        }
+        for name in change.later {
+            tracing::info!(target: "policyagent::service", "a changed setting takes effect later: {}", live::pending(name));
+        }
     }
 
     async fn reload(&self) -> Result<Reply, Refusal> {

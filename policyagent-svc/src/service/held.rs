@@ -13,9 +13,9 @@ use crate::model::PolicyFile;
 use crate::store::{Location, Store, StoreError};
 
 /// What tells one state of a file from another; nothing of one that is not there.
-type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
+pub(super) type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
 
-fn stamp(path: &Path) -> Stamp {
+pub(super) fn stamp(path: &Path) -> Stamp {
     let metadata = fs::metadata(path).ok()?;
     let (modified, changed) = ((metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec()));
     Some((metadata.dev(), metadata.ino(), metadata.size(), modified, changed))

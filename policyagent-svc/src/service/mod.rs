@@ -2,6 +2,7 @@
 mod answers;
 mod held;
 pub(crate) mod listen;
+mod live;
 mod lock;
 mod mode_config;
 mod policy;
@@ -35,6 +36,7 @@ use crate::paths::Paths;
 use crate::users::file::UsersFile;
 use crate::users::pam::{Helper, Pam, PamError};
 use answers::Service;
+use live::Live;
 use lock::LockError;
 use mode_config::ModeConfigScript;
 use policy::{Attempt, InForce, Look};
@@ -113,7 +115,7 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
     let lock = lock::take(&paths.lock(), paths.root())?;
-    let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.exemptions)?;
+    let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.registry.no_default_exempt)?;
     let first = policy.start().map_err(RunError::Policy)?;
     let pam = settings.pam_service.as_deref().map(Helper::start).transpose()?;
     // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.
@@ -165,6 +167,7 @@ async fn serve(
     let config = engine::Config { endpoint, listen: settings.sockets(), key_log, users: Some(users) };
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
+    engine.set_revocation_check(settings.registry.strong_crl_check);
     let script = settings.mode_config_script.clone().map(ModeConfigScript::new);
     let script = script.map(|script| tokio::spawn(script.follow(engine.subscribe())));
     let driver = Mutex::new(DriverReport::new(capabilities, opened.why));
@@ -180,6 +183,7 @@ async fn serve(
             engine: engine.clone(),
             started,
             oakley: oakley.clone(),
+            settings: Mutex::new(Live::new(paths.settings(), settings.registry.clone())),
             paths,
             driver,
             policy: Mutex::new(policy),

@@ -1,6 +1,7 @@
 //! The settings file of the service.
+pub(crate) mod registry;
+
 use ikecore::endpoint;
-use ikecore::policy::exempt::DefaultExemptions;
 use ikedaemon::driver::select::DriverChoice;
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +10,9 @@ use std::time::Duration;
 
 use super::listen::Listen;
 use crate::document::{Document, DocumentError, Table, Value};
+use crate::paths::Paths;
+use crate::store::{EditError, PATIENCE, edit_file};
+use registry::Registry;
 
 /// What the service is to do. Policy is not among it.
 #[derive(Clone, Debug, Default)]
@@ -25,14 +29,14 @@ pub(crate) struct Settings {
     pub(crate) pam_service: Option<String>,
     /// Run with what gateways give by Mode Config.
     pub(crate) mode_config_script: Option<PathBuf>,
-    /// Oakley.log is written.
+    /// What administrators know from Windows.
+    pub(crate) registry: Registry,
+    /// Oakley.log is written from the start.
     pub(crate) oakley: bool,
     /// The keys of all that is negotiated are written, for who wants to look into the traffic.
     pub(crate) key_log: bool,
     /// Where, if not at the usual place.
     pub(crate) key_log_directory: Option<PathBuf>,
-    /// What filters are not for.
-    pub(crate) exemptions: DefaultExemptions,
     /// Of the endpoint.
     pub(crate) endpoint: endpoint::Config,
 }
@@ -54,10 +58,14 @@ impl Settings {
     /// Reads the settings file; one that is not there leaves everything as it is by default.
     pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
         match Document::read(path) {
-            Ok(document) => document.parse("the file", |table| Some(settings(&table))).map(|(settings, _)| settings),
+            Ok(document) => Self::parse(&document),
             Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
         }
+    }
+
+    fn parse(document: &Document) -> Result<Self, DocumentError> {
+        document.parse("the file", |table| Some(settings(&table))).map(|(settings, _)| settings)
     }
 
     /// What the command line says goes before what the file says.
@@ -79,6 +87,14 @@ impl Settings {
         sockets.dedup();
         sockets
     }
+}
+
+/// Has `edit` make a new text of the settings file's text, as a store's edit does: under a lock, and only if the new one has no
+/// fault. What of it takes effect at once the running service notices.
+#[cfg_attr(not(test), expect(dead_code, reason = "what edits the settings comes after them"))]
+pub(crate) fn edit<R, E>(paths: &Paths, edit: impl FnMut(&str) -> Result<(String, R), E>) -> Result<R, EditError<E>> {
+    let check = |document: &Document| Settings::parse(document).map(drop);
+    edit_file(&paths.settings(), 0o755, PATIENCE, check, edit).map(|(result, _)| result)
 }
 
 /// Takes what is right and faults the rest: with a fault the result is not used.
@@ -103,14 +119,18 @@ fn settings(table: &Table<'_>) -> Settings {
         }
     }
     if let Some(oakley) = table.get("oakley").and_then(|value| value.table()) {
-        // The names that they have in the registry of Windows.
-        if let Some(on) = oakley.get("EnableLogging").and_then(|value| flag(&value)) {
-            settings.oakley = on;
-        }
+        settings.registry.read("oakley", &oakley);
+        settings.oakley = settings.registry.enable_logging;
         if let Some(on) = oakley.get("NLBSFlags").and_then(|value| flag(&value)) {
             settings.endpoint.of_cluster = on;
         }
         oakley.finish();
+    }
+    for section in ["IPsec", "audit"] {
+        if let Some(of_windows) = table.get(section).and_then(|value| value.table()) {
+            settings.registry.read(section, &of_windows);
+            of_windows.finish();
+        }
     }
     if let Some(key_log) = table.get("key_log").and_then(|value| value.table()) {
         if let Some(on) = key_log.get("enabled").and_then(|value| flag(&value)) {
@@ -118,12 +138,6 @@ fn settings(table: &Table<'_>) -> Settings {
         }
         settings.key_log_directory = key_log.get("directory").and_then(|value| value.path());
         key_log.finish();
-    }
-    if let Some(ipsec) = table.get("IPsec").and_then(|value| value.table()) {
-        if let Some(number) = ipsec.get("NoDefaultExempt").and_then(|value| value.integer(0..=3)) {
-            settings.exemptions = DefaultExemptions::from_number(number).unwrap_or_default();
-        }
-        ipsec.finish();
     }
     if let Some(ike) = table.get("ike").and_then(|value| value.table()) {
         endpoint(&ike, &mut settings.endpoint);
@@ -189,10 +203,14 @@ fn flag(value: &Value<'_>) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::registry::{BootExemption, Name, OperationMode};
     use super::*;
+    use ikecore::certificate::RevocationCheck;
+    use ikecore::policy::exempt::DefaultExemptions;
+    use std::convert::Infallible;
 
     fn parse(text: &str) -> Result<Settings, DocumentError> {
-        Document::of("/e/policyagent.toml", text).parse("the file", |table| Some(settings(&table))).map(|(s, _)| s)
+        Settings::parse(&Document::of("/e/policyagent.toml", text))
     }
 
     #[test]
@@ -201,7 +219,7 @@ mod tests {
             "driver = \"memory\"\nlisten = [\"10.0.0.1\", \"[::1]:5000\"]\npolicy = \"p.toml\"\nusers = \"u\"\n\
              mode_config_script = \"script\"\n\
              [oakley]\nEnableLogging = 1\nNLBSFlags = 1\n[key_log]\nenabled = true\ndirectory = \"keys\"\n\
-             [IPsec]\nNoDefaultExempt = 1\n[ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
+             [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
              nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n\
              quick_modes_at_once = 4\nfallback_delay_milliseconds = 500\n",
@@ -210,7 +228,6 @@ mod tests {
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
         assert_eq!(settings.policy.as_deref(), Some(Path::new("/e/p.toml")));
         assert!(settings.key_log);
-        assert_eq!(settings.exemptions, DefaultExemptions::Multicast);
         assert_eq!(settings.key_log_directory.as_deref(), Some(Path::new("/e/keys")));
         assert_eq!(settings.users.as_deref(), Some(Path::new("/e/u")));
         assert_eq!(settings.mode_config_script.as_deref(), Some(Path::new("/e/script")));
@@ -223,6 +240,64 @@ mod tests {
         assert_eq!((ike.commit_bit, ike.half_open_cookie, ike.quick_modes_at_once), (true, 3, 4));
         assert!(!ike.initial_contact && !ike.nat_traversal && ike.nat_keep_alive.is_zero() && !ike.fragmentation);
         assert!(ike.as_windows && ike.of_cluster);
+    }
+
+    #[test]
+    fn the_settings_of_windows_have_its_names_and_values() {
+        assert_eq!(parse("").unwrap().registry, Registry::default());
+        let registry = |text: &str| parse(text).unwrap().registry;
+        let all = registry(
+            "[oakley]\nEnableLogging = 1\nStrongCRLCheck = 2\n[audit]\nDisableIKEAudits = 1\n[IPsec]\nNoDefaultExempt = 0\n\
+             EnableDiagnostics = 7\nLogInterval = 60\nOperationMode = 3\n\
+             BootExemptions = [\"TCP:0:22:inbound\", \"icmp:Outbound\", \"RAW:inbound\", \"50:inbound\"]\n",
+        );
+        assert!(all.enable_logging && all.disable_ike_audits);
+        assert_eq!((all.no_default_exempt, all.enable_diagnostics, all.log_interval), (DefaultExemptions::All, 7, 60));
+        assert_eq!(
+            (all.strong_crl_check, all.operation_mode),
+            (RevocationCheck::Strict, Some(OperationMode::Stateful))
+        );
+        let exemption =
+            |protocol, destination_port, inbound| BootExemption { protocol, source_port: 0, destination_port, inbound };
+        let expected =
+            [exemption(6, 22, true), exemption(1, 0, false), exemption(255, 0, true), exemption(50, 0, true)];
+        assert_eq!(all.boot_exemptions, expected);
+        assert_eq!(all.differences(&Registry::default()), Name::ALL);
+        assert_eq!(all.differences(&all.clone()), []);
+        assert_eq!(registry("[IPsec]\nOperationMode = \"block\"").operation_mode, Some(OperationMode::Block));
+        assert_eq!(registry("[IPsec]\nBootExemptions = \"none\"").boot_exemptions, []);
+
+        let told = |text: &str| parse(text).unwrap_err().to_string();
+        for (text, expected) in [
+            (
+                "[IPsec]\nNoDefaultExempt = 4",
+                ":2:19: NoDefaultExempt of IPsec of the file is 4, allowed: an integer from 0 to 3",
+            ),
+            ("[IPsec]\nLogInterval = 59", "an integer from 60 to 86400"),
+            ("[IPsec]\nOperationMode = 2", "is 2, allowed: 0 (permit), 1 (block), 3 (stateful)"),
+            ("[IPsec]\nOperationMode = \"statefull\"", "did you mean \"stateful\"? allowed: permit, block, stateful"),
+            ("[IPsec]\nBootExemptions = [\"TCP:inbound\"]", "allowed: PROTOCOL:SOURCE-PORT:DESTINATION-PORT:DIRECTION"),
+            ("[IPsec]\nBootExemptions = [\"ICMP:0:0:inbound\"]", "is \"ICMP:0:0:inbound\", allowed: PROTOCOL:"),
+            ("[oakley]\nStrongCRLCheck = 3", "an integer from 0 to 2"),
+            ("[audit]\nDisableIkeAudits = 1", "did you mean \"DisableIKEAudits\"?"),
+        ] {
+            assert!(told(text).contains(expected), "{text}: {}", told(text));
+        }
+    }
+
+    #[test]
+    fn the_file_is_edited_as_stores_are() {
+        let root = std::env::temp_dir().join(format!("policyagent-settings-{}", std::process::id()));
+        let paths = Paths::new(&root);
+        let add = |line: &str| edit(&paths, |old| Ok::<_, Infallible>((format!("{old}{line}\n"), ())));
+        add("driver = \"memory\" # as it was").unwrap();
+        add("[IPsec]\nNoDefaultExempt = 0").unwrap();
+        let error = add("LogInterval = 5").unwrap_err().to_string();
+        assert!(error.contains("policyagent.toml:4:15: LogInterval of IPsec"), "{error}");
+        let text = std::fs::read_to_string(paths.settings()).unwrap();
+        assert_eq!(text, "driver = \"memory\" # as it was\n[IPsec]\nNoDefaultExempt = 0\n");
+        assert_eq!(Settings::read(&paths.settings()).unwrap().registry.no_default_exempt, DefaultExemptions::All);
+        std::fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]
@@ -247,7 +322,7 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, users, mode_config_script, pam_service, oakley, key_log, IPsec, ike",
+                 listen, policy, users, mode_config_script, pam_service, oakley, IPsec, audit, key_log, ike",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]

@@ -1,4 +1,4 @@
-//! Notices that files of the policy have changed.
+//! Notices that files of the policy, or the settings, have changed.
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use std::collections::BTreeSet;
@@ -24,9 +24,13 @@ const AGAIN: Duration = Duration::from_secs(60);
 pub(super) async fn follow(service: &Service) {
     let mut told = false;
     loop {
-        let files = service.policy.lock().await.files();
+        let mut files = service.policy.lock().await.files();
+        files.insert(service.settings.lock().await.path().clone());
         // Before it is looked whether something has changed: what changes from now on is noticed.
         let watch = watch(&files);
+        if service.settings.lock().await.has_changed() {
+            service.follow_settings().await;
+        }
         if service.policy.lock().await.has_changed() {
             // What is wrong is told, and an engine that is gone needs no policy.
             let _ = service.follow_and_tell(Look::Changed, "the policy has changed").await;

@@ -21,8 +21,8 @@ use crate::lock::{FileLock, FileLockError};
 use crate::model::PolicyFile;
 use crate::paths::Paths;
 
-/// See [`Store::patience`].
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long edits wait for those of others.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -219,30 +219,47 @@ impl Store {
     /// if the model finds no fault in it. Gives what `edit` gives besides. After an error the file is as it was.
     ///
     /// What `edit` gets is what stands in the file, faults and all.
-    pub(crate) fn edit<R, E>(&self, mut edit: impl FnMut(&str) -> Result<(String, R), E>) -> Result<R, EditError<E>> {
+    pub(crate) fn edit<R, E>(&self, edit: impl FnMut(&str) -> Result<(String, R), E>) -> Result<R, EditError<E>> {
         if self.location == Location::Dynamic {
             return dynamic::edit(&self.paths, edit);
         }
-        // A link stays one: what it leads to is edited.
-        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let write_error = |error| StoreError::Write { path: path.clone(), error };
         let mode = if self.location == Location::Local { 0o755 } else { 0o700 };
-        atomic::make_directory(&directory_of(&path), mode).map_err(write_error)?;
-        let _lock = FileLock::take(&atomic::beside(&path, "", ".lock"), self.patience).map_err(StoreError::Lock)?;
-        let old = match Document::read(&path) {
-            Ok(document) => document.into_text(),
-            Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
-            Err(error) => return Err(StoreError::Document(error).into()),
-        };
-        let (new, result) = edit(&old).map_err(EditError::Refused)?;
-        let new = Document::from_text(&self.path, &directory_of(&self.path), Zeroizing::new(new))
-            .map_err(StoreError::Document)?;
-        PolicyFile::parse(&new).map_err(StoreError::Document)?;
-        if new.text() != old.as_str() {
-            atomic::write(&path, new.text().as_bytes()).map_err(write_error)?;
+        let check = |document: &Document| PolicyFile::parse(document).map(drop);
+        let (result, new) = edit_file(&self.path, mode, self.patience, check, edit)?;
+        if let Some(new) = new {
             // The file is what counts. Without this the last good version is an older one.
-            let _ = self.keep(new.text());
+            let _ = self.keep(&new);
         }
         Ok(result)
     }
+}
+
+/// Has `edit` make a new text of the text of a file, as [`Store::edit`] does, and puts it in its place if `check` finds no fault in
+/// it. Gives what `edit` gives besides, and the new text if it is another. A directory that is not there is made with this
+/// mode. Waits for somebody else's edit as long as `patience`.
+pub(crate) fn edit_file<R, E>(
+    path: &Path,
+    directory_mode: u32,
+    patience: Duration,
+    check: impl Fn(&Document) -> Result<(), DocumentError>,
+    mut edit: impl FnMut(&str) -> Result<(String, R), E>,
+) -> Result<(R, Option<Zeroizing<String>>), EditError<E>> {
+    // A link stays one: what it leads to is edited.
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let write_error = |error| StoreError::Write { path: target.clone(), error };
+    atomic::make_directory(&directory_of(&target), directory_mode).map_err(write_error)?;
+    let _lock = FileLock::take(&atomic::beside(&target, "", ".lock"), patience).map_err(StoreError::Lock)?;
+    let old = match Document::read(&target) {
+        Ok(document) => document.into_text(),
+        Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
+        Err(error) => return Err(StoreError::Document(error).into()),
+    };
+    let (new, result) = edit(&old).map_err(EditError::Refused)?;
+    let new = Document::from_text(path, &directory_of(path), Zeroizing::new(new)).map_err(StoreError::Document)?;
+    check(&new).map_err(StoreError::Document)?;
+    if new.text() == old.as_str() {
+        return Ok((result, None));
+    }
+    atomic::write(&target, new.text().as_bytes()).map_err(write_error)?;
+    Ok((result, Some(new.into_text())))
 }

@@ -327,11 +327,15 @@ fn revoked_certificates_are_refused() {
         world.root.revocation_list(&[], DATE - 9, DATE + 9),
         world.middle.revocation_list(&[(&world.hosts[0].certificate, DATE - 5)], DATE - 9, DATE + 9),
     ];
-    for (judge, level, refused) in [
-        (1, RevocationCheck::Off, false),
-        (1, RevocationCheck::Revoked, true),
-        (1, RevocationCheck::Strict, true),
-        (0, RevocationCheck::Strict, false),
+    // What the rule says, and what is set for all: the stricter counts.
+    for (judge, level, for_all, refused) in [
+        (1, RevocationCheck::Off, RevocationCheck::Off, false),
+        (1, RevocationCheck::Revoked, RevocationCheck::Off, true),
+        (1, RevocationCheck::Strict, RevocationCheck::Off, true),
+        (0, RevocationCheck::Strict, RevocationCheck::Off, false),
+        (1, RevocationCheck::Off, RevocationCheck::Revoked, true),
+        (1, RevocationCheck::Strict, RevocationCheck::Revoked, true),
+        (0, RevocationCheck::Off, RevocationCheck::Strict, false),
     ] {
         let mut network = world.network(|host, method, _| {
             if host == judge {
@@ -343,8 +347,9 @@ fn revoked_certificates_are_refused() {
         for (name, list) in ["root.crl", "issuing.crl"].iter().zip(&lists) {
             network.hosts[judge].files.insert(PathBuf::from(name), list.clone());
         }
+        network.hosts[judge].revocation_check = for_all;
         let told = negotiate(&mut network)[judge].clone();
-        assert_eq!(told.is_some(), refused, "{level:?}: {told:?}");
+        assert_eq!(told.is_some(), refused, "{level:?}, {for_all:?}: {told:?}");
         if let Some(told) = told {
             assert!(told.contains("certificate of O=Example, CN=a was revoked on 2026-01-08 19:19:55 UTC"), "{told}");
         }
