@@ -4,6 +4,7 @@ mod compile;
 mod control;
 mod document;
 mod format;
+mod hosts;
 mod link;
 mod lint;
 mod lock;

@@ -160,7 +160,7 @@ fn check_shows_the_policy_or_names_every_fault() {
     assert!(text.contains("Policy \"lab\", assigned") && text.contains("127.0.0.1 <-> 127.0.0.9"), "{text}");
     assert!(!text.contains("sesame") && !text.contains('\x1b'), "{text}");
     let report: Value = serde_json::from_str(&host.done(&["--format", "json", "check"])).unwrap();
-    assert_eq!(report["in_force"][0]["selectors"][0], "127.0.0.1 <-> 127.0.0.9");
+    assert_eq!(report["in_force"][0]["filters"][0]["specific"][0]["filter"], "127.0.0.1 <-> 127.0.0.9");
 
     // A short key is of medium severity, no PFS of low.
     assert!(text.contains(": medium: rule \"to b\": its pre-shared key is short"), "{text}");

@@ -1,4 +1,5 @@
 //! `policyagent explain`.
+use ikecore::policy::exempt::DefaultExemptions;
 use ikecore::policy::explain::Other;
 use ikecore::policy::rule::{AuthMethod, Rule, RuleAction};
 use ikecore::policy::selector::{Flow, Selector, transport_selector, weight};
@@ -9,14 +10,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::args::ExplainArgs;
-use super::check::policy_path;
 use super::style::Style;
-use super::{failed, print, proposal};
-use crate::compile::{Compiled, Machine, Reqids, compile};
-use crate::document::DocumentError;
+use super::{failed, policy, print, proposal};
+use crate::compile::{Compiled, Machine};
 use crate::format::Format;
 use crate::link::named;
-use crate::model::{PolicyFile, protocol_name};
+use crate::model::protocol_name;
 use crate::paths::Paths;
 use crate::service::settings::Settings;
 
@@ -81,32 +80,27 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
         Ok(flow) => flow,
         Err(error) => return failed(error),
     };
-    let path = match policy_path(paths, arguments.policy.as_deref()) {
-        Ok(path) => path,
-        Err(error) => return failed(error),
-    };
-    let compiled = PolicyFile::read(&path).and_then(|file| {
-        let machine = Machine::this().map_err(|error| DocumentError::File { path: path.clone(), error })?;
-        compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))
-    });
+    let path = policy::path(paths, arguments.policy.as_deref());
+    let compiled = path.and_then(|path| policy::compiled(paths, &path));
     let exemptions = match Settings::read(&paths.settings()) {
         Ok(settings) => settings.registry.no_default_exempt,
+        // Whoever may not read the settings can have a policy of his own explained.
+        Err(_) if arguments.policy.is_some() => DefaultExemptions::default(),
         Err(error) => return failed(error),
     };
-    let compiled = compiled.map(|Compiled { db, warnings }| {
-        let broadcasts = Machine::this().map(|machine| machine.broadcasts).unwrap_or_default();
-        let exempt = exemptions.traffic(&broadcasts.into_iter().collect::<Vec<_>>());
-        Compiled { db: db.with_exempt(exempt), warnings }
+    let compiled = compiled.map(|(file, Compiled { db, origins, warnings })| {
+        let broadcasts: Vec<_> = Machine::broadcasts().unwrap_or_default().into_iter().collect();
+        (file, Compiled { db: db.with_exempt(exemptions.traffic(&broadcasts)), origins, warnings })
     });
     match compiled {
-        Ok(compiled) if arguments.proposal.is_given() => match proposal::report(&compiled.db, arguments) {
+        Ok((_, compiled)) if arguments.proposal.is_given() => match proposal::report(&compiled.db, arguments) {
             Ok(report) => {
                 print(format, &report, || proposal::text(&report, style));
                 ExitCode::SUCCESS
             }
             Err(error) => failed(error),
         },
-        Ok(compiled) => {
+        Ok((_, compiled)) => {
             let report = report(&compiled, &flow);
             print(format, &report, || text(&report, style));
             ExitCode::SUCCESS

@@ -5,6 +5,7 @@ mod explain;
 mod generate;
 mod hash;
 mod log;
+mod policy;
 mod proposal;
 mod status;
 mod style;

@@ -1,3 +1,5 @@
+mod lookup;
+
 use super::*;
 use crate::model::tests::{GOOD, parse};
 use ikecore::address::{HostAddress, Scope};

@@ -1,5 +1,6 @@
 //! The service: opens, serves, ends.
 mod answers;
+mod follow;
 mod held;
 pub(crate) mod listen;
 mod live;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -41,9 +42,6 @@ use lock::LockError;
 use mode_config::ModeConfigScript;
 use policy::{Attempt, InForce, Look};
 use settings::{Overrides, Settings};
-
-/// How often the addresses of this machine are looked at.
-const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
 
 /// How long after a driver was lost, or could not be opened, the next one is tried: first, and at most.
 const REOPEN_FIRST: Duration = Duration::from_millis(500);
@@ -115,7 +113,8 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
     let lock = lock::take(&paths.lock(), paths.root())?;
-    let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.registry.no_default_exempt)?;
+    let exemptions = settings.registry.no_default_exempt;
+    let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.sources(&paths), exemptions)?;
     let first = policy.start().map_err(RunError::Policy)?;
     let pam = settings.pam_service.as_deref().map(Helper::start).transpose()?;
     // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.
@@ -191,11 +190,13 @@ async fn serve(
             initiating: Mutex::new(()),
         });
         notify(&[NotifyState::Ready]);
+        let network_changed = Notify::new();
         let by_request = tokio::select! {
             () = socket.serve(Arc::clone(&service)) => false,
             () = hang_ups(&mut hangup, &service) => false,
             () = watch::follow(&service) => false,
-            () = addresses(&service) => false,
+            () = follow::machine(&service, &network_changed) => false,
+            () = follow::names(&service, &network_changed) => false,
             () = watchdog(&engine) => false,
             () = replace_lost_drivers(&service, settings.driver) => false,
             _ = terminate.recv() => true,
@@ -270,15 +271,6 @@ async fn replace_lost_drivers(service: &Service, choice: DriverChoice) {
             }
             pause = (pause * 2).min(REOPEN_LAST);
         }
-    }
-}
-
-async fn addresses(service: &Service) {
-    let mut every = tokio::time::interval(ADDRESSES_EVERY);
-    loop {
-        every.tick().await;
-        // What is wrong is told, and an engine that is gone needs no policy.
-        let _ = service.follow_and_tell(Look::Machine, "the addresses of this machine have changed").await;
     }
 }
 

@@ -8,10 +8,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::held::{Content, Held};
-use crate::compile::{Compiled, Machine, Part, Reqids, compile_all};
+use crate::compile::{Compiled, Hosts, Machine, Needs, Part, Reqids, Sources, compile_all};
 use crate::control::report::PolicyReport;
 use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
@@ -34,6 +35,12 @@ pub(crate) struct InForce {
     stores: [Held; STORES],
     /// Somebody named the local store's file.
     is_named: bool,
+    /// Where it is written what the machine does not know by itself.
+    sources: Sources,
+    /// The addresses of hosts, as they were last looked up.
+    hosts: Hosts,
+    /// Who looks hosts up is told that the policy is another.
+    changed: Arc<Notify>,
     machine: Machine,
     /// Addresses that peers gave to this host: the policy is not for them.
     granted: BTreeSet<IpAddr>,
@@ -77,6 +84,7 @@ impl InForce {
     pub(crate) fn new(
         paths: &Paths,
         named: Option<&Path>,
+        sources: Sources,
         exemptions: DefaultExemptions,
     ) -> Result<Self, DocumentError> {
         let stores = [
@@ -90,6 +98,9 @@ impl InForce {
             first_revision: u64::try_from(since.as_micros()).unwrap_or_default(),
             stores,
             is_named: named.is_some(),
+            sources,
+            hosts: Hosts::new(),
+            changed: Arc::default(),
             machine: Machine::default(),
             granted: BTreeSet::new(),
             exemptions,
@@ -156,14 +167,26 @@ impl InForce {
         self.granted = granted;
     }
 
-    /// This machine as far as the policy goes by it: other links than those of its neighbours come and go as they like.
+    /// The names of hosts that the policy goes by.
+    pub(crate) fn hosts_wanted(&self) -> BTreeSet<String> {
+        Needs::of(self.parts(&[None, None, None, None]).iter().map(|part| part.file)).hosts
+    }
+
+    /// Tells that another policy is in force.
+    pub(crate) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// What was found for names of hosts. What was not found keeps the addresses that it had: no answer is no news.
+    pub(crate) fn set_hosts(&mut self, found: Hosts) {
+        self.hosts.extend(found);
+    }
+
+    /// This machine as far as the policy goes by it.
     fn machine_for(&self, parts: &[Part<'_>]) -> io::Result<Machine> {
-        let mut machine = Machine::this()?;
+        let needs = Needs::of(parts.iter().map(|part| part.file));
+        let mut machine = Machine::this(&needs, &self.sources, &self.hosts)?;
         machine.addresses = &machine.addresses - &self.granted;
-        if !parts.iter().any(|part| part.file.has_links()) {
-            let Machine { addresses, broadcasts, .. } = machine;
-            machine = Machine { addresses, broadcasts, ..Machine::default() };
-        }
         Ok(machine)
     }
 
@@ -228,7 +251,7 @@ impl InForce {
             }
             let mut reqids = self.reqids.clone();
             let fault = match compile_all(&parts, &machine, &mut reqids) {
-                Ok(Compiled { db, warnings }) => {
+                Ok(Compiled { db, warnings, .. }) => {
                     let broadcasts: Vec<_> = machine.broadcasts.iter().copied().collect();
                     let mut db = db.with_exempt(self.exemptions.traffic(&broadcasts));
                     db.version = self.db.version + 1;
@@ -269,6 +292,7 @@ impl InForce {
             self.warnings.extend(kept.err().map(|error| format!("the last good version is not kept: {error}")));
             held.put_in_force(content);
         }
+        self.changed.notify_one();
     }
 
     /// The driver does not hold to it.
