@@ -5,6 +5,7 @@ mod control;
 mod document;
 mod link;
 mod model;
+mod netsh;
 mod paths;
 mod service;
 mod users;

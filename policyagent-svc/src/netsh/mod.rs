@@ -1,0 +1,2 @@
+//! The command language of `netsh ipsec`.
+mod command;
