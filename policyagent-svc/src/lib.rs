@@ -4,10 +4,13 @@ mod compile;
 mod control;
 mod document;
 mod link;
+mod lock;
 mod model;
 mod netsh;
 mod paths;
 mod service;
+#[cfg_attr(not(test), expect(dead_code, reason = "what edits the stores comes after them"))]
+mod store;
 mod users;
 
 pub use cli::main;

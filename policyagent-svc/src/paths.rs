@@ -33,6 +33,26 @@ impl Paths {
         self.root.join("etc/policyagent/users")
     }
 
+    /// The directory of what is kept between the service's runs.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.root.join("var/lib/policyagent")
+    }
+
+    /// The persistent store.
+    pub(crate) fn persistent(&self) -> PathBuf {
+        self.state().join("persistent.toml")
+    }
+
+    /// What was last read of the directory.
+    pub(crate) fn directory_cache(&self) -> PathBuf {
+        self.state().join("directory.toml")
+    }
+
+    /// The directory of the last good versions of the stores.
+    pub(crate) fn last_good(&self) -> PathBuf {
+        self.state().join("last-good")
+    }
+
     /// The directory of Oakley.log.
     pub(crate) fn log(&self) -> PathBuf {
         self.root.join("var/log/policyagent")

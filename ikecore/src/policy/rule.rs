@@ -22,6 +22,8 @@ pub struct MainModePolicy {
     pub lifetime: Lifetime,
     /// How many quick modes one ISAKMP SA may serve; 0 is no limit.
     pub quick_mode_limit: u32,
+    /// The life of soft SAs, seconds; 0 is no limit.
+    pub soft_lifetime: u32,
 }
 
 /// How traffic is protected (the filter action "negotiate").
@@ -33,6 +35,9 @@ pub struct QuickModePolicy {
     pub offers: Vec<QuickModeOffer>,
     /// Clear-text packets that arrive and match are accepted (the answer will be protected).
     pub inbound_passthrough: bool,
+    /// If the peer does not answer IKE at all, traffic with it passes in clear for a time (a soft SA). In transport mode
+    /// only: a tunnel leads to hosts that clear packets would not reach.
+    pub fallback_to_clear: bool,
     /// SAs that carry nothing for so many seconds end; 0: they live on.
     pub idle: u32,
 }

@@ -40,13 +40,14 @@ pub(crate) fn quick(offers: Vec<QuickModeOffer>) -> RuleAction {
         name: "protect".to_owned(),
         offers,
         inbound_passthrough: false,
+        fallback_to_clear: false,
         idle: 0,
     }))
 }
 
 pub(crate) fn main(offers: Vec<MainModeOffer>) -> Arc<MainModePolicy> {
     let lifetime = Lifetime { seconds: 28_800, kilobytes: 0 };
-    Arc::new(MainModePolicy { name: "main".to_owned(), offers, lifetime, quick_mode_limit: 0 })
+    Arc::new(MainModePolicy { name: "main".to_owned(), offers, lifetime, quick_mode_limit: 0, soft_lifetime: 28_800 })
 }
 
 /// A rule in transport mode between 10.9.0.1 and 10.9.0.2.

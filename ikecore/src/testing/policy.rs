@@ -56,6 +56,10 @@ pub struct TestPolicy {
     pub dpd: Option<DeadPeerDetection>,
     /// Whether an identity may be at several addresses.
     pub uniqueness: Uniqueness,
+    /// Traffic with a peer that does not answer passes in clear.
+    pub fallback_to_clear: bool,
+    /// The life of soft SAs, seconds.
+    pub soft_lifetime: u32,
     /// Seconds after which SAs without traffic end; 0: they live on.
     pub idle: u32,
     /// Traffic that is permitted or blocked, each by a rule of its own.
@@ -99,6 +103,8 @@ impl TestPolicy {
             mode_config: None,
             dpd: None,
             uniqueness: Uniqueness::Keep,
+            fallback_to_clear: false,
+            soft_lifetime: 28_800,
             idle: 0,
             exceptions: Vec::new(),
         }
@@ -120,6 +126,7 @@ impl TestPolicy {
             name: "protect".to_owned(),
             offers: self.quick_mode.clone(),
             inbound_passthrough: false,
+            fallback_to_clear: self.fallback_to_clear,
             idle: self.idle,
         };
         let main_mode = MainModePolicy {
@@ -127,6 +134,7 @@ impl TestPolicy {
             offers: self.main_mode.clone(),
             lifetime: self.ike_lifetime,
             quick_mode_limit: self.quick_mode_limit,
+            soft_lifetime: self.soft_lifetime,
         };
         let rule = Rule {
             name: "rule".to_owned(),

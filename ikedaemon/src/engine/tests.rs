@@ -56,6 +56,7 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
         name: "secure".to_owned(),
         offers: vec![offer(COMPRESSED), offer(ESP.alone())],
         inbound_passthrough: false,
+        fallback_to_clear: false,
         idle: 0,
     };
     let main = MainModePolicy {
@@ -63,6 +64,7 @@ fn policy(me: IpAddr, peer: IpAddr, key: &[u8]) -> Arc<PolicyDb> {
         offers: vec![MainModeOffer { cipher: CipherAlg::Aes128, hash: HashAlg::Sha1, group: Group::Modp1024 }],
         lifetime,
         quick_mode_limit: 0,
+        soft_lifetime: 28_800,
     };
     let rule = Rule {
         name: "the rule".to_owned(),

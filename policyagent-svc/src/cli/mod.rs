@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
+use crate::lock;
 use crate::paths::Paths;
-use crate::service::{self, lock};
+use crate::service;
 use crate::users::pam;
 use args::{Cli, Command, Format, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
 use style::Style;

@@ -52,6 +52,7 @@ pub(crate) fn compile(file: &PolicyFile, machine: &Machine, reqids: &mut Reqids)
         offers: Vec::new(),
         lifetime: Lifetime::default(),
         quick_mode_limit: 0,
+        soft_lifetime: 0,
     };
     let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
     let mut warnings = file.warnings.clone();
@@ -256,6 +257,7 @@ impl<'a> Compiler<'a> {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),
             inbound_passthrough,
+            fallback_to_clear: false,
             idle,
         });
         self.quick_modes.insert(&action.name, Arc::clone(&policy));

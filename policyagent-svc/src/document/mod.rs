@@ -65,6 +65,8 @@ const MAX_OCTETS: u64 = 16 << 20;
 /// The text of a document. It may hold secrets and is wiped when dropped.
 pub(crate) struct Document {
     path: PathBuf,
+    /// Where relative paths in it start.
+    directory: PathBuf,
     text: Zeroizing<String>,
 }
 
@@ -72,18 +74,38 @@ impl Document {
     /// Reads the file.
     pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
         let error = |error| DocumentError::File { path: path.to_owned(), error };
-        let length = std::fs::metadata(path).map_err(error)?.len();
-        if length > MAX_OCTETS {
-            let message = format!("{length} octets long, allowed: {MAX_OCTETS}");
-            return Err(error(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message)));
-        }
-        Ok(Self { path: path.to_owned(), text: Zeroizing::new(std::fs::read_to_string(path).map_err(error)?) })
+        check_length(std::fs::metadata(path).map_err(error)?.len()).map_err(error)?;
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(error)?);
+        Self::from_text(path, &directory_of(path), text)
+    }
+
+    /// A document with this text, as if it stood in the file `path`; relative paths in it start at `directory`.
+    pub(crate) fn from_text(path: &Path, directory: &Path, text: Zeroizing<String>) -> Result<Self, DocumentError> {
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        check_length(length).map_err(|error| DocumentError::File { path: path.to_owned(), error })?;
+        Ok(Self { path: path.to_owned(), directory: directory.to_owned(), text })
     }
 
     /// A document that is not in a file; `path` is for messages.
     #[cfg(test)]
     pub(crate) fn of(path: &str, text: &str) -> Self {
-        Self { path: path.into(), text: Zeroizing::new(text.to_owned()) }
+        let path = Path::new(path);
+        Self { path: path.to_owned(), directory: directory_of(path), text: Zeroizing::new(text.to_owned()) }
+    }
+
+    /// What messages call it.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text, wiped when dropped.
+    pub(crate) fn into_text(self) -> Zeroizing<String> {
+        self.text
     }
 
     /// Parses the document and has `read` take what it wants of it. The result comes with the warnings; with any fault
@@ -110,6 +132,19 @@ impl Document {
     }
 }
 
+/// The directory of a file.
+pub(crate) fn directory_of(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+fn check_length(length: u64) -> std::io::Result<()> {
+    if length <= MAX_OCTETS {
+        return Ok(());
+    }
+    let message = format!("{length} octets long, allowed: {MAX_OCTETS}");
+    Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message))
+}
+
 /// Collects what is wrong with a document while it is read.
 pub(crate) struct Faults<'a> {
     document: &'a Document,
@@ -124,7 +159,7 @@ impl<'a> Faults<'a> {
 
     /// The directory of the document, where relative paths start.
     fn directory(&self) -> &'a Path {
-        self.document.path.parent().unwrap_or_else(|| Path::new(""))
+        &self.document.directory
     }
 
     fn position(&self, span: &Range<usize>) -> Position {

@@ -44,11 +44,12 @@ impl PolicyFile {
 
     /// Reads a policy file.
     pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
-        Self::parse(path, &Document::read(path)?)
+        Self::parse(&Document::read(path)?)
     }
 
-    fn parse(path: &Path, document: &Document) -> Result<Self, DocumentError> {
-        let (mut file, warnings) = document.parse("the file", |table| objects(path, &table))?;
+    /// Reads a policy document, whether it is in a file or not.
+    pub(crate) fn parse(document: &Document) -> Result<Self, DocumentError> {
+        let (mut file, warnings) = document.parse("the file", |table| objects(document.path(), &table))?;
         file.warnings = warnings;
         let faults = file.faults();
         if faults.is_empty() { Ok(file) } else { Err(DocumentError::Faults(faults)) }

@@ -108,6 +108,7 @@ pub(super) fn policy(value: &Value<'_>) -> Option<Policy> {
 
 fn main_mode(value: &Value<'_>, policy: &str) -> Option<MainModePolicy> {
     const LIFETIME: Lifetime = Lifetime { seconds: 28_800, kilobytes: 0 };
+    const SOFT_LIFETIME: u32 = 28_800;
     let mut table = value.table()?;
     table.rename(format!("the main mode of policy {policy:?}"));
     let offers = table.require("offers").and_then(|value| value.list("offer"));
@@ -134,6 +135,7 @@ fn main_mode(value: &Value<'_>, policy: &str) -> Option<MainModePolicy> {
         offers: offers?.into_iter().collect::<Option<Vec<_>>>()?,
         lifetime: lifetime?,
         quick_mode_limit: if master_pfs? { 1 } else { limit? },
+        soft_lifetime: SOFT_LIFETIME,
     })
 }
 

@@ -35,7 +35,7 @@ offers = [{ esp = "aes256-sha256" }]
 
 /// Parses text as a policy file.
 pub(crate) fn parse(text: &str) -> Result<PolicyFile, DocumentError> {
-    PolicyFile::parse(Path::new("/x/policy.toml"), &Document::of("/x/policy.toml", text))
+    PolicyFile::parse(&Document::of("/x/policy.toml", text))
 }
 
 /// The faults of GOOD with `from` replaced by `to`, as they are printed.

@@ -1,7 +1,7 @@
 //! The service: opens, serves, ends.
 mod answers;
 pub(crate) mod listen;
-pub(crate) mod lock;
+mod lock;
 mod mode_config;
 mod policy;
 pub(crate) mod settings;
@@ -33,7 +33,7 @@ use crate::paths::Paths;
 use crate::users::file::UsersFile;
 use crate::users::pam::{Helper, Pam, PamError};
 use answers::Service;
-use lock::{Lock, LockError};
+use lock::LockError;
 use mode_config::ModeConfigScript;
 use policy::InForce;
 use settings::{Overrides, Settings};
@@ -110,7 +110,7 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
     let settings = Settings::read(&paths.settings())?.with(overrides);
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
-    let lock = Lock::take(&paths.lock(), paths.root())?;
+    let lock = lock::take(&paths.lock(), paths.root())?;
     let mut policy = match &settings.policy {
         Some(path) => InForce::new(path.clone(), true),
         None => InForce::new(paths.policy(), false),
