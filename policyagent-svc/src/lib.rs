@@ -3,6 +3,7 @@ mod cli;
 mod compile;
 mod control;
 mod document;
+mod format;
 mod link;
 mod lock;
 mod model;

@@ -5,6 +5,7 @@ use ikedaemon::driver::select::DriverChoice;
 use std::path::PathBuf;
 
 use crate::control::request::Handle;
+use crate::format::Format;
 use crate::link::NamedAddress;
 use crate::model::parse_protocol;
 use crate::service::listen::Listen;
@@ -26,15 +27,6 @@ pub(crate) struct Cli {
     pub(crate) format: Format,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// How results are printed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Text,
-    /// For programs: JSON
-    Json,
 }
 
 /// What to do.

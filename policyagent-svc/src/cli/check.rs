@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::args::{CheckArgs, Format};
+use super::args::CheckArgs;
 use super::style::Style;
 use super::{failed, print, status::count};
 use crate::compile::{Machine, Reqids, compile};
 use crate::document::{DocumentError, Fault};
+use crate::format::Format;
 use crate::link::named;
 use crate::model::{Filter, PolicyFile, Side, protocol_name};
 use crate::paths::Paths;

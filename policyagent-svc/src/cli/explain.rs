@@ -8,12 +8,13 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::args::{ExplainArgs, Format};
+use super::args::ExplainArgs;
 use super::check::policy_path;
 use super::style::Style;
 use super::{failed, print};
 use crate::compile::{Compiled, Machine, Reqids, compile};
 use crate::document::DocumentError;
+use crate::format::Format;
 use crate::link::named;
 use crate::model::{PolicyFile, protocol_name};
 use crate::paths::Paths;

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::args::{Format, LogArgs};
+use super::args::LogArgs;
 use super::failed;
+use crate::format::Format;
 use crate::paths::Paths;
 
 /// How often a log that is followed is looked at.

@@ -18,11 +18,12 @@ use std::time::{Duration, Instant};
 
 use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
+use crate::format::Format;
 use crate::lock;
 use crate::paths::Paths;
 use crate::service;
 use crate::users::pam;
-use args::{Cli, Command, Format, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
+use args::{Cli, Command, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
 use style::Style;
 
 /// How long the service may take for what it answers at once.
