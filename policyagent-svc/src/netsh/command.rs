@@ -2,6 +2,7 @@
 //! stores and the service carry out.
 //!
 //! `None` is what was left out: of `add` the default, of `set` what stays as it is.
+use core::fmt;
 use ikecore::proposal::offer::MainModeOffer;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::model::{Offer, Side};
 
 /// A command of one of the two contexts.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(crate) enum Command {
     /// `netsh ipsec static`: the objects of a store.
     Static(Static),
@@ -19,29 +20,79 @@ pub(crate) enum Command {
 }
 
 /// A command of the static context.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(crate) enum Static {
     AddFilter(AddFilter),
-    AddFilterAction { name: String, action: FilterActionSettings },
-    AddFilterList { name: String, description: Option<String> },
-    AddPolicy { name: String, policy: PolicySettings },
-    AddRule { name: String, policy: String, rule: RuleSettings },
-    SetPolicy { which: Named, new_name: Option<String>, policy: PolicySettings, gpo: Option<String> },
-    SetRule { which: RuleNamed, policy: String, new_name: Option<String>, rule: RuleSettings },
-    SetFilterList { which: Named, new_name: Option<String>, description: Option<String> },
-    SetFilterAction { which: Named, new_name: Option<String>, action: FilterActionSettings },
-    SetDefaultRule { policy: String, rule: DefaultRuleSettings },
-    SetStore { location: StoreLocation },
-    SetBatch { enabled: bool },
+    AddFilterAction {
+        name: String,
+        action: FilterActionSettings,
+    },
+    AddFilterList {
+        name: String,
+        description: Option<String>,
+    },
+    AddPolicy {
+        name: String,
+        policy: PolicySettings,
+    },
+    AddRule {
+        name: String,
+        policy: String,
+        rule: RuleSettings,
+    },
+    SetPolicy {
+        which: Named,
+        new_name: Option<String>,
+        policy: PolicySettings,
+        gpo: Option<String>,
+    },
+    SetRule {
+        which: RuleNamed,
+        policy: String,
+        new_name: Option<String>,
+        rule: RuleSettings,
+    },
+    SetFilterList {
+        which: Named,
+        new_name: Option<String>,
+        description: Option<String>,
+    },
+    SetFilterAction {
+        which: Named,
+        new_name: Option<String>,
+        action: FilterActionSettings,
+    },
+    SetDefaultRule {
+        policy: String,
+        rule: DefaultRuleSettings,
+    },
+    SetStore {
+        location: StoreLocation,
+    },
+    SetBatch {
+        enabled: bool,
+    },
     DeleteAll,
     DeletePolicy(OneOrAll),
     DeleteFilterList(OneOrAll),
     DeleteFilterAction(OneOrAll),
-    DeleteRule { which: RulesNamed, policy: String },
-    DeleteFilter { filter_list: String, filter: FilterPattern },
-    ExportPolicy { file: PathBuf },
-    ImportPolicy { file: PathBuf },
-    RestorePolicyExamples { release: Release },
+    DeleteRule {
+        which: RulesNamed,
+        policy: String,
+    },
+    DeleteFilter {
+        filter_list: String,
+        filter: FilterPattern,
+    },
+    ExportPolicy {
+        file: PathBuf,
+    },
+    ImportPolicy {
+        file: PathBuf,
+    },
+    RestorePolicyExamples {
+        release: Release,
+    },
     /// A script that makes the store anew.
     Dump,
     Show(ShowStatic),
@@ -77,7 +128,7 @@ pub(crate) enum OneOrAll {
 }
 
 /// `add filter`.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(crate) struct AddFilter {
     pub(crate) filter_list: String,
     pub(crate) source: Address,
@@ -102,7 +153,7 @@ pub(crate) enum Address {
 }
 
 /// What a filter must be to be deleted; `None` is the default of `add filter`.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(crate) struct FilterPattern {
     pub(crate) source: Address,
     pub(crate) destination: Address,
@@ -120,7 +171,7 @@ pub(crate) enum Action {
     Negotiate,
 }
 
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 pub(crate) struct FilterActionSettings {
     pub(crate) description: Option<String>,
     /// A Diffie-Hellman exchange in quick mode, with the group of main mode.
@@ -133,7 +184,7 @@ pub(crate) struct FilterActionSettings {
     pub(crate) offers: Option<Vec<Offer>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 pub(crate) struct PolicySettings {
     pub(crate) description: Option<String>,
     pub(crate) master_pfs: Option<bool>,
@@ -148,7 +199,7 @@ pub(crate) struct PolicySettings {
     pub(crate) offers: Option<Vec<MainModeOffer>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 pub(crate) struct RuleSettings {
     pub(crate) description: Option<String>,
     pub(crate) filter_list: Option<String>,
@@ -161,7 +212,7 @@ pub(crate) struct RuleSettings {
     pub(crate) authentication: Option<Vec<Method>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 pub(crate) struct DefaultRuleSettings {
     pub(crate) quick_mode_pfs: Option<bool>,
     pub(crate) activate: Option<bool>,
@@ -182,12 +233,27 @@ pub(crate) enum ConnectionType {
     All,
 }
 
-/// An authentication method.
-#[derive(Debug)]
+/// An authentication method. `Debug` does not print a key.
+#[derive(PartialEq)]
 pub(crate) enum Method {
     Kerberos,
     PresharedKey(Zeroizing<String>),
     RootCa { name: String, certificate_mapping: bool, exclude_ca_name: bool },
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kerberos => f.write_str("Kerberos"),
+            Self::PresharedKey(_) => f.write_str("PresharedKey(<secret>)"),
+            Self::RootCa { name, certificate_mapping, exclude_ca_name } => f
+                .debug_struct("RootCa")
+                .field("name", name)
+                .field("certificate_mapping", certificate_mapping)
+                .field("exclude_ca_name", exclude_ca_name)
+                .finish(),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -215,7 +281,7 @@ pub(crate) struct Layout {
 }
 
 /// `show` of the static context.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(crate) enum ShowStatic {
     All(Layout),
     Policy { which: OneOrAll, layout: Layout },
@@ -242,13 +308,25 @@ pub(crate) enum ShowRules {
 }
 
 /// A command of the dynamic context.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(crate) enum Dynamic {
-    AddMainModePolicy { name: String, policy: MainModeSettings },
-    AddQuickModePolicy { name: String, policy: QuickModeSettings },
+    AddMainModePolicy {
+        name: String,
+        policy: MainModeSettings,
+    },
+    AddQuickModePolicy {
+        name: String,
+        policy: QuickModeSettings,
+    },
     AddRule(DynamicRule),
-    SetMainModePolicy { name: String, policy: MainModeSettings },
-    SetQuickModePolicy { name: String, policy: QuickModeSettings },
+    SetMainModePolicy {
+        name: String,
+        policy: MainModeSettings,
+    },
+    SetQuickModePolicy {
+        name: String,
+        policy: QuickModeSettings,
+    },
     SetRule(DynamicRule),
     SetConfig(Setting),
     DeleteAll,
@@ -256,12 +334,15 @@ pub(crate) enum Dynamic {
     DeleteQuickModePolicy(OneOrAll),
     DeleteRule(RuleKey),
     /// SAs, by the addresses of their ends.
-    DeleteSa { source: Option<Address>, destination: Option<Address> },
+    DeleteSa {
+        source: Option<Address>,
+        destination: Option<Address>,
+    },
     Dump,
     Show(ShowDynamic),
 }
 
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 pub(crate) struct MainModeSettings {
     pub(crate) quick_mode_limit: Option<u32>,
     /// Seconds.
@@ -271,7 +352,7 @@ pub(crate) struct MainModeSettings {
     pub(crate) offers: Option<Vec<MainModeOffer>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 pub(crate) struct QuickModeSettings {
     pub(crate) soft: Option<bool>,
     pub(crate) pfs: Option<PfsGroup>,
@@ -300,7 +381,7 @@ pub(crate) struct RuleKey {
 }
 
 /// `add rule` and `set rule` of the dynamic context.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(crate) struct DynamicRule {
     pub(crate) key: RuleKey,
     pub(crate) main_mode_policy: Option<String>,
@@ -345,7 +426,7 @@ pub(crate) struct BootExemption {
 }
 
 /// `show` of the dynamic context.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(crate) enum ShowDynamic {
     All { resolve_dns: bool },
     Config,
@@ -360,7 +441,7 @@ pub(crate) enum ShowDynamic {
 }
 
 /// What the two ends must be to be shown; `None` is whatever.
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 pub(crate) struct Ends {
     pub(crate) source: Option<Address>,
     pub(crate) destination: Option<Address>,
@@ -368,7 +449,7 @@ pub(crate) struct Ends {
 }
 
 /// What traffic a filter must be for to be shown; `None` is whatever.
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 pub(crate) struct TrafficPattern {
     pub(crate) ends: Ends,
     pub(crate) protocol: Option<u8>,
