@@ -4,6 +4,7 @@ mod compile;
 mod control;
 mod document;
 mod format;
+pub mod fuzzing;
 mod link;
 mod lock;
 mod model;

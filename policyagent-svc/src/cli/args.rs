@@ -8,6 +8,7 @@ use crate::control::request::Handle;
 use crate::format::Format;
 use crate::link::NamedAddress;
 use crate::model::parse_protocol;
+use crate::netsh::NetshArgs;
 use crate::service::listen::Listen;
 use crate::service::settings::Overrides;
 
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     /// Show Oakley.log, or switch it on or off
     Log(LogArgs),
+    /// Read and check commands of netsh ipsec, or scripts of them
+    Netsh(NetshArgs),
     /// Read a password from standard input and print its hash, for the users file of extended authentication
     HashPassword,
     /// Write man pages or shell completions, for packages
