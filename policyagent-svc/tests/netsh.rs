@@ -165,9 +165,12 @@ fn another_machine_is_reached_by_ssh() {
     let (status, _, err) = call(&["--check", "-r", "fails", "ipsec", "static", "show", "store"]);
     assert_eq!(status, Some(1));
     assert!(err.contains("netsh on fails has failed, or ssh has"), "{err}");
-    for wrong in
-        [&["--remote=-oProxyCommand=x"][..], &["-r", "a b"], &["-r", "gate", "-u", "joe"], &["-r", "gate", "-p", "secret"]]
-    {
+    for wrong in [
+        &["--remote=-oProxyCommand=x"][..],
+        &["-r", "a b"],
+        &["-r", "gate", "-u", "joe"],
+        &["-r", "gate", "-p", "secret"],
+    ] {
         let (status, out, err) = call(&[&["--check"], wrong, &["ipsec", "static", "show", "store"]].concat());
         assert_eq!((status, out.as_str()), (Some(1), ""), "{wrong:?}");
         assert!(err.contains("allowed: ") && !err.contains("secret"), "{err}");

@@ -1,7 +1,7 @@
 //! The built program: its commands, its messages, its exit status; the service with the driver `memory` on loopback.
 use serde_json::Value;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -160,7 +160,15 @@ fn check_shows_the_policy_or_names_every_fault() {
     assert!(text.contains("Policy \"lab\", assigned") && text.contains("127.0.0.1 <-> 127.0.0.9"), "{text}");
     assert!(!text.contains("sesame") && !text.contains('\x1b'), "{text}");
     let report: Value = serde_json::from_str(&host.done(&["--format", "json", "check"])).unwrap();
-    assert_eq!(report["in_force"][0]["selectors"][0], "127.0.0.1 <-> 127.0.0.9");
+    assert_eq!(report["in_force"][0]["filters"][0]["specific"][0]["filter"], "127.0.0.1 <-> 127.0.0.9");
+
+    // A short key is of medium severity, no PFS of low.
+    assert!(text.contains(": medium: rule \"to b\": its pre-shared key is short"), "{text}");
+    let kinds: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().filter_map(|finding| finding["kind"].as_str()).collect();
+    assert_eq!(kinds, ["short-key", "no-pfs"]);
+    host.done(&["check", "--fail-on", "high"]);
+    assert_eq!(host.call(&["check", "--fail-on", "medium"]).status.code(), Some(1));
 
     host.write_policy(
         &POLICY.replace("negotiate", "negociate").replace("\"b\"\nfilter_action", "\"c\"\nfilter_action"),
@@ -209,6 +217,63 @@ fn explain_tells_what_becomes_of_traffic_and_why() {
 }
 
 #[test]
+fn explain_tells_what_would_be_answered_to_a_proposal() {
+    let host = Host::new("proposal");
+    let explain = ["explain", "127.0.0.1", "127.0.0.9"];
+    let with = |more: &[&'static str]| [&explain, more].concat();
+    let text = host.done(&with(&["--main-mode", "3des-sha1-modp1024", "aes256-sha256-modp2048"]));
+    let expected = "from 127.0.0.9 to 127.0.0.1\n  main mode, 2 transforms\n    refused: rule \"to b\": proposal 1 transform 1: \
+                    Encryption Algorithm is 3DES-CBC (5), allowed: AES-CBC-256 (7)\n    chosen: rule \"to b\": proposal 1 \
+                    transform 2: AES-CBC-256 SHA-256 MODP-2048 (14), pre-shared key (1), life 28800 s\n";
+    assert_eq!(text, expected);
+    let text = host.done(&with(&["--main-mode", "aes256-sha256-modp2048", "--by", "3"]));
+    assert!(text.contains("Authentication Method is RSA signatures (3), allowed: pre-shared key (1)"), "{text}");
+    assert!(text.ends_with("refused: nothing is acceptable to any rule for the peer\n"), "{text}");
+    let text = host.done(&["explain", "127.0.0.1", "127.0.0.8", "--main-mode", "aes256-sha256-modp2048"]);
+    assert!(text.contains("refused: no rule of the policy negotiates with 127.0.0.8"), "{text}");
+
+    let text = host.done(&with(&["--quick-mode", "aes128-sha256", "aes256-sha256"]));
+    assert!(
+        text.contains("  quick mode for 127.0.0.1 <-> 127.0.0.9, transport mode\n    refused: rule \"to b\""),
+        "{text}"
+    );
+    assert!(
+        text.contains("ESP_AES-CBC-128 (12), allowed: ESP_AES-CBC-256 (12)") && text.contains("transform 2: ESP "),
+        "{text}"
+    );
+    let arguments = with(&["--quick-mode", "aes256-sha256-modp2048", "--mode", "tunnel", "--remote-port", "80"]);
+    let json = host.done(&[&["--format", "json"], arguments.as_slice()].concat());
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&report["main_mode"], &report["local"]), (&Value::Null, &"127.0.0.1".into()), "{report}");
+    let rule = &report["quick_mode"]["rules"][0];
+    assert_eq!((&rule["rule"], &rule["chosen"]), (&"to b".into(), &Value::Null), "{report}");
+    assert_eq!(rule["refused"][0]["attribute"], "Encapsulation Mode", "{report}");
+    let net = host.done(&with(&["--quick-mode", "aes256-sha256", "--remote-net", "127.0.0.0/24"]));
+    assert!(net.contains("refused:") && net.contains("127.0.0.1 <-> 127.0.0.0/24"), "{net}");
+
+    // A first message as it was on the wire, and as its digits.
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/message/main-1");
+    let octets = fs::read(&seed).unwrap();
+    let digits: String = octets.iter().map(|octet| format!("{octet:02x}\n")).collect();
+    let hex = host.root.join("message.txt");
+    fs::write(&hex, digits).unwrap();
+    let of = |path: &Path| host.done(&[&explain[..], &["--packet", path.to_str().unwrap()]].concat());
+    let text = of(&seed);
+    assert!(text.contains("main mode, ") && text.contains(" rule \"to b\": proposal "), "{text}");
+    assert_eq!(of(&hex), text);
+    let third = seed.with_file_name("main-3");
+    let error = host.failed(&[&explain[..], &["--packet", third.to_str().unwrap()]].concat());
+    assert!(error.contains("it is not the first message of the exchange"), "{error}");
+    fs::write(&hex, "01 02").unwrap();
+    assert!(host.failed(&[&explain[..], &["--packet", hex.to_str().unwrap()]].concat()).contains("message.txt: "));
+
+    let error = host.failed(&with(&["--quick-mode", "aes256-sha256-modp2048", "aes256-sha256"]));
+    assert!(error.contains("one group in all its proposals"), "{error}");
+    let wrong = stderr(&host.call(&with(&["--main-mode", "aes265-sha256-modp2048"])));
+    assert!(wrong.contains("did you mean \"aes256\"?"), "{wrong}");
+}
+
+#[test]
 fn the_service_runs_reloads_and_stops() {
     let mut host = Host::new("run");
     host.start();
@@ -231,7 +296,7 @@ fn the_service_runs_reloads_and_stops() {
     let status = host.status();
     assert_eq!((&status["policy"]["version"], &status["policy"]["rules"][0]), (&1.into(), &"to b".into()));
     assert!(status["policy"]["error"].as_str().unwrap().contains(":20:10:"));
-    assert!(host.done(&["status"]).contains("not reloaded"));
+    assert!(host.done(&["status"]).contains("the file as it is now is not in force"));
 
     host.write_policy(&POLICY.replace("\"to b\"", "\"to c\""));
     assert!(host.done(&["reload"]).contains("version 2"));
@@ -262,6 +327,142 @@ fn the_service_runs_reloads_and_stops() {
     assert!(began.elapsed() < Duration::from_secs(5));
     assert!(!host.root.join("run/policyagent/control.sock").exists());
     assert!(host.failed(&["status"]).contains("no policyagent is running"));
+}
+
+#[test]
+fn edits_are_noticed_by_themselves() {
+    let mut host = Host::new("noticed");
+    host.start();
+    let state = host.root.join("var/lib/policyagent");
+    let rules = |host: &Host| host.status()["policy"]["rules"].as_array().unwrap().clone();
+    let version = |host: &Host| host.status()["policy"]["version"].as_u64().unwrap();
+    // In place, as an editor may write; and by another file, as tools do.
+    host.write_policy(&POLICY.replace("\"to b\"", "\"to c\""));
+    host.until("a file that was written is read", |host| rules(host) == ["to c"]);
+    let new = host.policy().with_extension("new");
+    fs::write(&new, POLICY.replace("\"to b\"", "\"to d\"")).unwrap();
+    fs::rename(&new, host.policy()).unwrap();
+    host.until("a file that was replaced is read", |host| rules(host) == ["to d"]);
+
+    // A key that the policy names, and that is not there at first.
+    let keyed = POLICY.replace("preshared_key = \"open sesame\"", "preshared_key_file = \"keys/b\"");
+    host.write_policy(&keyed);
+    host.until("the file that is missing is named", |host| host.status()["policy"]["error"].is_string());
+    assert_eq!(rules(&host), ["to d"]);
+    fs::create_dir(host.policy().with_file_name("keys")).unwrap();
+    fs::write(host.policy().with_file_name("keys").join("b"), "open sesame").unwrap();
+    host.until("the key is read", |host| rules(host) == ["to b"]);
+    assert_eq!(host.status()["policy"]["error"], Value::Null);
+    let before = version(&host);
+    fs::write(host.policy().with_file_name("keys").join("b"), "open poppy").unwrap();
+    host.until("another key is read", |host| version(host) == before + 1);
+
+    // The persistent store, which was not there at all. A second edit is noticed, too; and what stays the same is not new.
+    fs::write(state.join("persistent.toml"), POLICY).unwrap();
+    host.until("the persistent store is read", |host| rules(host) == ["to b (persistent)", "to b"]);
+    let before = version(&host);
+    fs::write(state.join("persistent.toml"), POLICY).unwrap();
+    let marker = POLICY.replace("open sesame", "open maize");
+    host.write_policy(&marker);
+    host.until("what was written after it is read", |host| version(host) > before);
+    assert_eq!(version(&host), before + 1);
+
+    // Many edits are not many versions.
+    for n in 0..200 {
+        host.write_policy(&POLICY.replace("\"to b\"", &format!("\"to {n}\"")));
+    }
+    host.until("the last of many edits is read", |host| rules(host)[1] == "to 199");
+    assert!(version(&host) <= before + 20, "{}", host.status()["policy"]);
+    assert_eq!(host.status()["policy"]["stores"][0]["version"], 1);
+    assert!(host.done(&["status"]).contains("    persistent  lab, version 1 since"), "{}", host.done(&["status"]));
+}
+
+#[test]
+fn settings_that_take_effect_at_once_do() {
+    let mut host = Host::new("live");
+    host.start();
+    let settings = host.root.join("etc/policyagent/policyagent.toml");
+    assert_eq!(host.status()["oakley"]["enabled"], true, "by the command line");
+    fs::write(&settings, "[oakley]\nEnableLogging = 1\n[IPsec]\nNoDefaultExempt = 0\n").unwrap();
+    host.until("the settings are read", |host| host.status()["settings"]["pending"].as_array().unwrap().len() == 1);
+    let text = host.done(&["status"]);
+    assert!(text.contains("  settings      NoDefaultExempt: when the service is started again\n"), "{text}");
+    fs::write(&settings, "[oakley]\nEnableLogging = 0\n").unwrap();
+    host.until("the trace is switched off", |host| host.status()["oakley"]["enabled"] == false);
+    assert_eq!(host.status()["settings"]["pending"], Value::Array(Vec::new()));
+    fs::write(&settings, "[oakley]\nEnableLogging = 2\n").unwrap();
+    host.until("the fault is told", |host| host.status()["settings"]["error"].is_string());
+    assert_eq!(host.status()["oakley"]["enabled"], false);
+}
+
+#[test]
+fn what_was_good_stays_in_force_across_a_restart() {
+    let mut host = Host::new("last-good");
+    host.start();
+    host.write_policy(&POLICY[..POLICY.len() / 2]);
+    host.until("the fault is seen", |host| host.status()["policy"]["error"].is_string());
+    host.done(&["stop"]);
+    host.ended();
+    host.start();
+    let policy = host.status()["policy"].clone();
+    assert_eq!((&policy["rules"][0], &policy["stores"][2]["state"]), (&"to b".into(), &"last_good".into()), "{policy}");
+    let log = fs::read_to_string(host.root.join("stderr")).unwrap();
+    assert!(log.contains("policy.toml:") && !log.contains("sesame"), "{log}");
+    assert!(host.done(&["status"]).contains("    local       lab, the last good version, "));
+    host.write_policy(POLICY);
+    host.until("it is repaired", |host| host.status()["policy"]["stores"][2]["state"] == "in_force");
+}
+
+/// What the service answers to a line with a document behind it; the document of the answer has `octets` octets.
+fn asked(host: &Host, line: &str, document: &str) -> (Value, String) {
+    let mut stream = UnixStream::connect(host.root.join("run/policyagent/control.sock")).unwrap();
+    write!(stream, "{line}\n{document}").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut answer = String::new();
+    reader.read_line(&mut answer).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let mut document = vec![0; answer["octets"].as_u64().and_then(|n| n.try_into().ok()).unwrap_or_default()];
+    reader.read_exact(&mut document).unwrap();
+    (answer, String::from_utf8(document).unwrap())
+}
+
+#[test]
+fn the_dynamic_policy_is_that_of_the_running_service() {
+    let mut host = Host::new("dynamic");
+    host.start();
+    let get = |host: &Host| asked(host, r#"{"version":1,"command":"dynamic_policy"}"#, "");
+    let set = |host: &Host, revision: &Value, text: &str| {
+        let octets = text.len();
+        let line = format!(r#"{{"version":1,"command":"set_dynamic_policy","revision":{revision},"octets":{octets}}}"#);
+        asked(host, &line, text).0
+    };
+    let (first, text) = get(&host);
+    assert_eq!((&first["reply"], text.as_str()), (&"dynamic_policy".into(), ""));
+    let document = POLICY.replace("assigned = true\n", "").replace("\"lab\"", "\"by hand\"");
+    assert_eq!(set(&host, &first["revision"], &document)["reply"], "done");
+    let (second, text) = get(&host);
+    assert_eq!(text, document);
+    let policy = host.status()["policy"].clone();
+    assert_eq!((&policy["name"], &policy["rules"][1]), (&"lab, by hand".into(), &"to b (dynamic)".into()));
+    assert_eq!(policy["stores"][3]["policies"][0], "by hand");
+    assert!(host.failed(&["initiate", "to bb"]).contains("allowed: to b, to b (dynamic)"));
+
+    // Somebody who has seen another version; one with a fault; the same again.
+    let other = set(&host, &first["revision"], "");
+    assert_eq!((&other["reply"], &other["revision"]), (&"other_revision".into(), &second["revision"]));
+    let fault = set(&host, &second["revision"], &document.replace("negotiate", "negociate"));
+    assert!(fault["message"].as_str().unwrap().starts_with("dynamic policy:19:10: action of"), "{fault}");
+    assert_eq!(set(&host, &second["revision"], &document)["reply"], "done");
+    assert_eq!(get(&host), (second.clone(), document));
+    assert_eq!(host.status()["policy"]["version"], policy["version"]);
+
+    // It ends with the service.
+    host.done(&["stop"]);
+    host.ended();
+    host.start();
+    let (third, text) = get(&host);
+    assert!(text.is_empty() && third["revision"] != second["revision"] && third["revision"] != first["revision"]);
+    assert_eq!(host.status()["policy"]["rules"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -380,7 +581,7 @@ fn the_control_socket_can_be_used_by_hand() {
     let mut stream = UnixStream::connect(host.root.join("run/policyagent/control.sock")).unwrap();
     stream.write_all(b"{\"version\":1,\"command\":\"status\"}\n").unwrap();
     let mut answer = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(&stream), &mut answer).unwrap();
+    std::io::BufRead::read_line(&mut BufReader::new(&stream), &mut answer).unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!((&answer["reply"], &answer["driver"]["name"]), (&"status".into(), &"memory".into()));
     assert!(Path::new(answer["service"]["root"].as_str().unwrap()).ends_with(host.root.file_name().unwrap()));

@@ -87,6 +87,8 @@ pub struct Policy {
     pub dpd: Option<&'static str>,
     /// Aggressive mode.
     pub aggressive: bool,
+    /// Traffic with a peer that does not answer IKE passes in clear.
+    pub fallback_to_clear: bool,
 }
 
 impl Policy {
@@ -118,6 +120,7 @@ impl Policy {
             outer_ah: None,
             dpd: None,
             aggressive: false,
+            fallback_to_clear: false,
         }
     }
 
@@ -250,7 +253,9 @@ action = "negotiate"
 offers = [{quick_mode}]
 pfs = {pfs}
 idle = {idle}
+fallback_to_clear = {fallback}
 "#,
+            fallback = self.fallback_to_clear,
             main_mode = main_mode.join(", "),
             main_mode_seconds = self.main_mode_seconds,
             master_pfs = self.master_pfs,

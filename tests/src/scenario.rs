@@ -27,6 +27,7 @@ pub mod rekeys;
 pub mod remote_access;
 pub mod road_warriors;
 pub mod shapes;
+pub mod soft_sas;
 pub mod traps;
 mod trial;
 pub mod vpnc;

@@ -14,7 +14,7 @@ use tests::scenario::moving::{Unique, comes_back_elsewhere};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
     default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors, shapes,
-    traps, whole_life,
+    soft_sas, traps, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -207,6 +207,10 @@ fn several_protocols(cases: &mut Vec<Case>) {
 /// What administrators, accidents and the kernel do to the SAs.
 fn conduct(cases: &mut Vec<Case>) {
     let name = |driver: Driver, what: &str| format!("{}_{what}", driver.name());
+    for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
+        let what = name(driver, "clear_traffic_until_the_peer_comes_up");
+        cases.push(Case::new(what, move || soft_sas::until_charon_comes(driver)));
+    }
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         cases.push(Case::new(name(driver, "commands_initiate_and_rekey"), move || {
             control::initiates_and_rekeys(driver);

@@ -7,6 +7,7 @@ use tests::daemon::{Daemon, Driver};
 use tests::netns::{A, B, World};
 use tests::policy_text::Policy;
 use tests::process::wait_until;
+use tests::scenario::soft_sas;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -71,4 +72,14 @@ fn a_crashed_end_comes_back() {
     assert!(world.a.ping_until_answered(A.inside, B.inside, PATIENCE), "{}", a.oakley());
     let one = wait_until(PATIENCE, || (b.isakmp_sas(), b.ipsec_sas()) == (1, 1));
     assert!(one, "INITIAL-CONTACT did not remove the old SAs:\n{}", b.oakley());
+}
+
+#[test]
+fn clear_traffic_until_the_peer_comes_up() {
+    soft_sas::until_a_daemon_comes(Driver::Userspace);
+}
+
+#[test]
+fn no_clear_traffic_with_a_peer_that_is_refused() {
+    soft_sas::not_with_a_peer_that_is_refused(Driver::Userspace);
 }

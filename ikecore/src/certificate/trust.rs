@@ -1,11 +1,13 @@
 //! Whom a rule trusts to issue certificates, and how strictly.
 use super::{Certificate, dn_text};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// What revocation lists decide.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum RevocationCheck {
     /// They are not looked at.
+    #[default]
     Off,
     /// A certificate is refused if a list says that it was revoked.
     Revoked,
@@ -24,9 +26,28 @@ pub struct Trust {
     pub revocation_check: RevocationCheck,
     /// Also RSA keys from 1024 bits on and signatures with SHA-1.
     pub legacy: bool,
+    /// The peer is asked for a certificate without being told of which authorities.
+    pub names_excluded: bool,
 }
 
 impl Trust {
+    /// True if both take the same certificates; how they ask for them may differ.
+    pub fn takes_the_same(&self, other: &Self) -> bool {
+        let Self { authorities, revocation_lists, revocation_check, legacy, names_excluded: _ } = self;
+        *authorities == other.authorities
+            && *revocation_lists == other.revocation_lists
+            && *revocation_check == other.revocation_check
+            && *legacy == other.legacy
+    }
+
+    /// The same trust, with lists that decide no less than `check`.
+    pub(crate) fn at_least(&self, check: RevocationCheck) -> Cow<'_, Self> {
+        if self.revocation_check >= check {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(Self { revocation_check: check, ..self.clone() })
+    }
+
     /// The names of the authorities, for people.
     pub(super) fn names(&self) -> Vec<String> {
         self.authorities.iter().map(|authority| dn_text(authority.subject())).collect()

@@ -24,6 +24,8 @@ pub(super) enum Owner {
     Look(IkeSaId, IpsecSaId),
     /// A look whether a pair carries anything.
     Idle(IpsecSaId),
+    /// A soft SA is being installed.
+    SoftSa(IpsecSaId),
     /// Nobody waits for it, except that an SPI must be given back.
     Nobody,
 }
@@ -167,6 +169,11 @@ impl Endpoint {
             Owner::Idle(pair) => {
                 if let Answer::Sa(SaAnswer::Usage(Ok(usage))) = answer {
                     self.idle_looked(pair, usage);
+                }
+            }
+            Owner::SoftSa(id) => {
+                if let Answer::Sa(SaAnswer::Done(result)) = answer {
+                    self.soft_sa_installed(id, result);
                 }
             }
             Owner::Nobody => match (answer, kind) {

@@ -105,6 +105,7 @@ impl Endpoint {
             Command::InitiateRule { rule, peer } => self.initiate_rule(&rule, peer),
             Command::RekeyIpsecSa(id) => self.rekey_pair(id, Cause::Command),
             Command::RekeyIkeSa(id) => self.rekey_ike_sa(id, Cause::Command, true),
+            Command::DeleteIpsecSa(id) if self.soft_sas.contains_key(&id) => self.end_soft_sa(id, Failure::Ended(by)),
             Command::DeleteIpsecSa(id) => self.remove_pair(id, Failure::Ended(by), true),
             Command::DeleteIkeSa(id) => self.end_ike_sa(id, Failure::Ended(by), true),
             Command::DeletePeer(peer) => self.delete_peer(Some(peer), by),

@@ -15,6 +15,9 @@ pub struct Config {
     pub nat_t_port: u16,
     /// The first retransmission follows after this; each later one after twice the interval before.
     pub retransmit_first: Duration,
+    /// How long a peer may stay silent before traffic with it passes in clear, where the policy allows that; not before,
+    /// whatever comes of the network. A peer that [`Self::transmissions`] gives up before has nothing pass.
+    pub fallback_delay: Duration,
     /// Transmissions of one message, the first included.
     pub transmissions: u32,
     /// Negotiations under way with one peer address that has proven nothing yet.
@@ -57,6 +60,7 @@ impl Default for Config {
             retransmit_first: Duration::from_secs(1),
             transmissions: 6,
             half_open_per_peer: 35,
+            fallback_delay: Duration::from_secs(3),
             half_open_total: 500,
             half_open_cookie: 250,
             replay_window: 64,

@@ -34,6 +34,7 @@ impl Endpoint {
         };
         let found = self.find(&message);
         if let Some(id) = found {
+            self.note_answer(id);
             self.focus(id);
             // The datagram's own addresses, which may not be those of the SA.
             self.shared.trace.context.local = Some(path.local);
@@ -61,11 +62,19 @@ impl Endpoint {
             return Err(error.into());
         };
         if header.version >> 4 != Header::VERSION >> 4 {
-            self.suspect_version(&Incoming { header, octets, path }, &error);
+            let message = Incoming { header, octets, path };
+            if let Some(id) = self.find(&message) {
+                self.note_answer(id);
+            }
+            self.suspect_version(&message, &error);
             return Err(error.into());
         }
         let message = Incoming { header, octets, path };
-        match self.find(&message) {
+        let found = self.find(&message);
+        if let Some(id) = found {
+            self.note_answer(id);
+        }
+        match found {
             None if header.responder.is_zero() => {
                 self.refuse_first(&message, Failure::Malformed(error.clone()), error.into())
             }

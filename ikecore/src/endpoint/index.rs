@@ -61,6 +61,8 @@ pub(super) struct Index {
     pub(super) half_open: Multimap<HostAddress, IkeSaId>,
     /// Pairs by the peer's address.
     pub(super) pairs: Multimap<HostAddress, IpsecSaId>,
+    /// Soft SAs by the peer's address.
+    pub(super) soft_sas: Multimap<HostAddress, IpsecSaId>,
     /// Pairs by the SA for packets that arrive; a driver never gives an SPI twice.
     pub(super) inbound: BTreeMap<SaName, IpsecSaId>,
     /// Pairs by the SA for packets that leave. Two peers behind one NAT may choose the same SPI.
@@ -80,6 +82,7 @@ impl Index {
         self.ike_sas.len == 0
             && self.half_open.len == 0
             && self.pairs.len == 0
+            && self.soft_sas.len == 0
             && self.inbound.is_empty()
             && self.outbound.len == 0
             && self.traffic.len == 0

@@ -97,7 +97,7 @@ pub enum Command {
     RekeyIpsecSa(IpsecSaId),
     /// Replace an ISAKMP SA by a new one now.
     RekeyIkeSa(IkeSaId),
-    /// Delete an IPsec SA pair and tell the peer.
+    /// Delete an IPsec SA pair and tell the peer, or end a soft SA.
     DeleteIpsecSa(IpsecSaId),
     /// Delete an ISAKMP SA and tell the peer; its IPsec SAs stay.
     DeleteIkeSa(IkeSaId),

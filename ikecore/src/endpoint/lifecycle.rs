@@ -71,6 +71,8 @@ impl Endpoint {
             Timer::Delete(cookies, message_id) => self.delete_timer((cookies, message_id)),
             Timer::ForgetAcknowledged(cookies, message_id) => self.forget_acknowledged((cookies, message_id)),
             Timer::Idle(id) => self.idle_timer(id),
+            Timer::Fallback(id) => self.fall_back(id),
+            Timer::SoftSa(id) => self.soft_sa_timer(id),
             Timer::Fragments => self.fragments_timer(),
             Timer::KeepAlive(local, remote) => self.keep_alive_timer(Path { local, remote }),
         }
@@ -457,6 +459,7 @@ impl Endpoint {
     /// Ends all with a peer (`None`: with everybody), and tells them.
     pub(super) fn delete_peer(&mut self, peer: Option<HostAddress>, by: &'static str) {
         self.give_restarts_up(peer);
+        self.end_soft_sas(peer, &Failure::Ended(by));
         let concerns = |path: &Path| peer.is_none_or(|peer| path.peer() == peer);
         let pairs: Vec<IpsecSaId> =
             self.pairs.iter().filter(|(_, pair)| concerns(&pair.sa.path)).map(|(id, _)| *id).collect();
@@ -515,6 +518,7 @@ impl Endpoint {
         for id in wanted {
             self.fail_negotiation(id, Failure::DriverLost(reason.clone()));
         }
+        self.end_soft_sas(None, &Failure::DriverLost(reason.clone()));
         let pairs: Vec<IpsecSaId> = self.pairs.keys().copied().collect();
         self.tell_peers_deleted(&pairs);
         for id in pairs {

@@ -210,6 +210,7 @@ impl Endpoint {
         let phase = Phase::Negotiating(Box::new(Negotiating {
             exchange,
             retransmission,
+            answered: false,
             suspicion: None,
             refused: None,
             ciphertext: Vec::new(),
@@ -478,6 +479,9 @@ impl Endpoint {
         self.log_phase_1_key(cookies.initiator, || keys.cipher_octets());
         let event = IkeSaEvent::Established { role, cookies, suite, lifetime, identity, rule: rule.name.clone() };
         self.tell(EventKind::IkeSa(event));
+        // What passed in clear because it was silent is for what it now negotiates to protect.
+        self.end_soft_sas(Some(path.peer()), &Failure::PeerProven);
+        self.focus(id);
         self.schedule_ike_sa(id, lifetime, role);
         self.watch(id);
         if behind_nat {

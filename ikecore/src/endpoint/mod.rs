@@ -24,6 +24,7 @@ mod one_nat;
 mod policy;
 mod quick_mode;
 pub mod snapshot;
+mod soft_sa;
 mod switch_over;
 mod tables;
 #[cfg(test)]
@@ -39,7 +40,7 @@ pub use crate::exchange::work::{
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use key_log::LoggedKey;
-pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot};
+pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot, SoftSaInfo};
 
 use crate::event::{Context, EndpointEvent, EventKind, MessageEvent, Trace};
 use crate::exchange::message::Outgoing;
@@ -53,6 +54,7 @@ use crate::sa::driver::DriverError;
 use crate::time::Time;
 use asks::Asks;
 use index::Index;
+use soft_sa::SoftSa;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -103,6 +105,7 @@ pub struct Endpoint {
     /// First messages that were refused, with their answers: while the peer may repeat one, it is no new negotiation.
     refused: BTreeMap<FirstMessage, Option<Outgoing>>,
     pairs: BTreeMap<IpsecSaId, Pair>,
+    soft_sas: BTreeMap<IpsecSaId, SoftSa>,
     index: Index,
     unproven: admission::Unproven,
     fragments: fragments::Fragments,
@@ -157,6 +160,7 @@ impl Endpoint {
             by_first_message: BTreeMap::new(),
             refused: BTreeMap::new(),
             pairs: BTreeMap::new(),
+            soft_sas: BTreeMap::new(),
             index: Index::default(),
             unproven: admission::Unproven::default(),
             fragments: fragments::Fragments::default(),

@@ -1,6 +1,7 @@
 //! Negotiations: from what was wanted to exactly one end.
 use super::Endpoint;
 use super::tables::{Goal, IkeSa, Negotiation, Pair, Standing};
+use super::timers::Timer;
 use crate::event::negotiation::{Cause, Role};
 use crate::event::{EventKind, Failure, NegotiationEvent, Phase};
 use crate::exchange::Path;
@@ -45,6 +46,7 @@ impl Endpoint {
 
     fn take_negotiation(&mut self, id: NegotiationId) -> Option<Negotiation> {
         let negotiation = self.negotiations.remove(&id)?;
+        self.timers.cancel(Timer::Fallback(id));
         if let (Goal::IpsecSa { selector, .. }, Some(rule)) = (&negotiation.goal, &negotiation.rule) {
             let key = (rule.reqid, *selector);
             if self.index.wanted.get(&key) == Some(&id) {
@@ -117,7 +119,11 @@ impl Endpoint {
         selector: Selector,
         replaces: Option<IpsecSaId>,
     ) -> bool {
-        if self.stopping || self.index.wanted.contains_key(&(rule.reqid, selector)) {
+        if self.stopping {
+            return false;
+        }
+        if let Some(under_way) = self.index.wanted.get(&(rule.reqid, selector)).copied() {
+            self.await_fallback(under_way, rule);
             return false;
         }
         let goal = Goal::IpsecSa { selector, replaces };
@@ -125,6 +131,7 @@ impl Endpoint {
         if let Some(reason) = self.driver_lost.clone() {
             self.fail_negotiation(id, Failure::DriverLost(reason));
         } else {
+            self.await_fallback(id, rule);
             self.lead_to_main_mode(id);
         }
         true

@@ -35,6 +35,7 @@ impl Endpoint {
         for id in pairs {
             self.remove_pair(id, Failure::PolicyChange, false);
         }
+        self.review_soft_sas();
         self.end_forbidden_negotiations(&policy);
         let sas: Vec<IkeSaId> = self
             .ike_sas

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub quick_modes: Vec<QuickModeInfo>,
     /// Installed IPsec SA pairs.
     pub ipsec_sas: Vec<IpsecSaInfo>,
+    /// Soft SAs.
+    pub soft_sas: Vec<SoftSaInfo>,
     /// Addresses that peers gave to this host.
     pub granted: BTreeSet<IpAddr>,
     /// Since the start.
@@ -111,6 +113,25 @@ pub struct IpsecSaInfo {
     pub replaced: bool,
 }
 
+/// A soft SA: traffic that passes in clear because its peer does not answer IKE.
+#[derive(Clone, Debug)]
+pub struct SoftSaInfo {
+    /// Its handle.
+    pub id: IpsecSaId,
+    /// This host.
+    pub local: SocketAddr,
+    /// The peer.
+    pub remote: SocketAddr,
+    /// The traffic.
+    pub selector: Selector,
+    /// The rule.
+    pub rule: String,
+    /// When it was installed.
+    pub since: Time,
+    /// Its life, seconds; 0 is no limit.
+    pub lifetime: u32,
+}
+
 /// Counts since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
@@ -136,6 +157,8 @@ pub struct Counters {
     pub quick_modes_failed: u64,
     /// Messages that could not be authenticated.
     pub authentication_failures: u64,
+    /// Soft SAs: times that traffic passed in clear because the peer did not answer.
+    pub soft_sas: u64,
 }
 
 impl super::Endpoint {
@@ -159,6 +182,7 @@ impl super::Endpoint {
             }
         }
         snapshot.ipsec_sas = self.pairs.values().map(ipsec_sa).collect();
+        snapshot.soft_sas = self.soft_sas.iter().filter_map(|(id, soft)| soft.info(*id)).collect();
         snapshot
     }
 }

@@ -65,6 +65,8 @@ pub(super) enum Phase {
 pub(super) struct Negotiating {
     pub(super) exchange: Exchange<Mode>,
     pub(super) retransmission: Retransmission,
+    /// Something has come that names this host's cookie: the peer speaks IKE, or somebody between the two.
+    pub(super) answered: bool,
     /// What has been seen that explains why nothing better comes.
     pub(super) suspicion: Option<Failure>,
     /// The cookies of the message that was refused for it: its sender hears of it.

@@ -1,6 +1,6 @@
 //! Timers: what is due when.
 use super::tables::FirstMessage;
-use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId};
+use crate::ids::{Cookies, IkeSaId, IpsecSaId, MessageId, NegotiationId};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -56,6 +56,10 @@ pub(super) enum Timer {
     ForgetAcknowledged(Cookies, MessageId),
     /// Look whether a pair of IPsec SAs carries anything.
     Idle(IpsecSaId),
+    /// The peer of a negotiation has been silent for long enough that traffic may pass in clear.
+    Fallback(NegotiationId),
+    /// A soft SA ends.
+    SoftSa(IpsecSaId),
     /// Negotiate anew what was lost with a dead peer.
     Restart(IpsecSaId),
 }

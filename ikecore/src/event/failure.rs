@@ -274,6 +274,9 @@ pub enum Failure {
     /// The life is over.
     #[error("its lifetime of {0} ended")]
     LifetimeEnded(crate::proposal::suite::Lifetime),
+    /// The peer of a soft SA has proven who it is.
+    #[error("the peer speaks IKE after all, and has proven who it is")]
+    PeerProven,
     /// A newer SA does its work.
     #[error("replaced by a newer SA")]
     Replaced,
@@ -404,6 +407,7 @@ impl Failure {
             Self::Driver(_) | Self::DriverLost(_) => Status::AddUpdateKeyFailed,
             Self::DeletedByPeer(_) | Self::Ended(_) | Self::IkeSaEnded(_) | Self::InitialContact => Status::SaDeleted,
             Self::PolicyChange => Status::PolicyChange,
+            Self::PeerProven => Status::SoftSaTornDown,
             Self::LifetimeEnded(_) | Self::Replaced | Self::Idle { .. } => Status::SaReaped,
             Self::TooMany { .. }
             | Self::Stalled { .. }

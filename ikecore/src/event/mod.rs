@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 pub use config::{ConfigEvent, Configuration, MissingAddress};
 pub use failure::{Failure, Reject};
 pub use message::MessageEvent;
-pub use negotiation::{IkeSaEvent, IpsecSaEvent, NegotiationEvent, Phase, QuickModeEvent};
+pub use negotiation::{IkeSaEvent, IpsecSaEvent, NegotiationEvent, Phase, QuickModeEvent, SoftSaEvent};
 pub use status::Status;
 pub use trace::Trace;
 
@@ -36,7 +36,7 @@ pub struct Context {
     pub negotiation: Option<NegotiationId>,
     /// The ISAKMP SA, if one is known.
     pub ike_sa: Option<IkeSaId>,
-    /// The IPsec SA pair or quick mode, if one is known.
+    /// The IPsec SA pair, soft SA or quick mode, if one is known.
     pub ipsec_sa: Option<IpsecSaId>,
     /// This host's address and port, if a peer is involved.
     pub local: Option<SocketAddr>,
@@ -68,6 +68,8 @@ pub enum EventKind {
     QuickMode(QuickModeEvent),
     /// An IPsec SA pair.
     IpsecSa(IpsecSaEvent),
+    /// A soft SA.
+    SoftSa(SoftSaEvent),
     /// The endpoint itself: policy, driver, start and stop.
     Endpoint(EndpointEvent),
 }

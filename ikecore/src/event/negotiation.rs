@@ -126,6 +126,8 @@ pub enum IkeSaEvent {
         lifetime: Lifetime,
         /// Its quick-mode limit; 0 is none.
         quick_mode_limit: u32,
+        /// The life of its soft SAs, seconds; 0 is no limit.
+        soft_lifetime: u32,
         /// The names of the authentication methods (of certificates, of their signatures) and, for a pre-shared key, its
         /// length in octets.
         authentication: Vec<(&'static str, usize)>,
@@ -219,6 +221,7 @@ impl IkeSaEvent {
             offers: policy.offers.clone(),
             lifetime: policy.lifetime,
             quick_mode_limit: policy.quick_mode_limit,
+            soft_lifetime: policy.soft_lifetime,
             authentication: rule.authentication.iter().map(method).collect(),
         }
     }
@@ -309,6 +312,29 @@ impl QuickModeEvent {
             lifetime,
         }
     }
+}
+
+/// A soft SA: traffic that passes in clear because its peer does not answer IKE.
+#[derive(Clone, Debug)]
+pub enum SoftSaEvent {
+    /// The traffic passes from now on.
+    Established {
+        /// The traffic.
+        selector: Selector,
+        /// The rule.
+        rule: String,
+        /// Its life in seconds; 0 is no limit.
+        lifetime: u32,
+    },
+    /// It is gone: the traffic needs SAs again.
+    Ended {
+        /// The traffic.
+        selector: Selector,
+        /// The rule.
+        rule: String,
+        /// Why.
+        reason: Failure,
+    },
 }
 
 /// An IPsec SA pair.

@@ -56,6 +56,8 @@ statuses! {
     ProcessErrNotify = 13840, "PROCESS_ERR_NOTIFY";
     /// A payload is malformed.
     InvalidPayload = 13843, "INVALID_PAYLOAD";
+    /// A soft SA has ended.
+    SoftSaTornDown = 13845, "SOFT_SA_TORN_DOWN";
     /// A cookie is wrong.
     InvalidCookie = 13846, "INVALID_COOKIE";
     /// The policy has changed.

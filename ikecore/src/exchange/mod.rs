@@ -2,6 +2,7 @@
 //!
 //! A state borrows itself to judge a message ([`step::Role::receive`] takes `&self`), so what it refuses leaves no mark.
 pub mod aggressive;
+pub mod answer;
 pub mod auth;
 pub mod config_mode;
 pub mod dpd;

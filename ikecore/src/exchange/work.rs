@@ -161,14 +161,17 @@ pub struct VerifyChain {
 }
 
 impl VerifyChain {
-    /// Checks the chain at the time `now`, in seconds since 1970; `lists` reads a file or a directory of revocation lists.
+    /// Checks the chain at the time `now`, in seconds since 1970, with revocation lists that decide no less than `at_least`,
+    /// whatever a rule says; `lists` reads a file or a directory of revocation lists.
     /// Takes up to some milliseconds for each certificate.
     pub fn run(
         &self,
         now: i64,
+        at_least: RevocationCheck,
         lists: &mut dyn FnMut(&Path) -> Result<Vec<RevocationList>, CertificateFault>,
     ) -> Result<(), CertificateFault> {
         let mut check = |trust: &Trust| {
+            let trust = trust.at_least(at_least);
             let mut known = Vec::new();
             if trust.revocation_check != RevocationCheck::Off {
                 for path in &trust.revocation_lists {

@@ -199,6 +199,20 @@ impl PolicyDb {
             }),
         }
     }
+
+    /// The same in the other mode if there is no rule in this one: the offers of such a rule refuse the transforms, and the
+    /// peer hears why.
+    pub fn quick_mode_rule_in_either(
+        &self,
+        peer: HostAddress,
+        local: HostAddress,
+        proposed: &Selector,
+        mode: Mode,
+        is_proven: impl Fn(&Rule) -> bool,
+    ) -> Result<(&Arc<Rule>, Selector), NoRule> {
+        let find = |mode| self.quick_mode_rule(peer, local, proposed, mode, &is_proven);
+        find(mode).or_else(|reason| find(mode.other()).map_err(|_| reason))
+    }
 }
 
 /// All traffic between the two hosts.

@@ -7,6 +7,7 @@ pub mod lease;
 mod lookup;
 pub mod pool;
 pub mod remote_access;
+pub mod review;
 pub mod rule;
 pub mod selector;
 pub mod traffic_id;

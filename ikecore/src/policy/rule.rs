@@ -72,7 +72,7 @@ impl AuthMethod {
             // The client has proven nothing by it. What its user has is for the rule's extended authentication to say.
             (Self::Hybrid(HybridMethod::Gateway(_)), Self::Hybrid(HybridMethod::Gateway(_))) => true,
             _ => match (self.trust(), used.trust()) {
-                (Some(one), Some(other)) => one == other,
+                (Some(one), Some(other)) => one.takes_the_same(other),
                 _ => self.is_same(used),
             },
         }
@@ -249,6 +249,11 @@ impl Rule {
             Mode::Tunnel => *filter,
             Mode::Transport => transport_selector(filter, flow),
         }
+    }
+
+    /// True if traffic with a peer that does not answer passes in clear: see [`QuickModePolicy::fallback_to_clear`].
+    pub fn falls_back(&self) -> bool {
+        self.tunnel.is_none() && self.quick_mode().is_some_and(|policy| policy.fallback_to_clear)
     }
 
     /// The quick-mode policy, if the rule negotiates.

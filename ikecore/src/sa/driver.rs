@@ -249,16 +249,25 @@ pub enum SaOp {
         /// The policy.
         policy: TrafficPolicy,
     },
+    /// A soft SA: put the policy in force as that of a pair of SAs would be, but without SAs; its action is to permit. It
+    /// ends by [`Self::Delete`], which names no SAs then. It is refused for a handle that is in use. Answer:
+    /// [`SaAnswer::Done`].
+    InstallSoft {
+        /// The handle; no pair has it.
+        id: IpsecSaId,
+        /// The policy.
+        policy: TrafficPolicy,
+    },
     /// The first step of the end of a pair: remove the outbound SA and the policy of the pair. What leaves takes the SA of
     /// another pair; what arrives is taken as after the first step. What is not there is no error. Answer:
     /// [`SaAnswer::Done`].
     DeleteOutbound(IpsecSaId),
-    /// Remove what there is of a pair: the inbound SA, or the SPIs that were kept for it, and, if the second step was done,
+    /// Remove what there is of a pair or soft SA: the inbound SA, or the SPIs that were kept for it, and, if the second step was done,
     /// the outbound SA and the policy. What is not there, or no longer, is no error. Answer: [`SaAnswer::Done`].
     Delete {
         /// The handle given at installation.
         id: IpsecSaId,
-        /// The names of the inbound SA's layers: they go by themselves if the handle is not known.
+        /// The names of the inbound SA's layers: they go by themselves if the handle is not known. A soft SA has none.
         inbound: Vec<SaName>,
     },
     /// Change the outer addresses and ports of a pair of which both steps are done (a NAT gave the peer a new mapping).

@@ -47,6 +47,16 @@ impl PolicyDb {
         TrafficPolicy { selector, action, priority, reqid: rule.reqid }
     }
 
+    /// The policy that is in force while a soft SA of `rule` for `selector` stands: the traffic passes in clear. It comes just
+    /// before the standing policy of the filter that it is made for, as that of a pair of SAs does, so that filters which
+    /// are more specific count as before. `None` if the rule does not fall back, or not for this traffic.
+    pub fn soft_policy(&self, rule: &Rule, selector: Selector) -> Option<TrafficPolicy> {
+        let (place, own, filter) = self.places_covering(&selector).next()?;
+        let falls_back = own.reqid == rule.reqid && own.falls_back();
+        let priority = priority(filter, self.before_among_equals(place)).saturating_sub(1);
+        falls_back.then_some(TrafficPolicy { selector, action: TrafficAction::Permit, priority, reqid: rule.reqid })
+    }
+
     /// Every filter with its rule and priority, by rank.
     fn priorities(&self) -> impl Iterator<Item = (&Rule, &Selector, u32)> {
         let mut before: BTreeMap<u32, usize> = BTreeMap::new();

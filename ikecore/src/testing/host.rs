@@ -1,5 +1,5 @@
 //! A host for tests: an endpoint, a driver that only remembers, and everything that came out.
-use crate::certificate::{CertificateFault, lists_from_file};
+use crate::certificate::{CertificateFault, RevocationCheck, lists_from_file};
 use crate::endpoint::{
     AddressOp, Answer, Ask, Command, Config, Endpoint, Input, LoggedKey, Output, Transmit, XauthCheck,
 };
@@ -27,6 +27,8 @@ pub struct TestDriver {
     pub halves: BTreeMap<IpsecSaId, SaSpec>,
     /// Installed pairs.
     pub pairs: BTreeMap<IpsecSaId, SaPair>,
+    /// Soft SAs.
+    pub softs: BTreeMap<IpsecSaId, TrafficPolicy>,
     /// SPIs that are allocated and not installed.
     pub larval: BTreeSet<SaName>,
     /// The standing policies.
@@ -39,6 +41,8 @@ pub struct TestDriver {
     pub fail_inbound: usize,
     /// Fails this many second steps.
     pub fail_outbound: usize,
+    /// Fails this many soft SAs.
+    pub fail_softs: usize,
     /// Answers nothing.
     pub mute: bool,
     /// Answers nothing after so many operations.
@@ -100,6 +104,15 @@ impl TestDriver {
                 }
                 SaAnswer::Done(Ok(()))
             }
+            SaOp::InstallSoft { id, policy } => {
+                if self.fail_softs > 0 {
+                    self.fail_softs -= 1;
+                    return SaAnswer::Done(Err(refuse("add the policy")));
+                }
+                assert!(!self.pairs.contains_key(&id) && !self.halves.contains_key(&id), "{id} is a pair");
+                assert!(self.softs.insert(id, policy).is_none(), "{id} is a soft SA");
+                SaAnswer::Done(Ok(()))
+            }
             SaOp::DeleteOutbound(id) => {
                 if let Some(pair) = self.pairs.remove(&id) {
                     self.halves.insert(id, pair.inbound);
@@ -110,6 +123,7 @@ impl TestDriver {
                 self.larval.retain(|name| !inbound.contains(name));
                 self.halves.remove(&id);
                 self.pairs.remove(&id);
+                self.softs.remove(&id);
                 SaAnswer::Done(Ok(()))
             }
             SaOp::Update { .. } => SaAnswer::Done(Ok(())),
@@ -147,6 +161,8 @@ pub struct Host {
     pub sign: Option<Signer>,
     /// The date, in seconds since 1970.
     pub date: i64,
+    /// What revocation lists decide at least.
+    pub revocation_check: RevocationCheck,
     /// What it gave to the key log.
     pub keys: Vec<LoggedKey>,
     /// When it wants to be woken.
@@ -178,6 +194,7 @@ impl Host {
             files: BTreeMap::new(),
             sign: None,
             date: DATE,
+            revocation_check: RevocationCheck::Off,
             wake: None,
             users: BTreeMap::new(),
             addresses: BTreeSet::new(),
@@ -240,7 +257,7 @@ impl Host {
                 (None, Some(file)) => work.run(file),
                 (None, None) => Err(work.no_key("no such file".to_owned())),
             }),
-            Ask::VerifyChain(work) => Answer::VerifyChain(work.run(self.date, &mut |path| {
+            Ask::VerifyChain(work) => Answer::VerifyChain(work.run(self.date, self.revocation_check, &mut |path| {
                 let name = path.display().to_string();
                 let missing =
                     || CertificateFault::RevocationList { name: name.clone(), reason: "no such file".to_owned() };

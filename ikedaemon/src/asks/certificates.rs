@@ -2,7 +2,7 @@
 //!
 //! A private key is in memory only while its signature is made, on a worker's thread and stack; what parses the peers'
 //! packets never has it. Revocation lists are read at each check, so that a new one counts at once.
-use ikecore::certificate::{CertificateFault, RevocationList, lists_from_file};
+use ikecore::certificate::{CertificateFault, RevocationCheck, RevocationList, lists_from_file};
 use ikecore::endpoint::{Sign, VerifyChain};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -24,9 +24,9 @@ pub(super) fn sign(work: &Sign) -> Result<Vec<u8>, CertificateFault> {
     work.run(&file)
 }
 
-pub(super) fn verify(work: &VerifyChain) -> Result<(), CertificateFault> {
+pub(super) fn verify(work: &VerifyChain, at_least: RevocationCheck) -> Result<(), CertificateFault> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    work.run(i64::try_from(now).unwrap_or(i64::MAX), &mut lists)
+    work.run(i64::try_from(now).unwrap_or(i64::MAX), at_least, &mut lists)
 }
 
 /// The lists of a file, or of the files of a directory that end in `.crl`, `.pem` or `.der`.

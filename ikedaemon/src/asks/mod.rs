@@ -6,7 +6,7 @@ mod users;
 
 pub use users::{UserChecks, Users};
 
-use ikecore::certificate::CertificateFault;
+use ikecore::certificate::{CertificateFault, RevocationCheck};
 use ikecore::crypto::error::GroupError;
 use ikecore::endpoint::{Answer, KeyExchange, Sign, VerifyChain};
 use ikecore::ids::AskId;
@@ -26,8 +26,8 @@ pub enum Work {
     KeyExchange(KeyExchange),
     /// A signature of this host.
     Sign(Sign),
-    /// The check of a peer's certificates.
-    VerifyChain(VerifyChain),
+    /// The check of a peer's certificates, with revocation lists that decide no less than this.
+    VerifyChain(VerifyChain, RevocationCheck),
 }
 
 /// Which answer an ask needs.
@@ -43,7 +43,7 @@ impl Work {
         match self {
             Self::KeyExchange(_) => Kind::KeyExchange,
             Self::Sign(_) => Kind::Sign,
-            Self::VerifyChain(_) => Kind::VerifyChain,
+            Self::VerifyChain(..) => Kind::VerifyChain,
         }
     }
 
@@ -51,7 +51,7 @@ impl Work {
         match self {
             Self::KeyExchange(work) => Answer::KeyExchange(work.run()),
             Self::Sign(work) => Answer::Sign(certificates::sign(&work)),
-            Self::VerifyChain(work) => Answer::VerifyChain(certificates::verify(&work)),
+            Self::VerifyChain(work, at_least) => Answer::VerifyChain(certificates::verify(&work, at_least)),
         }
     }
 }

@@ -32,6 +32,8 @@ pub enum Kind {
     InstallInbound,
     /// [`SaOp::InstallOutbound`].
     InstallOutbound,
+    /// [`SaOp::InstallSoft`].
+    InstallSoft,
     /// [`SaOp::DeleteOutbound`].
     DeleteOutbound,
     /// [`SaOp::Delete`].
@@ -52,6 +54,7 @@ impl Kind {
             SaOp::ReleaseSpi(_) => Self::ReleaseSpi,
             SaOp::InstallInbound { .. } => Self::InstallInbound,
             SaOp::InstallOutbound { .. } => Self::InstallOutbound,
+            SaOp::InstallSoft { .. } => Self::InstallSoft,
             SaOp::DeleteOutbound(_) => Self::DeleteOutbound,
             SaOp::Delete { .. } => Self::Delete,
             SaOp::Update { .. } => Self::Update,
@@ -92,6 +95,7 @@ struct State {
     halves: BTreeMap<IpsecSaId, SaSpec>,
     /// Whole pairs.
     pairs: BTreeMap<IpsecSaId, SaPair>,
+    softs: BTreeMap<IpsecSaId, TrafficPolicy>,
     usage: BTreeMap<IpsecSaId, Usage>,
     policies: Vec<TrafficPolicy>,
 }
@@ -192,6 +196,11 @@ impl Script {
         lock(&self.state).pairs.keys().copied().collect()
     }
 
+    /// The soft SAs.
+    pub fn softs(&self) -> BTreeMap<IpsecSaId, TrafficPolicy> {
+        lock(&self.state).softs.clone()
+    }
+
     /// Looks at an installed pair, keys and all.
     pub fn with_pair<T>(&self, id: IpsecSaId, look: impl FnOnce(&SaPair) -> T) -> Option<T> {
         lock(&self.state).pairs.get(&id).map(look)
@@ -214,6 +223,7 @@ fn object(operation: &SaOp) -> String {
         SaOp::AllocSpi { protocol, source, destination, .. } => format!("{protocol} from {source} to {destination}"),
         SaOp::ReleaseSpi(name) => name.to_string(),
         SaOp::InstallInbound { sa, .. } | SaOp::InstallOutbound { sa, .. } => sa.name().to_string(),
+        SaOp::InstallSoft { id, policy } => format!("soft SA {id} for {}", policy.selector),
         SaOp::Delete { id, inbound } => {
             let names: Vec<String> = inbound.iter().map(SaName::to_string).collect();
             format!("pair {id} with {}", names.join(", "))
@@ -236,6 +246,10 @@ impl State {
 
     fn knows(&self, id: IpsecSaId) -> bool {
         self.halves.contains_key(&id) || self.pairs.contains_key(&id)
+    }
+
+    fn is_in_use(&self, id: IpsecSaId) -> bool {
+        self.knows(id) || self.softs.contains_key(&id)
     }
 
     /// The reason for which this operation of `kind` has to fail.
@@ -284,7 +298,7 @@ impl State {
                 let inbound: Vec<SaName> = sa.names().collect();
                 let others = self.halves.values().chain(self.pairs.values().map(|pair| &pair.inbound));
                 let taken = others.flat_map(SaSpec::names).any(|other| inbound.contains(&other));
-                if taken || self.knows(id) {
+                if taken || self.is_in_use(id) {
                     return Err(refuse("it is installed already"));
                 }
                 self.reserved.retain(|name| !inbound.contains(name));
@@ -302,6 +316,13 @@ impl State {
                 self.pairs.insert(id, SaPair { id, inbound, outbound: *sa, policy });
                 Ok(())
             })),
+            SaOp::InstallSoft { id, policy } => SaAnswer::Done(result.and_then(|()| {
+                if self.is_in_use(id) {
+                    return Err(refuse("it is installed already"));
+                }
+                self.softs.insert(id, policy);
+                Ok(())
+            })),
             SaOp::DeleteOutbound(id) => SaAnswer::Done(result.map(|()| {
                 if let Some(pair) = self.pairs.remove(&id) {
                     self.halves.insert(id, pair.inbound);
@@ -311,6 +332,7 @@ impl State {
                 self.reserved.retain(|name| !inbound.contains(name));
                 self.halves.remove(&id);
                 self.pairs.remove(&id);
+                self.softs.remove(&id);
                 self.usage.remove(&id);
             })),
             SaOp::Update { id, local, remote } => SaAnswer::Done(result.and_then(|()| {

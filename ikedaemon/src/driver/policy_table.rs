@@ -1,7 +1,7 @@
 //! Which policy is in force for each selector, where the standing policies and those of installed pairs overlap.
 //!
-//! A kernel holds one policy for a selector and direction. Here they are layers: the policies of installed pairs, the
-//! newest on top, above the standing policy. What lies on top is in force; a change yields the fewest operations that
+//! A kernel holds one policy for a selector and direction. Here they are layers: the policies of installed pairs and of
+//! soft SAs, the newest on top, above the standing policy. What lies on top is in force; a change yields the fewest operations that
 //! make the kernel follow. The table itself touches no kernel: XFRM and PF_KEY drivers share it.
 use ikecore::ids::IpsecSaId;
 use ikecore::policy::selector::Selector;
@@ -132,7 +132,12 @@ impl PolicyTable {
         Self::default()
     }
 
-    /// The policy of the installed pair `id`, from now on. It goes on top of those with the same selector; that of a pair
+    /// True if a pair or soft SA with this handle has a policy.
+    pub fn contains(&self, id: IpsecSaId) -> bool {
+        self.pairs.contains_key(&id)
+    }
+
+    /// The policy of the installed pair or soft SA `id`, from now on. It goes on top of those with the same selector; that of a pair
     /// already known keeps its place if it keeps its selector.
     pub fn install(&mut self, id: IpsecSaId, policy: TrafficPolicy) -> Vec<PolicyChange> {
         let mut changes = Vec::new();

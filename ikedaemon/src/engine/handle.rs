@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::driver::Capabilities;
 use crate::driver::open::{OpenError, Opened};
 use crate::listener::BindError;
+use ikecore::certificate::RevocationCheck;
 use ikecore::endpoint::{Command, Snapshot};
 use ikecore::event::{Detail, Event};
 use ikecore::ids::IpsecSaId;
@@ -36,6 +37,7 @@ pub enum ReplaceError {
 pub(super) enum Control {
     Command(Command, Option<oneshot::Sender<()>>),
     Policy(Arc<PolicyDb>, PolicyReply),
+    RevocationCheck(RevocationCheck),
     Snapshot(oneshot::Sender<Snapshot>),
     Usage(IpsecSaId, oneshot::Sender<Result<Usage, DriverError>>),
     Counters(oneshot::Sender<Counters>),
@@ -92,6 +94,13 @@ impl EngineHandle {
     /// not.
     pub async fn set_policy(&self, policy: Arc<PolicyDb>) -> Result<Result<Vec<Unsupported>, DriverError>, EngineGone> {
         self.ask(|reply| Control::Policy(policy, reply)).await
+    }
+
+    /// From the next check of certificates on, revocation lists decide no less than `check`, whatever rules say. Does not
+    /// wait.
+    pub fn set_revocation_check(&self, check: RevocationCheck) {
+        // An engine that has ended checks nothing.
+        let _ = self.control.send(Control::RevocationCheck(check));
     }
 
     /// What stands at the moment.

@@ -9,6 +9,7 @@ use crate::driver::open::Opened;
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use crate::listener::{self, Listener};
 use crate::sinks::keylog::KeyLog;
+use ikecore::certificate::RevocationCheck;
 use ikecore::endpoint::{self, Answer, Ask, Command, Endpoint, Input, Output};
 use ikecore::event::Event;
 use ikecore::ids::AskId;
@@ -65,6 +66,8 @@ pub(super) struct Engine {
     policies: BTreeMap<AskId, PolicyReply>,
     /// The policy as it was set, and which of its offers the driver cannot run.
     policy: Arc<PolicyDb>,
+    /// What revocation lists decide at least.
+    revocation_check: RevocationCheck,
     unsupported: Vec<Unsupported>,
     next_ask: u64,
     drivers_lost: u64,
@@ -117,6 +120,7 @@ impl Engine {
             policy_setter: None,
             policies: BTreeMap::new(),
             policy: Arc::default(),
+            revocation_check: RevocationCheck::default(),
             unsupported: Vec::new(),
             next_ask: OWN_ASK,
             drivers_lost: 0,
@@ -169,7 +173,9 @@ impl Engine {
                 }
                 Output::Ask(ask, Ask::KeyExchange(work)) => self.workers.submit(ask, Work::KeyExchange(work)),
                 Output::Ask(ask, Ask::Sign(work)) => self.workers.submit(ask, Work::Sign(work)),
-                Output::Ask(ask, Ask::VerifyChain(work)) => self.workers.submit(ask, Work::VerifyChain(work)),
+                Output::Ask(ask, Ask::VerifyChain(work)) => {
+                    self.workers.submit(ask, Work::VerifyChain(work, self.revocation_check));
+                }
                 Output::Ask(ask, Ask::Xauth(check)) => self.user_checks.submit(ask, check),
                 Output::Ask(ask, Ask::Address(operation)) => {
                     let result = self.addresses.carry_out(operation);
@@ -358,6 +364,7 @@ impl Engine {
                     let _ = reply.send(Err(lost("set policies")));
                 }
             }
+            Control::RevocationCheck(check) => self.revocation_check = check,
             Control::Snapshot(reply) => {
                 let _ = reply.send(self.endpoint.snapshot());
             }
@@ -462,6 +469,7 @@ fn no_driver(operation: &SaOp) -> SaAnswer {
         // SAs and policies went with the driver.
         SaOp::ReleaseSpi(_) | SaOp::DeleteOutbound(_) | SaOp::Delete { .. } => SaAnswer::Done(Ok(())),
         SaOp::InstallInbound { .. } | SaOp::InstallOutbound { .. } => SaAnswer::Done(Err(lost("install SAs"))),
+        SaOp::InstallSoft { .. } => SaAnswer::Done(Err(lost("install a soft SA"))),
         SaOp::Update { .. } => SaAnswer::Done(Err(lost("update SAs"))),
         SaOp::SetPolicies(_) => SaAnswer::Done(Err(lost("set policies"))),
     }

@@ -1,6 +1,6 @@
 //! Outcomes for the console and the journal: one line for each negotiation that succeeded or failed, with its reason,
 //! and for what befalls the service as a whole.
-use ikecore::event::{ConfigEvent, Context, EndpointEvent, Event, EventKind, Failure, NegotiationEvent};
+use ikecore::event::{ConfigEvent, Context, EndpointEvent, Event, EventKind, Failure, NegotiationEvent, SoftSaEvent};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -43,6 +43,12 @@ pub(super) fn publish(event: &Event) {
             tracing::warn!(target: TARGET, "{event}, asked for by {peer}");
         }
         EventKind::Config(event) => tracing::info!(target: TARGET, "{event}: {peer}"),
+        EventKind::SoftSa(SoftSaEvent::Established { selector, rule, .. }) => {
+            tracing::warn!(target: TARGET, "traffic passes in clear, for {peer} does not answer: {selector}, rule {rule:?}");
+        }
+        EventKind::SoftSa(SoftSaEvent::Ended { selector, rule, reason }) => {
+            tracing::info!(target: TARGET, "traffic passes in clear no more: {selector}, rule {rule:?}: {reason}");
+        }
         EventKind::Endpoint(EndpointEvent::PolicyInForce { version, rules }) => {
             tracing::info!(target: TARGET, "policy {version} with {rules} rules is in force");
         }

@@ -1,13 +1,16 @@
 //! The command line.
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ikecore::policy::selector::Flow;
+use ikecore::policy::selector::{Flow, Prefix};
+use ikecore::proposal::offer::{MainModeOffer, QuickModeOffer};
 use ikedaemon::driver::select::DriverChoice;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::control::request::Handle;
 use crate::format::Format;
 use crate::link::NamedAddress;
-use crate::model::parse_protocol;
+use crate::lint::Severity;
+use crate::model::{main_mode_proposal, parse_protocol, quick_mode_proposal};
 use crate::netsh::NetshArgs;
 use crate::service::listen::Listen;
 use crate::service::settings::Overrides;
@@ -102,6 +105,9 @@ pub(crate) struct CheckArgs {
     /// The policy file [default: etc/policyagent/policy.toml below the root, or what the settings say]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Fail, with exit status 1, if there is a finding of this severity or a higher one
+    #[arg(long, value_name = "SEVERITY", value_enum)]
+    pub(crate) fail_on: Option<Severity>,
 }
 
 /// Arguments of `explain`.
@@ -123,6 +129,66 @@ pub(crate) struct ExplainArgs {
     /// The policy file [default: etc/policyagent/policy.toml below the root, or what the settings say]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// What the peer proposes.
+    #[command(flatten)]
+    pub(crate) proposal: ProposalArgs,
+}
+
+/// Arguments of `explain` about what a peer proposes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Proposals of the peer: what would be answered")]
+pub(crate) struct ProposalArgs {
+    /// Proposals of main mode in the peer's order: aes256-sha256-modp2048 3des-sha1-modp1024
+    #[arg(long, value_name = "PROPOSAL", num_args = 1.., value_parser = main_mode_proposal)]
+    pub(crate) main_mode: Vec<MainModeOffer>,
+    /// Proposals of quick mode in the peer's order: aes256-sha256, aes128gcm16-ecp256 with PFS, ah-sha256; `-esn` last
+    #[arg(long, value_name = "PROPOSAL", num_args = 1.., value_parser = quick_mode_proposal)]
+    pub(crate) quick_mode: Vec<QuickModeOffer>,
+    /// The first message of main mode, as it came: a file with its octets after the UDP header, or their hexadecimal digits
+    #[arg(long, value_name = "FILE", conflicts_with = "main_mode")]
+    pub(crate) packet: Option<PathBuf>,
+    /// The numbers of the authentication methods with each proposal of main mode: 1 pre-shared key, 3 RSA signatures, 9 to 11
+    /// ECDSA [default: all that rules for the peer have]
+    #[arg(long, value_name = "NUMBER", num_args = 1.., requires = "main_mode")]
+    pub(crate) by: Vec<u16>,
+    /// The mode of the proposals of quick mode [default: that in which the policy has the traffic]
+    #[arg(long, value_enum, requires = "quick_mode")]
+    pub(crate) mode: Option<Wrapping>,
+    /// Addresses on this side that quick mode is for [default: LOCAL]
+    #[arg(long, value_name = "PREFIX", requires = "quick_mode", value_parser = parse_prefix)]
+    pub(crate) local_net: Option<Prefix>,
+    /// Addresses on the peer's side that quick mode is for [default: REMOTE]
+    #[arg(long, value_name = "PREFIX", requires = "quick_mode", value_parser = parse_prefix)]
+    pub(crate) remote_net: Option<Prefix>,
+}
+
+impl ProposalArgs {
+    /// True if there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.main_mode.is_empty() || !self.quick_mode.is_empty() || self.packet.is_some()
+    }
+}
+
+/// The mode of SAs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Wrapping {
+    /// Between the two hosts
+    Transport,
+    /// Whole packets in others
+    Tunnel,
+}
+
+fn parse_prefix(text: &str) -> Result<Prefix, String> {
+    let (address, len) = text.split_once('/').map_or((text, None), |(address, len)| (address, Some(len)));
+    let address: IpAddr =
+        address.parse().map_err(|_| "allowed: an address, or one with the length of a prefix".to_owned())?;
+    match len {
+        None => Ok(Prefix::host(address)),
+        Some(len) => {
+            let len = len.parse().map_err(|_| format!("{len:?} is no length of a prefix"))?;
+            Prefix::new(address, len).map_err(|error| error.to_string())
+        }
+    }
 }
 
 /// Numbers of protocols.
@@ -176,7 +242,7 @@ pub(crate) struct TerminateArgs {
     /// Everything with this peer; a link-local one with its interface: fe80::1%eth0
     #[arg(long, value_name = "ADDR")]
     pub(crate) peer: Option<NamedAddress>,
-    /// A pair of IPsec SAs, by the handle that `status` shows
+    /// A pair of IPsec SAs, or a soft SA, by the handle that `status` shows
     #[arg(long, value_name = "ID")]
     pub(crate) ipsec_sa: Option<Handle>,
     /// An ISAKMP SA, by the handle that `status` shows; its IPsec SAs stay

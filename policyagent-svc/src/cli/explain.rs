@@ -9,14 +9,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::args::ExplainArgs;
-use super::check::policy_path;
 use super::style::Style;
-use super::{failed, print};
-use crate::compile::{Compiled, Machine, Reqids, compile};
-use crate::document::DocumentError;
+use super::{failed, policy, print, proposal};
+use crate::compile::Compiled;
 use crate::format::Format;
 use crate::link::named;
-use crate::model::{PolicyFile, protocol_name};
+use crate::model::protocol_name;
 use crate::paths::Paths;
 
 /// What becomes of the packets of a flow, and why.
@@ -78,16 +76,17 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
         Ok(flow) => flow,
         Err(error) => return failed(error),
     };
-    let path = match policy_path(paths, arguments.policy.as_deref()) {
-        Ok(path) => path,
-        Err(error) => return failed(error),
-    };
-    let compiled = PolicyFile::read(&path).and_then(|file| {
-        let machine = Machine::this().map_err(|error| DocumentError::File { path: path.clone(), error })?;
-        compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))
-    });
+    let path = policy::path(paths, arguments.policy.as_deref());
+    let compiled = path.and_then(|path| policy::compiled(paths, &path));
     match compiled {
-        Ok(compiled) => {
+        Ok((_, compiled)) if arguments.proposal.is_given() => match proposal::report(&compiled.db, arguments) {
+            Ok(report) => {
+                print(format, &report, || proposal::text(&report, style));
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(error),
+        },
+        Ok((_, compiled)) => {
             let report = report(&compiled, &flow);
             print(format, &report, || text(&report, style));
             ExitCode::SUCCESS

@@ -5,6 +5,8 @@ mod explain;
 mod generate;
 mod hash;
 mod log;
+mod policy;
+mod proposal;
 mod status;
 mod style;
 #[cfg(test)]
@@ -130,6 +132,9 @@ impl Client<'_> {
                 let warning = |text: &String| format!("{} {text}\n", self.style.warning("warning:"));
                 let text = || format!("{message}\n{}", warnings.iter().map(warning).collect::<String>());
                 print(self.format, &serde_json::json!({ "message": message, "warnings": warnings }), text);
+            }
+            Reply::DynamicPolicy { .. } | Reply::OtherRevision { .. } => {
+                return failed("the service's answer is to another question");
             }
             Reply::Error { message } => {
                 print(self.format, &serde_json::json!({ "error": message }), String::new);

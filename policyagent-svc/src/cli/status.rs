@@ -2,7 +2,9 @@
 use std::fmt::Write as _;
 
 use super::style::Style;
-use crate::control::report::{IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, Status};
+use crate::control::report::{
+    IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport, Status, StoreReport, StoreState,
+};
 use crate::model::protocol_name;
 
 /// The status as text.
@@ -14,7 +16,8 @@ pub(crate) fn text(status: &Status, style: Style) -> String {
 }
 
 fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
-    let Status { service, driver, policy, oakley, ike_sas, quick_modes, ipsec_sas, counters } = status;
+    let Status { service, driver, policy, settings, oakley, ike_sas, quick_modes, ipsec_sas, soft_sas, counters } =
+        status;
     writeln!(out, "policyagent {}, process {}, up {}", service.version, service.pid, duration(service.uptime_seconds))?;
     let listen: Vec<String> = service.listen.iter().map(ToString::to_string).collect();
     writeln!(out, "  listens on    {}", if listen.is_empty() { "nothing".to_owned() } else { listen.join(", ") })?;
@@ -22,19 +25,22 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
     if !driver.description.is_empty() {
         writeln!(out, "                {}", driver.description)?;
     }
+    let version = policy.version;
     match &policy.name {
         Some(name) => {
-            let rules = count(policy.rules.len(), "rule");
-            writeln!(out, "  policy        {name}, {rules}, version {} of {}", policy.version, policy.path.display())?;
+            writeln!(out, "  policy        {name}, {}, version {version}", count(policy.rules.len(), "rule"))?;
         }
-        None => writeln!(out, "  policy        {} of {}", style.warning("none assigned"), policy.path.display())?,
+        None => writeln!(out, "  policy        {}, version {version}", style.warning("none assigned"))?,
     }
-    if let Some(error) = &policy.error {
-        writeln!(out, "                {}", style.bad("not reloaded, the policy before stays in force:"))?;
-        error.lines().try_for_each(|line| writeln!(out, "                {line}"))?;
-    }
+    policy.stores.iter().try_for_each(|store| write_store(out, store, style))?;
     for warning in &policy.warnings {
         writeln!(out, "                {} {warning}", style.warning("warning:"))?;
+    }
+    if !settings.pending.is_empty() || settings.error.is_some() {
+        let pending =
+            if settings.pending.is_empty() { "as at the start".to_owned() } else { settings.pending.join("; ") };
+        writeln!(out, "  settings      {}", style.warning(&pending))?;
+        write_error(out, settings.error.as_deref(), style)?;
     }
     writeln!(out, "  Oakley.log    {}, {}", if oakley.enabled { "on" } else { "off" }, oakley.path.display())?;
 
@@ -49,6 +55,19 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
     }
     writeln!(out, "\n{}", style.heading(&format!("IPsec SAs: {}", count(ipsec_sas.len(), "pair"))))?;
     ipsec_sas.iter().try_for_each(|sa| ipsec_sa(out, sa, style))?;
+    if !soft_sas.is_empty() {
+        writeln!(out, "\n{}", style.heading(&format!("Soft SAs, in clear: {}", soft_sas.len())))?;
+        for SoftSaReport { id, remote, selector: traffic, rule, age_seconds, lifetime_seconds, .. } in soft_sas {
+            let traffic = selector(traffic);
+            writeln!(
+                out,
+                "  {id}  {traffic}, {}, rule {rule:?}",
+                style.warning(&format!("{} is silent", remote.host))
+            )?;
+            let lifetime = Lifetime { seconds: *lifetime_seconds, kilobytes: 0 };
+            writeln!(out, "      age       {} of {}", duration(*age_seconds), life(lifetime))?;
+        }
+    }
 
     writeln!(out, "\n{}", style.heading("Counters"))?;
     let bad = |n: u64, text: String| if n == 0 { text } else { style.bad(&text) };
@@ -74,7 +93,36 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         "  repeated      {} messages for want of an answer, {} replies to duplicates",
         counters.retransmitted, counters.replies_repeated
     )?;
-    writeln!(out, "  acquires      {}", counters.acquires)
+    writeln!(out, "  acquires      {}, {}", counters.acquires, count_soft(counters.soft_sas))
+}
+
+/// A store, unless there is nothing to say of it.
+fn write_store(out: &mut String, report: &StoreReport, style: Style) -> std::fmt::Result {
+    let StoreReport { store, path, state, policies, version, age_seconds, error } = report;
+    let names = policies.join(", ");
+    let state = match state {
+        StoreState::Absent if error.is_none() && store != "local" => return Ok(()),
+        // What is in memory is there.
+        StoreState::NotAssigned if path.is_none() => return Ok(()),
+        StoreState::Absent => style.warning("no file"),
+        StoreState::NotAssigned => style.warning("no policy assigned"),
+        StoreState::InForce => format!("{names}, version {version} since {}", duration(*age_seconds)),
+        StoreState::Overridden => {
+            format!("{}, version {version}", style.warning("not in force: another goes before it"))
+        }
+        StoreState::LastGood => format!("{names}, {}", style.warning("the last good version")),
+        StoreState::Failed => style.bad("no good version is known"),
+    };
+    let path = path.as_ref().map(|path| format!(", {}", path.display())).unwrap_or_default();
+    writeln!(out, "    {store:<11} {state}{path}")?;
+    write_error(out, error.as_deref(), style)
+}
+
+/// Why a file, as it is now, is not in force.
+fn write_error(out: &mut String, error: Option<&str>, style: Style) -> std::fmt::Result {
+    let Some(error) = error else { return Ok(()) };
+    writeln!(out, "                {}", style.bad("the file as it is now is not in force:"))?;
+    error.lines().try_for_each(|line| writeln!(out, "                {line}"))
 }
 
 fn ike_sa(out: &mut String, sa: &IkeSaReport, style: Style) -> std::fmt::Result {
@@ -168,6 +216,10 @@ fn life(lifetime: Lifetime) -> String {
 /// `1 rule`, `2 rules`.
 pub(crate) fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+fn count_soft(n: u64) -> String {
+    count(usize::try_from(n).unwrap_or(usize::MAX), "soft SA")
 }
 
 fn duration(seconds: u64) -> String {

@@ -50,6 +50,18 @@ fn what_is_to_be_terminated_is_said_exactly_once() {
     assert_eq!(arguments.ike_sa.map(|id| id.0), Some(0x1f));
 }
 
+fn store(name: &str, state: StoreState, error: Option<&str>) -> StoreReport {
+    StoreReport {
+        store: name.into(),
+        path: Some(format!("/{name}.toml").into()),
+        state,
+        policies: vec!["lab".into()],
+        version: 3,
+        age_seconds: 61,
+        error: error.map(str::to_owned),
+    }
+}
+
 fn example() -> Status {
     Status {
         service: ServiceReport {
@@ -74,6 +86,17 @@ fn example() -> Status {
             rules: vec!["to b".into()],
             error: Some("/p.toml:1:1: wrong".into()),
             warnings: vec!["perhaps".into()],
+            stores: vec![
+                store("persistent", StoreState::Absent, None),
+                store("directory", StoreState::LastGood, None),
+                store("local", StoreState::InForce, Some("/local.toml:1:1: wrong")),
+                StoreReport { path: None, ..store("dynamic", StoreState::NotAssigned, None) },
+            ],
+        },
+        settings: SettingsReport {
+            path: "/settings.toml".into(),
+            pending: vec!["NoDefaultExempt: when the service is started again".into()],
+            error: Some("/settings.toml:1:1: wrong".into()),
         },
         oakley: OakleyReport { enabled: true, path: "/Oakley.log".into() },
         ike_sas: vec![IkeSaReport {
@@ -127,7 +150,22 @@ fn example() -> Status {
             }),
             usage_error: None,
         }],
-        counters: CountersReport { main_modes: 1, main_modes_failed: 2, ..CountersReport::default() },
+        soft_sas: vec![SoftSaReport {
+            id: "4".into(),
+            local: "10.9.0.1:500".parse().unwrap(),
+            remote: "10.9.0.3:500".parse().unwrap(),
+            selector: SelectorReport {
+                local: "10.9.0.1".into(),
+                remote: "10.9.0.3".into(),
+                protocol: 0,
+                local_port: 0,
+                remote_port: 0,
+            },
+            rule: "request".into(),
+            age_seconds: 7,
+            lifetime_seconds: 28800,
+        }],
+        counters: CountersReport { main_modes: 1, main_modes_failed: 2, soft_sas: 1, ..CountersReport::default() },
     }
 }
 
@@ -139,9 +177,12 @@ fn status_tells_all_of_it_without_colours_when_plain() {
         "policyagent 1.2.3, process 42, up 1 h 2 min\n",
         "  listens on    10.9.0.1:500\n",
         "  driver        userspace: chosen\n                own ESP\n",
-        "  policy        lab, 1 rule, version 3 of /p.toml\n",
-        "not reloaded, the policy before stays in force:\n                /p.toml:1:1: wrong\n",
+        "  policy        lab, 1 rule, version 3\n    directory   lab, the last good version, /directory.toml\n",
+        "    local       lab, version 3 since 1 min 1 s, /local.toml\n                the file as it is now is not in force:\n",
+        "                /local.toml:1:1: wrong\n",
         "                warning: perhaps\n",
+        "  settings      NoDefaultExempt: when the service is started again\n                the file as it is now is not in force:\n",
+        "                /settings.toml:1:1: wrong\n",
         "  Oakley.log    on, /Oakley.log\n",
         "ISAKMP SAs: 1\n  2  10.9.0.1:500 <-> 10.9.0.2:500, initiator, established, rule \"to b\"\n",
         "      age       1 min 1 s of 8 h 0 min, 1 quick mode, NAT before the peer\n",
@@ -151,7 +192,9 @@ fn status_tells_all_of_it_without_colours_when_plain() {
         "      traffic   in 1 packet (84 octets), out 2 packets (168 octets)\n",
         "      dropped   1 replays, 0 not authentic\n",
         "      age       5 s of 1 h 0 min or 100 kB\n",
+        "Soft SAs, in clear: 1\n  4  10.9.0.1 <-> 10.9.0.3, 10.9.0.3 is silent, rule \"request\"\n      age       7 s of 8 h 0 min\n",
         "  main modes    1 succeeded, 2 failed\n",
+        "  acquires      0, 1 soft SA\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }

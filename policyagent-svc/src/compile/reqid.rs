@@ -1,13 +1,17 @@
 //! The numbers that tie a driver's policies to the SAs of a rule.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names::Names;
 
 /// The greatest number: PF_KEY of Linux takes no higher one from a daemon (`IPSEC_MANUAL_REQID_MAX`).
 pub(super) const MAX: u32 = 0x3fff;
 
 /// Gives each rule a number and keeps to it: a rule that stays under its name keeps its SAs when the policy changes, and
 /// as a rule it has the same number after a restart.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Reqids {
+    /// The names that the rules have.
+    pub(super) names: Names,
     by_name: BTreeMap<String, u32>,
 }
 
@@ -18,8 +22,9 @@ impl Reqids {
         if names.len() > MAX as usize {
             return None;
         }
-        self.by_name.retain(|name, _| names.contains(&name.as_str()));
-        let mut taken: std::collections::BTreeSet<u32> = self.by_name.values().copied().collect();
+        let known: BTreeSet<&str> = names.iter().copied().collect();
+        self.by_name.retain(|name, _| known.contains(name.as_str()));
+        let mut taken: BTreeSet<u32> = self.by_name.values().copied().collect();
         let mut numbers = Vec::with_capacity(names.len());
         for name in names {
             if let Some(number) = self.by_name.get(name) {

@@ -1,3 +1,5 @@
+mod lookup;
+
 use super::*;
 use crate::model::tests::{GOOD, parse};
 use ikecore::address::{HostAddress, Scope};
@@ -265,4 +267,22 @@ fn a_filter_waits_for_its_interface() {
     let (selectors, warnings) = on_machine(filter, &machine);
     assert_eq!(selectors, ["fe80::c%9 <-> fe80::1%9", "10.9.0.1 <-> 10.9.0.2"]);
     assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn clear_traffic_with_silent_peers_and_its_life_are_of_the_policy() {
+    for (action, main_mode, expected) in [
+        ("", "", (false, 28_800)),
+        ("fallback_to_clear = true\n", "soft_lifetime = 600\n", (true, 600)),
+        ("fallback_to_clear = false\n", "", (false, 28_800)),
+    ] {
+        let text = GOOD
+            .replace("action = \"negotiate\"\n", &format!("action = \"negotiate\"\n{action}"))
+            .replace("[policy.main_mode]\n", &format!("[policy.main_mode]\n{main_mode}"));
+        let file = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+        let compiled = compile(&file, &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap();
+        let rule = &compiled.db.rules[0];
+        let quick_mode = rule.quick_mode().expect("it negotiates");
+        assert_eq!((quick_mode.fallback_to_clear, rule.main_mode.soft_lifetime), expected);
+    }
 }

@@ -1,5 +1,6 @@
 //! The control socket: how the commands reach the service.
 pub(crate) mod client;
+mod incoming;
 pub(crate) mod report;
 pub(crate) mod request;
 pub(crate) mod server;

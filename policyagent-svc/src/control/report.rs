@@ -1,5 +1,5 @@
 //! What the service tells of itself: the shape of `--format json`.
-use ikecore::endpoint::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo};
+use ikecore::endpoint::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, SoftSaInfo};
 use ikecore::policy::selector::Selector;
 use ikecore::proposal::suite;
 use ikecore::sa::driver::Usage;
@@ -20,6 +20,8 @@ pub(crate) struct Status {
     pub(crate) driver: DriverReport,
     /// What is in force.
     pub(crate) policy: PolicyReport,
+    /// Where the settings are.
+    pub(crate) settings: SettingsReport,
     /// The trace.
     pub(crate) oakley: OakleyReport,
     /// ISAKMP SAs, those being negotiated included.
@@ -28,6 +30,8 @@ pub(crate) struct Status {
     pub(crate) quick_modes: Vec<QuickModeReport>,
     /// Installed pairs of IPsec SAs.
     pub(crate) ipsec_sas: Vec<IpsecSaReport>,
+    /// Soft SAs.
+    pub(crate) soft_sas: Vec<SoftSaReport>,
     /// Since the start.
     pub(crate) counters: CountersReport,
 }
@@ -75,18 +79,69 @@ impl DriverReport {
 /// What is in force.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PolicyReport {
-    /// The file.
+    /// The local store's file.
     pub(crate) path: PathBuf,
     /// The number of the version in force; each one that was put in force counts one.
     pub(crate) version: u64,
-    /// The assigned policy.
+    /// The policies in force.
     pub(crate) name: Option<String>,
-    /// Its active rules that have something to do on this machine.
+    /// Their active rules that have something to do on this machine.
     pub(crate) rules: Vec<String>,
-    /// Why the last attempt to read the file failed; what was in force before still is.
+    /// Why the last version of a store is not in force.
     pub(crate) error: Option<String>,
     /// What is allowed, but perhaps not meant.
     pub(crate) warnings: Vec<String>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub(crate) stores: Vec<StoreReport>,
+}
+
+/// A policy store.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct StoreReport {
+    /// `persistent`, `directory`, `local` or `dynamic`.
+    pub(crate) store: String,
+    /// The file, unless it is in the service's memory.
+    pub(crate) path: Option<PathBuf>,
+    /// What becomes of it.
+    pub(crate) state: StoreState,
+    /// The policies that are assigned in it.
+    pub(crate) policies: Vec<String>,
+    /// How many versions of it the service has put in force.
+    pub(crate) version: u64,
+    /// Since this version is.
+    pub(crate) age_seconds: u64,
+    /// Why the file, as it is now, is not in force.
+    pub(crate) error: Option<String>,
+}
+
+/// What becomes of a policy store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoreState {
+    /// Its policy is in force.
+    InForce,
+    /// No policy of it is assigned.
+    NotAssigned,
+    /// There is no file.
+    Absent,
+    /// Another store, or block mode, goes before it.
+    Overridden,
+    /// The file has faults since the service was started: a good version of an earlier time is in force.
+    LastGood,
+    /// The file has faults, and no good version is known.
+    Failed,
+}
+
+/// The settings file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SettingsReport {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// What it changes, but not yet, and when.
+    pub(crate) pending: Vec<String>,
+    /// Why it, as it is now, is not in force.
+    pub(crate) error: Option<String>,
 }
 
 /// The trace.
@@ -344,6 +399,40 @@ impl IpsecSaReport {
     }
 }
 
+/// A soft SA: traffic that passes in clear because its peer does not answer IKE.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SoftSaReport {
+    /// Its handle.
+    pub(crate) id: String,
+    /// This host.
+    pub(crate) local: NamedSocket,
+    /// The peer.
+    pub(crate) remote: NamedSocket,
+    /// The traffic.
+    pub(crate) selector: SelectorReport,
+    /// The rule.
+    pub(crate) rule: String,
+    /// Since it was installed.
+    pub(crate) age_seconds: u64,
+    /// Its life; 0 is no limit.
+    pub(crate) lifetime_seconds: u32,
+}
+
+impl SoftSaReport {
+    /// What is told of `soft` at `now`.
+    pub(crate) fn new(soft: &SoftSaInfo, now: Time) -> Self {
+        Self {
+            id: soft.id.to_string(),
+            local: soft.local.into(),
+            remote: soft.remote.into(),
+            selector: soft.selector.into(),
+            rule: soft.rule.clone(),
+            age_seconds: now.since(soft.since).as_secs(),
+            lifetime_seconds: soft.lifetime,
+        }
+    }
+}
+
 /// Counts since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct CountersReport {
@@ -369,6 +458,8 @@ pub(crate) struct CountersReport {
     pub(crate) quick_modes_failed: u64,
     /// Messages that could not be authenticated.
     pub(crate) authentication_failures: u64,
+    /// Soft SAs: times that traffic passed in clear because the peer did not answer.
+    pub(crate) soft_sas: u64,
 }
 
 impl From<Counters> for CountersReport {
@@ -385,6 +476,7 @@ impl From<Counters> for CountersReport {
             quick_modes: counters.quick_modes,
             quick_modes_failed: counters.quick_modes_failed,
             authentication_failures: counters.authentication_failures,
+            soft_sas: counters.soft_sas,
         }
     }
 }

@@ -8,8 +8,11 @@ use super::report::{InitiateReport, Status};
 /// The version of what is said; another version is refused by name.
 pub(crate) const VERSION: u32 = 1;
 
-/// Octets that a line may have at most.
+/// Octets that a line of a client may have at most.
 pub(crate) const MAX_LINE: usize = 64 * 1024;
+
+/// Octets that a document behind a line may have at most.
+pub(crate) const MAX_DOCUMENT: usize = 16 << 20;
 
 /// A request, as it stands on a line: `{"version":1,"command":"status"}`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,6 +53,22 @@ pub(crate) enum Request {
         /// On or off.
         enabled: bool,
     },
+    /// The document of the dynamic policy store: answered by [`Reply::DynamicPolicy`].
+    DynamicPolicy,
+    /// Put another document in its place, if it is still of this revision; otherwise answered by [`Reply::OtherRevision`].
+    SetDynamicPolicy {
+        /// The revision that the other document was made of.
+        revision: u64,
+        /// How many octets of document follow the line.
+        octets: usize,
+    },
+}
+
+impl Request {
+    /// How many octets of document follow the line.
+    pub(crate) fn octets(&self) -> usize {
+        if let Self::SetDynamicPolicy { octets, .. } = self { *octets } else { 0 }
+    }
 }
 
 /// What is to be deleted or replaced.
@@ -133,6 +152,18 @@ pub(crate) enum Reply {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<String>,
     },
+    /// To [`Request::DynamicPolicy`].
+    DynamicPolicy {
+        /// Changes with the document.
+        revision: u64,
+        /// How many octets of document follow the line.
+        octets: usize,
+    },
+    /// The document is of another revision; nothing was changed.
+    OtherRevision {
+        /// Of which.
+        revision: u64,
+    },
     /// It was not done.
     Error {
         /// Why not, and what is allowed.
@@ -141,6 +172,11 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
+    /// How many octets of document follow the line.
+    pub(crate) fn octets(&self) -> usize {
+        if let Self::DynamicPolicy { octets, .. } = self { *octets } else { 0 }
+    }
+
     /// Something was done.
     pub(crate) fn done(message: impl Into<String>) -> Self {
         Self::Done { message: message.into(), warnings: Vec::new() }

@@ -5,11 +5,14 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
-use super::request::{MAX_LINE, Reply, ReplyLine, Request, RequestLine, VERSION};
+use super::incoming::Incoming;
+use super::request::{MAX_DOCUMENT, MAX_LINE, Reply, ReplyLine, Request, RequestLine, VERSION};
 
 /// Clients at once.
 const CLIENTS: usize = 64;
@@ -19,8 +22,13 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// Answers requests.
 pub(crate) trait Answer: Send + Sync + 'static {
-    /// The answer to `request`.
-    fn answer(&self, request: Request) -> impl Future<Output = Reply> + Send;
+    /// The answer to `request`, which came with `document` if it announces one; with the document that the answer
+    /// announces.
+    fn answer(
+        &self,
+        request: Request,
+        document: Zeroizing<Vec<u8>>,
+    ) -> impl Future<Output = (Reply, Zeroizing<Vec<u8>>)> + Send;
 }
 
 /// Why the socket could not be opened.
@@ -116,35 +124,61 @@ impl ControlSocket {
 async fn client(stream: UnixStream, service: &impl Answer) -> io::Result<()> {
     let uid = stream.peer_cred()?.uid();
     let own = nix::unistd::geteuid().as_raw();
-    let (read, mut write) = stream.into_split();
-    let mut read = BufReader::new(read);
+    let (mut read, mut write) = stream.into_split();
+    let nothing = Zeroizing::default;
     if uid != 0 && uid != own {
         let message = format!("user {uid} may not ask; allowed: root and user {own}, whom the service runs as");
-        return send(&mut write, Reply::error(message)).await;
+        return send(&mut write, Reply::error(message), nothing()).await;
     }
-    let mut line = Vec::new();
+    let mut incoming = Incoming::default();
     loop {
-        line.clear();
-        let limit = MAX_LINE as u64 + 1;
-        let mut one = (&mut read).take(limit);
-        match tokio::time::timeout(IDLE, one.read_until(b'\n', &mut line)).await {
-            Err(_) => return Ok(()),
-            Ok(result) => {
-                if result? == 0 {
-                    return Ok(());
-                }
-            }
-        }
+        let line = |incoming: &mut Incoming| {
+            let line = incoming.line(0);
+            // One that is too long is seen as such before it ends.
+            line.or_else(|| (incoming.len() > MAX_LINE).then(|| Zeroizing::new(vec![0; incoming.len()])))
+        };
+        let Some(line) = receive(&mut read, &mut incoming, line).await? else { return Ok(()) };
         if line.len() > MAX_LINE {
             let message = format!("the line is longer than {MAX_LINE} octets");
-            return send(&mut write, Reply::error(message)).await;
+            return send(&mut write, Reply::error(message), nothing()).await;
         }
-        let reply = match understood(&line) {
-            Ok(request) => service.answer(request).await,
-            Err(message) => Reply::error(message),
+        let request = match understood(&line) {
+            Ok(request) => request,
+            Err(message) => {
+                send(&mut write, Reply::error(message), nothing()).await?;
+                continue;
+            }
         };
-        send(&mut write, reply).await?;
+        let octets = request.octets();
+        if octets > MAX_DOCUMENT {
+            let message = format!("the document has {octets} octets, allowed: {MAX_DOCUMENT}");
+            return send(&mut write, Reply::error(message), nothing()).await;
+        }
+        let document = receive(&mut read, &mut incoming, |incoming| incoming.take(octets)).await?;
+        let Some(document) = document else { return Ok(()) };
+        let (reply, document) = service.answer(request, document).await;
+        send(&mut write, reply, document).await?;
     }
+}
+
+/// Reads until `take` finds all that it wants; nothing if the client is silent, or gone.
+async fn receive(
+    read: &mut OwnedReadHalf,
+    incoming: &mut Incoming,
+    take: impl Fn(&mut Incoming) -> Option<Zeroizing<Vec<u8>>>,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let received = async {
+        loop {
+            if let Some(taken) = take(incoming) {
+                return Ok(Some(taken));
+            }
+            match read.read(incoming.room()).await? {
+                0 => return Ok(None),
+                count => incoming.add(count),
+            }
+        }
+    };
+    tokio::time::timeout(IDLE, received).await.unwrap_or(Ok(None))
 }
 
 /// The request on a line, or what is wrong with it.
@@ -163,8 +197,12 @@ fn understood(line: &[u8]) -> Result<Request, String> {
     Ok(line.request)
 }
 
-async fn send(write: &mut tokio::net::unix::OwnedWriteHalf, reply: Reply) -> io::Result<()> {
+async fn send(write: &mut OwnedWriteHalf, reply: Reply, document: Zeroizing<Vec<u8>>) -> io::Result<()> {
     let mut line = serde_json::to_vec(&ReplyLine { version: VERSION, reply })?;
     line.push(b'\n');
-    tokio::time::timeout(IDLE, write.write_all(&line)).await.map_err(io::Error::from)?
+    let sent = async {
+        write.write_all(&line).await?;
+        write.write_all(&document).await
+    };
+    tokio::time::timeout(IDLE, sent).await.map_err(io::Error::from)?
 }

@@ -1,19 +1,23 @@
-use super::client::{ClientError, ask};
-use super::request::{Handle, MAX_LINE, Reply, ReplyLine, Request, RequestLine, Target, VERSION};
+use super::client::{ClientError, ask, ask_with};
+use super::request::{Handle, MAX_DOCUMENT, MAX_LINE, Reply, ReplyLine, Request, RequestLine, Target, VERSION};
 use super::server::{Answer, ControlSocket, SocketError};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Says what it was asked.
 struct Echo;
 
 impl Answer for Echo {
-    async fn answer(&self, request: Request) -> Reply {
-        Reply::done(format!("{request:?}"))
+    async fn answer(&self, request: Request, document: Zeroizing<Vec<u8>>) -> (Reply, Zeroizing<Vec<u8>>) {
+        if let Request::SetDynamicPolicy { revision, octets } = request {
+            return (Reply::DynamicPolicy { revision, octets }, document);
+        }
+        (Reply::done(format!("{request:?}")), Zeroizing::default())
     }
 }
 
@@ -90,6 +94,31 @@ fn a_connection_serves_many_lines_written_by_hand_and_survives_wrong_ones() {
             let (Reply::Done { message, .. } | Reply::Error { message }) = &reply else { panic!("{reply:?}") };
             assert!(message.contains(expected), "{} -> {message}", String::from_utf8_lossy(line));
         }
+    });
+}
+
+#[test]
+fn a_document_goes_and_comes_behind_its_line() {
+    with_server("document", |path| {
+        let patience = Duration::from_secs(10);
+        for length in [0, 1, MAX_LINE, 1 << 20] {
+            let document: Vec<u8> = (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            let request = Request::SetDynamicPolicy { revision: 7, octets: length };
+            let (reply, back) = ask_with(path, request, &document, patience).unwrap();
+            assert_eq!(reply, Reply::DynamicPolicy { revision: 7, octets: length });
+            assert_eq!(*back, document);
+        }
+        let request = Request::SetDynamicPolicy { revision: 7, octets: MAX_DOCUMENT + 1 };
+        let (reply, _) = ask_with(path, request, b"", patience).unwrap();
+        assert_eq!(reply, Reply::error("the document has 16777217 octets, allowed: 16777216"));
+        // What follows the document is a line again.
+        let mut stream = connect(path);
+        let lines = b"{\"version\":1,\"command\":\"set_dynamic_policy\",\"revision\":7,\"octets\":3}\na\nb{\"version\":1,\"command\":\"stop\"}\n";
+        let first = answer(&mut stream, lines);
+        let mut document = [0; 3];
+        stream.read_exact(&mut document).unwrap();
+        assert_eq!((first, &document), (Reply::DynamicPolicy { revision: 7, octets: 3 }, b"a\nb"));
+        assert_eq!(answer(&mut stream, b""), Reply::done("Stop"));
     });
 }
 

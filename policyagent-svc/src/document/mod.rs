@@ -12,6 +12,7 @@ pub(crate) use table::{Table, Value};
 
 use core::fmt;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
@@ -68,6 +69,10 @@ pub(crate) struct Document {
     /// Where relative paths in it start.
     directory: PathBuf,
     text: Zeroizing<String>,
+    /// Where each line begins.
+    lines: Vec<usize>,
+    /// The files that were read for it.
+    files: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl Document {
@@ -83,14 +88,20 @@ impl Document {
     pub(crate) fn from_text(path: &Path, directory: &Path, text: Zeroizing<String>) -> Result<Self, DocumentError> {
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
         check_length(length).map_err(|error| DocumentError::File { path: path.to_owned(), error })?;
-        Ok(Self { path: path.to_owned(), directory: directory.to_owned(), text })
+        Ok(Self::new(path, directory, text))
+    }
+
+    fn new(path: &Path, directory: &Path, text: Zeroizing<String>) -> Self {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let (path, directory) = (path.to_owned(), directory.to_owned());
+        Self { path, directory, text, lines, files: RefCell::default() }
     }
 
     /// A document that is not in a file; `path` is for messages.
     #[cfg(test)]
     pub(crate) fn of(path: &str, text: &str) -> Self {
         let path = Path::new(path);
-        Self { path: path.to_owned(), directory: directory_of(path), text: Zeroizing::new(text.to_owned()) }
+        Self::new(path, &directory_of(path), Zeroizing::new(text.to_owned()))
     }
 
     /// What messages call it.
@@ -101,6 +112,11 @@ impl Document {
     /// The text.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The files that were read while it was parsed, those that are not there among them.
+    pub(crate) fn files(&self) -> BTreeSet<PathBuf> {
+        self.files.borrow().clone()
     }
 
     /// The text, wiped when dropped.
@@ -129,6 +145,12 @@ impl Document {
             Some(result) if faults.faults.borrow().is_empty() => Ok((result, faults.warnings.into_inner())),
             _ => Err(DocumentError::Faults(faults.sorted())),
         }
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} octets", self.path.display(), self.text.len())
     }
 }
 
@@ -163,12 +185,11 @@ impl<'a> Faults<'a> {
     }
 
     fn position(&self, span: &Range<usize>) -> Position {
-        let before = self.document.text.get(..span.start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Position {
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-        }
+        let Document { text, lines, .. } = self.document;
+        // Line 1 begins at 0.
+        let line = lines.partition_point(|begin| *begin <= span.start);
+        let begin = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        Position { line, column: text.get(begin..span.start).unwrap_or_default().chars().count() + 1 }
     }
 
     fn at(&self, span: &Range<usize>, message: impl Into<String>) -> Fault {

@@ -8,7 +8,7 @@ use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
 use crate::document::{Value, allowed, suggestion};
 
 /// The ciphers of main mode.
-const CIPHERS: [(&str, CipherAlg); 8] = [
+pub(super) const CIPHERS: [(&str, CipherAlg); 8] = [
     ("aes256", CipherAlg::Aes256),
     ("aes192", CipherAlg::Aes192),
     ("aes128", CipherAlg::Aes128),
@@ -20,7 +20,7 @@ const CIPHERS: [(&str, CipherAlg); 8] = [
 ];
 
 /// The hashes of main mode.
-const HASHES: [(&str, HashAlg); 5] = [
+pub(super) const HASHES: [(&str, HashAlg); 5] = [
     ("sha512", HashAlg::Sha512),
     ("sha384", HashAlg::Sha384),
     ("sha256", HashAlg::Sha256),
@@ -29,7 +29,7 @@ const HASHES: [(&str, HashAlg); 5] = [
 ];
 
 /// The Diffie-Hellman groups.
-const GROUPS: [(&str, Group); 20] = [
+pub(super) const GROUPS: [(&str, Group); 20] = [
     ("modp768", Group::Modp768),
     ("modp1024", Group::Modp1024),
     ("modp1536", Group::Modp1536),
@@ -53,7 +53,7 @@ const GROUPS: [(&str, Group); 20] = [
 ];
 
 /// The ciphers of ESP.
-const ESP_CIPHERS: [(&str, EspCipher); 21] = [
+pub(super) const ESP_CIPHERS: [(&str, EspCipher); 21] = [
     ("aes256", EspCipher::Aes256Cbc),
     ("aes192", EspCipher::Aes192Cbc),
     ("aes128", EspCipher::Aes128Cbc),
@@ -78,7 +78,7 @@ const ESP_CIPHERS: [(&str, EspCipher); 21] = [
 ];
 
 /// The integrity algorithms of ESP and AH.
-const INTEGRITIES: [(&str, Integrity); 7] = [
+pub(super) const INTEGRITIES: [(&str, Integrity); 7] = [
     ("sha512", Integrity::HmacSha512_256),
     ("sha384", Integrity::HmacSha384_192),
     ("sha256", Integrity::HmacSha256_128),

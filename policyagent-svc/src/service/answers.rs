@@ -6,19 +6,25 @@ use ikecore::event::{EventKind, Failure, IpsecSaEvent, NegotiationEvent};
 use ikecore::ids::{IkeSaId, IpsecSaId, NegotiationId};
 use ikedaemon::engine::{EngineGone, EngineHandle, EventStream};
 use ikedaemon::sinks::oakley::OakleyHandle;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
-use super::policy::InForce;
+use super::live::{self, Live};
+use super::policy::{InForce, Look};
+use super::settings::registry::Name;
 use crate::control::report::{
-    DriverReport, IkeSaReport, InitiateReport, IpsecSaReport, OakleyReport, ServiceReport, Status,
+    DriverReport, IkeSaReport, InitiateReport, IpsecSaReport, OakleyReport, PolicyReport, ServiceReport, SoftSaReport,
+    Status,
 };
 use crate::control::request::{Reply, Request, Target};
 use crate::control::server::Answer;
 use crate::document::{allowed, suggestion};
 use crate::link::NamedAddress;
 use crate::paths::Paths;
+use crate::store::dynamic_document;
 
 /// What the service is made of, for those who ask.
 #[derive(Debug)]
@@ -33,6 +39,8 @@ pub(crate) struct Service {
     pub(crate) paths: Paths,
     /// What installs SAs.
     pub(crate) driver: Mutex<DriverReport>,
+    /// The settings that can change.
+    pub(crate) settings: Mutex<Live>,
     /// The policy.
     pub(crate) policy: Mutex<InForce>,
     /// A client has told it to end.
@@ -43,15 +51,17 @@ pub(crate) struct Service {
 
 /// Why a request was not met.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(crate) enum Refusal {
+    /// The engine has ended.
     #[error(transparent)]
     EngineGone(#[from] EngineGone),
+    /// Whatever else.
     #[error("{0}")]
     Other(String),
 }
 
 impl Answer for Service {
-    async fn answer(&self, request: Request) -> Reply {
+    async fn answer(&self, request: Request, document: Zeroizing<Vec<u8>>) -> (Reply, Zeroizing<Vec<u8>>) {
         let answer = match request {
             Request::Status => self.status().await.map(|status| Reply::Status(Box::new(status))),
             Request::Stop => Ok(self.stop().await),
@@ -67,8 +77,17 @@ impl Answer for Service {
                 let path = self.paths.oakley();
                 Ok(Reply::done(format!("Oakley.log is {}: {}", if enabled { "on" } else { "off" }, path.display())))
             }
+            Request::DynamicPolicy => {
+                let policy = self.policy.lock().await;
+                let (revision, text) = policy.dynamic();
+                return (
+                    Reply::DynamicPolicy { revision, octets: text.len() },
+                    Zeroizing::new(text.as_bytes().to_vec()),
+                );
+            }
+            Request::SetDynamicPolicy { revision, .. } => self.set_dynamic_policy(revision, document).await,
         };
-        answer.unwrap_or_else(Reply::error)
+        (answer.unwrap_or_else(Reply::error), Zeroizing::default())
     }
 }
 
@@ -85,11 +104,13 @@ impl Service {
                 listen: self.engine.addresses().iter().copied().map(Into::into).collect(),
             },
             driver: self.driver.lock().await.clone(),
-            policy: self.policy.lock().await.report().clone(),
+            policy: self.policy.lock().await.report(),
+            settings: self.settings.lock().await.report(),
             oakley: OakleyReport { enabled: self.oakley.is_enabled(), path: self.paths.oakley() },
             ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
             quick_modes: snapshot.quick_modes.iter().map(Into::into).collect(),
             ipsec_sas: self.pairs(&snapshot.ipsec_sas).await?,
+            soft_sas: snapshot.soft_sas.iter().map(|soft| SoftSaReport::new(soft, now)).collect(),
             counters: snapshot.counters.into(),
         })
     }
@@ -120,52 +141,99 @@ impl Service {
         }
     }
 
-    async fn reload(&self) -> Result<Reply, Refusal> {
-        let mut policy = self.policy.lock().await;
-        policy.set_granted(self.engine.snapshot().await?.granted);
-        let db = policy
-            .load()
-            .map_err(|error| Refusal::Other(format!("{error}\nnot reloaded: the policy before stays in force")))?;
+    /// Looks at the policy again and puts in force what is new. True if something is. What is wrong is in the journal and
+    /// in the report.
+    async fn follow(&self, look: Look, why: &str) -> Result<bool, Refusal> {
         // Under the lock, so that a later version does not reach the engine before an earlier one.
-        let unsupported = self
-            .engine
-            .set_policy(db)
-            .await?
-            .map_err(|error| Refusal::Other(format!("the driver does not hold to the new policy: {error}")))?;
-        policy.warn_of(unsupported);
+        let mut policy = self.policy.lock().await;
+        self.change(&mut policy, look, why).await
+    }
+
+    async fn change(&self, policy: &mut InForce, look: Look, why: &str) -> Result<bool, Refusal> {
+        policy.set_granted(self.engine.snapshot().await?.granted);
+        let before = policy.report().error;
+        // Files are read, and ten thousand filters compiled.
+        let attempt = tokio::task::block_in_place(|| policy.attempt(look));
+        let error = policy.report().error;
+        if let Some(error) = error.filter(|error| before.as_ref() != Some(error)) {
+            tracing::error!(target: "policyagent::service", "{error}\nwhat was in force before stays in force");
+        }
+        let Some(attempt) = attempt.map_err(Refusal::Other)? else { return Ok(false) };
+        match self.engine.set_policy(Arc::clone(&attempt.db)).await? {
+            Ok(unsupported) => {
+                tokio::task::block_in_place(|| policy.put_in_force(attempt));
+                policy.warn_of(unsupported);
+            }
+            Err(error) => {
+                let error = format!("the driver does not hold to the new policy: {error}");
+                policy.refuse(&attempt, &error);
+                // What it held to before it holds to again.
+                let _ = self.engine.set_policy(Arc::clone(policy.db())).await?;
+                return Err(Refusal::Other(error));
+            }
+        }
         let report = policy.report();
-        let name = report.name.clone().unwrap_or_else(|| "no policy assigned".to_owned());
-        let message = format!("version {} of {} is in force: {name}", report.version, report.path.display());
-        tracing::info!(target: "policyagent::service", "reloaded: {message}");
+        tracing::info!(target: "policyagent::service", "{why}: {}", in_force(&report));
         for warning in &report.warnings {
             tracing::warn!(target: "policyagent::service", "{warning}");
         }
-        Ok(Reply::Done { message, warnings: report.warnings.clone() })
+        Ok(true)
     }
 
-    /// As [`Self::reload`], for who is not a client: what happened is in the journal.
-    pub(crate) async fn reload_and_log(&self) {
-        if let Err(error) = self.reload().await {
+    /// Reads the settings again, and does what takes effect at once.
+    pub(crate) async fn follow_settings(&self) {
+        let mut settings = self.settings.lock().await;
+        let change = match settings.look() {
+            Ok(change) => change,
+            Err(error) => {
+                tracing::error!(target: "policyagent::service", "{error}\nthe settings before stay in force");
+                return;
+            }
+        };
+        for name in change.at_once {
+            match name {
+                Name::EnableLogging => self.oakley.set_enabled(change.in_force.enable_logging),
+                _ => self.engine.set_revocation_check(change.in_force.strong_crl_check),
+            }
+            tracing::info!(target: "policyagent::service", "the setting {} has changed", name.place().1);
+        }
+        for name in change.later {
+            tracing::info!(target: "policyagent::service", "a changed setting takes effect later: {}", live::pending(name));
+        }
+    }
+
+    async fn reload(&self) -> Result<Reply, Refusal> {
+        self.follow_and_tell(Look::All, "reloaded").await?;
+        let report = self.policy.lock().await.report();
+        match &report.error {
+            Some(error) => Err(Refusal::Other(format!("{error}\nnot reloaded: the policy before stays in force"))),
+            None => Ok(Reply::Done { message: in_force(&report), warnings: report.warnings }),
+        }
+    }
+
+    /// Puts another document in the place of the dynamic store's, if that is of the revision `of`.
+    async fn set_dynamic_policy(&self, of: u64, document: Zeroizing<Vec<u8>>) -> Result<Reply, Refusal> {
+        let text = str::from_utf8(&document).map_err(|error| Refusal::Other(format!("the document: {error}")))?;
+        let document = dynamic_document(&self.paths, text).map_err(|error| Refusal::Other(error.to_string()))?;
+        let mut policy = self.policy.lock().await;
+        let (revision, old) = policy.dynamic();
+        if revision != of {
+            return Ok(Reply::OtherRevision { revision });
+        }
+        if old != text {
+            self.change(&mut policy, Look::Dynamic(document), "the dynamic policy has changed").await?;
+        }
+        let report = policy.report();
+        Ok(Reply::Done { message: in_force(&report), warnings: report.warnings })
+    }
+
+    /// As [`Self::follow`], with what goes wrong in the journal.
+    pub(crate) async fn follow_and_tell(&self, look: Look, why: &str) -> Result<(), Refusal> {
+        let followed = self.follow(look, why).await;
+        if let Err(Refusal::Other(error)) = &followed {
             tracing::error!(target: "policyagent::service", "{error}");
         }
-    }
-
-    /// Compiles the policy again if the machine's addresses have changed.
-    pub(crate) async fn follow_addresses(&self) {
-        let Ok(snapshot) = self.engine.snapshot().await else { return };
-        let mut policy = self.policy.lock().await;
-        policy.set_granted(snapshot.granted);
-        if let Some(db) = policy.follow_addresses() {
-            tracing::info!(target: "policyagent::service", "the addresses of this machine have changed: policy version {}", db.version);
-            match self.engine.set_policy(db).await {
-                Ok(Ok(unsupported)) => policy.warn_of(unsupported),
-                Ok(Err(error)) => {
-                    tracing::error!(target: "policyagent::service", "the driver does not hold to the new policy: {error}");
-                }
-                // An engine that is gone needs no policy.
-                Err(_) => {}
-            }
-        }
+        followed.map(drop)
     }
 
     async fn initiate(
@@ -230,14 +298,18 @@ impl Service {
         let command = match target {
             Target::Peer(named) => {
                 let peer = named.resolve().map_err(|error| Refusal::Other(error.to_string()))?;
-                let known =
-                    snapshot.ike_sas.iter().map(|sa| sa.remote).chain(snapshot.ipsec_sas.iter().map(|sa| sa.remote));
+                let known = snapshot.ike_sas.iter().map(|sa| sa.remote);
+                let known = known.chain(snapshot.ipsec_sas.iter().map(|sa| sa.remote));
+                let known = known.chain(snapshot.soft_sas.iter().map(|sa| sa.remote));
                 if !known.into_iter().any(|remote| HostAddress::from(remote) == peer) {
                     return Err(Refusal::Other(format!("there is no SA with {named}")));
                 }
                 Command::DeletePeer(peer)
             }
             Target::IkeSa(id) => Command::DeleteIkeSa(ike_sa(&snapshot, id.0)?),
+            Target::IpsecSa(id) if snapshot.soft_sas.iter().any(|soft| soft.id.0 == id.0) => {
+                Command::DeleteIpsecSa(IpsecSaId(id.0))
+            }
             Target::IpsecSa(id) => Command::DeleteIpsecSa(ipsec_sa(&snapshot, id.0)?),
             // What comes to stand between the snapshot and now goes, too.
             Target::All => Command::DeleteAll,
@@ -264,6 +336,12 @@ impl Service {
         self.engine.command(command).await?;
         Ok(Reply::done(format!("{what} is being replaced")))
     }
+}
+
+/// What is in force, for people.
+fn in_force(report: &PolicyReport) -> String {
+    let name = report.name.as_deref().unwrap_or("no policy assigned");
+    format!("version {} is in force: {name}", report.version)
 }
 
 fn ike_sa(snapshot: &Snapshot, id: u64) -> Result<IkeSaId, Refusal> {

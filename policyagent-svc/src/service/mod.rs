@@ -1,10 +1,14 @@
 //! The service: opens, serves, ends.
 mod answers;
+mod follow;
+mod held;
 pub(crate) mod listen;
+mod live;
 mod lock;
 mod mode_config;
 mod policy;
 pub(crate) mod settings;
+mod watch;
 
 use ikecore::event::{EndpointEvent, EventKind};
 use ikecore::sa::driver::DriverError;
@@ -22,24 +26,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::control::report::DriverReport;
+use crate::control::report::{DriverReport, PolicyReport};
 use crate::control::server::{ControlSocket, SocketError};
 use crate::document::DocumentError;
 use crate::paths::Paths;
 use crate::users::file::UsersFile;
 use crate::users::pam::{Helper, Pam, PamError};
 use answers::Service;
+use live::Live;
 use lock::LockError;
 use mode_config::ModeConfigScript;
-use policy::InForce;
+use policy::{Attempt, InForce, Look};
 use settings::{Overrides, Settings};
-
-/// How often the addresses of this machine are looked at.
-const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
 
 /// How long after a driver was lost, or could not be opened, the next one is tried: first, and at most.
 const REOPEN_FIRST: Duration = Duration::from_millis(500);
@@ -111,11 +113,8 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
     let lock = lock::take(&paths.lock(), paths.root())?;
-    let mut policy = match &settings.policy {
-        Some(path) => InForce::new(path.clone(), true),
-        None => InForce::new(paths.policy(), false),
-    };
-    policy.load().map_err(RunError::Policy)?;
+    let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.sources(&paths))?;
+    let first = policy.start().map_err(RunError::Policy)?;
     let pam = settings.pam_service.as_deref().map(Helper::start).transpose()?;
     // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.
     ikedaemon::sys::drop_capabilities().map_err(|error| RunError::System { what: "give up privileges", error })?;
@@ -125,7 +124,7 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
         .enable_all()
         .build()
         .map_err(system("start the runtime"))?;
-    let result = runtime.block_on(serve(paths, settings, policy, pam));
+    let result = runtime.block_on(serve(paths, settings, policy, first, pam));
     // Nothing that is left may hold the end up.
     runtime.shutdown_timeout(Duration::from_millis(500));
     drop(lock);
@@ -137,7 +136,13 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), RunError> {
     made.map_err(|error| RunError::File { path: path.to_owned(), error })
 }
 
-async fn serve(paths: Paths, settings: Settings, mut policy: InForce, pam: Option<Helper>) -> Result<(), RunError> {
+async fn serve(
+    paths: Paths,
+    settings: Settings,
+    mut policy: InForce,
+    first: Attempt,
+    pam: Option<Helper>,
+) -> Result<(), RunError> {
     let system = |what| move |error| RunError::System { what, error };
     let trace = oakley::Config { enabled: settings.oakley, ..oakley::Config::new(paths.log()) };
     let oakley = oakley::start(&trace).map_err(system("start Oakley.log"))?;
@@ -160,24 +165,23 @@ async fn serve(paths: Paths, settings: Settings, mut policy: InForce, pam: Optio
     let config = engine::Config { endpoint, listen: settings.sockets(), key_log, users: Some(users) };
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
+    engine.set_revocation_check(settings.registry.strong_crl_check);
     let script = settings.mode_config_script.clone().map(ModeConfigScript::new);
     let script = script.map(|script| tokio::spawn(script.follow(engine.subscribe())));
     let driver = Mutex::new(DriverReport::new(capabilities, opened.why));
     let result = async {
         let socket = ControlSocket::open(&paths.socket())?;
         // Before anybody is told that the service is ready: from now on the driver holds to the policy.
-        let set = tokio::time::timeout(POLICY_WITHIN, engine.set_policy(Arc::clone(policy.db()))).await;
-        policy.warn_of(set.map_err(|_| RunError::DriverHangs)?.map_err(|_| RunError::EngineEnded)??);
-        let report = policy.report();
-        let name = report.name.as_deref().unwrap_or("no policy assigned");
-        tracing::info!(target: "policyagent::service", "policy {}: {name}, {} rules", report.path.display(), report.rules.len());
-        for warning in &report.warnings {
-            tracing::warn!(target: "policyagent::service", "{warning}");
-        }
+        let set = tokio::time::timeout(POLICY_WITHIN, engine.set_policy(Arc::clone(&first.db))).await;
+        let unsupported = set.map_err(|_| RunError::DriverHangs)?.map_err(|_| RunError::EngineEnded)??;
+        tokio::task::block_in_place(|| policy.put_in_force(first));
+        policy.warn_of(unsupported);
+        tell(&policy.report());
         let service = Arc::new(Service {
             engine: engine.clone(),
             started,
             oakley: oakley.clone(),
+            settings: Mutex::new(Live::new(paths.settings(), settings.registry.clone())),
             paths,
             driver,
             policy: Mutex::new(policy),
@@ -185,10 +189,13 @@ async fn serve(paths: Paths, settings: Settings, mut policy: InForce, pam: Optio
             initiating: Mutex::new(()),
         });
         notify(&[NotifyState::Ready]);
+        let network_changed = Notify::new();
         let by_request = tokio::select! {
             () = socket.serve(Arc::clone(&service)) => false,
             () = hang_ups(&mut hangup, &service) => false,
-            () = addresses(&service) => false,
+            () = watch::follow(&service) => false,
+            () = follow::machine(&service, &network_changed) => false,
+            () = follow::names(&service, &network_changed) => false,
             () = watchdog(&engine) => false,
             () = replace_lost_drivers(&service, settings.driver) => false,
             _ = terminate.recv() => true,
@@ -212,6 +219,18 @@ async fn serve(paths: Paths, settings: Settings, mut policy: InForce, pam: Optio
     result
 }
 
+/// What is in force from the start, in the journal.
+fn tell(report: &PolicyReport) {
+    let name = report.name.as_deref().unwrap_or("no policy assigned");
+    tracing::info!(target: "policyagent::service", "policy {}: {name}, {} rules", report.path.display(), report.rules.len());
+    if let Some(error) = &report.error {
+        tracing::error!(target: "policyagent::service", "{error}");
+    }
+    for warning in &report.warnings {
+        tracing::warn!(target: "policyagent::service", "{warning}");
+    }
+}
+
 fn open_key_log(paths: &Paths, settings: &Settings) -> Result<Option<Arc<KeyLog>>, KeyLogError> {
     if !settings.key_log {
         return Ok(None);
@@ -224,7 +243,8 @@ fn open_key_log(paths: &Paths, settings: &Settings) -> Result<Option<Arc<KeyLog>
 
 async fn hang_ups(hangup: &mut tokio::signal::unix::Signal, service: &Service) {
     while hangup.recv().await.is_some() {
-        service.reload_and_log().await;
+        // What is wrong is told, and an engine that is gone needs no policy.
+        let _ = service.follow_and_tell(Look::All, "reloaded").await;
     }
 }
 
@@ -250,14 +270,6 @@ async fn replace_lost_drivers(service: &Service, choice: DriverChoice) {
             }
             pause = (pause * 2).min(REOPEN_LAST);
         }
-    }
-}
-
-async fn addresses(service: &Service) {
-    let mut every = tokio::time::interval(ADDRESSES_EVERY);
-    loop {
-        every.tick().await;
-        service.follow_addresses().await;
     }
 }
 

@@ -1,51 +1,131 @@
-//! The policy in force, and the attempts to change it.
+//! The policy in force: that of all stores together, and the attempts to change it.
 use ikecore::policy::db::PolicyDb;
 use ikedaemon::engine::Unsupported;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
+use zeroize::Zeroizing;
 
-use crate::compile::{Compiled, Machine, Reqids, compile};
+use super::held::{Content, Held};
+use crate::compile::{Compiled, Hosts, Machine, Needs, Part, Reqids, Sources, compile_all};
 use crate::control::report::PolicyReport;
-use crate::document::DocumentError;
+use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
+use crate::paths::Paths;
+use crate::store::{Location, Store};
+
+/// In force when the persistent store cannot be.
+const BLOCK: &str = include_str!("block.toml");
+
+/// The stores, in the order in which their filters go before each other.
+const PERSISTENT: usize = 0;
+const DIRECTORY: usize = 1;
+const LOCAL: usize = 2;
+const DYNAMIC: usize = 3;
+const STORES: usize = 4;
 
 /// The policy in force.
 #[derive(Debug)]
 pub(crate) struct InForce {
-    path: PathBuf,
-    /// The file must exist: somebody named it.
-    required: bool,
-    file: Option<PolicyFile>,
+    stores: [Held; STORES],
+    /// Somebody named the local store's file.
+    is_named: bool,
+    /// Where it is written what the machine does not know by itself.
+    sources: Sources,
+    /// The addresses of hosts, as they were last looked up.
+    hosts: Hosts,
+    /// Who looks hosts up is told that the policy is another.
+    changed: Arc<Notify>,
     machine: Machine,
     /// Addresses that peers gave to this host: the policy is not for them.
     granted: BTreeSet<IpAddr>,
     reqids: Reqids,
     db: Arc<PolicyDb>,
-    report: PolicyReport,
+    block: PolicyFile,
+    /// The revision that the dynamic store begins with: no other service's, so that nobody changes by what he saw of one
+    /// before.
+    first_revision: u64,
+    /// What is allowed, but perhaps not meant.
+    warnings: Vec<String>,
+}
+
+/// What is to be looked at again.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// Each store.
+    All,
+    /// The stores of which files have changed.
+    Changed,
+    /// The machine alone.
+    Machine,
+    /// The dynamic store: it is this from now on.
+    Dynamic(Document),
+}
+
+/// A policy that may be put in force.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    contents: [Option<Content>; STORES],
+    machine: Machine,
+    reqids: Reqids,
+    /// The database.
+    pub(crate) db: Arc<PolicyDb>,
+    warnings: Vec<String>,
 }
 
 impl InForce {
-    /// Nothing is in force yet.
-    pub(crate) fn new(path: PathBuf, required: bool) -> Self {
-        let report = PolicyReport { path: path.clone(), ..PolicyReport::default() };
-        Self {
-            path,
-            required,
-            file: None,
+    /// Nothing is in force yet. The local store's file is `named`, or the usual one.
+    pub(crate) fn new(paths: &Paths, named: Option<&Path>, sources: Sources) -> Result<Self, DocumentError> {
+        let stores = [
+            Held::new(Location::Persistent, Some(Store::persistent(paths))),
+            Held::new(Location::Directory, Some(Store::directory(paths))),
+            Held::new(Location::Local, Some(Store::local(paths, named))),
+            Held::new(Location::Dynamic, None),
+        ];
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self {
+            first_revision: u64::try_from(since.as_micros()).unwrap_or_default(),
+            stores,
+            is_named: named.is_some(),
+            sources,
+            hosts: Hosts::new(),
+            changed: Arc::default(),
             machine: Machine::default(),
             granted: BTreeSet::new(),
             reqids: Reqids::default(),
             db: Arc::default(),
-            report,
-        }
+            block: block_mode()?,
+            warnings: Vec::new(),
+        })
     }
 
     /// What is told of it.
-    pub(crate) fn report(&self) -> &PolicyReport {
-        &self.report
+    pub(crate) fn report(&self) -> PolicyReport {
+        let blocks = self.is_blocking();
+        let overridden = !self.stores[DIRECTORY].policies().is_empty();
+        let stores = self.stores.iter().enumerate();
+        let stores = stores.map(|(at, held)| held.report(blocks || (at == LOCAL && overridden))).collect();
+        let parts = self.parts(&[None, None, None, None]);
+        let names: Vec<&str> =
+            parts.iter().flat_map(|part| part.policies()).map(|policy| policy.name.as_str()).collect();
+        let errors: Vec<&str> = self.stores.iter().filter_map(|held| held.error.as_deref()).collect();
+        PolicyReport {
+            path: self.path(LOCAL),
+            version: self.db.version,
+            name: (!names.is_empty()).then(|| names.join(", ")),
+            rules: self.db.rules.iter().chain(self.db.default_response()).map(|rule| rule.name.clone()).collect(),
+            error: (!errors.is_empty()).then(|| errors.join("\n")),
+            warnings: self.warnings.clone(),
+            stores,
+        }
+    }
+
+    fn path(&self, at: usize) -> PathBuf {
+        self.stores[at].store.as_ref().map(|store| store.path().to_owned()).unwrap_or_default()
     }
 
     /// The database.
@@ -53,9 +133,25 @@ impl InForce {
         &self.db
     }
 
+    /// The files whose change is one of the policy.
+    pub(crate) fn files(&self) -> BTreeSet<PathBuf> {
+        self.stores.iter().flat_map(Held::files).cloned().collect()
+    }
+
+    /// True if one of them is not as it was.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.stores.iter().any(Held::has_changed)
+    }
+
+    /// The dynamic store's document, with its revision.
+    pub(crate) fn dynamic(&self) -> (u64, &str) {
+        let held = &self.stores[DYNAMIC];
+        (self.first_revision + held.version, &held.content.text)
+    }
+
     /// Adds to the report what the SA driver cannot run.
     pub(crate) fn warn_of(&mut self, unsupported: Vec<Unsupported>) {
-        self.report.warnings.extend(unsupported.iter().map(ToString::to_string));
+        self.warnings.extend(unsupported.iter().map(ToString::to_string));
     }
 
     /// Which addresses of this machine are its own no more than as long as a peer lets it have them.
@@ -63,117 +159,147 @@ impl InForce {
         self.granted = granted;
     }
 
-    /// This machine as far as `file` goes by it: other links than those of its neighbours come and go as they like.
-    fn machine_for(&self, file: Option<&PolicyFile>) -> io::Result<Machine> {
-        let mut machine = Machine::this()?;
+    /// The names of hosts that the policy goes by.
+    pub(crate) fn hosts_wanted(&self) -> BTreeSet<String> {
+        Needs::of(self.parts(&[None, None, None, None]).iter().map(|part| part.file)).hosts
+    }
+
+    /// Tells that another policy is in force.
+    pub(crate) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// What was found for names of hosts. What was not found keeps the addresses that it had: no answer is no news.
+    pub(crate) fn set_hosts(&mut self, found: Hosts) {
+        self.hosts.extend(found);
+    }
+
+    /// This machine as far as the policy goes by it.
+    fn machine_for(&self, parts: &[Part<'_>]) -> io::Result<Machine> {
+        let needs = Needs::of(parts.iter().map(|part| part.file));
+        let mut machine = Machine::this(&needs, &self.sources, &self.hosts)?;
         machine.addresses = &machine.addresses - &self.granted;
-        if !file.is_some_and(PolicyFile::has_links) {
-            machine = Machine { addresses: machine.addresses, ..Machine::default() };
-        }
         Ok(machine)
     }
 
-    /// Reads the file again and compiles it. With a fault everything stays as it was, and the report says why.
-    pub(crate) fn load(&mut self) -> Result<Arc<PolicyDb>, String> {
-        let loaded = self.read().and_then(|file| {
-            let machine =
-                self.machine_for(file.as_ref()).map_err(|error| format!("the addresses of this machine: {error}"))?;
-            self.put_in_force(file, machine)
+    /// True if the persistent store cannot be in force, and no version of it is: then nothing may pass.
+    fn is_blocking(&self) -> bool {
+        let persistent = &self.stores[PERSISTENT];
+        !persistent.is_good && persistent.error.is_some()
+    }
+
+    /// What is in force together, with `contents` in the place of what is so far.
+    fn parts<'a>(&'a self, contents: &'a [Option<Content>; STORES]) -> Vec<Part<'a>> {
+        if self.is_blocking() && contents[PERSISTENT].is_none() {
+            return vec![Part { store: "block mode", file: &self.block, everything: false }];
+        }
+        let part = |at: usize| {
+            let held: &Held = &self.stores[at];
+            held.part(contents[at].as_ref().unwrap_or(&held.content))
+        };
+        let directory = part(DIRECTORY).filter(|part| part.policies().next().is_some());
+        [part(PERSISTENT), directory.or_else(|| part(LOCAL)), part(DYNAMIC)].into_iter().flatten().collect()
+    }
+
+    /// The first policy. An error if nothing good is known of the local store, and either somebody named its file or nothing
+    /// else is there.
+    pub(crate) fn start(&mut self) -> Result<Attempt, String> {
+        let attempt = self.attempt(Look::All)?.ok_or("the policy was started before")?;
+        let is_good = |at: usize| self.stores[at].is_good || attempt.contents[at].is_some();
+        let others = [PERSISTENT, DIRECTORY].into_iter().any(|at| {
+            let held = &self.stores[at];
+            attempt.contents[at].as_ref().is_some_and(|content| held.part(content).is_some()) || !is_good(at)
         });
-        if let Err(error) = &loaded {
-            self.report.error = Some(error.clone());
+        match &self.stores[LOCAL].error {
+            Some(error) if !is_good(LOCAL) && (self.is_named || !others) => Err(error.clone()),
+            _ => Ok(attempt),
         }
-        loaded
     }
 
-    fn read(&self) -> Result<Option<PolicyFile>, String> {
-        match PolicyFile::read(&self.path) {
-            Ok(file) => Ok(Some(file)),
-            Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound && !self.required => {
-                Ok(None)
+    /// Looks at what there is, and compiles it if it is not what is in force. A store with a fault stays as it is, and its
+    /// report says why; a fault of the dynamic store is an error. Nothing is in force before [`Self::put_in_force`].
+    pub(crate) fn attempt(&mut self, look: Look) -> Result<Option<Attempt>, String> {
+        let mut contents = [None, None, None, None];
+        match look {
+            Look::Machine => {}
+            Look::Dynamic(document) => {
+                contents[DYNAMIC] = Some(Content::of(document).0.map_err(|error| error.to_string())?);
             }
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    /// Compiles the file again if the addresses of this machine have changed.
-    pub(crate) fn follow_addresses(&mut self) -> Option<Arc<PolicyDb>> {
-        let machine = self.machine_for(self.file.as_ref()).ok()?;
-        if machine == self.machine {
-            return None;
-        }
-        let error = self.report.error.take();
-        let file = self.file.take();
-        let db = self.put_in_force(file, machine).ok();
-        // That the file could not be read last time is still true.
-        self.report.error = error;
-        db
-    }
-
-    fn put_in_force(&mut self, file: Option<PolicyFile>, machine: Machine) -> Result<Arc<PolicyDb>, String> {
-        let (mut db, warnings, name) = match &file {
-            Some(file) => {
-                let Compiled { db, warnings } =
-                    compile(file, &machine, &mut self.reqids).map_err(|error| error.to_string())?;
-                (db, warnings, file.assigned().map(|policy| policy.name.clone()))
+            Look::All | Look::Changed => {
+                let all = matches!(look, Look::All);
+                for (held, content) in self.stores.iter_mut().zip(&mut contents) {
+                    if all || held.has_changed() {
+                        *content = held.look();
+                    }
+                }
             }
-            None => (PolicyDb::default(), Vec::new(), None),
-        };
-        db.version = self.report.version + 1;
-        self.report = PolicyReport {
-            path: self.path.clone(),
-            version: db.version,
-            name,
-            rules: db.rules.iter().chain(db.default_response()).map(|rule| rule.name.clone()).collect(),
-            error: None,
-            warnings: warnings.iter().map(ToString::to_string).collect(),
-        };
-        self.file = file;
-        self.machine = machine;
-        self.db = Arc::new(db);
-        Ok(Arc::clone(&self.db))
+        }
+        loop {
+            let parts = self.parts(&contents);
+            let machine =
+                self.machine_for(&parts).map_err(|error| format!("the addresses of this machine: {error}"))?;
+            if contents.iter().all(Option::is_none) && machine == self.machine && self.db.version > 0 {
+                return Ok(None);
+            }
+            let mut reqids = self.reqids.clone();
+            let fault = match compile_all(&parts, &machine, &mut reqids) {
+                Ok(Compiled { mut db, warnings, .. }) => {
+                    db.version = self.db.version + 1;
+                    let warnings = warnings.iter().map(ToString::to_string).collect();
+                    return Ok(Some(Attempt { contents, machine, reqids, db: Arc::new(db), warnings }));
+                }
+                Err(fault) => fault,
+            };
+            // What is at fault is not in force; or else the last of what is new.
+            let is_at_fault = |content: &Option<Content>| {
+                content.as_ref().and_then(|content| content.file.as_ref()).is_some_and(|file| file.path == fault.path)
+            };
+            let at = contents.iter().position(is_at_fault).or_else(|| contents.iter().rposition(Option::is_some));
+            let fault = fault.to_string();
+            match at {
+                None | Some(DYNAMIC) => return Err(fault),
+                Some(at) => {
+                    let was_last_good = contents[at].take().is_some_and(|content| content.is_last_good);
+                    let last_good = self.stores[at].refuse(fault);
+                    contents[at] = last_good.filter(|_| !was_last_good);
+                }
+            }
+        }
     }
+
+    /// The driver holds to it: it is in force. What is good of the stores is kept for a start at which it is no more.
+    pub(crate) fn put_in_force(&mut self, attempt: Attempt) {
+        let Attempt { contents, machine, reqids, db, warnings } = attempt;
+        (self.machine, self.reqids, self.db, self.warnings) = (machine, reqids, db, warnings);
+        for (held, content) in self.stores.iter_mut().zip(contents) {
+            let Some(content) = content else { continue };
+            let kept = match (&held.store, &content.file) {
+                (None, _) => Ok(()),
+                (Some(_), _) if content.is_last_good => Ok(()),
+                (Some(store), Some(_)) => store.keep(&content.text),
+                (Some(store), None) => store.forget(),
+            };
+            self.warnings.extend(kept.err().map(|error| format!("the last good version is not kept: {error}")));
+            held.put_in_force(content);
+        }
+        self.changed.notify_one();
+    }
+
+    /// The driver does not hold to it.
+    pub(crate) fn refuse(&mut self, attempt: &Attempt, error: &str) {
+        for (held, content) in self.stores.iter_mut().zip(&attempt.contents) {
+            if content.is_some() && held.store.is_some() {
+                held.error = Some(error.to_owned());
+            }
+        }
+    }
+}
+
+/// The policy of block mode.
+fn block_mode() -> Result<PolicyFile, DocumentError> {
+    let path = Path::new("block mode");
+    PolicyFile::parse(&Document::from_text(path, path, Zeroizing::new(BLOCK.to_owned()))?)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::tests::GOOD;
-
-    #[test]
-    fn a_file_with_a_fault_changes_nothing_and_the_report_says_why() {
-        let path = std::env::temp_dir().join(format!("policyagent-in-force-{}.toml", std::process::id()));
-        // This machine's addresses do not matter: permit is for any.
-        let good =
-            GOOD.replace("source = \"me\", destination = \"10.9.0.2\"", "source = \"10.9.0.1\", destination = \"any\"");
-        std::fs::write(&path, &good).unwrap();
-        let mut policy = InForce::new(path.clone(), true);
-        let first = policy.load().unwrap();
-        assert_eq!((first.version, policy.report().rules.as_slice()), (1, ["to b".to_owned()].as_slice()));
-
-        std::fs::write(&path, good.replace("negotiate", "negociate")).unwrap();
-        let error = policy.load().unwrap_err();
-        assert!(error.contains(":20:10: action of filter action"), "{error}");
-        assert_eq!(policy.report().error.as_ref(), Some(&error));
-        assert_eq!((policy.report().version, policy.db().version, policy.db().rules.len()), (1, 1, 1));
-
-        std::fs::write(&path, good.replace("\"to b\"", "\"to c\"")).unwrap();
-        assert_eq!(policy.load().unwrap().version, 2);
-        assert_eq!((policy.report().error.as_ref(), policy.report().rules[0].as_str()), (None, "to c"));
-
-        std::fs::remove_file(&path).unwrap();
-        assert!(policy.load().unwrap_err().contains("No such file"), "it was named");
-        let mut usual = InForce::new(path, false);
-        assert_eq!(usual.load().unwrap().rules.len(), 0);
-        assert_eq!(usual.report().name, None);
-    }
-
-    #[test]
-    fn addresses_that_are_as_they_were_change_nothing() {
-        let mut policy = InForce::new("/nonexistent/policy.toml".into(), false);
-        policy.load().unwrap();
-        assert!(policy.follow_addresses().is_none());
-        policy.machine.addresses.insert("192.0.2.99".parse().unwrap());
-        assert_eq!(policy.follow_addresses().unwrap().version, 2);
-    }
-}
+mod tests;

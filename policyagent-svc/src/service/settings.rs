@@ -1,13 +1,19 @@
 //! The settings file of the service.
+pub(crate) mod registry;
+
 use ikecore::endpoint;
 use ikedaemon::driver::select::DriverChoice;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::listen::Listen;
+use crate::compile::{Sources, is_me};
 use crate::document::{Document, DocumentError, Table, Value};
+use crate::paths::Paths;
+use crate::store::{EditError, PATIENCE, edit_file};
+use registry::Registry;
 
 /// What the service is to do. Policy is not among it.
 #[derive(Clone, Debug, Default)]
@@ -22,9 +28,17 @@ pub(crate) struct Settings {
     pub(crate) users: Option<PathBuf>,
     /// The service of PAM that is asked for them instead.
     pub(crate) pam_service: Option<String>,
+    /// The directory of this machine's certificates, if not the usual one.
+    pub(crate) own_certificates: Option<PathBuf>,
+    /// The directory of the authorities' certificates, if not the usual one.
+    pub(crate) authorities: Option<PathBuf>,
+    /// The WINS servers, if they are not to be those of Samba.
+    pub(crate) wins_servers: Vec<IpAddr>,
     /// Run with what gateways give by Mode Config.
     pub(crate) mode_config_script: Option<PathBuf>,
-    /// Oakley.log is written.
+    /// What administrators know from Windows.
+    pub(crate) registry: Registry,
+    /// Oakley.log is written from the start.
     pub(crate) oakley: bool,
     /// The keys of all that is negotiated are written, for who wants to look into the traffic.
     pub(crate) key_log: bool,
@@ -51,10 +65,14 @@ impl Settings {
     /// Reads the settings file; one that is not there leaves everything as it is by default.
     pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
         match Document::read(path) {
-            Ok(document) => document.parse("the file", |table| Some(settings(&table))).map(|(settings, _)| settings),
+            Ok(document) => Self::parse(&document),
             Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
         }
+    }
+
+    fn parse(document: &Document) -> Result<Self, DocumentError> {
+        document.parse("the file", |table| Some(settings(&table))).map(|(settings, _)| settings)
     }
 
     /// What the command line says goes before what the file says.
@@ -69,6 +87,16 @@ impl Settings {
         self
     }
 
+    /// Where it is written what a machine does not know by itself.
+    pub(crate) fn sources(&self, paths: &Paths) -> Sources {
+        Sources {
+            system: PathBuf::from("/"),
+            own: self.own_certificates.clone().unwrap_or_else(|| paths.certificates()),
+            authorities: self.authorities.clone().unwrap_or_else(|| paths.authorities()),
+            wins_servers: self.wins_servers.clone(),
+        }
+    }
+
     /// The sockets to open; none is every address with the ports of IKE and NAT traversal.
     pub(crate) fn sockets(&self) -> Vec<SocketAddr> {
         let port = self.endpoint.nat_t_port;
@@ -76,6 +104,14 @@ impl Settings {
         sockets.dedup();
         sockets
     }
+}
+
+/// Has `edit` make a new text of the settings file's text, as a store's edit does: under a lock, and only if the new one has no
+/// fault. What of it takes effect at once the running service notices.
+#[cfg_attr(not(test), expect(dead_code, reason = "what edits the settings comes after them"))]
+pub(crate) fn edit<R, E>(paths: &Paths, edit: impl FnMut(&str) -> Result<(String, R), E>) -> Result<R, EditError<E>> {
+    let check = |document: &Document| Settings::parse(document).map(drop);
+    edit_file(&paths.settings(), 0o755, PATIENCE, check, edit).map(|(result, _)| result)
 }
 
 /// Takes what is right and faults the rest: with a fault the result is not used.
@@ -99,15 +135,29 @@ fn settings(table: &Table<'_>) -> Settings {
             value.fault("pam_service and users cannot both be there: users are looked up by PAM or in a file");
         }
     }
+    if let Some(certificates) = table.get("certificates").and_then(|value| value.table()) {
+        settings.own_certificates = certificates.get("own").and_then(|value| value.path());
+        settings.authorities = certificates.get("authorities").and_then(|value| value.path());
+        certificates.finish();
+    }
+    if let Some(values) = table.get("wins_servers").and_then(|value| value.list("server")) {
+        let address = |text: &str| text.parse::<IpAddr>().ok().filter(|address| is_me(*address));
+        let read = values.iter().filter_map(|value| value.parsed(address, "the address of a host, not link-local"));
+        settings.wins_servers = read.collect();
+    }
     if let Some(oakley) = table.get("oakley").and_then(|value| value.table()) {
-        // The names that they have in the registry of Windows.
-        if let Some(on) = oakley.get("EnableLogging").and_then(|value| flag(&value)) {
-            settings.oakley = on;
-        }
+        settings.registry.read("oakley", &oakley);
+        settings.oakley = settings.registry.enable_logging;
         if let Some(on) = oakley.get("NLBSFlags").and_then(|value| flag(&value)) {
             settings.endpoint.of_cluster = on;
         }
         oakley.finish();
+    }
+    for section in ["IPsec", "audit"] {
+        if let Some(of_windows) = table.get(section).and_then(|value| value.table()) {
+            settings.registry.read(section, &of_windows);
+            of_windows.finish();
+        }
     }
     if let Some(key_log) = table.get("key_log").and_then(|value| value.table()) {
         if let Some(on) = key_log.get("enabled").and_then(|value| flag(&value)) {
@@ -131,6 +181,9 @@ fn endpoint(table: &Table<'_>, config: &mut endpoint::Config) {
     }
     if let Some(count) = integer("transmissions", 1..=20) {
         config.transmissions = count;
+    }
+    if let Some(milliseconds) = integer("fallback_delay_milliseconds", 100..=600_000) {
+        config.fallback_delay = Duration::from_millis(milliseconds.into());
     }
     if let Some(port) = integer("nat_t_port", 1..=65_535).and_then(|port| u16::try_from(port).ok()) {
         config.nat_t_port = port;
@@ -177,10 +230,13 @@ fn flag(value: &Value<'_>) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::registry::{BootExemption, Name, OperationMode};
     use super::*;
+    use ikecore::certificate::RevocationCheck;
+    use std::convert::Infallible;
 
     fn parse(text: &str) -> Result<Settings, DocumentError> {
-        Document::of("/e/policyagent.toml", text).parse("the file", |table| Some(settings(&table))).map(|(s, _)| s)
+        Settings::parse(&Document::of("/e/policyagent.toml", text))
     }
 
     #[test]
@@ -192,7 +248,7 @@ mod tests {
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
              nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n\
-             quick_modes_at_once = 4\n",
+             quick_modes_at_once = 4\nfallback_delay_milliseconds = 500\n",
         )
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
@@ -204,11 +260,70 @@ mod tests {
         let sockets: Vec<String> = settings.sockets().iter().map(ToString::to_string).collect();
         assert_eq!(sockets, ["10.0.0.1:500", "10.0.0.1:4501", "[::1]:5000"]);
         let ike = &settings.endpoint;
+        assert_eq!(ike.fallback_delay, Duration::from_millis(500));
         assert_eq!((ike.retransmit_first, ike.transmissions), (Duration::from_millis(250), 3));
         assert_eq!((ike.half_open_per_peer, ike.half_open_total, ike.replay_window), (1, 2, 128));
         assert_eq!((ike.commit_bit, ike.half_open_cookie, ike.quick_modes_at_once), (true, 3, 4));
         assert!(!ike.initial_contact && !ike.nat_traversal && ike.nat_keep_alive.is_zero() && !ike.fragmentation);
         assert!(ike.as_windows && ike.of_cluster);
+    }
+
+    #[test]
+    fn the_settings_of_windows_have_its_names_and_values() {
+        assert_eq!(parse("").unwrap().registry, Registry::default());
+        let registry = |text: &str| parse(text).unwrap().registry;
+        let all = registry(
+            "[oakley]\nEnableLogging = 1\nStrongCRLCheck = 2\n[audit]\nDisableIKEAudits = 1\n[IPsec]\nNoDefaultExempt = 0\n\
+             EnableDiagnostics = 7\nLogInterval = 60\nOperationMode = 3\n\
+             BootExemptions = [\"TCP:0:22:inbound\", \"icmp:Outbound\", \"RAW:inbound\", \"50:inbound\"]\n",
+        );
+        assert!(all.enable_logging && all.disable_ike_audits);
+        assert_eq!((all.no_default_exempt, all.enable_diagnostics, all.log_interval), (0, 7, 60));
+        assert_eq!(
+            (all.strong_crl_check, all.operation_mode),
+            (RevocationCheck::Strict, Some(OperationMode::Stateful))
+        );
+        let exemption =
+            |protocol, destination_port, inbound| BootExemption { protocol, source_port: 0, destination_port, inbound };
+        let expected =
+            [exemption(6, 22, true), exemption(1, 0, false), exemption(255, 0, true), exemption(50, 0, true)];
+        assert_eq!(all.boot_exemptions, expected);
+        assert_eq!(all.differences(&Registry::default()), Name::ALL);
+        assert_eq!(all.differences(&all.clone()), []);
+        assert_eq!(registry("[IPsec]\nOperationMode = \"block\"").operation_mode, Some(OperationMode::Block));
+        assert_eq!(registry("[IPsec]\nBootExemptions = \"none\"").boot_exemptions, []);
+
+        let told = |text: &str| parse(text).unwrap_err().to_string();
+        for (text, expected) in [
+            (
+                "[IPsec]\nNoDefaultExempt = 4",
+                ":2:19: NoDefaultExempt of IPsec of the file is 4, allowed: an integer from 0 to 3",
+            ),
+            ("[IPsec]\nLogInterval = 59", "an integer from 60 to 86400"),
+            ("[IPsec]\nOperationMode = 2", "is 2, allowed: 0 (permit), 1 (block), 3 (stateful)"),
+            ("[IPsec]\nOperationMode = \"statefull\"", "did you mean \"stateful\"? allowed: permit, block, stateful"),
+            ("[IPsec]\nBootExemptions = [\"TCP:inbound\"]", "allowed: PROTOCOL:SOURCE-PORT:DESTINATION-PORT:DIRECTION"),
+            ("[IPsec]\nBootExemptions = [\"ICMP:0:0:inbound\"]", "is \"ICMP:0:0:inbound\", allowed: PROTOCOL:"),
+            ("[oakley]\nStrongCRLCheck = 3", "an integer from 0 to 2"),
+            ("[audit]\nDisableIkeAudits = 1", "did you mean \"DisableIKEAudits\"?"),
+        ] {
+            assert!(told(text).contains(expected), "{text}: {}", told(text));
+        }
+    }
+
+    #[test]
+    fn the_file_is_edited_as_stores_are() {
+        let root = std::env::temp_dir().join(format!("policyagent-settings-{}", std::process::id()));
+        let paths = Paths::new(&root);
+        let add = |line: &str| edit(&paths, |old| Ok::<_, Infallible>((format!("{old}{line}\n"), ())));
+        add("driver = \"memory\" # as it was").unwrap();
+        add("[IPsec]\nNoDefaultExempt = 0").unwrap();
+        let error = add("LogInterval = 5").unwrap_err().to_string();
+        assert!(error.contains("policyagent.toml:4:15: LogInterval of IPsec"), "{error}");
+        let text = std::fs::read_to_string(paths.settings()).unwrap();
+        assert_eq!(text, "driver = \"memory\" # as it was\n[IPsec]\nNoDefaultExempt = 0\n");
+        assert_eq!(Settings::read(&paths.settings()).unwrap().registry.no_default_exempt, 0);
+        std::fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]
@@ -233,11 +348,27 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, users, mode_config_script, pam_service, oakley, key_log, ike",
+                 listen, policy, users, mode_config_script, pam_service, certificates, wins_servers, oakley, IPsec, audit, key_log, ike",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]
         );
+    }
+
+    #[test]
+    fn what_a_machine_knows_is_at_the_usual_places_or_at_those_of_the_file() {
+        let paths = Paths::new(Path::new("/r"));
+        let usual = Settings::default().sources(&paths);
+        let certificates = Path::new("/r/etc/policyagent/certificates");
+        assert_eq!((usual.own.as_path(), usual.wins_servers.len()), (certificates, 0));
+        assert_eq!(usual.authorities, Path::new("/r/etc/policyagent/authorities"));
+        let text =
+            "wins_servers = [\"10.0.0.2\", \"10.0.0.3\"]\n[certificates]\nown = \"mine\"\nauthorities = \"/a\"\n";
+        let other = parse(text).unwrap().sources(&paths);
+        assert_eq!((other.own.as_path(), other.wins_servers.len()), (Path::new("/e/mine"), 2));
+        assert_eq!(other.authorities, Path::new("/a"));
+        let wrong = parse("wins_servers = [\"fe80::1\"]").unwrap_err().to_string();
+        assert!(wrong.contains("is \"fe80::1\", allowed: the address of a host, not link-local"), "{wrong}");
     }
 
     #[test]

@@ -4,21 +4,25 @@
 //! if that finds no fault does it take the place of the old one, so that a crash at any moment leaves one of the two. The
 //! last version that was good is kept apart from the file, which people edit by hand.
 mod atomic;
+mod dynamic;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use dynamic::dynamic_document;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+use crate::control::client::ClientError;
 use crate::document::{Document, DocumentError, directory_of};
 use crate::lock::{FileLock, FileLockError};
 use crate::model::PolicyFile;
 use crate::paths::Paths;
 
-/// See [`Store::patience`].
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long edits wait for those of others.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,6 +33,8 @@ pub(crate) enum Location {
     Persistent,
     /// What was last read of the directory.
     Directory,
+    /// In force beside the others until the service ends.
+    Dynamic,
 }
 
 impl Location {
@@ -38,6 +44,7 @@ impl Location {
             Self::Local => "local",
             Self::Persistent => "persistent",
             Self::Directory => "directory",
+            Self::Dynamic => "dynamic",
         }
     }
 }
@@ -48,6 +55,12 @@ pub(crate) enum StoreError {
     /// Somebody else edits it.
     #[error("{0}; nothing was changed")]
     Lock(#[from] FileLockError),
+    /// The service that has the dynamic store cannot be asked.
+    #[error(transparent)]
+    Service(#[from] ClientError),
+    /// The service does not want the document.
+    #[error("{0}")]
+    Refused(String),
     /// The document cannot be read, or has faults.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -72,11 +85,13 @@ pub(crate) enum EditError<E> {
     Store(#[from] StoreError),
 }
 
-/// A store that is a file.
+/// A store.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     location: Location,
     path: PathBuf,
+    /// The instance.
+    paths: Paths,
     /// The file must be there: somebody named it.
     required: bool,
     last_good: PathBuf,
@@ -92,7 +107,7 @@ pub(crate) struct Loaded {
     /// The text that they were read from.
     pub(crate) text: Zeroizing<String>,
     /// Why they are the last good version, and not the present one.
-    pub(crate) error: Option<DocumentError>,
+    pub(crate) error: Option<StoreError>,
 }
 
 impl Store {
@@ -112,11 +127,16 @@ impl Store {
         Self::new(paths, Location::Directory, paths.directory_cache(), false)
     }
 
+    /// The dynamic store of the running service of an instance. Its `path` is that of the control socket.
+    pub(crate) fn dynamic(paths: &Paths) -> Self {
+        Self::new(paths, Location::Dynamic, paths.socket(), true)
+    }
+
     fn new(paths: &Paths, location: Location, path: PathBuf, required: bool) -> Self {
         // The name under which its last good version is known must not depend on where one calls from.
         let path = std::path::absolute(&path).unwrap_or(path);
         let last_good = paths.last_good().join(format!("{}.toml", location.name()));
-        Self { location, path, required, last_good, patience: PATIENCE }
+        Self { location, path, paths: paths.clone(), required, last_good, patience: PATIENCE }
     }
 
     /// Which it is.
@@ -124,24 +144,27 @@ impl Store {
         self.location
     }
 
-    /// The file.
+    /// The file; of the dynamic store the control socket.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The document as it stands in the file; nothing if the file is not there and need not be.
-    pub(crate) fn read(&self) -> Result<Option<Document>, DocumentError> {
+    pub(crate) fn read(&self) -> Result<Option<Document>, StoreError> {
+        if self.location == Location::Dynamic {
+            return dynamic::read(&self.paths).map(|(_, document)| Some(document));
+        }
         match Document::read(&self.path) {
             Ok(document) => Ok(Some(document)),
             Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound && !self.required => {
                 Ok(None)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// What the store holds. Of a file that cannot be read, or has faults, it is the last good version, if there is one.
-    pub(crate) fn load(&self) -> Result<Loaded, DocumentError> {
+    pub(crate) fn load(&self) -> Result<Loaded, StoreError> {
         let objects = |document: Document| {
             let file = PolicyFile::parse(&document)?;
             Ok(Loaded { file: Some(file), text: document.into_text(), error: None })
@@ -184,31 +207,59 @@ impl Store {
             .map_err(|error| StoreError::Write { path: self.last_good.clone(), error })
     }
 
+    /// Forgets the last good version: there is no file, and that is meant.
+    pub(crate) fn forget(&self) -> Result<(), StoreError> {
+        if self.last_good().is_none() {
+            return Ok(());
+        }
+        std::fs::remove_file(&self.last_good).map_err(|error| StoreError::Write { path: self.last_good.clone(), error })
+    }
+
     /// Has `edit` make a new text of the document's text, which is empty if the file is not there, and puts it in its place
     /// if the model finds no fault in it. Gives what `edit` gives besides. After an error the file is as it was.
     ///
     /// What `edit` gets is what stands in the file, faults and all.
-    pub(crate) fn edit<R, E>(&self, mut edit: impl FnMut(&str) -> Result<(String, R), E>) -> Result<R, EditError<E>> {
-        // A link stays one: what it leads to is edited.
-        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let write_error = |error| StoreError::Write { path: path.clone(), error };
+    pub(crate) fn edit<R, E>(&self, edit: impl FnMut(&str) -> Result<(String, R), E>) -> Result<R, EditError<E>> {
+        if self.location == Location::Dynamic {
+            return dynamic::edit(&self.paths, edit);
+        }
         let mode = if self.location == Location::Local { 0o755 } else { 0o700 };
-        atomic::make_directory(&directory_of(&path), mode).map_err(write_error)?;
-        let _lock = FileLock::take(&atomic::beside(&path, "", ".lock"), self.patience).map_err(StoreError::Lock)?;
-        let old = match Document::read(&path) {
-            Ok(document) => document.into_text(),
-            Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
-            Err(error) => return Err(StoreError::Document(error).into()),
-        };
-        let (new, result) = edit(&old).map_err(EditError::Refused)?;
-        let new = Document::from_text(&self.path, &directory_of(&self.path), Zeroizing::new(new))
-            .map_err(StoreError::Document)?;
-        PolicyFile::parse(&new).map_err(StoreError::Document)?;
-        if new.text() != old.as_str() {
-            atomic::write(&path, new.text().as_bytes()).map_err(write_error)?;
+        let check = |document: &Document| PolicyFile::parse(document).map(drop);
+        let (result, new) = edit_file(&self.path, mode, self.patience, check, edit)?;
+        if let Some(new) = new {
             // The file is what counts. Without this the last good version is an older one.
-            let _ = self.keep(new.text());
+            let _ = self.keep(&new);
         }
         Ok(result)
     }
+}
+
+/// Has `edit` make a new text of the text of a file, as [`Store::edit`] does, and puts it in its place if `check` finds no fault in
+/// it. Gives what `edit` gives besides, and the new text if it is another. A directory that is not there is made with this
+/// mode. Waits for somebody else's edit as long as `patience`.
+pub(crate) fn edit_file<R, E>(
+    path: &Path,
+    directory_mode: u32,
+    patience: Duration,
+    check: impl Fn(&Document) -> Result<(), DocumentError>,
+    mut edit: impl FnMut(&str) -> Result<(String, R), E>,
+) -> Result<(R, Option<Zeroizing<String>>), EditError<E>> {
+    // A link stays one: what it leads to is edited.
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let write_error = |error| StoreError::Write { path: target.clone(), error };
+    atomic::make_directory(&directory_of(&target), directory_mode).map_err(write_error)?;
+    let _lock = FileLock::take(&atomic::beside(&target, "", ".lock"), patience).map_err(StoreError::Lock)?;
+    let old = match Document::read(&target) {
+        Ok(document) => document.into_text(),
+        Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
+        Err(error) => return Err(StoreError::Document(error).into()),
+    };
+    let (new, result) = edit(&old).map_err(EditError::Refused)?;
+    let new = Document::from_text(path, &directory_of(path), Zeroizing::new(new)).map_err(StoreError::Document)?;
+    check(&new).map_err(StoreError::Document)?;
+    if new.text() == old.as_str() {
+        return Ok((result, None));
+    }
+    atomic::write(&target, new.text().as_bytes()).map_err(write_error)?;
+    Ok((result, Some(new.into_text())))
 }

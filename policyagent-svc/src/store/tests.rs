@@ -1,5 +1,7 @@
 //! The child of some tests is this program again, with one of the tests below that are ignored otherwise.
 use super::*;
+use crate::control::request::{Reply, Request};
+use crate::control::server::{Answer, ControlSocket};
 use crate::model::tests::GOOD;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -7,6 +9,9 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+const FILTER: &str = "{ source = \"me\", destination = \"any\" }";
 
 /// Names a child's root.
 const ROOT: &str = "POLICYAGENT_STORE_TEST_ROOT";
@@ -170,6 +175,64 @@ fn child_that_holds_the_lock() {
     assert!(held.is_err());
 }
 
+/// A service that has a dynamic policy, and nothing else.
+#[derive(Default)]
+struct Memory(Mutex<(u64, String)>);
+
+impl Answer for Memory {
+    async fn answer(&self, request: Request, document: Zeroizing<Vec<u8>>) -> (Reply, Zeroizing<Vec<u8>>) {
+        let mut held = self.0.lock().unwrap();
+        let (now, text) = &mut *held;
+        let reply = match request {
+            Request::DynamicPolicy => {
+                let octets = text.as_bytes().to_vec();
+                return (Reply::DynamicPolicy { revision: *now, octets: octets.len() }, Zeroizing::new(octets));
+            }
+            Request::SetDynamicPolicy { revision, .. } if revision == *now => {
+                *text = String::from_utf8(document.to_vec()).unwrap();
+                *now += 1;
+                Reply::done("set")
+            }
+            _ => Reply::OtherRevision { revision: *now },
+        };
+        (reply, Zeroizing::default())
+    }
+}
+
+#[test]
+fn the_dynamic_store_is_edited_in_the_service_and_no_edit_is_lost() {
+    let scratch = Scratch::new("dynamic");
+    let paths = scratch.paths();
+    let store = Store::dynamic(&paths);
+    assert!(set(&store, GOOD).unwrap_err().to_string().starts_with("no policyagent is running"));
+    fs::create_dir_all(paths.run()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let socket = runtime.block_on(async { ControlSocket::open(&paths.socket()) }).unwrap();
+    let memory = Arc::new(Memory::default());
+    let served = Arc::clone(&memory);
+    runtime.spawn(async move { socket.serve(served).await });
+
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                for number in 0..10 {
+                    let list = format!("[[filter_list]]\nname = \"{thread} {number}\"\nfilters = [{FILTER}]\n");
+                    store.edit(|old| Ok::<_, Infallible>((old.to_owned() + &list, ()))).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(store.load().unwrap().file.unwrap().filter_lists.len(), 40);
+    let revision = memory.0.lock().unwrap().0;
+    assert_eq!(revision, 40, "each edit that others overtook was made again");
+    store.edit(|old| Ok::<_, Infallible>((old.to_owned(), ()))).unwrap();
+    let error = set(&store, "[[policy]]\n").unwrap_err().to_string();
+    assert!(error.starts_with("dynamic policy:1:1: policy 1 in policy of the file has no name"), "{error}");
+    assert_eq!(memory.0.lock().unwrap().0, revision);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+}
+
 #[test]
 fn a_kill_at_any_moment_loses_nothing_that_was_acknowledged() {
     let scratch = Scratch::new("kill");
@@ -224,8 +287,7 @@ fn child_that_edits_for_ever() {
     loop {
         let edited = store.edit(|old| {
             let number = old.matches("filter_list").count() + 1;
-            let filters = "{ source = \"me\", destination = \"any\" }";
-            let list = format!("[[filter_list]]\nname = \"{number}\"\nfilters = [{filters}]\n");
+            let list = format!("[[filter_list]]\nname = \"{number}\"\nfilters = [{FILTER}]\n");
             Ok::<_, Infallible>((old.to_owned() + &list, number))
         });
         println!("edited {}", edited.unwrap());
@@ -254,7 +316,7 @@ fn impossible(scratch: &Scratch, script: &str) -> String {
 fn child_that_cannot_edit() {
     let store = Store::local(&given_root(), None);
     let before = fs::read_to_string(store.path()).unwrap();
-    let filters = "{ source = \"me\", destination = \"any\" },\n".repeat(10_000);
+    let filters = format!("{FILTER},\n").repeat(10_000);
     let list = format!("{before}[[filter_list]]\nname = \"many\"\nfilters = [{filters}]\n");
     println!("told: {}", set(&store, &list).unwrap_err());
     assert_eq!(fs::read_to_string(store.path()).unwrap(), before);

@@ -11,13 +11,44 @@ use super::{Case, Host, Needs};
 pub(super) const CASES: &[Case] = &[
     Case::new("spis_are_distinct_and_can_be_given_back", Needs::Answers, spis),
     Case::new("policies_are_set_and_replaced", Needs::Answers, policies),
+    Case::new("a_soft_sa_has_a_handle_and_can_be_deleted", Needs::Answers, soft),
     Case::new("what_is_not_there_can_be_deleted_but_not_queried", Needs::Answers, absent),
     Case::new("a_fresh_pair_has_no_traffic_until_it_is_deleted", Needs::Sas, life),
     Case::new("an_installation_is_all_or_nothing", Needs::Sas, all_or_nothing),
     Case::new("half_a_pair_can_be_queried_completed_and_deleted", Needs::Sas, half),
     Case::new("a_reserved_spi_waits_for_a_slow_negotiation", Needs::Sas, slow),
+    Case::new("a_soft_sa_and_a_pair_for_the_same_traffic", Needs::Sas, soft_and_pair),
     Case::new("a_pair_outlives_its_successor_and_its_predecessor", Needs::Sas, overlap),
 ];
+
+fn soft(bench: &mut Bench<'_>) {
+    let shape = Shape::new(Mode::Transport);
+    let soft = TrafficPolicy { action: TrafficAction::Permit, priority: 999, ..shape.policy(Host::A) };
+    let id = bench.id();
+    for _ in 0..2 {
+        bench.must(Host::A, SaOp::InstallSoft { id, policy: soft });
+        assert!(bench.done(Host::A, SaOp::InstallSoft { id, policy: soft }).is_err(), "one handle for two");
+        assert!(bench.try_usage(Host::A, id).is_err(), "it is no pair");
+        bench.must(Host::A, SaOp::Delete { id, inbound: vec![] });
+    }
+    bench.must(Host::A, SaOp::Delete { id, inbound: vec![] });
+}
+
+fn soft_and_pair(bench: &mut Bench<'_>) {
+    let shape = Shape::new(Mode::Transport);
+    let soft = TrafficPolicy { action: TrafficAction::Permit, priority: 999, ..shape.policy(Host::A) };
+    let id = bench.id();
+    bench.must(Host::A, SaOp::InstallSoft { id, policy: soft });
+    let [own, peers] = Host::BOTH.map(|host| bench.alloc_spi(host, &shape));
+    let [inbound, _] = shape.pair(Host::A, id, own, peers).steps();
+    assert!(bench.done(Host::A, inbound).is_err(), "one handle for a soft SA and a pair");
+    // The pair for the same traffic has another, and outlives the soft SA.
+    let pair = bench.establish(&shape);
+    assert!(bench.done(Host::A, SaOp::InstallSoft { id: pair.id, policy: soft }).is_err(), "the handle of a pair");
+    bench.must(Host::A, SaOp::Delete { id, inbound: vec![] });
+    bench.usage(Host::A, pair.id);
+    bench.delete(Host::A, &shape, pair);
+}
 
 fn spis(bench: &mut Bench<'_>) {
     for mode in [Mode::Transport, Mode::Tunnel] {

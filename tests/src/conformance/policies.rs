@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use ikecore::ids::Spi;
-use ikecore::policy::selector::Flow;
+use ikecore::policy::selector::{Flow, Prefix, Selector};
 use ikecore::proposal::suite::Mode;
 use ikecore::sa::driver::{SaOp, TrafficAction, TrafficPolicy};
 use ikedaemon::driver::DriverMessage;
@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("a_packet_without_sa_asks_for_one", Needs::Policies, acquire),
     Case::new("block_drops_and_permit_before_it_passes", Needs::Policies, block),
     Case::new("clear_packets_are_dropped_where_protection_is_due", Needs::Policies, inbound),
+    Case::new("a_soft_sa_passes_its_traffic_until_it_ends", Needs::Policies, soft),
     Case::new("policies_replaced_are_gone", Needs::Policies, replaced),
     Case::new("the_daemons_own_sockets_are_exempt", Needs::Policies, exempt),
     Case::new("a_driver_that_ends_takes_its_policies_along", Needs::Policies, end),
@@ -77,6 +78,47 @@ fn block(bench: &mut Bench<'_>) {
     bench.must(Host::A, SaOp::SetPolicies(vec![block, late]));
     assert!(bench.is_lost(&from, &to, 100));
     assert_eq!(bench.told_within(Host::A, Duration::from_millis(50)).len(), 0, "nothing is needed");
+}
+
+fn soft(bench: &mut Bench<'_>) {
+    for ipv6 in [false, true] {
+        let shape = Shape { ipv6, ..Shape::new(Mode::Transport) };
+        let hosts = shape.policy(Host::A);
+        let len = if ipv6 { 64 } else { 24 };
+        let net = Prefix::new(hosts.selector.remote.address(), len).expect("a prefix");
+        let protect = TrafficPolicy { priority: 2000, ..hosts };
+        let protect_net = TrafficPolicy { selector: Selector { remote: net, ..hosts.selector }, ..protect };
+        let block = TrafficPolicy {
+            action: TrafficAction::Block,
+            priority: 1000,
+            ..Shape { port: 7778, ..shape }.policy(Host::A)
+        };
+        let from = bench.socket(Host::A, shape.inner(Host::A), 0);
+        let to = bench.socket(Host::B, shape.inner(Host::B), 7777);
+        let blocked = bench.socket(Host::B, shape.inner(Host::B), 7778);
+        // The filter is for the two hosts alone, or for more.
+        for standing in [protect, protect_net] {
+            bench.must(Host::A, SaOp::SetPolicies(vec![standing, block]));
+            // What a driver holds back arrives when it may: so each time it is for another socket.
+            let early = bench.socket(Host::B, shape.inner(Host::B), 0);
+            assert!(bench.is_lost(&from, &early, 100), "{standing:?}");
+            let id = bench.id();
+            let soft = TrafficPolicy { action: TrafficAction::Permit, priority: 1999, ..hosts };
+            bench.must(Host::A, SaOp::InstallSoft { id, policy: soft });
+            assert!(bench.arrives(&from, &to, 100), "out, {standing:?}");
+            assert!(bench.arrives(&to, &from, 100), "in, {standing:?}");
+            assert!(bench.is_lost(&from, &blocked, 100), "a filter that comes before, {standing:?}");
+            // New standing policies leave it as it is.
+            bench.must(Host::A, SaOp::SetPolicies(vec![block, standing]));
+            assert!(bench.arrives(&from, &to, 100), "{standing:?}");
+            bench.must(Host::A, SaOp::Delete { id, inbound: vec![] });
+            let late = bench.socket(Host::B, shape.inner(Host::B), 0);
+            assert!(bench.is_lost(&from, &late, 100), "out after its end, {standing:?}");
+            assert!(bench.is_lost(&to, &from, 100), "in after its end, {standing:?}");
+        }
+        bench.must(Host::A, SaOp::SetPolicies(vec![]));
+        assert!(bench.arrives(&from, &to, 100));
+    }
 }
 
 fn inbound(bench: &mut Bench<'_>) {

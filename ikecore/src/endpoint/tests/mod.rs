@@ -23,6 +23,7 @@ mod misconfigured;
 mod nat;
 mod negotiate;
 mod other_rule;
+mod soft_sas;
 mod steps;
 mod suspended;
 mod transcript;
@@ -152,6 +153,8 @@ pub(super) fn assert_settled(host: &Host) {
     }
     let pairs = |keys: &mut dyn Iterator<Item = IpsecSaId>| keys.collect::<Vec<_>>();
     assert_eq!(pairs(&mut endpoint.pairs.keys().copied()), pairs(&mut host.driver.pairs.keys().copied()));
+    assert_eq!(pairs(&mut endpoint.soft_sas.keys().copied()), pairs(&mut host.driver.softs.keys().copied()));
+    assert_eq!(endpoint.index.soft_sas.len(), endpoint.soft_sas.len());
     assert_eq!(endpoint.by_cookie.len(), endpoint.ike_sas.len());
     assert_eq!(endpoint.index.ike_sas.len(), endpoint.ike_sas.len());
     for len in [endpoint.index.pairs.len(), endpoint.index.traffic.len()] {

@@ -84,6 +84,7 @@ fn say(kind: &EventKind) -> String {
                 format!("IPsec SAs {inbound} in, {outbound} out ended: {reason}")
             }
         },
+        EventKind::SoftSa(kind) => format!("{kind:?}"),
         EventKind::Endpoint(EndpointEvent::PolicyInForce { version, rules }) => {
             format!("policy {version} in force, rules: {rules}")
         }

@@ -190,14 +190,10 @@ fn accept(
         }
         (Some((initiator, responder)), ..) => msgs::selector(responder, initiator, peer.path.scope())?,
     };
-    let find = |mode| {
-        cx.policy.quick_mode_rule(peer.path.peer(), peer.path.own(), &proposed, mode, |rule| {
-            peer.proven.satisfies(rule).is_ok()
-        })
-    };
-    // Where the policy has the traffic in the other mode, its offers refuse the transforms for that.
-    let (rule, selector) = find(mode)
-        .or_else(|reason| find(mode.other()).map_err(|_| reason))
+    let is_proven = |rule: &Rule| peer.proven.satisfies(rule).is_ok();
+    let (rule, selector) = cx
+        .policy
+        .quick_mode_rule_in_either(peer.path.peer(), peer.path.own(), &proposed, mode, is_proven)
         .map_err(|reason| Failure::no_rule(proposed, reason))?;
     let rule: Arc<Rule> = Arc::clone(rule);
     peer.proven.satisfies(&rule)?;

@@ -175,7 +175,7 @@ impl PfkeyDriver {
 
     fn install_inbound(&mut self, id: IpsecSaId, spec: &SaSpec) -> Result<(), DriverError> {
         let inbound = spec.name();
-        if self.pairs.contains_key(&id) {
+        if self.is_in_use(id) {
             return Err(failed(format_args!("add inbound SA {inbound}"))(&"it is installed already"));
         }
         let stream = Stream::new(spec.reqid, spec.mode, spec.selector);
@@ -212,6 +212,22 @@ impl PfkeyDriver {
             pair.outbound = Some(Names::of(spec));
         }
         tracing::debug!("driver {NAME}: install {id}: policy {}: {done:?}", policy.selector);
+        self.forget_unused_reqids();
+        done
+    }
+
+    fn is_in_use(&self, id: IpsecSaId) -> bool {
+        self.pairs.contains_key(&id) || self.table.contains(id)
+    }
+
+    fn install_soft(&mut self, id: IpsecSaId, policy: TrafficPolicy) -> Result<(), DriverError> {
+        if self.is_in_use(id) {
+            return Err(failed(format_args!("add soft SA {id}"))(&"its handle is in use"));
+        }
+        let changes = self.table.install(id, policy);
+        let done = self.policies.apply(&mut self.link, &mut self.reqids, &changes).inspect_err(|_| {
+            self.table.remove(id);
+        });
         self.forget_unused_reqids();
         done
     }
@@ -451,6 +467,7 @@ impl SaDriver for PfkeyDriver {
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(id, &sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(id, &sa, policy)),
+            SaOp::InstallSoft { id, policy } => SaAnswer::Done(self.install_soft(id, policy)),
             SaOp::DeleteOutbound(id) => SaAnswer::Done(self.delete_outbound(id)),
             SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, &inbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),

@@ -11,7 +11,7 @@ mod tests;
 #[derive(Debug, Default)]
 pub(super) struct Spd {
     standing: Vec<TrafficPolicy>,
-    /// In the order of their installation.
+    /// Those of pairs and of soft SAs, in the order of their installation.
     pairs: Vec<(IpsecSaId, TrafficPolicy)>,
     /// Those in force, the first to look at first.
     order: Vec<TrafficPolicy>,
@@ -35,7 +35,12 @@ impl Spd {
         self.sort();
     }
 
-    /// Puts the policy of a pair of SAs in force: it replaces a standing one with the same selector.
+    /// True if a pair or soft SA with this handle has a policy.
+    pub(super) fn contains(&self, id: IpsecSaId) -> bool {
+        self.pairs.iter().any(|(own, _)| *own == id)
+    }
+
+    /// Puts the policy of a pair of SAs, or of a soft SA, in force: it replaces a standing one with the same selector.
     pub(super) fn add_pair(&mut self, id: IpsecSaId, policy: TrafficPolicy) {
         self.pairs.push((id, policy));
         self.sort();

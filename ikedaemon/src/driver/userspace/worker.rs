@@ -173,12 +173,16 @@ impl Worker {
 
     fn operate(&mut self, ask: AskId, operation: SaOp) {
         let installed = match &operation {
-            SaOp::InstallOutbound { id, .. } => Some(*id),
+            SaOp::InstallOutbound { id, .. } | SaOp::InstallSoft { id, .. } => Some(*id),
             _ => None,
         };
         let changes = matches!(
             operation,
-            SaOp::InstallOutbound { .. } | SaOp::DeleteOutbound(_) | SaOp::Delete { .. } | SaOp::SetPolicies(_)
+            SaOp::InstallOutbound { .. }
+                | SaOp::InstallSoft { .. }
+                | SaOp::DeleteOutbound(_)
+                | SaOp::Delete { .. }
+                | SaOp::SetPolicies(_)
         );
         let mut answer = self.plane.apply(self.now(), operation);
         if changes

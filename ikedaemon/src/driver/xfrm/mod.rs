@@ -139,6 +139,7 @@ impl XfrmDriver {
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(id, *sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(id, *sa, policy)),
+            SaOp::InstallSoft { id, policy } => SaAnswer::Done(self.install_soft(id, policy)),
             SaOp::DeleteOutbound(id) => SaAnswer::Done(self.delete_outbound(id)),
             SaOp::Delete { id, inbound } => SaAnswer::Done(self.delete(id, &inbound)),
             SaOp::Update { id, local, remote } => SaAnswer::Done(self.update(id, local, remote)),
@@ -149,7 +150,7 @@ impl XfrmDriver {
 
     fn install_inbound(&mut self, id: IpsecSaId, spec: SaSpec) -> Result<(), DriverError> {
         let name = spec.name();
-        if self.pairs.contains_key(&id) || self.names.contains(&name) {
+        if self.is_in_use(id) || self.names.contains(&name) {
             return Err(failed(format_args!("add inbound SA {name}"), "it is installed already"));
         }
         for (done, layer) in spec.layers().enumerate() {
@@ -187,6 +188,20 @@ impl XfrmDriver {
             installed.complete(spec, policy);
         }
         Ok(())
+    }
+
+    fn is_in_use(&self, id: IpsecSaId) -> bool {
+        self.pairs.contains_key(&id) || self.policies.contains(id)
+    }
+
+    fn install_soft(&mut self, id: IpsecSaId, policy: TrafficPolicy) -> Result<(), DriverError> {
+        if self.is_in_use(id) {
+            return Err(failed(format_args!("add soft SA {id}"), "its handle is in use"));
+        }
+        let changes = self.policies.install(id, policy);
+        self.apply(&changes).inspect_err(|_| {
+            self.policies.remove(id);
+        })
     }
 
     /// Undoes the addition of SAs, as far as the kernel lets it.

@@ -45,7 +45,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// An error of the command as a whole.
-    pub(super) const fn error(&self, problem: Problem) -> LanguageError {
+    pub(super) fn error(&self, problem: Problem) -> LanguageError {
         LanguageError::new(self.at, problem)
     }
 
@@ -110,15 +110,15 @@ impl<'a> Arguments<'a> {
     }
 
     pub(super) fn name(&self, tag: &'static str) -> Result<String, LanguageError> {
-        self.read_required(tag, |value| value.name())
+        self.read_required(tag, as_name)
     }
 
     pub(super) fn name_if_any(&self, tag: &str) -> Result<Option<String>, LanguageError> {
-        self.read(tag, |value| value.name())
+        self.read(tag, as_name)
     }
 
     pub(super) fn text(&self, tag: &str) -> Result<Option<String>, LanguageError> {
-        self.read(tag, |value| value.plain())
+        self.read(tag, as_text)
     }
 
     pub(super) fn yes_no(&self, tag: &str) -> Result<Option<bool>, LanguageError> {
@@ -127,7 +127,7 @@ impl<'a> Arguments<'a> {
 
     /// A number; minutes as seconds.
     pub(super) fn number(&self, tag: &str) -> Result<Option<u32>, LanguageError> {
-        self.read(tag, |value| value.number())
+        self.read(tag, as_number)
     }
 
     pub(super) fn file(&self, tag: &'static str) -> Result<PathBuf, LanguageError> {
@@ -136,6 +136,20 @@ impl<'a> Arguments<'a> {
             path => Ok(path.into()),
         })
     }
+}
+
+// Functions, as the methods are not for values of any life.
+
+fn as_name(value: &Value<'_>) -> Result<String, LanguageError> {
+    value.name()
+}
+
+fn as_text(value: &Value<'_>) -> Result<String, LanguageError> {
+    value.plain()
+}
+
+fn as_number(value: &Value<'_>) -> Result<u32, LanguageError> {
+    value.number()
 }
 
 impl Value<'_> {

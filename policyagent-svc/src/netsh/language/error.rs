@@ -8,14 +8,14 @@ pub(crate) struct LanguageError {
     /// Where.
     pub(crate) at: Position,
     /// What.
-    pub(crate) problem: Problem,
+    pub(crate) problem: Box<Problem>,
     /// How the command is written, if it is known which it was to be.
     pub(crate) usage: Option<String>,
 }
 
 impl LanguageError {
-    pub(crate) const fn new(at: Position, problem: Problem) -> Self {
-        Self { at, problem, usage: None }
+    pub(crate) fn new(at: Position, problem: Problem) -> Self {
+        Self { at, problem: Box::new(problem), usage: None }
     }
 }
 

@@ -62,7 +62,7 @@ impl Interpreter {
         } else if first.is("popd") {
             alone("popd")?;
             let at = first.at();
-            self.context = self.pushed.pop().ok_or(LanguageError::new(at, Problem::NothingPushed))?;
+            self.context = self.pushed.pop().ok_or_else(|| LanguageError::new(at, Problem::NothingPushed))?;
         } else if first.is("pushd") {
             let (at, before) = (first.at(), self.context);
             if self.pushed.len() >= MOST_PUSHED {

@@ -43,7 +43,7 @@ pub(crate) fn decode(octets: &[u8], named: Option<&str>) -> Result<(Zeroizing<St
     };
     let body = octets.get(skip..).unwrap_or_default();
     let decoded = encoding.decode_without_bom_handling_and_without_replacement(body);
-    let text = decoded.ok_or(DecodeError::Malformed { encoding: encoding.name() })?;
+    let text = decoded.ok_or_else(|| DecodeError::Malformed { encoding: encoding.name() })?;
     let text = Zeroizing::new(text.into_owned());
     if let Some(line) = text.split('\n').position(|line| line.contains('\0')) {
         return Err(DecodeError::Binary { line: line + 1 });

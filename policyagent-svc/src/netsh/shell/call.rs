@@ -15,7 +15,7 @@ pub(super) fn call(words_of_call: Vec<Word>) -> Result<Call, LanguageError> {
     let mut context = Context::Root;
     let mut rest = words_of_call.into_iter().peekable();
     let wrong = |word: &Word, text: &str| LanguageError::new(word.at(), Problem::Together(text.to_owned()));
-    while let Some(option) = rest.next_if(|word| is_option(word)) {
+    while let Some(option) = rest.next_if(is_option) {
         let value = rest.next().ok_or_else(|| wrong(&option, "the option has no value"))?;
         if option.is("-c") {
             let inner = words(&placed(&value.text(), 1));

@@ -321,6 +321,20 @@ const ROWS: &[Row] = &[
         says: &["is dead: no answer to", "R-U-THERE in 120 s"],
         notify: Some(NotifyType::R_U_THERE),
     },
+    Row {
+        what: "a peer without IKE, with which traffic passed in clear, speaks it after all",
+        to: BOTH,
+        run: |to| {
+            let mut network = hosts(1, |host, policy| policy.fallback_to_clear = host == to);
+            network.weather.loss = 100;
+            network.feed(to, acquire(to));
+            network.run(Duration::from_secs(4));
+            network.weather.loss = 0;
+            network
+        },
+        says: &["the peer speaks IKE after all"],
+        notify: None,
+    },
 ];
 
 /// The addresses from this one on that a 24-bit prefix covers.

@@ -21,7 +21,7 @@ kinds! { Failure, FAILURES, failure:
     NoPolicyForFlow, NoSuchRule, PeerNotNamed, PreSharedKeyMismatch, Certificate, IdentityMismatch, OtherAuthentication,
     PeerId, ExchangeType, XauthFailed, XauthRefused, PeerSilent, NoAddressGiven, AddressNotAdded, NoAddressForPeer, PeerBegins,
     SelectorMismatch, AhThroughNat, Excepted, KePayload, TrafficId, SelectorsChanged, Malformed, Crypto, Driver, DriverLost,
-    DeletedByPeer, Ended, PolicyChange, IkeSaEnded, LifetimeEnded, Replaced, InitialContact, IdentityInUse, OtherPeer, SamePorts,
+    DeletedByPeer, Ended, PolicyChange, IkeSaEnded, LifetimeEnded, PeerProven, Replaced, InitialContact, IdentityInUse, OtherPeer, SamePorts,
     Idle, DeadPeer, TooMany,
 }
 

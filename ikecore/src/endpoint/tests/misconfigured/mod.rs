@@ -14,7 +14,7 @@ mod policies;
 
 use super::*;
 use crate::event::negotiation::Role;
-use crate::event::{Detail, IkeSaEvent, IpsecSaEvent, MessageEvent};
+use crate::event::{Detail, IkeSaEvent, IpsecSaEvent, MessageEvent, SoftSaEvent};
 use crate::wire::{Header, Notify, NotifyType, Padding, PayloadType, parse};
 use core::fmt::Write;
 use kinds::kind;
@@ -68,6 +68,9 @@ fn reasons(host: &Host) -> Vec<String> {
             }
             EventKind::IpsecSa(IpsecSaEvent::Ended { reason, .. }) => {
                 reasons.push(format!("the IPsec SAs end ({}): {reason}", kind(reason)));
+            }
+            EventKind::SoftSa(SoftSaEvent::Ended { reason, .. }) => {
+                reasons.push(format!("the soft SA ends ({}): {reason}", kind(reason)));
             }
             _ => {}
         }

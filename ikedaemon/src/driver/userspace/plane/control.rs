@@ -35,6 +35,7 @@ impl Plane {
             }
             SaOp::InstallInbound { id, sa } => SaAnswer::Done(self.install_inbound(now, id, &sa)),
             SaOp::InstallOutbound { id, sa, policy } => SaAnswer::Done(self.install_outbound(now, id, &sa, policy)),
+            SaOp::InstallSoft { id, policy } => SaAnswer::Done(self.install_soft(id, policy)),
             SaOp::DeleteOutbound(id) => {
                 self.remove_outbound(id);
                 SaAnswer::Done(Ok(()))
@@ -84,7 +85,7 @@ impl Plane {
         if inbound.names().any(|name| self.arrivals.contains_key(&name)) {
             return Err(refuse(operation(), "there is an SA of this name"));
         }
-        if self.pairs.contains_key(&id) {
+        if self.is_in_use(id) {
             return Err(refuse(operation(), format!("there is one of pair {id}")));
         }
         self.reserved.retain(|reserved| spec.names().all(|name| name != *reserved));
@@ -134,7 +135,20 @@ impl Plane {
         Ok(())
     }
 
-    /// Undoes the second step of a pair.
+    fn is_in_use(&self, id: IpsecSaId) -> bool {
+        self.pairs.contains_key(&id) || self.spd.contains(id)
+    }
+
+    fn install_soft(&mut self, id: IpsecSaId, policy: TrafficPolicy) -> Result<(), DriverError> {
+        if self.is_in_use(id) {
+            return Err(refuse(format!("add soft SA {id}"), "its handle is in use"));
+        }
+        check_policy(&policy)?;
+        self.spd.add_pair(id, policy);
+        Ok(())
+    }
+
+    /// Undoes the second step of a pair, or a soft SA.
     pub(in crate::driver::userspace) fn remove_outbound(&mut self, id: IpsecSaId) {
         self.spd.remove_pair(id);
         if let Some(pair) = self.pairs.get_mut(&id) {
@@ -149,7 +163,7 @@ impl Plane {
         }
     }
 
-    /// Removes a pair; what is not there is no error.
+    /// Removes a pair or soft SA; what is not there is no error.
     pub(in crate::driver::userspace) fn remove(&mut self, id: IpsecSaId) {
         self.spd.remove_pair(id);
         self.pairs.remove(&id);

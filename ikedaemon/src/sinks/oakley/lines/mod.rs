@@ -21,6 +21,7 @@ pub(super) fn of(event: &Event) -> Vec<String> {
         EventKind::Config(event) => config::lines(context, event, &mut out),
         EventKind::QuickMode(event) => phases::quick_mode(context, event, &mut out),
         EventKind::IpsecSa(event) => phases::ipsec_sa(context, event, &mut out),
+        EventKind::SoftSa(event) => phases::soft_sa(context, event, &mut out),
         EventKind::Endpoint(event) => service::endpoint(event, &mut out),
     }
     out

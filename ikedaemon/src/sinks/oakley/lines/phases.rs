@@ -3,7 +3,7 @@ use super::names;
 use crate::sinks::audit_id;
 use ikecore::crypto::group::Group;
 use ikecore::event::negotiation::Role;
-use ikecore::event::{Context, IkeSaEvent, IpsecSaEvent, QuickModeEvent, Status};
+use ikecore::event::{Context, IkeSaEvent, IpsecSaEvent, QuickModeEvent, SoftSaEvent, Status};
 use ikecore::proposal::mismatch::Mismatch;
 use ikecore::proposal::suite::{IkeSuite, Lifetime, Mode};
 
@@ -11,10 +11,10 @@ use ikecore::proposal::suite::{IkeSuite, Lifetime, Mode};
 pub(super) fn ike_sa(context: &Context, event: &IkeSaEvent, out: &mut Vec<String>) {
     let sa = names::sa(context);
     match event {
-        IkeSaEvent::PolicyFound { rule, policy, offers, lifetime, quick_mode_limit, authentication } => {
+        IkeSaEvent::PolicyFound { rule, policy, offers, lifetime, quick_mode_limit, soft_lifetime, authentication } => {
             filter_to_match(context, rule, out);
             out.push(format!("MM PolicyName: {policy}"));
-            out.push(format!("MMPolicy dwFlags 0 SoftSAExpireTime {}", lifetime.seconds));
+            out.push(format!("MMPolicy dwFlags 0 SoftSAExpireTime {soft_lifetime}"));
             for (index, offer) in offers.iter().enumerate() {
                 let (seconds, group) = (lifetime.seconds, offer.group.id());
                 out.push(format!("MMOffer[{index}] LifetimeSec {seconds} QMLimit {quick_mode_limit} DHGroup {group}"));
@@ -204,6 +204,22 @@ pub(super) fn ipsec_sa(context: &Context, event: &IpsecSaEvent, out: &mut Vec<St
             out.push(format!("  {reason}"));
             out.push(format!(" Algo[0] MySpi: {} PeerSpi: {}", inbound.0, outbound.0));
             out.push(set_status(context, status, audit_id::IPSEC_SA_ENDED));
+        }
+    }
+}
+
+/// The lines of one event of a soft SA.
+pub(super) fn soft_sa(context: &Context, event: &SoftSaEvent, out: &mut Vec<String>) {
+    let centry = names::centry(context);
+    match event {
+        SoftSaEvent::Established { selector, rule, lifetime } => {
+            out.push(format!("Loading soft SA. centry:{centry}"));
+            out.push(format!("  {selector}, in clear, rule: {rule}"));
+            out.push(format!("  SoftSAExpireTime {lifetime}"));
+        }
+        SoftSaEvent::Ended { selector, rule, reason } => {
+            out.push(format!("Soft SA torn down. centry:{centry} status:{:x}", Status::SoftSaTornDown.code()));
+            out.push(format!("  {selector}, rule: {rule}: {reason}"));
         }
     }
 }

@@ -95,6 +95,7 @@ fn main_mode_step_by_step() {
         ],
         lifetime: Lifetime { seconds: 28_800, kilobytes: 0 },
         quick_mode_limit: 3,
+        soft_lifetime: 28_800,
         authentication: vec![],
     }));
     let expected = "\

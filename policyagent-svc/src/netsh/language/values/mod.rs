@@ -79,7 +79,7 @@ pub(super) fn protocol(value: &Value<'_>) -> Result<u8, LanguageError> {
     // The names of policy files besides, if they are written in full.
     match parse_protocol(&text) {
         Ok(number) if !text.starts_with(['+', '-']) => Ok(number),
-        _ => value.keyword(&PROTOCOLS).map_err(|error| match error.problem {
+        _ => value.keyword(&PROTOCOLS).map_err(|error| match *error.problem {
             super::error::Problem::Value { hint, .. } => {
                 value.wrong(Wrong { hint: if hint == "," { String::new() } else { hint }, ..Wrong::whole(&text) })
             }

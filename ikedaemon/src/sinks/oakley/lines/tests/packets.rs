@@ -236,6 +236,7 @@ fn no_secret_is_written() {
         offers: vec![],
         lifetime: lifetime(),
         quick_mode_limit: 0,
+        soft_lifetime: 28_800,
         authentication: vec![("PresharedKey", 16), ("Kerberos", 0)],
     }));
     assert!(shown.ends_with("\nAuth[0]:PresharedKey KeyLen 16\nAuth[1]:Kerberos"), "{shown}");

@@ -1,0 +1,183 @@
+//! A policy store as the service has it.
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::compile::Part;
+use crate::control::report::{StoreReport, StoreState};
+use crate::document::{Document, DocumentError};
+use crate::model::PolicyFile;
+use crate::store::{Location, Store, StoreError};
+
+/// What tells one state of a file from another; nothing of one that is not there.
+pub(super) type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
+
+pub(super) fn stamp(path: &Path) -> Stamp {
+    let metadata = fs::metadata(path).ok()?;
+    let (modified, changed) = ((metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec()));
+    Some((metadata.dev(), metadata.ino(), metadata.size(), modified, changed))
+}
+
+fn stamps(paths: impl IntoIterator<Item = PathBuf>) -> BTreeMap<PathBuf, Stamp> {
+    paths.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
+}
+
+/// A document that was read and is sound.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    /// The objects; nothing if the file is not there.
+    pub(super) file: Option<PolicyFile>,
+    /// The text that they were read from.
+    pub(super) text: Zeroizing<String>,
+    /// The files that were read with it: keys and certificates.
+    files: BTreeMap<PathBuf, Stamp>,
+    /// It is what was kept of an earlier time, as the present file has faults.
+    pub(super) is_last_good: bool,
+}
+
+impl Content {
+    /// Reads the objects of a document, and gives the files that it names whether it has faults or not.
+    pub(super) fn of(document: Document) -> (Result<Self, DocumentError>, BTreeMap<PathBuf, Stamp>) {
+        let file = PolicyFile::parse(&document);
+        let files = stamps(document.files());
+        let content = file.map(|file| Self {
+            file: Some(file),
+            text: document.into_text(),
+            files: files.clone(),
+            is_last_good: false,
+        });
+        (content, files)
+    }
+}
+
+/// A store: what of it is in force, and how the last look at it ended.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) location: Location,
+    /// Nothing: it is in memory alone.
+    pub(super) store: Option<Store>,
+    pub(super) content: Content,
+    /// There is a version of it that is, or was, in force; be it that there is no file.
+    pub(super) is_good: bool,
+    /// The versions that were in force since the start.
+    pub(super) version: u64,
+    since: Instant,
+    /// Why the last version is not in force.
+    pub(super) error: Option<String>,
+    /// The files as they were at the last look.
+    seen: BTreeMap<PathBuf, Stamp>,
+}
+
+impl Held {
+    /// A store of which nothing is in force yet.
+    pub(super) fn new(location: Location, store: Option<Store>) -> Self {
+        Self {
+            location,
+            is_good: store.is_none(),
+            store,
+            content: Content::default(),
+            version: 0,
+            since: Instant::now(),
+            error: None,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// The files whose change is one of this store.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.seen.keys()
+    }
+
+    /// True if a file is not as it was at the last look.
+    pub(super) fn has_changed(&self) -> bool {
+        self.store.is_some() && self.seen.iter().any(|(path, seen)| stamp(path) != *seen)
+    }
+
+    /// Reads the file. Gives what is to be in force of it from now on, if that is something else than now. Of a file with
+    /// faults that is the last good version that was kept, if none is in force.
+    pub(super) fn look(&mut self) -> Option<Content> {
+        let store = self.store.as_ref()?;
+        // Before it is read: what is written meanwhile is a change.
+        let own = (store.path().to_owned(), stamp(store.path()));
+        let (read, files) = match store.read() {
+            Ok(Some(document)) => {
+                let (content, files) = Content::of(document);
+                (content.map_err(StoreError::from), files)
+            }
+            Ok(None) => (Ok(Content::default()), BTreeMap::new()),
+            Err(error) => (Err(error), BTreeMap::new()),
+        };
+        self.seen = files;
+        self.seen.insert(own.0, own.1);
+        match read {
+            Ok(content) => {
+                self.error = None;
+                let now = &self.content;
+                let is_same = now.file.is_some() == content.file.is_some()
+                    && now.text == content.text
+                    && now.files == content.files;
+                (!is_same || !self.is_good || now.is_last_good).then_some(content)
+            }
+            Err(error) => self.refuse(error.to_string()),
+        }
+    }
+
+    /// What was read cannot be in force. Gives the last good version, if none is in force already.
+    pub(super) fn refuse(&mut self, error: String) -> Option<Content> {
+        self.error = Some(error);
+        if self.is_good {
+            return None;
+        }
+        let last = self.store.as_ref()?.last_good()?;
+        let (content, _) = Content::of(last);
+        content.ok().map(|content| Content { is_last_good: true, ..content })
+    }
+
+    /// From now on this is in force.
+    pub(super) fn put_in_force(&mut self, content: Content) {
+        // That there is no file at the start is no version.
+        if self.is_good || content.file.is_some() {
+            self.version += 1;
+        }
+        self.content = content;
+        self.is_good = true;
+        self.since = Instant::now();
+    }
+
+    /// What of a content of this store is to be compiled.
+    pub(super) fn part<'a>(&self, content: &'a Content) -> Option<Part<'a>> {
+        let file = content.file.as_ref()?;
+        Some(Part { store: self.location.name(), file, everything: self.location == Location::Dynamic })
+    }
+
+    /// The names of its policies in force.
+    pub(super) fn policies(&self) -> Vec<String> {
+        let part = self.part(&self.content);
+        part.into_iter().flat_map(Part::policies).map(|policy| policy.name.clone()).collect()
+    }
+
+    /// What is told of it; the policies of a store that is `overridden` are not in force.
+    pub(super) fn report(&self, overridden: bool) -> StoreReport {
+        let policies = self.policies();
+        let state = match &self.content {
+            _ if !self.is_good => StoreState::Failed,
+            content if content.is_last_good => StoreState::LastGood,
+            _ if overridden => StoreState::Overridden,
+            Content { file: None, .. } if self.store.is_some() => StoreState::Absent,
+            _ if policies.is_empty() => StoreState::NotAssigned,
+            _ => StoreState::InForce,
+        };
+        StoreReport {
+            store: self.location.name().to_owned(),
+            path: self.store.as_ref().map(|store| store.path().to_owned()),
+            state,
+            policies,
+            version: self.version,
+            age_seconds: self.since.elapsed().as_secs(),
+            error: self.error.clone(),
+        }
+    }
+}
