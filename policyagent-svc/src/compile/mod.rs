@@ -15,7 +15,7 @@ pub(crate) use stores::{Part, compile, compile_all};
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::remote_access::ModeConfig;
 use ikecore::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, Uniqueness};
-use ikecore::policy::selector::Prefix;
+use ikecore::policy::selector::{Prefix, Selector};
 use ikecore::proposal::offer::QuickModeOffer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,6 +36,14 @@ pub(crate) struct Compiled {
     pub(crate) origins: BTreeMap<String, Vec<Position>>,
     /// What is allowed, but perhaps not meant; those of the file included.
     pub(crate) warnings: Vec<Fault>,
+}
+
+impl Compiled {
+    /// Where the filter of the document stands of which a filter of a rule was made.
+    pub(crate) fn origin(&self, rule: &Rule, filter: &Selector) -> Option<Position> {
+        let at = rule.filters.iter().position(|known| known == filter)?;
+        self.origins.get(&rule.name)?.get(at).copied()
+    }
 }
 
 struct Compiler<'a> {
