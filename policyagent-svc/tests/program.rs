@@ -204,7 +204,9 @@ fn explain_tells_what_becomes_of_traffic_and_why() {
     let text = host.done(&["explain", "127.0.0.1", "127.0.0.8", "--remote-port", "443"]);
     assert!(text.contains("127.0.0.1 <-> 127.0.0.8[443], tcp\n  in clear: no filter is for it\n"), "{text}");
     assert!(
-        text.contains("rule \"to b\", 127.0.0.1 <-> 127.0.0.9, weight 512: its filter is for another address on the peer's side"),
+        text.contains(
+            "rule \"to b\", 127.0.0.1 <-> 127.0.0.9, weight 512: its filter is for another address on the peer's side"
+        ),
         "{text}"
     );
 
