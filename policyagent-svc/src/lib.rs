@@ -4,11 +4,13 @@ mod compile;
 mod control;
 mod document;
 mod format;
+pub mod fuzzing;
 mod hosts;
 mod link;
 mod lint;
 mod lock;
 mod model;
+mod netsh;
 mod paths;
 mod service;
 #[cfg_attr(not(test), expect(dead_code, reason = "what edits the stores comes after them"))]

@@ -11,6 +11,7 @@ use crate::format::Format;
 use crate::link::NamedAddress;
 use crate::lint::Severity;
 use crate::model::{main_mode_proposal, parse_protocol, quick_mode_proposal};
+use crate::netsh::NetshArgs;
 use crate::service::listen::Listen;
 use crate::service::settings::Overrides;
 
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     /// Show Oakley.log, or switch it on or off
     Log(LogArgs),
+    /// Read and check commands of netsh ipsec, or scripts of them
+    Netsh(NetshArgs),
     /// Read a password from standard input and print its hash, for the users file of extended authentication
     HashPassword,
     /// Write man pages or shell completions, for packages

@@ -15,7 +15,7 @@ use super::{failed, policy, print, proposal};
 use crate::compile::{Compiled, Machine};
 use crate::format::Format;
 use crate::link::named;
-use crate::model::protocol_name;
+use crate::model::{PolicyFile, protocol_name};
 use crate::paths::Paths;
 use crate::service::settings::Settings;
 
@@ -46,6 +46,9 @@ struct Decision {
     rule: String,
     filter: String,
     weight: u32,
+    /// The filter as it is written, and its line.
+    generic: Option<String>,
+    line: Option<usize>,
     action: &'static str,
     negotiation: Option<Negotiation>,
 }
@@ -71,6 +74,7 @@ struct Negotiation {
 struct OtherReport {
     rule: String,
     filter: Option<String>,
+    weight: Option<u32>,
     why: String,
 }
 
@@ -100,8 +104,8 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
             }
             Err(error) => failed(error),
         },
-        Ok((_, compiled)) => {
-            let report = report(&compiled, &flow);
+        Ok((file, compiled)) => {
+            let report = report(&file, &compiled, &flow);
             print(format, &report, || text(&report, style));
             ExitCode::SUCCESS
         }
@@ -109,14 +113,20 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
     }
 }
 
-fn report(compiled: &Compiled, flow: &Flow) -> Report {
+fn report(file: &PolicyFile, compiled: &Compiled, flow: &Flow) -> Report {
     let db = &compiled.db;
     let exempt = db.exemption(flow);
     let shown = |selector: &Selector| named(&selector.to_string(), selector.scope);
+    let written = |rule: &Rule, filter: &Selector| {
+        let position = compiled.origin(rule, filter)?;
+        file.filter_lists.iter().flat_map(|list| &list.filters).find(|written| written.position == position)
+    };
     let decides = db.lookup_flow(flow).filter(|_| exempt.is_none()).map(|(rule, filter)| Decision {
         rule: rule.name.clone(),
         filter: shown(filter),
         weight: weight(filter),
+        generic: written(rule, filter).map(ToString::to_string),
+        line: written(rule, filter).map(|written| written.position.line),
         action: match rule.action {
             RuleAction::Permit => "permit",
             RuleAction::Block => "block",
@@ -127,6 +137,7 @@ fn report(compiled: &Compiled, flow: &Flow) -> Report {
     let other = |Other { rule, filter, why }: Other<'_>| OtherReport {
         rule: rule.name.clone(),
         filter: filter.map(shown),
+        weight: filter.map(weight),
         why: why.to_string(),
     };
     Report {
@@ -207,13 +218,16 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             style.warning("in clear:")
         )?,
         None => writeln!(out, "  {} no filter is for it", style.warning("in clear:"))?,
-        Some(Decision { rule, filter, weight, action, negotiation }) => {
+        Some(Decision { rule, filter, weight, generic, line, action, negotiation }) => {
             let action = match *action {
                 "negotiate" => style.good("negotiate"),
                 "block" => style.bad("block"),
                 other => style.warning(other),
             };
             writeln!(out, "  {action}: rule {rule:?}, filter {filter}, weight {weight}")?;
+            if let (Some(generic), Some(line)) = (generic, line) {
+                writeln!(out, "  written as  {generic} (line {line})")?;
+            }
             if let Some(negotiation) = negotiation {
                 write_negotiation(out, negotiation)?;
             }
@@ -222,9 +236,10 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     if !others.is_empty() {
         writeln!(out, "{}", style.heading("Why not the others"))?;
     }
-    for OtherReport { rule, filter, why } in others {
+    for OtherReport { rule, filter, weight, why } in others {
         let filter = filter.as_ref().map(|filter| format!(", {filter}")).unwrap_or_default();
-        writeln!(out, "  rule {rule:?}{filter}: {why}")?;
+        let weight = weight.map(|weight| format!(", weight {weight}")).unwrap_or_default();
+        writeln!(out, "  rule {rule:?}{filter}{weight}: {why}")?;
     }
     Ok(())
 }

@@ -14,7 +14,9 @@ mod tests;
 
 use clap::Parser as _;
 use serde::Serialize;
+use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,7 @@ use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::format::Format;
 use crate::lock;
+use crate::netsh;
 use crate::paths::Paths;
 use crate::service;
 use crate::users::pam;
@@ -33,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let Cli { root, format, command } = Cli::parse();
+    let Cli { root, format, command } = Cli::parse_from(arguments(std::env::args_os()));
     let paths = Paths::new(&root);
     let style = Style::of_stdout();
     let client = Client { paths: &paths, format, style };
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
         Command::HashPassword => hash::hash_password(),
         Command::PamServe(arguments) => pam::helper::serve(&arguments.service),
         Command::PamCheck(arguments) => pam::check::check(&arguments.service),
@@ -62,6 +66,16 @@ pub fn main() -> ExitCode {
             Err(error) => failed(format!("{}: {error}", arguments.directory.display())),
         },
     }
+}
+
+/// The arguments; called by the name of netsh, the program is netsh.
+fn arguments(mut given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = given.next().into_iter().collect();
+    if arguments.first().is_some_and(|program| Path::new(program).file_stem() == Some("netsh".as_ref())) {
+        arguments.push("netsh".into());
+    }
+    arguments.extend(given);
+    arguments
 }
 
 /// Says on standard error why it failed.

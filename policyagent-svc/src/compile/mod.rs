@@ -6,6 +6,7 @@ mod sides;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 pub(crate) use machine::{Hosts, Machine, Needs, Sources, is_me};
 pub(crate) use reqid::Reqids;
@@ -13,16 +14,14 @@ pub(crate) use stores::{Part, compile, compile_all};
 
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::remote_access::ModeConfig;
-use ikecore::policy::rule::{
-    AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness,
-};
-use ikecore::policy::selector::Prefix;
+use ikecore::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, Uniqueness};
+use ikecore::policy::selector::{Prefix, Selector};
 use ikecore::proposal::offer::QuickModeOffer;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use sides::{PoolSide, View};
+use tunnel::Halves;
 
 use crate::document::{Fault, Position};
 use crate::model::default_response::{self, DefaultResponse};
@@ -39,10 +38,19 @@ pub(crate) struct Compiled {
     pub(crate) warnings: Vec<Fault>,
 }
 
+impl Compiled {
+    /// Where the filter of the document stands of which a filter of a rule was made.
+    pub(crate) fn origin(&self, rule: &Rule, filter: &Selector) -> Option<Position> {
+        let at = rule.filters.iter().position(|known| known == filter)?;
+        self.origins.get(&rule.name)?.get(at).copied()
+    }
+}
+
 struct Compiler<'a> {
     file: &'a PolicyFile,
     machine: &'a Machine,
     main_mode: Arc<MainModePolicy>,
+    halves: Halves<'a>,
     /// By the filter action's name: rules share them.
     quick_modes: BTreeMap<&'a str, Arc<QuickModePolicy>>,
     warnings: &'a mut Vec<Fault>,
@@ -224,52 +232,6 @@ impl<'a> Compiler<'a> {
                 (Some(ModeConfig::Server { pool, push: *push }), blocks)
             }
         })
-    }
-
-    /// The tunnel's endpoints seen from this machine, and whether they had to be exchanged for that; nothing if this
-    /// machine can have no tunnel to there.
-    fn tunnel(&mut self, rule: &model::Rule) -> Option<(Option<TunnelEndpoints>, bool)> {
-        let Some(tunnel) = rule.tunnel else { return Some((None, false)) };
-        let Some(remote) = tunnel.remote else {
-            if let Some(local) = tunnel.local.filter(|local| !self.machine.addresses.contains(local)) {
-                let message = format!("rule {:?}: the tunnel's end {local} is no address of this machine", rule.name);
-                self.warnings.push(self.file.at(rule.position, message));
-            }
-            return Some((Some(tunnel), false));
-        };
-        let family = |address: &IpAddr| address.is_ipv4() == remote.is_ipv4();
-        let of_type = self.machine.addresses_of(rule.connection_type).find(family);
-        if tunnel.local.is_none() && of_type.is_none() {
-            self.warn(
-                rule.position,
-                format!("rule {:?}: this machine has no address for a tunnel to {remote}", rule.name),
-            );
-            return None;
-        }
-        let tunnel = match rule.connection_type {
-            ConnectionType::All => tunnel,
-            _ => TunnelEndpoints { local: tunnel.local.or(of_type), ..tunnel },
-        };
-        let is_here = |address: IpAddr| self.machine.addresses.contains(&address);
-        match tunnel.local {
-            Some(local) if is_here(remote) && !is_here(local) => {
-                Some((Some(TunnelEndpoints { local: Some(remote), remote: Some(local) }), true))
-            }
-            local => {
-                let stranger = local.filter(|local| !is_here(*local));
-                if let Some(local) = stranger {
-                    let message = format!(
-                        "rule {:?}: neither end of the tunnel, {local} and {remote}, is an address of this machine",
-                        rule.name
-                    );
-                    self.warnings.push(self.file.at(rule.position, message));
-                } else if is_here(remote) {
-                    let message = format!("rule {:?}: the tunnel's remote end {remote} is this machine", rule.name);
-                    self.warnings.push(self.file.at(rule.position, message));
-                }
-                Some((Some(tunnel), false))
-            }
-        }
     }
 
     fn action(&mut self, who: &str, position: Position, action: &'a FilterAction) -> RuleAction {

@@ -6,6 +6,7 @@ use ikecore::proposal::suite::Lifetime;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::tunnel::Halves;
 use super::{Compiled, Compiler, Machine, Reqids, reqid};
 use crate::document::Fault;
 use crate::model::default_response::{self, DefaultResponse};
@@ -81,8 +82,14 @@ pub(crate) fn compile_all(parts: &[Part<'_>], machine: &Machine, reqids: &mut Re
             soft_lifetime: 0,
         };
         let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
-        let mut compiler =
-            Compiler { file: part.file, machine, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
+        let mut compiler = Compiler {
+            file: part.file,
+            machine,
+            main_mode,
+            halves: Halves::of(policy, part.file, machine),
+            quick_modes: BTreeMap::new(),
+            warnings: &mut warnings,
+        };
         for (rule, (name, reqid)) in policy.rules.iter().filter(|rule| rule.active).zip(&mut named) {
             let Some((rule, of)) = compiler.rule(rule, *reqid) else { continue };
             compiled.push(Arc::new(ikecore::policy::rule::Rule { name: name.clone(), ..rule }));

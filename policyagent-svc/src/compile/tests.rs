@@ -1,4 +1,5 @@
 mod lookup;
+mod tunnel;
 
 use super::*;
 use crate::model::tests::{GOOD, parse};

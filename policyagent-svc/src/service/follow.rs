@@ -2,7 +2,6 @@
 use ikedaemon::network::Changes;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::answers::Service;
@@ -19,7 +18,7 @@ const AGAIN: Duration = Duration::from_secs(20);
 /// The same where the system does not tell of changes of the network.
 const WITHOUT_NOTICE: Duration = Duration::from_secs(2);
 
-/// How often names are looked up: all, those of which one has no address, and at most when the network changes.
+/// How often names are looked up: if all have addresses, if one has none, and at most when this machine's addresses change.
 const NAMES_AGAIN: Duration = Duration::from_secs(300);
 const NAMES_MISSING: Duration = Duration::from_secs(30);
 const NAMES_AT_MOST: Duration = Duration::from_secs(3);
@@ -27,8 +26,8 @@ const NAMES_AT_MOST: Duration = Duration::from_secs(3);
 /// How long names are looked up.
 const LOOK_UP: Duration = Duration::from_secs(15);
 
-/// Follows the machine for ever; whoever follows what depends on it is told by `changed`.
-pub(super) async fn machine(service: &Service, changed: &Notify) {
+/// Follows the machine for ever.
+pub(super) async fn machine(service: &Service) {
     let mut changes = listen();
     loop {
         let every = if changes.is_some() { AGAIN } else { WITHOUT_NOTICE };
@@ -39,13 +38,9 @@ pub(super) async fn machine(service: &Service, changed: &Notify) {
                 Ok(Ok(()))
             }
         };
-        match noticed {
-            Ok(Ok(())) => changed.notify_one(),
-            Ok(Err(error)) => {
-                untold(&error);
-                changes = None;
-            }
-            Err(_) => {}
+        if let Ok(Err(error)) = noticed {
+            untold(&error);
+            changes = None;
         }
         // What is wrong is told, and an engine that is gone needs no policy.
         let _ = service.follow_and_tell(Look::Machine, "the addresses of this machine have changed").await;
@@ -78,12 +73,21 @@ async fn change(changes: &mut Changes) -> std::io::Result<()> {
 }
 
 /// Follows the addresses of the hosts that the policy names, for ever.
-pub(super) async fn names(service: &Service, network_changed: &Notify) {
-    let policy_changed = service.policy.lock().await.changed();
+pub(super) async fn names(service: &Service) {
+    let changed = service.policy.lock().await.changed();
     let mut asked = BTreeSet::new();
+    let mut addresses = BTreeSet::new();
     let mut next = Instant::now();
     loop {
-        let wanted = service.policy.lock().await.hosts_wanted();
+        let (wanted, now) = {
+            let policy = service.policy.lock().await;
+            (policy.hosts_wanted(), policy.addresses().clone())
+        };
+        if now != addresses {
+            // Another network may know the names otherwise.
+            next = next.min(Instant::now() + NAMES_AT_MOST);
+            addresses = now;
+        }
         let is_new = !wanted.is_subset(&asked);
         if !wanted.is_empty() && (is_new || next <= Instant::now()) {
             let names = wanted.clone();
@@ -100,8 +104,7 @@ pub(super) async fn names(service: &Service, network_changed: &Notify) {
         }
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
-            () = policy_changed.notified() => {}
-            () = network_changed.notified() => next = next.min(Instant::now() + NAMES_AT_MOST),
+            () = changed.notified() => {}
         }
     }
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -190,13 +190,12 @@ async fn serve(
             initiating: Mutex::new(()),
         });
         notify(&[NotifyState::Ready]);
-        let network_changed = Notify::new();
         let by_request = tokio::select! {
             () = socket.serve(Arc::clone(&service)) => false,
             () = hang_ups(&mut hangup, &service) => false,
             () = watch::follow(&service) => false,
-            () = follow::machine(&service, &network_changed) => false,
-            () = follow::names(&service, &network_changed) => false,
+            () = follow::machine(&service) => false,
+            () = follow::names(&service) => false,
             () = watchdog(&engine) => false,
             () = replace_lost_drivers(&service, settings.driver) => false,
             _ = terminate.recv() => true,

@@ -172,6 +172,11 @@ impl InForce {
         Needs::of(self.parts(&[None, None, None, None]).iter().map(|part| part.file)).hosts
     }
 
+    /// The addresses of this machine.
+    pub(crate) fn addresses(&self) -> &BTreeSet<IpAddr> {
+        &self.machine.addresses
+    }
+
     /// Tells that another policy is in force.
     pub(crate) fn changed(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)

@@ -3,6 +3,7 @@ use super::*;
 use crate::model::Server;
 use ikecore::testing::authority::{Authority, KeyKind, Wish, pem};
 use std::fs;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
