@@ -1,5 +1,6 @@
 //! The commands.
 pub(crate) mod args;
+mod boot_mode;
 mod check;
 mod explain;
 mod generate;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
             None => log::show(&paths, &arguments, format),
         },
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
+        Command::BootMode(arguments) => boot_mode::boot_mode(&paths, arguments.command, format, style),
         Command::HashPassword => hash::hash_password(),
         Command::PamServe(arguments) => pam::helper::serve(&arguments.service),
         Command::PamCheck(arguments) => pam::check::check(&arguments.service),

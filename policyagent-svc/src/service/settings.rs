@@ -230,8 +230,9 @@ fn flag(value: &Value<'_>) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::registry::{BootExemption, Name, OperationMode};
+    use super::registry::Name;
     use super::*;
+    use crate::boot::{BootExemption, OperationMode};
     use ikecore::certificate::RevocationCheck;
     use ikecore::policy::exempt::DefaultExemptions;
     use std::convert::Infallible;
