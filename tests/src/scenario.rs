@@ -21,6 +21,7 @@ pub mod liveliness;
 pub mod many;
 pub mod mode_config;
 pub mod moving;
+pub mod moving_in;
 mod named;
 pub mod nat;
 pub mod recovery;

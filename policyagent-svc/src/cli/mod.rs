@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod generate;
 mod hash;
+mod import;
 mod log;
 mod policy;
 mod proposal;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::Import(arguments) => import::run(&paths, &arguments, format),
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
         Command::BootMode(arguments) => boot_mode::boot_mode(&paths, arguments.command, format, style),
         Command::HashPassword => hash::hash_password(),
