@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// Exit status: 0 everything that matters was translated; 1 failed, nothing was written; 3 written, but something that
     /// matters has no counterpart, or a connection was left out: the report says what.
     Import(ImportArgs),
-    /// Read and check commands of netsh ipsec, or scripts of them
+    /// Edit and show policy by the commands of netsh ipsec, or by scripts of them
     Netsh(NetshArgs),
     /// Put in force what holds until the service has its policy, or take it away
     BootMode(BootModeArgs),

@@ -7,12 +7,15 @@ use super::script::Dialect;
 /// Arguments of `netsh`.
 #[derive(Args, Debug)]
 pub(crate) struct NetshArgs {
-    /// Read the commands of FILE: a script of netsh, a batch file or a script of PowerShell; - is standard input
+    /// Run the commands of FILE: a script of netsh, a batch file or a script of PowerShell; - is standard input
     #[arg(short = 'f', long = "file", value_name = "FILE", conflicts_with = "words")]
     pub(crate) file: Option<PathBuf>,
     /// The context in which commands are read, as in "ipsec static"
     #[arg(short = 'c', long = "context", value_name = "CONTEXT")]
     pub(crate) context: Option<String>,
+    /// Run the commands of FILE first
+    #[arg(short = 'a', long = "alias", value_name = "FILE")]
+    pub(crate) alias: Option<PathBuf>,
     /// Run on another machine, by ssh
     #[arg(short = 'r', long = "remote", value_name = "MACHINE")]
     pub(crate) remote: Option<String>,
@@ -23,10 +26,10 @@ pub(crate) struct NetshArgs {
     #[arg(short = 'p', hide = true, value_name = "PASSWORD")]
     pub(crate) password: Option<String>,
     /// Only say what each line means, and what is wrong; nothing is changed
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["atomic", "alias"])]
     pub(crate) check: bool,
-    /// Make all changes of the commands, or, if one of them fails, none
-    #[arg(long, conflicts_with = "check")]
+    /// Change nothing if any line fails
+    #[arg(long)]
     pub(crate) atomic: bool,
     /// What scripts are written in [default: by the name of the file, or what is in it]
     #[arg(long, value_enum, value_name = "DIALECT")]

@@ -1,6 +1,7 @@
 //! What runs netsh: its command line, scripts, and lines typed at its prompt.
 mod call;
 mod check;
+mod interactive;
 mod remote;
 mod report;
 mod run;
@@ -49,22 +50,29 @@ fn netsh(paths: &Paths, format: Format, arguments: &NetshArgs, reporter: &mut Re
     let source = match (&arguments.file, arguments.words.is_empty()) {
         (Some(path), _) => Some(Source::file(path, arguments)?),
         (None, false) => None,
+        // No words lead to the context itself, and to a conversation in it.
         (None, true) if std::io::stdin().is_terminal() && !arguments.check => None,
         (None, true) => Some(Source::standard_input(arguments)?),
     };
+    let words = of_arguments(&arguments.words);
     if arguments.check {
         match source {
             Some(source) => check::script(&source, context, reporter),
-            None => check::words(of_arguments(&arguments.words), context, reporter),
+            None => check::words(words, context, reporter),
         }
         return Ok(());
     }
     let session = Session::new(paths, format).map_err(|error| error.to_string())?;
     let mut runner = Runner::new(session, arguments, reporter)?;
+    runner.alias()?;
     match source {
         Some(source) => runner.script(&source, context),
-        None if arguments.words.is_empty() => runner.prompt(context),
-        None => runner.words(of_arguments(&arguments.words), context),
+        None => match runner.command(words, context) {
+            // As Windows has it: the words of a context begin a conversation in it.
+            Some(context) if std::io::stdin().is_terminal() => interactive::converse(&mut runner, context)?,
+            Some(context) => runner.script(&Source::standard_input(arguments)?, context),
+            None => {}
+        },
     }
     runner.finish()
 }

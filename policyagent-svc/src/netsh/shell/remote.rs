@@ -15,6 +15,9 @@ pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &Nets
     if machine.is_empty() || machine.starts_with('-') || !machine.chars().all(sound) {
         return Err(format!("-r is {machine:?}, allowed: MACHINE or USER@MACHINE, as ssh takes it"));
     }
+    if arguments.alias.is_some() {
+        return Err("-a is not for -r; allowed: -f FILE".to_owned());
+    }
     let script = match &arguments.file {
         Some(path) if path != Path::new("-") => Some((path, octets_of(path)?)),
         _ => None,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::document::Position;
 use crate::format::Format;
+use crate::netsh::language::LanguageError;
 
 /// Tells, and counts what failed.
 pub(super) struct Reporter {
@@ -36,6 +37,18 @@ impl<'a> Place<'a> {
     }
 }
 
+/// An error, for programs.
+#[derive(Serialize)]
+struct ErrorReport<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a Path>,
+    line: usize,
+    column: usize,
+}
+
 impl Reporter {
     pub(super) const fn new(format: Format, verbose: bool) -> Self {
         Self { format, verbose, failures: 0 }
@@ -60,6 +73,20 @@ impl Reporter {
     /// A value for programs.
     pub(super) fn json(&self, value: &impl Serialize) {
         self.printed(&serde_json::to_string_pretty(value).unwrap_or_default());
+    }
+
+    /// A line that is no command.
+    pub(super) fn wrong(&mut self, place: Place<'_>, error: &LanguageError) {
+        self.error(place.at(error.at), &error.to_string(), error.usage.as_deref());
+    }
+
+    /// A command that failed.
+    pub(super) fn error(&mut self, place: Place<'_>, message: &str, usage: Option<&str>) {
+        let Position { line, column } = place.at;
+        if self.format == Format::Json {
+            self.json(&ErrorReport { error: message, usage, path: place.script, line, column });
+        }
+        self.told(place, message, usage);
     }
 
     /// A command that failed, to people only.

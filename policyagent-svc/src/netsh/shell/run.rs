@@ -1,39 +1,38 @@
-//! Lines carried out, one after the other.
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+//! Carries lines out, one after the other.
 use std::path::Path;
-use zeroize::Zeroizing;
 
 use super::call::{Call, call};
+use super::read;
 use super::report::{Place, Reporter};
 use super::source::Source;
-use crate::document::Position;
 use crate::netsh::arguments::NetshArgs;
-use crate::netsh::language::lexer::{Word, placed, words};
+use crate::netsh::command::{Command, Static};
+use crate::netsh::language::lexer::Word;
 use crate::netsh::language::{Context, Interpreter, LanguageError, Outcome};
 use crate::netsh::run::Session;
 use crate::netsh::script::StatementKind;
 
-/// How deep scripts may call scripts: one that calls itself has gone wrong.
-const MOST_DEEP: usize = 20;
+/// As deep as scripts may call scripts.
+const DEEPEST: usize = 8;
 
-/// Carries out what it is given.
+/// Carries out.
 pub(super) struct Runner<'a> {
     session: Session,
     arguments: &'a NetshArgs,
     reporter: &'a mut Reporter,
+    /// How many scripts called each other.
     depth: usize,
 }
 
 /// Whether there is more to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    GoOn,
-    /// The script, or the prompt, ends.
-    Leave,
+pub(super) enum Flow {
+    Goes,
+    Ends,
 }
 
 impl<'a> Runner<'a> {
-    /// A run of `session`; with `--atomic` all of it happens, or nothing.
+    /// A run; with `--atomic` all of it happens, or nothing.
     pub(super) fn new(
         mut session: Session,
         arguments: &'a NetshArgs,
@@ -45,130 +44,141 @@ impl<'a> Runner<'a> {
         Ok(Self { session, arguments, reporter, depth: 0 })
     }
 
-    /// The run is over: what was held back is written, or in an atomic run with a failure forgotten.
+    /// Runs the alias file, if there is one.
+    pub(super) fn alias(&mut self) -> Result<(), String> {
+        if let Some(path) = &self.arguments.alias {
+            let source = Source::file(path, self.arguments)?;
+            self.script(&source, Context::Root);
+        }
+        Ok(())
+    }
+
+    /// The run is over: what was held back is written, or, of an atomic run in which anything failed, forgotten.
     pub(super) fn finish(mut self) -> Result<(), String> {
         if !self.arguments.atomic {
             return self.session.finish().map_err(|error| error.to_string());
         }
-        match self.reporter.failures() {
-            0 => self.session.commit().map_err(|error| format!("{error}; nothing was changed")),
-            count => {
-                self.session.roll_back();
-                let what = if count == 1 { "a command" } else { "commands" };
-                Err(format!("{count} {what} failed; nothing was changed"))
-            }
+        if self.reporter.failures() == 0 {
+            return self.session.commit().map_err(|error| format!("{error}; nothing was changed"));
         }
+        self.session.roll_back();
+        Err("nothing was changed".to_owned())
     }
 
-    /// A command of the command line.
-    pub(super) fn words(&mut self, words: Vec<Word>, context: Context) {
-        let read = Interpreter::new(context).interpret(words);
-        self.outcome(Place::here(), context, read);
+    /// Carries a command of the command line out. If its words only lead to a context, that is the result.
+    pub(super) fn command(&mut self, words: Vec<Word>, context: Context) -> Option<Context> {
+        match read(context, words) {
+            Ok((Outcome::Nothing, context)) => return Some(context),
+            read => {
+                self.outcome(read.map(|(outcome, _)| outcome), context, Place::here());
+            }
+        }
+        None
     }
 
-    /// A script.
-    pub(super) fn script(&mut self, source: &Source, context: Context) {
-        let here = Place::in_script(&source.name, Position { line: 1, column: 1 });
-        if let Some(warning) = &source.warning {
-            self.reporter.warning(here, warning);
-        }
-        let mut interpreter = Interpreter::new(context);
-        for statement in source.statements() {
-            let place = here.at(statement.at);
-            let then = match statement.kind {
-                StatementKind::Skipped(why) => {
-                    self.reporter.skipped(place, &why);
-                    Then::GoOn
-                }
-                StatementKind::Wrong(error) => self.wrong(place, &error),
-                StatementKind::Netsh(words) if source.dialect.starts_anew() => {
-                    self.call(place, words);
-                    Then::GoOn
-                }
-                StatementKind::Netsh(words) => {
-                    let read = interpreter.interpret(words);
-                    self.outcome(place, interpreter.context(), read)
-                }
-            };
-            if then == Then::Leave {
-                break;
-            }
-        }
+    /// Reads a line in the interpreter's context, and carries it out.
+    pub(super) fn line(
+        &mut self,
+        interpreter: &mut Interpreter,
+        words: Result<Vec<Word>, LanguageError>,
+        place: Place<'_>,
+    ) -> Flow {
+        let outcome = words.and_then(|words| interpreter.interpret(words));
+        self.outcome(outcome, interpreter.context(), place)
     }
 
-    /// What is typed, line by line.
-    pub(super) fn prompt(&mut self, context: Context) {
-        let mut interpreter = Interpreter::new(context);
-        let stdin = std::io::stdin();
-        loop {
-            if stdin.is_terminal() {
-                print!("netsh {}>", interpreter.context().name());
-                // A terminal that has gone away ends the next read.
-                let _ = std::io::stdout().flush();
-            }
-            let mut line = Zeroizing::new(String::new());
-            match stdin.lock().read_line(&mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-            let read = words(&placed(line.trim_end(), 1)).and_then(|words| interpreter.interpret(words));
-            if self.outcome(Place::here(), interpreter.context(), read) == Then::Leave {
-                return;
-            }
-        }
-    }
-
-    /// A netsh of its own, as batch files call it: the store and the batch are those of a new run.
-    fn call(&mut self, place: Place<'_>, words: Vec<Word>) {
-        if let Err(error) = self.session.start_anew() {
-            self.reporter.told(place, &error.to_string(), None);
-            return;
-        }
-        match call(words) {
-            Ok(Call::Words(context, words)) => {
-                let read = Interpreter::new(context).interpret(words);
-                self.outcome(place, context, read);
-            }
-            Ok(Call::Script(context, file)) => self.nested(place, context, Path::new(&file)),
-            Err(error) => {
-                self.wrong(place, &error);
-            }
-        }
-    }
-
-    fn outcome(&mut self, place: Place<'_>, context: Context, read: Result<Outcome, LanguageError>) -> Then {
-        match read {
+    fn outcome(&mut self, outcome: Result<Outcome, LanguageError>, context: Context, place: Place<'_>) -> Flow {
+        match outcome {
             Ok(Outcome::Nothing) => {}
             Ok(Outcome::Help(text)) => self.reporter.printed(&text),
+            Ok(Outcome::Leave) => return Flow::Ends,
+            Ok(Outcome::Run(file)) => self.nested(&file, context, place),
             Ok(Outcome::Command(command)) => match self.session.carry_out(*command) {
                 Ok(text) => self.reporter.printed(&text),
-                Err(error) => self.reporter.told(place, &error.to_string(), None),
+                Err(error) => self.reporter.error(place, &error.to_string(), None),
             },
-            Ok(Outcome::Run(file)) => self.nested(place, context, Path::new(&file)),
-            Ok(Outcome::Leave) => return Then::Leave,
-            Err(error) => return self.wrong(place, &error),
+            Err(error) => self.reporter.wrong(place, &error),
         }
-        Then::GoOn
+        Flow::Goes
     }
 
-    fn wrong(&mut self, place: Place<'_>, error: &LanguageError) -> Then {
-        self.reporter.told(place.at(error.at), &error.to_string(), error.usage.as_deref());
-        Then::GoOn
-    }
-
-    fn nested(&mut self, place: Place<'_>, context: Context, file: &Path) {
-        if self.depth == MOST_DEEP {
-            let message = format!("{}: scripts call scripts {MOST_DEEP} deep already", file.display());
-            self.reporter.told(place, &message, None);
+    /// A script that a line calls.
+    fn nested(&mut self, file: &str, context: Context, place: Place<'_>) {
+        if self.depth >= DEEPEST {
+            let message =
+                format!("{file:?} is not run: scripts call scripts {DEEPEST} deep, which is all that is allowed");
+            self.reporter.error(place, &message, None);
             return;
         }
-        match Source::file(file, self.arguments) {
+        match Source::file(Path::new(file), self.arguments) {
             Ok(source) => {
                 self.depth += 1;
                 self.script(&source, context);
                 self.depth -= 1;
             }
-            Err(error) => self.reporter.told(place, &error, None),
+            Err(error) => self.reporter.error(place, &error, None),
         }
     }
+
+    /// Runs a script.
+    pub(super) fn script(&mut self, source: &Source, context: Context) {
+        let script = source.name.as_path();
+        let begin = crate::document::Position { line: 1, column: 1 };
+        if let Some(warning) = &source.warning {
+            self.reporter.warning(Place::in_script(script, begin), warning);
+        }
+        let mut interpreter = Interpreter::new(context);
+        let (mut commands, before) = (0_usize, self.reporter.failures());
+        for statement in source.statements() {
+            let place = Place::in_script(script, statement.at);
+            let words = match statement.kind {
+                StatementKind::Skipped(why) => {
+                    self.reporter.skipped(place, &why);
+                    continue;
+                }
+                StatementKind::Netsh(words) => Ok(words),
+                StatementKind::Wrong(error) => Err(error),
+            };
+            commands += 1;
+            let flow = if source.dialect.starts_anew() {
+                self.call(words, place);
+                Flow::Goes
+            } else {
+                self.line(&mut interpreter, words, place)
+            };
+            if flow == Flow::Ends {
+                break;
+            }
+        }
+        let failures = self.reporter.failures() - before;
+        if failures > 0 {
+            eprintln!("policyagent: {}: {failures} of {commands} commands failed", script.display());
+        }
+    }
+
+    /// Does what a netsh that is called does. It begins at the local store, without batch mode.
+    fn call(&mut self, words: Result<Vec<Word>, LanguageError>, place: Place<'_>) {
+        if let Err(error) = self.session.start_anew() {
+            self.reporter.error(place, &error.to_string(), None);
+            return;
+        }
+        match words.and_then(call) {
+            Err(error) => self.reporter.wrong(place, &error),
+            Ok(Call::Script(context, file)) => self.nested(&file, context, place),
+            Ok(Call::Words(context, words)) => {
+                let outcome = read(context, words).map(|(outcome, _)| outcome);
+                if matches!(&outcome, Ok(Outcome::Command(command)) if is_of_session(command)) {
+                    let text = "this holds for this call of netsh only, and the next one begins at the local store, without \
+                                batch mode; allowed: a script of netsh's own, run by netsh -f";
+                    self.reporter.warning(place, text);
+                }
+                self.outcome(outcome, context, place);
+            }
+        }
+    }
+}
+
+/// True for what lasts as long as netsh runs.
+const fn is_of_session(command: &Command) -> bool {
+    matches!(command, Command::Static(Static::SetStore { .. } | Static::SetBatch { .. }))
 }
