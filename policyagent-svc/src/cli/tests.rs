@@ -55,6 +55,7 @@ fn store(name: &str, state: StoreState, error: Option<&str>) -> StoreReport {
         store: name.into(),
         path: Some(format!("/{name}.toml").into()),
         state,
+        why: "because".into(),
         policies: vec!["lab".into()],
         version: 3,
         age_seconds: 61,

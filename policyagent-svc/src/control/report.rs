@@ -105,6 +105,8 @@ pub(crate) struct StoreReport {
     pub(crate) path: Option<PathBuf>,
     /// What becomes of it.
     pub(crate) state: StoreState,
+    /// Why its policies apply, or do not.
+    pub(crate) why: String,
     /// The policies that are assigned in it.
     pub(crate) policies: Vec<String>,
     /// How many versions of it the service has put in force.

@@ -5,10 +5,12 @@
 //! last version that was good is kept apart from the file, which people edit by hand.
 mod atomic;
 mod dynamic;
+mod precedence;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use dynamic::dynamic_document;
+pub(crate) use precedence::{Offer, Verdict, Why, precedence};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,9 @@ pub(crate) enum Location {
 }
 
 impl Location {
+    /// All of them, in the order in which their filters go before each other.
+    pub(crate) const ALL: [Self; 4] = [Self::Persistent, Self::Directory, Self::Local, Self::Dynamic];
+
     /// What it is called.
     pub(crate) const fn name(self) -> &'static str {
         match self {
