@@ -16,6 +16,7 @@ pub(crate) use proposal::{main_mode_proposal, quick_mode_proposal};
 pub(crate) use remote_access::{ModeConfig, NamedPool};
 pub(crate) use rule::{Policy, Reference, Rule};
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, DocumentError, Fault, Position, Table, Value, allowed, suggestion};
@@ -35,6 +36,19 @@ pub(crate) struct PolicyFile {
     pub(crate) pools: Vec<NamedPool>,
     /// What is allowed, but perhaps not meant.
     pub(crate) warnings: Vec<Fault>,
+    places: Places,
+}
+
+/// Where objects are that rules name: a policy can have a rule and a list for each of ten thousand peers.
+#[derive(Debug)]
+struct Places {
+    lists: BTreeMap<String, usize>,
+    actions: BTreeMap<String, usize>,
+}
+
+/// Where names are.
+fn places<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, usize> {
+    names.enumerate().map(|(place, name)| (name.clone(), place)).collect()
 }
 
 impl PolicyFile {
@@ -64,12 +78,12 @@ impl PolicyFile {
 
     /// The filter list of a rule.
     pub(crate) fn filter_list(&self, reference: &Reference) -> Option<&FilterList> {
-        self.filter_lists.iter().find(|list| list.name == reference.name)
+        self.filter_lists.get(*self.places.lists.get(&reference.name)?)
     }
 
     /// The filter action of a rule.
     pub(crate) fn filter_action(&self, reference: &Reference) -> Option<&FilterAction> {
-        self.filter_actions.iter().find(|action| action.name == reference.name)
+        self.filter_actions.get(*self.places.actions.get(&reference.name)?)
     }
 
     /// The pool of a rule.
@@ -194,11 +208,16 @@ fn objects(path: &Path, table: &Table<'_>) -> Option<PolicyFile> {
     let filter_actions = each(table, "filter_action", action::filter_action);
     let pools = each(table, "pool", remote_access::pool);
     table.finish();
+    let (filter_lists, filter_actions) = (filter_lists?, filter_actions?);
     Some(PolicyFile {
         path: path.to_owned(),
         policies: policies?,
-        filter_lists: filter_lists?,
-        filter_actions: filter_actions?,
+        places: Places {
+            lists: places(filter_lists.iter().map(|list| &list.name)),
+            actions: places(filter_actions.iter().map(|action| &action.name)),
+        },
+        filter_lists,
+        filter_actions,
         pools: pools?,
         warnings: Vec::new(),
     })
@@ -215,14 +234,16 @@ fn each<T>(table: &Table<'_>, key: &'static str, read: impl Fn(&Value<'_>) -> Op
 
 /// Faults each name that an earlier table of the list has already.
 fn unique(values: &[Value<'_>]) {
-    let mut names: Vec<(&str, Position)> = Vec::new();
+    let mut names: BTreeMap<&str, Position> = BTreeMap::new();
     for value in values {
         let Some(name) = value.name_inside() else { continue };
-        match names.iter().find(|(other, _)| *other == name) {
-            Some((_, first)) => {
+        match names.get(name) {
+            Some(first) => {
                 value.fault(format!("the name {name:?} is taken, by line {}; allowed: another name", first.line));
             }
-            None => names.push((name, value.position())),
+            None => {
+                names.insert(name, value.position());
+            }
         }
     }
 }
