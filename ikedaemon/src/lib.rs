@@ -7,6 +7,7 @@ pub mod engine;
 pub mod fuzzing;
 pub mod listener;
 mod netlink;
+pub mod network;
 pub mod random;
 pub mod sinks;
 pub mod sys;

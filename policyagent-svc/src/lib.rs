@@ -1,13 +1,18 @@
 //! The service and the tools around it: what the `policyagent` binary is made of.
+mod boot;
 mod cli;
 mod compile;
 mod control;
 mod document;
 mod format;
+pub mod fuzzing;
+mod hosts;
+mod import;
 mod link;
 mod lint;
 mod lock;
 mod model;
+mod netsh;
 mod paths;
 mod service;
 #[cfg_attr(not(test), expect(dead_code, reason = "what edits the stores comes after them"))]

@@ -33,6 +33,16 @@ impl Paths {
         self.root.join("etc/policyagent/users")
     }
 
+    /// The directory of this machine's certificates, if the settings name no other.
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.root.join("etc/policyagent/certificates")
+    }
+
+    /// The directory of the authorities' certificates, if the settings name no other.
+    pub(crate) fn authorities(&self) -> PathBuf {
+        self.root.join("etc/policyagent/authorities")
+    }
+
     /// The directory of what is kept between the service's runs.
     pub(crate) fn state(&self) -> PathBuf {
         self.root.join("var/lib/policyagent")

@@ -160,7 +160,10 @@ fn check_shows_the_policy_or_names_every_fault() {
     assert!(text.contains("Policy \"lab\", assigned") && text.contains("127.0.0.1 <-> 127.0.0.9"), "{text}");
     assert!(!text.contains("sesame") && !text.contains('\x1b'), "{text}");
     let report: Value = serde_json::from_str(&host.done(&["--format", "json", "check"])).unwrap();
-    assert_eq!(report["in_force"][0]["selectors"][0], "127.0.0.1 <-> 127.0.0.9");
+    let filter = &report["in_force"][0]["filters"][0];
+    assert_eq!((&filter["line"], &filter["generic"]), (&16.into(), &"127.0.0.1 <-> 127.0.0.9, any".into()));
+    assert_eq!(filter["specific"], serde_json::json!([{ "filter": "127.0.0.1 <-> 127.0.0.9", "weight": 512 }]));
+    assert!(text.contains("127.0.0.1 <-> 127.0.0.9, weight 512\n"), "{text}");
 
     // A short key is of medium severity, no PFS of low.
     assert!(text.contains(": medium: rule \"to b\": its pre-shared key is short"), "{text}");
@@ -194,13 +197,16 @@ fn explain_tells_what_becomes_of_traffic_and_why() {
         ),
         "{text}"
     );
+    assert!(text.contains("  written as  127.0.0.1 <-> 127.0.0.9, any (line 16)\n"), "{text}");
     assert!(text.contains("transport mode with 127.0.0.9") && text.contains("by          pre-shared key"), "{text}");
     assert!(!text.contains("sesame") && !text.contains("Why not"), "{text}");
 
     let text = host.done(&["explain", "127.0.0.1", "127.0.0.8", "--remote-port", "443"]);
     assert!(text.contains("127.0.0.1 <-> 127.0.0.8[443], tcp\n  in clear: no filter is for it\n"), "{text}");
     assert!(
-        text.contains("rule \"to b\", 127.0.0.1 <-> 127.0.0.9: its filter is for another address on the peer's side"),
+        text.contains(
+            "rule \"to b\", 127.0.0.1 <-> 127.0.0.9, weight 512: its filter is for another address on the peer's side"
+        ),
         "{text}"
     );
 
@@ -208,12 +214,25 @@ fn explain_tells_what_becomes_of_traffic_and_why() {
     let report: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&report["decides"]["rule"], &report["flow"]["protocol"]), (&"to b".into(), &"udp".into()));
     assert_eq!(report["decides"]["negotiation"]["mode"], "transport");
+    assert_eq!(report["decides"]["generic"], "127.0.0.1 <-> 127.0.0.9, any");
     assert_eq!(report["others"], Value::Array(Vec::new()));
 
     assert!(host.failed(&["explain", "127.0.0.1", "::1"]).contains("127.0.0.1 and ::1 are not of one family"));
     let wrong = host.call(&["explain", "127.0.0.1", "127.0.0.9", "--protocol", "sctpp"]);
     let error = String::from_utf8_lossy(&wrong.stderr).into_owned();
     assert!(wrong.status.code() == Some(2) && error.contains("did you mean \"sctp\"? allowed: any"), "{error}");
+}
+
+#[test]
+fn explain_tells_of_what_is_exempt() {
+    let host = Host::new("exempt");
+    let kerberos = ["explain", "127.0.0.1", "127.0.0.9", "--remote-port", "88"];
+    assert!(host.done(&kerberos).contains("negotiate: rule"));
+    fs::write(host.root.join("etc/policyagent/policyagent.toml"), "[IPsec]\nNoDefaultExempt = 0\n").unwrap();
+    let text = host.done(&kerberos);
+    assert!(text.contains("in clear: NoDefaultExempt of the settings exempts it from filters: "), "{text}");
+    assert!(!text.contains("rule"), "{text}");
+    assert!(host.done(&["explain", "127.0.0.1", "127.0.0.9"]).contains("negotiate: rule"));
 }
 
 #[test]

@@ -69,11 +69,16 @@ fn launch(namespace: &Namespace, root: &Scratch, driver: Driver, trace: bool) ->
     let directory = root.path().display().to_string();
     let arguments = ["--root", &directory, "run", "--driver", driver.name(), "--policy", &file, "--oakley-log", trace];
     let program = program().display().to_string();
-    let pam = root.join("pam.d");
-    if !pam.exists() {
+    let own = [("pam.d", "/etc/pam.d"), ("hosts", "/etc/hosts")].map(|(name, of)| (root.join(name), of));
+    let mounts: Vec<String> = own
+        .iter()
+        .filter(|(path, _)| path.exists())
+        .map(|(path, of)| format!("mount --bind {} {of} && ", path.display()))
+        .collect();
+    if mounts.is_empty() {
         return Process::start(namespace, root, "policyagent", &program, &arguments);
     }
-    let script = format!("mount --bind {} /etc/pam.d && exec \"$0\" \"$@\"", pam.display());
+    let script = format!("{}exec \"$0\" \"$@\"", mounts.concat());
     let wrapped: Vec<&str> = ["-m", "sh", "-c", &script, &program].into_iter().chain(arguments).collect();
     Process::start(namespace, root, "policyagent", "unshare", &wrapped)
 }
@@ -98,6 +103,19 @@ impl<'a> Daemon<'a> {
         root.write("policy.toml", policy);
         root.write("etc/policyagent/policyagent.toml", "pam_service = \"test\"\n");
         root.write("pam.d/test", pam);
+        let trace = true;
+        let process = launch(namespace, &root, driver, trace);
+        let mut daemon = Self { namespace, process, root, driver, trace };
+        daemon.wait_serves();
+        daemon
+    }
+
+    /// The same with a file of hosts for the daemon alone, `hosts` below its root, as /etc/hosts. It can be changed in place.
+    #[track_caller]
+    pub fn start_with_hosts(namespace: &'a Namespace, driver: Driver, policy: &str, hosts: &str) -> Self {
+        let root = Scratch::new("root");
+        root.write("policy.toml", policy);
+        root.write("hosts", hosts);
         let trace = true;
         let process = launch(namespace, &root, driver, trace);
         let mut daemon = Self { namespace, process, root, driver, trace };

@@ -3,12 +3,14 @@
 // The cases that are tried once: by what they are about.
 pub mod aggressive;
 pub mod behind_nat;
+pub mod boot_mode;
 pub mod bundles;
 pub mod certificates;
 pub mod commit_bit;
 pub mod control;
 pub mod default_response;
 pub mod driver_failure;
+pub mod exempt;
 pub mod fragments;
 pub mod identities;
 pub mod key_log;
@@ -19,6 +21,7 @@ pub mod liveliness;
 pub mod many;
 pub mod mode_config;
 pub mod moving;
+pub mod moving_in;
 mod named;
 pub mod nat;
 pub mod recovery;

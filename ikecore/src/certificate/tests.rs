@@ -30,6 +30,7 @@ impl World {
             revocation_lists: Vec::new(),
             revocation_check: RevocationCheck::Off,
             legacy: false,
+            names_excluded: false,
         }
     }
 
@@ -66,6 +67,7 @@ fn authorities_with_each_kind_of_key_are_followed() {
             revocation_lists: Vec::new(),
             revocation_check: RevocationCheck::Off,
             legacy: false,
+            names_excluded: false,
         };
         assert_eq!(trust.check(&[leaf.certificate], NOW, &[]), Ok(()), "{key:?}");
     }
@@ -176,6 +178,7 @@ fn old_algorithms_need_the_policys_leave() {
         revocation_lists: Vec::new(),
         revocation_check: RevocationCheck::Off,
         legacy: false,
+        names_excluded: false,
     };
     let chain = [leaf.certificate];
     let told = trust.check(&chain, NOW, &[]).expect_err("SHA-1").to_string();

@@ -26,9 +26,20 @@ pub struct Trust {
     pub revocation_check: RevocationCheck,
     /// Also RSA keys from 1024 bits on and signatures with SHA-1.
     pub legacy: bool,
+    /// The peer is asked for a certificate without being told of which authorities.
+    pub names_excluded: bool,
 }
 
 impl Trust {
+    /// True if both take the same certificates; how they ask for them may differ.
+    pub fn takes_the_same(&self, other: &Self) -> bool {
+        let Self { authorities, revocation_lists, revocation_check, legacy, names_excluded: _ } = self;
+        *authorities == other.authorities
+            && *revocation_lists == other.revocation_lists
+            && *revocation_check == other.revocation_check
+            && *legacy == other.legacy
+    }
+
     /// The same trust, with lists that decide no less than `check`.
     pub(crate) fn at_least(&self, check: RevocationCheck) -> Cow<'_, Self> {
         if self.revocation_check >= check {

@@ -38,6 +38,7 @@ pub fn fuzz_certificate(octets: &[u8]) {
         revocation_lists: Vec::new(),
         revocation_check: RevocationCheck::Revoked,
         legacy: true,
+        names_excluded: false,
     };
     let nobody = Trust { authorities: Vec::new(), ..trust.clone() };
     let chain = [certificate.clone(), certificate];

@@ -247,6 +247,17 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     one == other || matches!((comparable(one), comparable(other)), (Some(one), Some(other)) if one == other)
 }
 
+/// True if two encoded names are the same, or one is the other read backwards: some write the most general part first, some
+/// the most specific one (RFC 4514 §2.1).
+pub fn same_either_way(one: &[u8], other: &[u8]) -> bool {
+    let backwards = || {
+        let mut one = comparable(one)?;
+        one.reverse();
+        Some(one == comparable(other)?)
+    };
+    same(one, other) || backwards() == Some(true)
+}
+
 /// What is compared of an RDN: its types with their values.
 type Comparable = BTreeSet<(String, Vec<u8>)>;
 

@@ -72,7 +72,7 @@ impl AuthMethod {
             // The client has proven nothing by it. What its user has is for the rule's extended authentication to say.
             (Self::Hybrid(HybridMethod::Gateway(_)), Self::Hybrid(HybridMethod::Gateway(_))) => true,
             _ => match (self.trust(), used.trust()) {
-                (Some(one), Some(other)) => one == other,
+                (Some(one), Some(other)) => one.takes_the_same(other),
                 _ => self.is_same(used),
             },
         }

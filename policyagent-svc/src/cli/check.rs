@@ -1,22 +1,22 @@
 //! `policyagent check`.
 use ikecore::policy::remote_access::{ModeConfig, Xauth};
 use ikecore::policy::rule::{Rule, RuleAction};
+use ikecore::policy::selector::weight;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::CheckArgs;
 use super::style::Style;
-use super::{failed, print, status::count};
-use crate::compile::{Machine, Reqids, compile};
-use crate::document::{DocumentError, Fault};
+use super::{failed, policy, print, status::count};
+use crate::document::{DocumentError, Fault, Position};
 use crate::format::Format;
 use crate::link::named;
 use crate::lint::{self, Finding, Severity};
-use crate::model::{Filter, PolicyFile, Side, protocol_name};
+use crate::model::{Filter, Record};
 use crate::paths::Paths;
-use crate::service::settings::Settings;
 
 /// What a policy file is for this machine, or why it is none.
 #[derive(Serialize)]
@@ -51,14 +51,36 @@ impl From<&Fault> for FaultReport {
 struct PolicyReport {
     name: String,
     description: Option<String>,
+    #[serde(flatten)]
+    record: RecordReport,
+    polling_interval: u32,
     assigned: bool,
     rules: Vec<NamedRule>,
+}
+
+/// What stores keep of an object.
+#[derive(Serialize)]
+struct RecordReport {
+    guid: Option<String>,
+    last_modified: Option<String>,
+}
+
+impl From<&Record> for RecordReport {
+    fn from(record: &Record) -> Self {
+        Self {
+            guid: record.guid.map(|guid| guid.to_string()),
+            last_modified: record.last_modified.map(|time| time.to_string()),
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct NamedRule {
     name: String,
     description: Option<String>,
+    #[serde(flatten)]
+    record: RecordReport,
+    connection_type: &'static str,
     active: bool,
     filter_list: String,
     filter_action: String,
@@ -68,13 +90,24 @@ struct NamedRule {
 struct FilterListReport {
     name: String,
     description: Option<String>,
-    filters: Vec<String>,
+    #[serde(flatten)]
+    record: RecordReport,
+    filters: Vec<FilterReport>,
+}
+
+#[derive(Serialize)]
+struct FilterReport {
+    guid: Option<String>,
+    line: usize,
+    filter: String,
 }
 
 #[derive(Serialize)]
 struct FilterActionReport {
     name: String,
     description: Option<String>,
+    #[serde(flatten)]
+    record: RecordReport,
 }
 
 #[derive(Serialize)]
@@ -92,16 +125,31 @@ struct RuleReport {
     tunnel: Option<String>,
     /// Aggressive mode, extended authentication and Mode Config.
     remote_access: Vec<String>,
-    selectors: Vec<String>,
+    filters: Vec<Generic>,
+}
+
+/// A filter as it is written, and what it is for on this machine.
+#[derive(Serialize)]
+struct Generic {
+    line: usize,
+    generic: String,
+    specific: Vec<Specific>,
+}
+
+/// A filter as the engine has it.
+#[derive(Serialize)]
+struct Specific {
+    filter: String,
+    weight: u32,
 }
 
 /// Checks a policy file, and shows it.
 pub(super) fn check(paths: &Paths, arguments: &CheckArgs, format: Format, style: Style) -> ExitCode {
-    let path = match policy_path(paths, arguments.policy.as_deref()) {
+    let path = match policy::path(paths, arguments.policy.as_deref()) {
         Ok(path) => path,
         Err(error) => return failed(error),
     };
-    match report(&path) {
+    match report(paths, &path) {
         Ok(report) => {
             print(format, &report, || text(&report, style));
             let fails = |finding: &Finding| arguments.fail_on.is_some_and(|severity| finding.severity >= severity);
@@ -116,30 +164,22 @@ pub(super) fn check(paths: &Paths, arguments: &CheckArgs, format: Format, style:
     }
 }
 
-/// The policy file that is meant: `named`, or that of the settings.
-pub(super) fn policy_path(paths: &Paths, named: Option<&Path>) -> Result<PathBuf, DocumentError> {
-    match named {
-        Some(path) => Ok(path.to_owned()),
-        None => Ok(Settings::read(&paths.settings())?.policy.unwrap_or_else(|| paths.policy())),
-    }
-}
-
-fn report(path: &Path) -> Result<Report, DocumentError> {
-    let system = |error| DocumentError::File { path: path.to_owned(), error };
-    let file = PolicyFile::read(path)?;
-    let machine = Machine::this().map_err(system)?;
-    let compiled =
-        compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))?;
+fn report(paths: &Paths, path: &Path) -> Result<Report, DocumentError> {
+    let (file, compiled) = policy::compiled(paths, path)?;
     let rules = |policy: &crate::model::Policy| {
         let rule = |rule: &crate::model::Rule| NamedRule {
             name: rule.name.clone(),
             description: rule.description.clone(),
+            record: (&rule.record).into(),
+            connection_type: rule.connection_type.name(),
             active: rule.active,
             filter_list: rule.filter_list.name.clone(),
             filter_action: rule.filter_action.name.clone(),
         };
         policy.rules.iter().map(rule).collect()
     };
+    let all = file.filter_lists.iter().flat_map(|list| &list.filters);
+    let filters: BTreeMap<Position, &Filter> = all.map(|filter| (filter.position, filter)).collect();
     let in_force = compiled.db.rules.iter().chain(compiled.db.default_response()).map(|rule| RuleReport {
         name: rule.name.clone(),
         action: match &rule.action {
@@ -156,7 +196,7 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
             format!("{local} <-> {remote}")
         }),
         remote_access: remote_access(rule),
-        selectors: rule.filters.iter().map(|filter| named(&filter.to_string(), filter.scope)).collect(),
+        filters: generic(rule, compiled.origins.get(&rule.name), &filters),
     });
     Ok(Report {
         path: path.to_owned(),
@@ -169,6 +209,8 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
             .map(|policy| PolicyReport {
                 name: policy.name.clone(),
                 description: policy.description.clone(),
+                record: (&policy.record).into(),
+                polling_interval: policy.polling_interval,
                 assigned: policy.assigned,
                 rules: rules(policy),
             })
@@ -179,13 +221,18 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
             .map(|list| FilterListReport {
                 name: list.name.clone(),
                 description: list.description.clone(),
-                filters: list.filters.iter().map(filter).collect(),
+                record: (&list.record).into(),
+                filters: list.filters.iter().map(written).collect(),
             })
             .collect(),
         filter_actions: file
             .filter_actions
             .iter()
-            .map(|action| FilterActionReport { name: action.name.clone(), description: action.description.clone() })
+            .map(|action| FilterActionReport {
+                name: action.name.clone(),
+                description: action.description.clone(),
+                record: (&action.record).into(),
+            })
             .collect(),
         pools: file
             .pools
@@ -198,6 +245,32 @@ fn report(path: &Path) -> Result<Report, DocumentError> {
             .collect(),
         in_force: in_force.collect(),
     })
+}
+
+fn written(filter: &Filter) -> FilterReport {
+    FilterReport {
+        guid: filter.guid.map(|guid| guid.to_string()),
+        line: filter.position.line,
+        filter: filter.to_string(),
+    }
+}
+
+/// The filters of a rule, beneath those that they were made of.
+fn generic(rule: &Rule, origins: Option<&Vec<Position>>, filters: &BTreeMap<Position, &Filter>) -> Vec<Generic> {
+    let mut all: Vec<Generic> = Vec::new();
+    let mut last = None;
+    for (specific, origin) in rule.filters.iter().zip(origins.into_iter().flatten()) {
+        if last != Some(origin) {
+            let generic = filters.get(origin).map(ToString::to_string).unwrap_or_default();
+            all.push(Generic { line: origin.line, generic, specific: Vec::new() });
+            last = Some(origin);
+        }
+        let specific = Specific { filter: named(&specific.to_string(), specific.scope), weight: weight(specific) };
+        if let Some(generic) = all.last_mut() {
+            generic.specific.push(specific);
+        }
+    }
+    all
 }
 
 /// What the rule has besides main mode and quick mode.
@@ -215,26 +288,6 @@ fn remote_access(rule: &Rule) -> Vec<String> {
     });
     let aggressive = rule.aggressive_mode.then(|| "aggressive mode: exposes the pre-shared key to guessing".to_owned());
     aggressive.into_iter().chain(xauth).chain(mode_config).collect()
-}
-
-/// A filter as it is written.
-fn filter(filter: &Filter) -> String {
-    let side = |side: Side, port: u16| {
-        let address = match side {
-            Side::Me => "me".to_owned(),
-            Side::Any => "any".to_owned(),
-            Side::Pool => "pool".to_owned(),
-            Side::Prefix(prefix) => prefix.to_string(),
-            Side::OnLink(block, interface) if block.is_host() => format!("{block}%{interface}"),
-            Side::OnLink(block, interface) => format!("{}%{interface}/{}", block.address(), block.prefix_len()),
-        };
-        if port == 0 { address } else { format!("{address}[{port}]") }
-    };
-    let arrow = if filter.mirrored { "<->" } else { "->" };
-    let source = side(filter.source, filter.source_port);
-    let destination = side(filter.destination, filter.destination_port);
-    let description = filter.description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
-    format!("{source} {arrow} {destination}, {}{description}", protocol_name(filter.protocol))
 }
 
 fn text(report: &Report, style: Style) -> String {
@@ -273,7 +326,7 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     }
     for list in &report.filter_lists {
         writeln!(out, "{}{}", style.heading(&format!("Filter list {:?}", list.name)), described(&list.description))?;
-        list.filters.iter().try_for_each(|filter| writeln!(out, "  {filter}"))?;
+        list.filters.iter().try_for_each(|filter| writeln!(out, "  {}", filter.filter))?;
     }
     for action in report.filter_actions.iter().filter(|action| action.description.is_some()) {
         writeln!(
@@ -296,7 +349,10 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             None => {}
         }
         rule.remote_access.iter().try_for_each(|line| writeln!(out, "    {line}"))?;
-        rule.selectors.iter().try_for_each(|selector| writeln!(out, "    {selector}"))?;
+        for filter in &rule.filters {
+            writeln!(out, "    {}", filter.generic)?;
+            filter.specific.iter().try_for_each(|one| writeln!(out, "      {}, weight {}", one.filter, one.weight))?;
+        }
     }
     Ok(())
 }

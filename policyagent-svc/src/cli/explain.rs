@@ -1,4 +1,5 @@
 //! `policyagent explain`.
+use ikecore::policy::exempt::DefaultExemptions;
 use ikecore::policy::explain::Other;
 use ikecore::policy::rule::{AuthMethod, Rule, RuleAction};
 use ikecore::policy::selector::{Flow, Selector, transport_selector, weight};
@@ -9,20 +10,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::args::ExplainArgs;
-use super::check::policy_path;
 use super::style::Style;
-use super::{failed, print, proposal};
-use crate::compile::{Compiled, Machine, Reqids, compile};
-use crate::document::DocumentError;
+use super::{failed, policy, print, proposal};
+use crate::compile::{Compiled, Machine};
 use crate::format::Format;
 use crate::link::named;
 use crate::model::{PolicyFile, protocol_name};
 use crate::paths::Paths;
+use crate::service::settings::Settings;
 
 /// What becomes of the packets of a flow, and why.
 #[derive(Serialize)]
 struct Report {
     flow: FlowReport,
+    /// The exemption from filters that it falls under.
+    exempt: Option<String>,
     decides: Option<Decision>,
     /// Whether the default response would answer if the other host began.
     default_response: bool,
@@ -44,6 +46,9 @@ struct Decision {
     rule: String,
     filter: String,
     weight: u32,
+    /// The filter as it is written, and its line.
+    generic: Option<String>,
+    line: Option<usize>,
     action: &'static str,
     negotiation: Option<Negotiation>,
 }
@@ -69,6 +74,7 @@ struct Negotiation {
 struct OtherReport {
     rule: String,
     filter: Option<String>,
+    weight: Option<u32>,
     why: String,
 }
 
@@ -78,24 +84,28 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
         Ok(flow) => flow,
         Err(error) => return failed(error),
     };
-    let path = match policy_path(paths, arguments.policy.as_deref()) {
-        Ok(path) => path,
+    let path = policy::path(paths, arguments.policy.as_deref());
+    let compiled = path.and_then(|path| policy::compiled(paths, &path));
+    let exemptions = match Settings::read(&paths.settings()) {
+        Ok(settings) => settings.registry.no_default_exempt,
+        // Whoever may not read the settings can have a policy of his own explained.
+        Err(_) if arguments.policy.is_some() => DefaultExemptions::default(),
         Err(error) => return failed(error),
     };
-    let compiled = PolicyFile::read(&path).and_then(|file| {
-        let machine = Machine::this().map_err(|error| DocumentError::File { path: path.clone(), error })?;
-        compile(&file, &machine, &mut Reqids::default()).map_err(|fault| DocumentError::Faults(vec![fault]))
+    let compiled = compiled.map(|(file, Compiled { db, origins, warnings })| {
+        let broadcasts: Vec<_> = Machine::broadcasts().unwrap_or_default().into_iter().collect();
+        (file, Compiled { db: db.with_exempt(exemptions.traffic(&broadcasts)), origins, warnings })
     });
     match compiled {
-        Ok(compiled) if arguments.proposal.is_given() => match proposal::report(&compiled.db, arguments) {
+        Ok((_, compiled)) if arguments.proposal.is_given() => match proposal::report(&compiled.db, arguments) {
             Ok(report) => {
                 print(format, &report, || proposal::text(&report, style));
                 ExitCode::SUCCESS
             }
             Err(error) => failed(error),
         },
-        Ok(compiled) => {
-            let report = report(&compiled, &flow);
+        Ok((file, compiled)) => {
+            let report = report(&file, &compiled, &flow);
             print(format, &report, || text(&report, style));
             ExitCode::SUCCESS
         }
@@ -103,13 +113,20 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
     }
 }
 
-fn report(compiled: &Compiled, flow: &Flow) -> Report {
+fn report(file: &PolicyFile, compiled: &Compiled, flow: &Flow) -> Report {
     let db = &compiled.db;
+    let exempt = db.exemption(flow);
     let shown = |selector: &Selector| named(&selector.to_string(), selector.scope);
-    let decides = db.lookup_flow(flow).map(|(rule, filter)| Decision {
+    let written = |rule: &Rule, filter: &Selector| {
+        let position = compiled.origin(rule, filter)?;
+        file.filter_lists.iter().flat_map(|list| &list.filters).find(|written| written.position == position)
+    };
+    let decides = db.lookup_flow(flow).filter(|_| exempt.is_none()).map(|(rule, filter)| Decision {
         rule: rule.name.clone(),
         filter: shown(filter),
         weight: weight(filter),
+        generic: written(rule, filter).map(ToString::to_string),
+        line: written(rule, filter).map(|written| written.position.line),
         action: match rule.action {
             RuleAction::Permit => "permit",
             RuleAction::Block => "block",
@@ -120,6 +137,7 @@ fn report(compiled: &Compiled, flow: &Flow) -> Report {
     let other = |Other { rule, filter, why }: Other<'_>| OtherReport {
         rule: rule.name.clone(),
         filter: filter.map(shown),
+        weight: filter.map(weight),
         why: why.to_string(),
     };
     Report {
@@ -130,9 +148,10 @@ fn report(compiled: &Compiled, flow: &Flow) -> Report {
             local_port: flow.local_port,
             remote_port: flow.remote_port,
         },
-        default_response: decides.is_none() && db.default_response().is_some(),
+        exempt: exempt.map(shown),
+        default_response: decides.is_none() && exempt.is_none() && db.default_response().is_some(),
         decides,
-        others: db.why_not(flow).into_iter().map(other).collect(),
+        others: if exempt.is_none() { db.why_not(flow).into_iter().map(other).collect() } else { Vec::new() },
     }
 }
 
@@ -184,10 +203,14 @@ fn text(report: &Report, style: Style) -> String {
 }
 
 fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
-    let Report { flow, decides, default_response, others } = report;
+    let Report { flow, exempt, decides, default_response, others } = report;
     let end = |address: &str, port: u16| if port == 0 { address.to_owned() } else { format!("{address}[{port}]") };
     let (local, remote) = (end(&flow.local, flow.local_port), end(&flow.remote, flow.remote_port));
     writeln!(out, "{}", style.heading(&format!("{local} <-> {remote}, {}", flow.protocol)))?;
+    if let Some(exempt) = exempt {
+        let why = "NoDefaultExempt of the settings exempts it from filters";
+        return writeln!(out, "  {} {why}: {exempt}", style.warning("in clear:"));
+    }
     match decides {
         None if *default_response => writeln!(
             out,
@@ -195,13 +218,16 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             style.warning("in clear:")
         )?,
         None => writeln!(out, "  {} no filter is for it", style.warning("in clear:"))?,
-        Some(Decision { rule, filter, weight, action, negotiation }) => {
+        Some(Decision { rule, filter, weight, generic, line, action, negotiation }) => {
             let action = match *action {
                 "negotiate" => style.good("negotiate"),
                 "block" => style.bad("block"),
                 other => style.warning(other),
             };
             writeln!(out, "  {action}: rule {rule:?}, filter {filter}, weight {weight}")?;
+            if let (Some(generic), Some(line)) = (generic, line) {
+                writeln!(out, "  written as  {generic} (line {line})")?;
+            }
             if let Some(negotiation) = negotiation {
                 write_negotiation(out, negotiation)?;
             }
@@ -210,9 +236,10 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     if !others.is_empty() {
         writeln!(out, "{}", style.heading("Why not the others"))?;
     }
-    for OtherReport { rule, filter, why } in others {
+    for OtherReport { rule, filter, weight, why } in others {
         let filter = filter.as_ref().map(|filter| format!(", {filter}")).unwrap_or_default();
-        writeln!(out, "  rule {rule:?}{filter}: {why}")?;
+        let weight = weight.map(|weight| format!(", weight {weight}")).unwrap_or_default();
+        writeln!(out, "  rule {rule:?}{filter}{weight}: {why}")?;
     }
     Ok(())
 }

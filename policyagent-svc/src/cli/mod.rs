@@ -1,10 +1,13 @@
 //! The commands.
 pub(crate) mod args;
+mod boot_mode;
 mod check;
 mod explain;
 mod generate;
 mod hash;
+mod import;
 mod log;
+mod policy;
 mod proposal;
 mod status;
 mod style;
@@ -13,7 +16,9 @@ mod tests;
 
 use clap::Parser as _;
 use serde::Serialize;
+use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -21,6 +26,7 @@ use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::format::Format;
 use crate::lock;
+use crate::netsh;
 use crate::paths::Paths;
 use crate::service;
 use crate::users::pam;
@@ -32,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let Cli { root, format, command } = Cli::parse();
+    let Cli { root, format, command } = Cli::parse_from(arguments(std::env::args_os()));
     let paths = Paths::new(&root);
     let style = Style::of_stdout();
     let client = Client { paths: &paths, format, style };
@@ -53,6 +59,9 @@ pub fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::Import(arguments) => import::run(&paths, &arguments, format),
+        Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
+        Command::BootMode(arguments) => boot_mode::boot_mode(&paths, arguments.command, format, style),
         Command::HashPassword => hash::hash_password(),
         Command::PamServe(arguments) => pam::helper::serve(&arguments.service),
         Command::PamCheck(arguments) => pam::check::check(&arguments.service),
@@ -61,6 +70,16 @@ pub fn main() -> ExitCode {
             Err(error) => failed(format!("{}: {error}", arguments.directory.display())),
         },
     }
+}
+
+/// The arguments; called by the name of netsh, the program is netsh.
+fn arguments(mut given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = given.next().into_iter().collect();
+    if arguments.first().is_some_and(|program| Path::new(program).file_stem() == Some("netsh".as_ref())) {
+        arguments.push("netsh".into());
+    }
+    arguments.extend(given);
+    arguments
 }
 
 /// Says on standard error why it failed.

@@ -1,96 +1,107 @@
 //! From the policy objects to the database that the engine negotiates by, for the addresses of this machine.
-mod addresses;
+mod machine;
 mod names;
 mod reqid;
 mod sides;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
-pub(crate) use addresses::Machine;
+pub(crate) use machine::{Hosts, Machine, Needs, Sources, is_me};
 pub(crate) use reqid::Reqids;
 pub(crate) use stores::{Part, compile, compile_all};
 
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::remote_access::ModeConfig;
-use ikecore::policy::rule::{MainModePolicy, QuickModePolicy, Rule, RuleAction, TunnelEndpoints, Uniqueness};
-use ikecore::policy::selector::Prefix;
+use ikecore::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, Uniqueness};
+use ikecore::policy::selector::{Prefix, Selector};
 use ikecore::proposal::offer::QuickModeOffer;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use sides::PoolSide;
+use sides::{PoolSide, View};
+use tunnel::Halves;
 
 use crate::document::{Fault, Position};
 use crate::model::default_response::{self, DefaultResponse};
-use crate::model::{self, Action, FilterAction, Pfs, PolicyFile, Side};
+use crate::model::{self, Action, ConnectionType, Filter, FilterAction, Method, Pfs, PolicyFile, Side};
 
 /// What a policy file is for a machine.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     /// The database; `version` is 0 and is for the one who puts it in force.
     pub(crate) db: PolicyDb,
+    /// Of which filter of its document each filter of a rule was made, in the order of the rule's filters; by the rule's name.
+    pub(crate) origins: BTreeMap<String, Vec<Position>>,
     /// What is allowed, but perhaps not meant; those of the file included.
     pub(crate) warnings: Vec<Fault>,
+}
+
+impl Compiled {
+    /// Where the filter of the document stands of which a filter of a rule was made.
+    pub(crate) fn origin(&self, rule: &Rule, filter: &Selector) -> Option<Position> {
+        let at = rule.filters.iter().position(|known| known == filter)?;
+        self.origins.get(&rule.name)?.get(at).copied()
+    }
 }
 
 struct Compiler<'a> {
     file: &'a PolicyFile,
     machine: &'a Machine,
     main_mode: Arc<MainModePolicy>,
+    halves: Halves<'a>,
     /// By the filter action's name: rules share them.
     quick_modes: BTreeMap<&'a str, Arc<QuickModePolicy>>,
     warnings: &'a mut Vec<Fault>,
 }
 
 impl<'a> Compiler<'a> {
-    /// The rule, unless nothing is left of it on this machine.
-    fn rule(&mut self, rule: &'a model::Rule, reqid: u32) -> Option<Rule> {
+    /// The rule, with where each of its filters comes from, unless nothing is left of it on this machine.
+    fn rule(&mut self, rule: &'a model::Rule, reqid: u32) -> Option<(Rule, Vec<Position>)> {
         let list = self.file.filter_list(&rule.filter_list)?;
         let action = self.file.filter_action(&rule.filter_action)?;
+        let who = format!("rule {:?}", rule.name);
+        if list.filters.is_empty() {
+            self.warn(rule.filter_list.position, format!("{who}: the filter list {:?} is empty", list.name));
+        }
         let (tunnel, exchanged) = self.tunnel(rule)?;
         let (mode_config, blocks) = self.mode_config(rule)?;
         let pool = match &mode_config {
             Some(ModeConfig::Client { .. }) => PoolSide::Local,
             _ => PoolSide::Remote(&blocks),
         };
+        let view = View { machine: self.machine, connection: rule.connection_type, exchanged, pool };
         let negotiates = matches!(action.action, Action::Negotiate { .. });
-        let mut filters = Vec::new();
-        let mut known = BTreeSet::new();
+        let (mut filters, mut origins, mut known) = (Vec::new(), Vec::new(), BTreeSet::new());
         for filter in &list.filters {
-            let selectors = sides::selectors(filter, self.machine, exchanged, pool);
+            let selectors = view.selectors(filter);
             if selectors.is_empty() {
-                let absent = [filter.source, filter.destination].into_iter().find_map(|side| match side {
-                    Side::OnLink(_, interface) => Some(interface).filter(|name| self.machine.link(*name).is_none()),
-                    _ => None,
-                });
-                let message = match absent {
-                    Some(interface) => {
-                        format!("rule {:?}: there is no interface {interface:?}; the filter waits for it", rule.name)
-                    }
-                    None => format!("rule {:?}: this machine has no address that the filter could be for", rule.name),
-                };
-                self.warnings.push(self.file.at(filter.position, message));
+                self.warn(filter.position, format!("{who}: {}", self.why_none(rule, filter)));
             }
             if !filter.mirrored && !negotiates {
-                let message = format!(
-                    "rule {:?}: the filter is not mirrored, but {:?} holds for both directions",
-                    rule.name, action.name
-                );
-                self.warnings.push(self.file.at(filter.position, message));
+                let message =
+                    format!("{who}: the filter is not mirrored, but {:?} holds for both directions", action.name);
+                self.warn(filter.position, message);
+            }
+            if rule.connection_type != ConnectionType::All && !filter.sides().contains(&&Side::Me) {
+                let kind = rule.connection_type.name();
+                let message = format!("{who}: connection_type {kind:?} is about \"me\", which the filter has not");
+                self.warn(filter.position, message);
             }
             filters.extend(selectors.into_iter().filter(|selector| known.insert(*selector)));
+            origins.resize(filters.len(), filter.position);
         }
         if filters.is_empty() {
             return None;
         }
-        Some(Rule {
+        let authentication = self.methods(&who, rule.position, &rule.authentication);
+        let compiled = Rule {
             name: rule.name.clone(),
             filters,
-            action: self.action(&format!("rule {:?}", rule.name), rule.position, action),
+            action: self.action(&who, rule.position, action),
             main_mode: Arc::clone(&self.main_mode),
-            authentication: rule.authentication.clone(),
+            authentication,
             tunnel,
             local_id: rule.local_id.clone(),
             remote_id: rule.remote_id.clone(),
@@ -100,18 +111,104 @@ impl<'a> Compiler<'a> {
             dpd: rule.dpd,
             uniqueness: rule.uniqueness,
             reqid,
-        })
+        };
+        if !negotiates || !compiled.authentication.is_empty() {
+            if compiled.tunnel.is_some() && compiled.quick_mode().is_some_and(|policy| policy.fallback_to_clear) {
+                let message = format!(
+                    "{who}: fallback_to_clear of {:?} is for transport mode; in a tunnel nothing falls back",
+                    action.name
+                );
+                self.warn(rule.position, message);
+            }
+            return Some((compiled, origins));
+        }
+        self.warn(rule.position, format!("{who}: none of its methods can be used, so that its traffic is blocked"));
+        // In clear it must not go.
+        let blocked = Rule {
+            action: RuleAction::Block,
+            tunnel: None,
+            local_id: None,
+            remote_id: None,
+            aggressive_mode: false,
+            xauth: None,
+            mode_config: None,
+            dpd: None,
+            uniqueness: Uniqueness::Keep,
+            ..compiled
+        };
+        Some((blocked, origins))
+    }
+
+    fn warn(&mut self, position: Position, message: String) {
+        self.warnings.push(self.file.at(position, message));
+    }
+
+    /// Why a filter is for nothing on this machine.
+    fn why_none(&self, rule: &model::Rule, filter: &Filter) -> String {
+        let missing = filter.sides().into_iter().find_map(|side| match side {
+            Side::OnLink(_, interface) if self.machine.link(*interface).is_none() => {
+                Some(format!("there is no interface {interface:?}; the filter waits for it"))
+            }
+            Side::Server(server) if self.machine.servers.get(server).is_none_or(BTreeSet::is_empty) => {
+                Some(format!("this machine knows no server {:?}; the filter waits for one", server.name()))
+            }
+            Side::Host(name) if self.machine.hosts.get(name).is_none_or(BTreeSet::is_empty) => {
+                Some(format!("no address of {name:?} was found yet; the filter waits for one"))
+            }
+            Side::Me if self.machine.addresses_of(rule.connection_type).next().is_none() => {
+                let of = match rule.connection_type {
+                    ConnectionType::All => return None,
+                    other => other.name(),
+                };
+                Some(format!("no interface of type {of:?} has an address; the filter waits for one"))
+            }
+            _ => None,
+        });
+        missing.unwrap_or_else(|| "this machine has no address that the filter could be for".to_owned())
+    }
+
+    /// The methods that this machine can use.
+    fn methods(&mut self, who: &str, position: Position, methods: &[Method]) -> Vec<AuthMethod> {
+        let mut usable = Vec::new();
+        for method in methods {
+            match method {
+                Method::Given(method) => usable.push(method.clone()),
+                Method::Kerberos => {
+                    self.warn(position, format!("{who}: Kerberos is not available; the method is left out"));
+                }
+                Method::RootCa(wanted) => match self.machine.certificates.method(wanted) {
+                    Ok(method) => {
+                        if wanted.certificate_mapping {
+                            let message = format!(
+                                "{who}: certificate_mapping is not available: any certificate of {:?} will do",
+                                wanted.text
+                            );
+                            self.warn(wanted.position, message);
+                        }
+                        usable.push(method);
+                    }
+                    Err(why) => self.warn(wanted.position, format!("{who}: the method is left out: {why}")),
+                },
+            }
+        }
+        usable
     }
 
     /// The rule of the default response: its filters are made of what peers propose.
-    fn default_response(&mut self, default: &DefaultResponse, reqid: u32) -> Option<Rule> {
-        let action = self.file.filter_action(&default.filter_action)?;
+    fn default_response(&mut self, default: &'a DefaultResponse, reqid: u32) -> Option<Rule> {
+        let action = self.file.response_action(default)?;
+        let authentication = self.methods("the default response", default.position, &default.authentication);
+        if authentication.is_empty() {
+            let message = "the default response: none of its methods can be used, so that nobody is answered by it";
+            self.warn(default.position, message.to_owned());
+            return None;
+        }
         Some(Rule {
             name: default_response::NAME.to_owned(),
             filters: Vec::new(),
             action: self.action("the default response", default.position, action),
             main_mode: Arc::clone(&self.main_mode),
-            authentication: default.authentication.clone(),
+            authentication,
             tunnel: None,
             local_id: default.local_id.clone(),
             remote_id: None,
@@ -137,57 +234,14 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// The tunnel's endpoints seen from this machine, and whether they had to be exchanged for that; nothing if this
-    /// machine can have no tunnel to there.
-    fn tunnel(&mut self, rule: &model::Rule) -> Option<(Option<TunnelEndpoints>, bool)> {
-        let Some(tunnel) = rule.tunnel else { return Some((None, false)) };
-        let Some(remote) = tunnel.remote else {
-            if let Some(local) = tunnel.local.filter(|local| !self.machine.addresses.contains(local)) {
-                let message = format!("rule {:?}: the tunnel's end {local} is no address of this machine", rule.name);
-                self.warnings.push(self.file.at(rule.position, message));
-            }
-            return Some((Some(tunnel), false));
-        };
-        let family = |address: &IpAddr| address.is_ipv4() == remote.is_ipv4();
-        if tunnel.local.is_none() && !self.machine.addresses.iter().any(family) {
-            let message = format!("rule {:?}: this machine has no address for a tunnel to {remote}", rule.name);
-            self.warnings.push(self.file.at(rule.position, message));
-            return None;
-        }
-        let is_here = |address: IpAddr| self.machine.addresses.contains(&address);
-        match tunnel.local {
-            Some(local) if is_here(remote) && !is_here(local) => {
-                Some((Some(TunnelEndpoints { local: Some(remote), remote: Some(local) }), true))
-            }
-            local => {
-                let stranger = local.filter(|local| !is_here(*local));
-                if let Some(local) = stranger {
-                    let message = format!(
-                        "rule {:?}: neither end of the tunnel, {local} and {remote}, is an address of this machine",
-                        rule.name
-                    );
-                    self.warnings.push(self.file.at(rule.position, message));
-                } else if is_here(remote) {
-                    let message = format!("rule {:?}: the tunnel's remote end {remote} is this machine", rule.name);
-                    self.warnings.push(self.file.at(rule.position, message));
-                }
-                Some((Some(tunnel), false))
-            }
-        }
-    }
-
     fn action(&mut self, who: &str, position: Position, action: &'a FilterAction) -> RuleAction {
-        let (offers, pfs, inbound_passthrough, fallback_to_clear, idle) = match &action.action {
-            Action::Permit => return RuleAction::Permit,
-            Action::Block => return RuleAction::Block,
-            Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, idle } => {
-                (offers, *pfs, *inbound_passthrough, *fallback_to_clear, *idle)
-            }
+        let Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, idle } = &action.action else {
+            return if matches!(action.action, Action::Permit) { RuleAction::Permit } else { RuleAction::Block };
         };
         if let Some(policy) = self.quick_modes.get(action.name.as_str()) {
             return RuleAction::Negotiate(Arc::clone(policy));
         }
-        let group = match pfs {
+        let group = match *pfs {
             Pfs::Off => None,
             Pfs::Group(group) => Some(group),
             Pfs::MainModeGroup => {
@@ -216,9 +270,9 @@ impl<'a> Compiler<'a> {
         let policy = Arc::new(QuickModePolicy {
             name: action.name.clone(),
             offers: offers.iter().map(offer).collect(),
-            inbound_passthrough,
-            fallback_to_clear,
-            idle,
+            inbound_passthrough: *inbound_passthrough,
+            fallback_to_clear: *fallback_to_clear,
+            idle: *idle,
         });
         self.quick_modes.insert(&action.name, Arc::clone(&policy));
         RuleAction::Negotiate(policy)

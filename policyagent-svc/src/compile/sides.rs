@@ -1,10 +1,10 @@
 //! Filters, written without regard to the host, become selectors seen from this host.
-use ikecore::address::Scope;
+use ikecore::address::{HostAddress, Scope};
 use ikecore::policy::selector::{Prefix, Selector};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::addresses::Machine;
-use crate::model::{Filter, Side};
+use super::machine::Machine;
+use crate::model::{ConnectionType, Filter, Side};
 
 /// What `pool` stands for in a rule.
 #[derive(Clone, Copy)]
@@ -15,100 +15,117 @@ pub(super) enum PoolSide<'a> {
     Local,
 }
 
-/// The selectors of `filter` for `machine`. Where neither side is this host's more than the other, it
-/// is the source, or if `exchanged` the destination.
-pub(super) fn selectors(filter: &Filter, machine: &Machine, exchanged: bool, pool: PoolSide<'_>) -> Vec<Selector> {
-    let pair = |local, remote, selector: &dyn Fn(Prefix, Prefix) -> Selector| {
-        pair(local, remote, machine, pool, selector).collect::<Vec<_>>()
-    };
-    let mut selectors = Vec::new();
-    let source_is_here = is_here(filter.source, machine);
-    let destination_is_here = is_here(filter.destination, machine);
-    let one_is_me = filter.source == Side::Me || filter.destination == Side::Me;
-    let pool_is_here = matches!(pool, PoolSide::Local);
-    let (forward, backward) = match (source_is_here, destination_is_here) {
-        _ if filter.source == Side::Pool => (pool_is_here, !pool_is_here),
-        _ if filter.destination == Side::Pool => (!pool_is_here, pool_is_here),
-        _ if one_is_me => (filter.source == Side::Me, filter.destination == Side::Me),
-        (true, true) => (true, filter.mirrored),
-        (false, false) => (!exchanged, exchanged),
-        one => one,
-    };
-    if forward {
-        pair(filter.source, filter.destination, &|local, remote| Selector {
-            local,
-            remote,
+/// How a rule sees its filters.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    /// From here.
+    pub(super) machine: &'a Machine,
+    /// `me` is the addresses of these interfaces.
+    pub(super) connection: ConnectionType,
+    /// Where neither side is this host's more than the other, it is the destination and not the source.
+    pub(super) exchanged: bool,
+    /// What `pool` stands for.
+    pub(super) pool: PoolSide<'a>,
+}
+
+/// A block of addresses, with its link.
+type Block = (Prefix, Scope);
+
+impl View<'_> {
+    /// The selectors of `filter`.
+    pub(super) fn selectors(&self, filter: &Filter) -> Vec<Selector> {
+        let Filter { source, destination, .. } = filter;
+        let pool_is_here = matches!(self.pool, PoolSide::Local);
+        let (forward, backward) = match (self.is_here(source), self.is_here(destination)) {
+            _ if *source == Side::Pool => (pool_is_here, !pool_is_here),
+            _ if *destination == Side::Pool => (!pool_is_here, pool_is_here),
+            _ if filter.sides().contains(&&Side::Me) => (*source == Side::Me, *destination == Side::Me),
+            (true, true) => (true, filter.mirrored),
+            (false, false) => (!self.exchanged, self.exchanged),
+            one => one,
+        };
+        let selector = |(local, remote): (Block, Block), local_port, remote_port| Selector {
+            local: local.0,
+            remote: remote.0,
             protocol: filter.protocol,
-            local_port: filter.source_port,
-            remote_port: filter.destination_port,
-            scope: Scope::ANY,
-        })
-        .into_iter()
-        .for_each(|selector| selectors.push(selector));
+            local_port,
+            remote_port,
+            scope: local.1.max(remote.1),
+        };
+        let (source_port, destination_port) = (filter.source_port, filter.destination_port);
+        let mut selectors = Vec::new();
+        if forward {
+            let pairs = self.pairs(source, destination).into_iter();
+            selectors.extend(pairs.map(|pair| selector(pair, source_port, destination_port)));
+        }
+        if backward {
+            let pairs = self.pairs(destination, source).into_iter();
+            selectors.extend(pairs.map(|pair| selector(pair, destination_port, source_port)));
+        }
+        selectors
     }
-    if backward {
-        pair(filter.destination, filter.source, &|local, remote| Selector {
-            local,
-            remote,
-            protocol: filter.protocol,
-            local_port: filter.destination_port,
-            remote_port: filter.source_port,
-            scope: Scope::ANY,
-        })
-        .into_iter()
-        .for_each(|selector| selectors.push(selector));
-    }
-    selectors
-}
 
-fn is_here(side: Side, machine: &Machine) -> bool {
-    match side {
-        Side::Me | Side::Any => true,
-        // Decided by the rule.
-        Side::Pool => false,
-        Side::Prefix(prefix) if prefix.is_link_local() => machine.on_links.iter().any(|own| prefix.contains(own.ip())),
-        Side::Prefix(prefix) => machine.addresses.iter().any(|address| prefix.contains(*address)),
-        Side::OnLink(prefix, interface) => {
-            let link = machine.link(interface);
-            machine.on_links.iter().any(|own| link == Some(own.scope()) && prefix.contains(own.ip()))
+    fn is_here(&self, side: &Side) -> bool {
+        let Machine { addresses, on_links, hosts, .. } = self.machine;
+        match side {
+            Side::Me | Side::Any => true,
+            // Of the pool the rule decides; the servers are never this machine.
+            Side::Pool | Side::Server(_) => false,
+            Side::Prefix(prefix) if prefix.is_link_local() => on_links.iter().any(|own| prefix.contains(own.ip())),
+            Side::Prefix(prefix) => addresses.iter().any(|address| prefix.contains(*address)),
+            Side::OnLink(prefix, interface) => {
+                let link = self.machine.link(*interface);
+                on_links.iter().any(|own| link == Some(own.scope()) && prefix.contains(own.ip()))
+            }
+            Side::Range(range) => addresses.iter().any(|address| range.contains(*address)),
+            Side::Host(name) => hosts.get(name).is_some_and(|host| !host.is_disjoint(addresses)),
         }
     }
-}
 
-/// Each pair of a block of `local` and one of `remote` that are of one family, and not on different links.
-fn pair(
-    local: Side,
-    remote: Side,
-    machine: &Machine,
-    pool: PoolSide<'_>,
-    selector: &dyn Fn(Prefix, Prefix) -> Selector,
-) -> impl Iterator<Item = Selector> {
-    let remotes = blocks(remote, local, machine, pool);
-    blocks(local, remote, machine, pool).into_iter().flat_map(move |(local, on)| {
-        let same = remotes.iter().filter(|(remote, at)| {
-            remote.address().is_ipv4() == local.address().is_ipv4() && (on.covers(*at) || at.covers(on))
-        });
-        same.map(|(remote, at)| Selector { scope: on.max(*at), ..selector(local, *remote) }).collect::<Vec<_>>()
-    })
-}
+    /// Each pair of a block of `local` and one of `remote` that are of one family, and not on different links.
+    fn pairs(&self, local: &Side, remote: &Side) -> Vec<(Block, Block)> {
+        let with_server = [local, remote].iter().any(|side| matches!(side, Side::Server(_)));
+        let remotes = self.blocks(remote, local);
+        let mut pairs = Vec::new();
+        for one in self.blocks(local, remote) {
+            let fits = |other: &&Block| {
+                other.0.address().is_ipv4() == one.0.address().is_ipv4()
+                    && (one.1.covers(other.1) || other.1.covers(one.1))
+                    // To a server on the link this host speaks as one on the link.
+                    && (!with_server || one.0.is_link_local() == other.0.is_link_local())
+            };
+            pairs.extend(remotes.iter().filter(fits).map(|other| (one, *other)));
+        }
+        pairs
+    }
 
-/// The blocks of a side, each with its link; `other` is the other side.
-fn blocks(side: Side, other: Side, machine: &Machine, pool: PoolSide<'_>) -> Vec<(Prefix, Scope)> {
-    let anywhere = |blocks: Vec<Prefix>| blocks.into_iter().map(|block| (block, Scope::ANY)).collect();
-    match (side, pool) {
-        (Side::Me, _) if other.is_link_local() => {
-            machine.on_links.iter().map(|own| (Prefix::host(own.ip()), own.scope())).collect()
-        }
-        (Side::Me, _) => anywhere(machine.addresses.iter().copied().map(Prefix::host).collect()),
-        (Side::Prefix(prefix), _) => anywhere(vec![prefix]),
-        // Without its interface there is nothing that it could be for.
-        (Side::OnLink(prefix, interface), _) => {
-            machine.link(interface).map(|link| (prefix, link)).into_iter().collect()
-        }
-        (Side::Pool, PoolSide::Remote(blocks)) => anywhere(blocks.to_vec()),
-        (Side::Any, _) | (Side::Pool, PoolSide::Local) => {
-            let all = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-            anywhere(all.into_iter().filter_map(|address| Prefix::new(address, 0).ok()).collect())
+    /// The blocks of a side; `other` is the other side.
+    fn blocks(&self, side: &Side, other: &Side) -> Vec<Block> {
+        let machine = self.machine;
+        let anywhere = |block: Prefix| (block, Scope::ANY);
+        let host = |address: HostAddress| (Prefix::host(address.ip()), address.scope());
+        let on_links = || machine.on_links_of(self.connection).map(host);
+        let addresses = || machine.addresses_of(self.connection).map(Prefix::host).map(anywhere);
+        match (side, self.pool) {
+            (Side::Me, _) if other.is_link_local() => on_links().collect(),
+            (Side::Me, _) if matches!(other, Side::Server(_)) => addresses().chain(on_links()).collect(),
+            (Side::Me, _) => addresses().collect(),
+            (Side::Prefix(prefix), _) => vec![anywhere(*prefix)],
+            (Side::Range(range), _) => range.blocks().into_iter().map(anywhere).collect(),
+            // Without its interface there is nothing that it could be for.
+            (Side::OnLink(prefix, interface), _) => {
+                machine.link(*interface).map(|link| (*prefix, link)).into_iter().collect()
+            }
+            (Side::Server(server), _) => machine.servers.get(server).into_iter().flatten().copied().map(host).collect(),
+            (Side::Host(name), _) => {
+                let addresses = machine.hosts.get(name).into_iter().flatten();
+                addresses.copied().map(Prefix::host).map(anywhere).collect()
+            }
+            (Side::Pool, PoolSide::Remote(blocks)) => blocks.iter().copied().map(anywhere).collect(),
+            (Side::Any, _) | (Side::Pool, PoolSide::Local) => {
+                let all = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+                all.into_iter().filter_map(|address| Prefix::new(address, 0).ok()).map(anywhere).collect()
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use ikecore::proposal::suite::Lifetime;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::tunnel::Halves;
 use super::{Compiled, Compiler, Machine, Reqids, reqid};
 use crate::document::Fault;
 use crate::model::default_response::{self, DefaultResponse};
@@ -45,7 +46,7 @@ pub(crate) fn compile_all(parts: &[Part<'_>], machine: &Machine, reqids: &mut Re
         policies.extend(part.policies().map(|policy| (*part, policy)));
     }
     let Some((_, last)) = policies.last() else {
-        return Ok(Compiled { db: PolicyDb::default(), warnings });
+        return Ok(Compiled { db: PolicyDb::default(), origins: BTreeMap::new(), warnings });
     };
     let rules: Vec<(Part<'_>, &Policy, &Rule)> = policies
         .iter()
@@ -68,6 +69,7 @@ pub(crate) fn compile_all(parts: &[Part<'_>], machine: &Machine, reqids: &mut Re
     })?;
 
     let mut compiled = Vec::with_capacity(rules.len());
+    let mut origins = BTreeMap::new();
     let mut compiled_default = None;
     let mut named = names.iter().zip(&numbers);
     for (part, policy) in &policies {
@@ -80,11 +82,18 @@ pub(crate) fn compile_all(parts: &[Part<'_>], machine: &Machine, reqids: &mut Re
             soft_lifetime: 0,
         };
         let main_mode = policy.main_mode.clone().unwrap_or_else(|| Arc::new(no_main_mode()));
-        let mut compiler =
-            Compiler { file: part.file, machine, main_mode, quick_modes: BTreeMap::new(), warnings: &mut warnings };
+        let mut compiler = Compiler {
+            file: part.file,
+            machine,
+            main_mode,
+            halves: Halves::of(policy, part.file, machine),
+            quick_modes: BTreeMap::new(),
+            warnings: &mut warnings,
+        };
         for (rule, (name, reqid)) in policy.rules.iter().filter(|rule| rule.active).zip(&mut named) {
-            let rule = compiler.rule(rule, *reqid);
-            compiled.extend(rule.map(|rule| Arc::new(ikecore::policy::rule::Rule { name: name.clone(), ..rule })));
+            let Some((rule, of)) = compiler.rule(rule, *reqid) else { continue };
+            compiled.push(Arc::new(ikecore::policy::rule::Rule { name: name.clone(), ..rule }));
+            origins.insert(name.clone(), of);
         }
         if let Some((_, of, default)) = default
             && std::ptr::eq(of, *policy)
@@ -107,7 +116,7 @@ pub(crate) fn compile_all(parts: &[Part<'_>], machine: &Machine, reqids: &mut Re
         let (file, position) = place.unwrap_or((parts[0].file, last.position));
         file.at(position, error.to_string())
     })?;
-    Ok(Compiled { db: db.with_link_local(machine.on_links.iter().copied().collect()), warnings })
+    Ok(Compiled { db: db.with_link_local(machine.on_links.iter().copied().collect()), origins, warnings })
 }
 
 /// The default response of the first policy that has one: it answers peers that nothing else is for, so there can be one.

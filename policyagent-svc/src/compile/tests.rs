@@ -1,3 +1,6 @@
+mod lookup;
+mod tunnel;
+
 use super::*;
 use crate::model::tests::{GOOD, parse};
 use ikecore::address::{HostAddress, Scope};

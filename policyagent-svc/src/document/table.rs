@@ -5,6 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml::value::Datetime;
 use zeroize::Zeroizing;
 
 /// A table. Each key that is asked for is thereby known; [`Table::finish`] faults the others.
@@ -119,10 +120,10 @@ impl<'a> Value<'a> {
         Some(text)
     }
 
-    /// The text under `name`, if the value is a table that has it.
-    pub(crate) fn name_inside(&self) -> Option<&'a str> {
+    /// The text under `key`, if the value is a table that has it.
+    pub(crate) fn text_inside(&self, key: &str) -> Option<&'a str> {
         match self.value.get_ref() {
-            DeValue::Table(entries) => match entries.get_key_value("name")?.1.get_ref() {
+            DeValue::Table(entries) => match entries.get_key_value(key)?.1.get_ref() {
                 DeValue::String(text) => Some(text),
                 _ => None,
             },
@@ -184,15 +185,29 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A date, a time, or both.
+    pub(crate) fn datetime(&self) -> Option<Datetime> {
+        match self.value.get_ref() {
+            DeValue::Datetime(found) => Some(*found),
+            _ => self.wrong("a date and time as in 2026-11-28T02:40:00Z"),
+        }
+    }
+
     /// A list with at least one item; `item` is what messages call one.
     pub(crate) fn list(&self, item: &str) -> Option<Vec<Self>> {
-        let DeValue::Array(array) = self.value.get_ref() else {
-            return self.wrong_kind("a list in brackets");
-        };
-        if array.is_empty() {
+        let items = self.items(item)?;
+        if items.is_empty() {
             self.fault(format!("{} is empty, allowed: at least one {item}", self.what));
             return None;
         }
+        Some(items)
+    }
+
+    /// A list, which may be empty.
+    pub(crate) fn items(&self, item: &str) -> Option<Vec<Self>> {
+        let DeValue::Array(array) = self.value.get_ref() else {
+            return self.wrong_kind("a list in brackets");
+        };
         let each = array.iter().enumerate();
         let value =
             |(n, value)| Self { faults: self.faults, value, what: format!("{item} {} in {}", n + 1, self.what) };

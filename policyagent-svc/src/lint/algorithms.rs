@@ -5,6 +5,7 @@ use ikecore::crypto::hash::HashAlg;
 use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite};
 
 use super::{Findings, Kind};
+use crate::model::default_response::ResponseAction;
 use crate::model::{Action, FilterAction, Offer, Pfs, PolicyFile};
 
 const DES: Kind = Kind::high("des", "offer aes256 or aes128: the key of DES is found within a day");
@@ -41,6 +42,9 @@ const SMALL_BLOCK_LIMIT: u32 = 4 << 20;
 
 pub(super) fn check(file: &PolicyFile, findings: &mut Findings) {
     for policy in &file.policies {
+        if let Some(ResponseAction::Own(action)) = policy.default_response.as_ref().map(|default| &default.action) {
+            filter_action(action, &format!("the default response of policy {:?}", policy.name), findings);
+        }
         let Some(main_mode) = &policy.main_mode else { continue };
         let object = format!("main mode of policy {:?}", policy.name);
         for offer in &main_mode.offers {
@@ -54,13 +58,14 @@ pub(super) fn check(file: &PolicyFile, findings: &mut Findings) {
             findings.add(LONG_LIFE, &object, Some(policy.position), message);
         }
     }
-    file.filter_actions.iter().for_each(|action| filter_action(action, findings));
+    for action in &file.filter_actions {
+        filter_action(action, &format!("filter action {:?}", action.name), findings);
+    }
 }
 
-fn filter_action(action: &FilterAction, findings: &mut Findings) {
+fn filter_action(action: &FilterAction, object: &str, findings: &mut Findings) {
     let Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, .. } = &action.action else { return };
-    let object = format!("filter action {:?}", action.name);
-    let mut add = |kind, message: String| findings.add(kind, &object, None, message);
+    let mut add = |kind, message: String| findings.add(kind, object, None, message);
     for Offer { suite, lifetime, .. } in offers {
         let outer = suite.outer.map(|integrity| IpsecSuite::Ah { integrity });
         for suite in [Some(suite.main), outer].into_iter().flatten() {

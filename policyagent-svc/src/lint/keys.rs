@@ -2,10 +2,11 @@
 use ikecore::certificate::RevocationCheck;
 use ikecore::policy::rule::AuthMethod;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{Findings, Kind};
 use crate::document::Position;
-use crate::model::{PolicyFile, Side};
+use crate::model::{Filter, Method, PolicyFile, Side};
 
 const SHORT_KEY: Kind = Kind::medium("short-key", "draw a key by chance: openssl rand -base64 32");
 const GUESSABLE_KEY: Kind =
@@ -17,6 +18,9 @@ const SHARED_KEY: Kind = Kind::medium(
 const NO_REVOCATION: Kind = Kind::low("no-revocation-check", "name crl, if the authority has revocation lists");
 const LEGACY: Kind = Kind::medium("legacy-certificates", "renew the certificates that need it, and take legacy out");
 
+const UNAVAILABLE: Kind = Kind::medium("unavailable-method", "name another method beside it, or in its place");
+const NO_MAPPING: Kind = Kind::medium("no-certificate-mapping", "set remote_id, or certificate_mapping = false");
+
 /// Fewer octets than these are within reach of who tries out keys, unless all are drawn by chance.
 const ENOUGH_OCTETS: usize = 20;
 
@@ -27,8 +31,8 @@ pub(super) fn check(file: &PolicyFile, findings: &mut Findings) {
     for policy in &file.policies {
         for rule in &policy.rules {
             let to_any = file.filter_list(&rule.filter_list).is_some_and(|list| {
-                let ends = list.filters.iter().flat_map(|filter| [filter.source, filter.destination]);
-                ends.into_iter().any(|side| side == Side::Any) && rule.tunnel.is_none()
+                let ends = list.filters.iter().flat_map(Filter::sides);
+                ends.into_iter().any(|side| *side == Side::Any) && rule.tunnel.is_none()
             });
             let to_any = to_any || rule.tunnel.is_some_and(|tunnel| tunnel.remote.is_none());
             let object = format!("rule {:?}", rule.name);
@@ -52,9 +56,9 @@ struct With {
     to_any: bool,
 }
 
-fn method(method: &AuthMethod, with: &With, findings: &mut Findings) {
+fn method(method: &Method, with: &With, findings: &mut Findings) {
     let mut add = |kind, message: String| findings.add(kind, &with.object, Some(with.position), message);
-    if let AuthMethod::PreSharedKey(key) = method {
+    if let Method::Given(AuthMethod::PreSharedKey(key)) = method {
         let octets = key.expose();
         let different = octets.iter().collect::<BTreeSet<_>>().len();
         // Neither the key nor what it is made of is told: how long it is helps nobody who could not find that out.
@@ -70,7 +74,21 @@ fn method(method: &AuthMethod, with: &With, findings: &mut Findings) {
             add(SHARED_KEY, "its pre-shared key is that of peers at any address".to_owned());
         }
     }
-    if let Some(trust) = method.trust() {
+    let trust = match method {
+        Method::Given(method) => method.trust().map(Arc::clone),
+        // Which authorities they are makes no difference here.
+        Method::RootCa(wanted) => Some(Arc::new(wanted.strictness.clone().trust(Vec::new(), wanted.exclude_ca_name))),
+        Method::Kerberos => {
+            add(UNAVAILABLE, "it names Kerberos, which this program has not".to_owned());
+            None
+        }
+    };
+    if let Method::RootCa(wanted) = method
+        && wanted.certificate_mapping
+    {
+        add(NO_MAPPING, format!("it takes any certificate of {:?}: certificate_mapping is not available", wanted.text));
+    }
+    if let Some(trust) = trust {
         if trust.revocation_check == RevocationCheck::Off {
             add(NO_REVOCATION, "it does not look whether certificates are revoked".to_owned());
         }

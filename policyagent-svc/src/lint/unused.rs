@@ -2,6 +2,7 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, Kind};
+use crate::model::default_response::ResponseAction;
 use crate::model::{ModeConfig, PolicyFile};
 
 const UNUSED: Kind = Kind::low("unused", "take it out, or name it in a rule");
@@ -16,7 +17,10 @@ pub(super) fn check(file: &PolicyFile, findings: &mut Findings) {
         findings.add(UNUSED, &format!("filter list {:?}", list.name), None, "no rule names it".to_owned());
     }
     let defaults = file.policies.iter().filter_map(|policy| policy.default_response.as_ref());
-    let defaults = defaults.map(|default| default.filter_action.name.as_str());
+    let defaults = defaults.filter_map(|default| match &default.action {
+        ResponseAction::Named(action) => Some(action.name.as_str()),
+        ResponseAction::Own(_) => None,
+    });
     let actions: BTreeSet<&str> = rules().map(|rule| rule.filter_action.name.as_str()).chain(defaults).collect();
     for action in file.filter_actions.iter().filter(|action| !actions.contains(action.name.as_str())) {
         findings.add(UNUSED, &format!("filter action {:?}", action.name), None, "no rule names it".to_owned());

@@ -2,7 +2,7 @@
 use ikecore::crypto::group::Group;
 use ikecore::proposal::suite::{IpsecSuite, Lifetime, ProtectionSuite};
 
-use super::algorithms;
+use super::{Record, algorithms, record};
 use crate::document::{Table, Value};
 
 /// What is done with traffic; rules refer to it by its name.
@@ -12,6 +12,8 @@ pub(crate) struct FilterAction {
     pub(crate) name: String,
     /// For people.
     pub(crate) description: Option<String>,
+    /// What stores keep of it.
+    pub(crate) record: Record,
     /// What is done.
     pub(crate) action: Action,
 }
@@ -74,6 +76,7 @@ pub(super) fn filter_action(value: &Value<'_>) -> Option<FilterAction> {
     let mut table = value.table()?;
     let name = super::named(&mut table, "filter action");
     let description = super::description(&table);
+    let record = record::record(&table);
     let kind = table
         .require("action")
         .and_then(|v| v.one_of(&[("permit", Kind::Permit), ("block", Kind::Block), ("negotiate", Kind::Negotiate)]));
@@ -92,35 +95,54 @@ pub(super) fn filter_action(value: &Value<'_>) -> Option<FilterAction> {
     };
     table.finish();
     kind?;
-    Some(FilterAction { name: name?, description: description?, action: action? })
+    Some(FilterAction { name: name?, description: description?, record: record?, action: action? })
 }
 
 fn negotiate(table: &Table<'_>) -> Option<Action> {
+    let offers = offers(table);
+    let pfs = pfs(table);
+    let inbound_passthrough = table.get("inbound_passthrough").map_or(Some(false), |value| value.boolean());
+    let fallback_to_clear = table.get("fallback_to_clear").map_or(Some(false), |value| value.boolean());
+    let idle = table.get("idle").map_or(Some(0), |value| value.integer(0..=86_400));
+    Some(Action::Negotiate {
+        offers: offers?,
+        pfs: pfs?,
+        inbound_passthrough: inbound_passthrough?,
+        fallback_to_clear: fallback_to_clear?,
+        idle: idle?,
+    })
+}
+
+/// `offers` of a table, with its `lifetime` for those that have none.
+fn offers(table: &Table<'_>) -> Option<Vec<Offer>> {
     let default = table.get("lifetime").map_or(Some(LIFETIME), |value| lifetime(&value, LIFETIME));
-    let offers = table.require("offers").and_then(|value| value.list("offer"));
-    let offers = offers.map(|values| {
-        let offers: Vec<_> = values.iter().map(|v| offer(v, default.unwrap_or(LIFETIME))).collect();
-        refuse_look_alikes(&values, &offers);
-        offers
-    });
-    let pfs = table.get("pfs").map_or(Some(Pfs::Off), |value| {
+    let values = table.require("offers").and_then(|value| value.list("offer"))?;
+    let offers: Vec<_> = values.iter().map(|value| offer(value, default.unwrap_or(LIFETIME))).collect();
+    refuse_look_alikes(&values, &offers);
+    default?;
+    offers.into_iter().collect()
+}
+
+/// `pfs` of a table.
+fn pfs(table: &Table<'_>) -> Option<Pfs> {
+    table.get("pfs").map_or(Some(Pfs::Off), |value| {
         if value.is_boolean() {
             value.boolean().map(|on| if on { Pfs::MainModeGroup } else { Pfs::Off })
         } else {
             algorithms::group(&value).map(Pfs::Group)
         }
-    });
-    let inbound_passthrough = table.get("inbound_passthrough").map_or(Some(false), |value| value.boolean());
-    let fallback_to_clear = table.get("fallback_to_clear").map_or(Some(false), |value| value.boolean());
-    let idle = table.get("idle").map_or(Some(0), |value| value.integer(0..=86_400));
-    default?;
-    let offers = offers?.into_iter().collect::<Option<Vec<_>>>()?;
+    })
+}
+
+/// What a table has of an action that negotiates in transport mode and only answers.
+pub(super) fn answer(table: &Table<'_>) -> Option<Action> {
+    let (offers, pfs) = (offers(table), pfs(table));
     Some(Action::Negotiate {
-        offers,
+        offers: offers?,
         pfs: pfs?,
-        inbound_passthrough: inbound_passthrough?,
-        fallback_to_clear: fallback_to_clear?,
-        idle: idle?,
+        inbound_passthrough: false,
+        fallback_to_clear: false,
+        idle: 0,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Authentication methods: pre-shared keys and certificates, and the files that hold them.
 use ikecore::certificate::{Certificate, RevocationCheck, Trust, certificates_from_file};
 use ikecore::crypto::signature::SigningKey;
-use ikecore::identity::Identity;
+use ikecore::identity::{Identity, dn};
 use ikecore::policy::rule::{AuthMethod, CertificateMethod, HybridMethod, OwnCertificate};
 use ikecore::secret::Secret;
 use std::fs::{self, Metadata};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
-use crate::document::{Table, Value};
+use crate::document::{Position, Table, Value};
 
 /// A pre-shared key is some octets, not a disk.
 const MAX_PRESHARED_KEY: u64 = 4096;
@@ -29,32 +29,95 @@ const MAX_CHAIN: usize = ikecore::certificate::MAX_CHAIN;
 /// Keys of a method with certificates besides `certificate` and `hybrid`.
 const CERTIFICATE_KEYS: [&str; 5] = ["private_key", "ca", "crl", "crl_check", "legacy"];
 
+/// A way to prove who one is, as a rule names it.
+#[derive(Clone, Debug)]
+pub(crate) enum Method {
+    /// With all that it needs.
+    Given(AuthMethod),
+    /// Kerberos, which this program has not: kept for hosts that have it.
+    Kerberos,
+    /// Certificates that the machine has below an authority.
+    RootCa(Arc<RootCa>),
+}
+
+impl Method {
+    /// What it proves by, if the document says so itself.
+    pub(crate) const fn given(&self) -> Option<&AuthMethod> {
+        match self {
+            Self::Given(method) => Some(method),
+            Self::Kerberos | Self::RootCa(_) => None,
+        }
+    }
+}
+
+/// Any certificate of the machine's below an authority, which is looked up by its name when the policy is compiled.
+#[derive(Debug)]
+pub(crate) struct RootCa {
+    /// The name as it is written.
+    pub(crate) text: String,
+    /// The name, encoded.
+    pub(crate) name: Vec<u8>,
+    /// The peer's certificate must belong to an account of the domain.
+    pub(crate) certificate_mapping: bool,
+    /// The authority is not named in certificate requests.
+    pub(crate) exclude_ca_name: bool,
+    /// How strictly the peer's certificate is looked at.
+    pub(crate) strictness: Strictness,
+    /// Where it stands in the file.
+    pub(crate) position: Position,
+}
+
+/// How strictly certificates of peers are looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Strictness {
+    revocation_lists: Vec<PathBuf>,
+    revocation_check: RevocationCheck,
+    legacy: bool,
+}
+
+impl Strictness {
+    /// Trust in these authorities.
+    pub(crate) fn trust(self, authorities: Vec<Certificate>, names_excluded: bool) -> Trust {
+        let Self { revocation_lists, revocation_check, legacy } = self;
+        Trust { authorities, revocation_lists, revocation_check, legacy, names_excluded }
+    }
+}
+
+/// The keys of which a method has one, unless it is hybrid.
+const KINDS: [&str; 5] = ["preshared_key", "preshared_key_file", "certificate", "kerberos", "root_ca"];
+
 /// Reads a method.
-pub(super) fn method(value: &Value<'_>) -> Option<AuthMethod> {
+pub(super) fn method(value: &Value<'_>) -> Option<Method> {
     let table = value.table()?;
-    let text = table.get("preshared_key");
-    let file = table.get("preshared_key_file");
-    let certificate = table.get("certificate");
+    let kinds = KINDS.map(|key| table.get(key));
     let settings = CERTIFICATE_KEYS.map(|key| table.get(key));
+    let flags = ["certificate_mapping", "exclude_ca_name"].map(|key| table.get(key));
     let hybrid = table.get("hybrid").map_or(Some(false), |value| value.boolean());
     table.finish();
     let what = table.what();
+    let names = KINDS.iter();
+    let mut there: Vec<&str> = names.zip(&kinds).filter(|(_, value)| value.is_some()).map(|(key, _)| *key).collect();
     let hybrid = hybrid?;
-    if hybrid && (text.is_some() || file.is_some()) {
-        let key = if text.is_some() { "preshared_key" } else { "preshared_key_file" };
-        table.fault(format!("{what} has both hybrid and {key}, allowed: one"));
+    if hybrid {
+        there.retain(|key| *key != "certificate");
+        there.insert(0, "hybrid");
+    }
+    if there.len() > 1 {
+        table.fault(format!("{what} has both {}, allowed: one", there.join(" and ")));
+        return None;
+    }
+    let [text, file, certificate, kerberos, root_ca] = kinds;
+    if root_ca.is_none()
+        && let Some(flag) = flags.iter().flatten().next()
+    {
+        flag.fault(format!("{} stands without root_ca, allowed: both, or neither", flag.what()));
         return None;
     }
     if hybrid {
-        return hybrid_method(&table, certificate, settings);
+        return hybrid_method(&table, certificate, settings).map(Method::Given);
     }
-    let several = [text.is_some(), file.is_some(), certificate.is_some()].iter().filter(|there| **there).count();
-    if several > 1 {
-        let names = ["preshared_key", "preshared_key_file", "certificate"];
-        let there = names.iter().zip([&text, &file, &certificate]).filter(|(_, value)| value.is_some());
-        let there: Vec<&str> = there.map(|(name, _)| *name).collect();
-        table.fault(format!("{what} has both {}, allowed: one", there.join(" and ")));
-        return None;
+    if let Some(root_ca) = root_ca {
+        return root_ca_method(&root_ca, flags, settings);
     }
     if let (None, Some((key, setting))) =
         (&certificate, CERTIFICATE_KEYS.iter().zip(&settings).find_map(|(key, setting)| Some((key, setting.as_ref()?))))
@@ -62,19 +125,54 @@ pub(super) fn method(value: &Value<'_>) -> Option<AuthMethod> {
         setting.fault(format!("{what} has {key} without certificate, allowed: both, or neither"));
         return None;
     }
-    let key = match (text, file, certificate) {
-        (Some(text), ..) => text.secret()?,
-        (None, Some(file), _) => key_file(&file)?,
-        (None, None, Some(certificate)) => return certificate_method(&table, &certificate, settings),
-        (None, None, None) => {
+    if let Some(certificate) = certificate {
+        return certificate_method(&table, &certificate, settings).map(Method::Given);
+    }
+    if let Some(kerberos) = kerberos {
+        if !kerberos.boolean()? {
+            kerberos.fault(format!("{} is false, allowed: true, or no such key", kerberos.what()));
+            return None;
+        }
+        return Some(Method::Kerberos);
+    }
+    let key = match (text, file) {
+        (Some(text), _) => text.secret()?,
+        (None, Some(file)) => key_file(&file)?,
+        (None, None) => {
             table.fault(format!(
-                "{what} names no key, allowed: preshared_key, preshared_key_file, or certificate with private_key and ca"
+                "{what} names no key, allowed: preshared_key, preshared_key_file, certificate with private_key and ca, root_ca, or \
+                 kerberos"
             ));
             return None;
         }
     };
     // The copy is the one that stays; the other is wiped.
-    Some(AuthMethod::PreSharedKey(Arc::new(Secret::new(key.to_vec()))))
+    Some(Method::Given(AuthMethod::PreSharedKey(Arc::new(Secret::new(key.to_vec())))))
+}
+
+/// The certificates are looked for when the policy is compiled: they are the machine's, not the file's.
+fn root_ca_method(
+    value: &Value<'_>,
+    [mapping, exclude]: [Option<Value<'_>>; 2],
+    [private_key, ca, crl, crl_check, legacy]: [Option<Value<'_>>; 5],
+) -> Option<Method> {
+    if let Some(other) = private_key.or(ca) {
+        other.fault(format!("{} stands beside root_ca, allowed with root_ca: crl, crl_check, legacy", other.what()));
+        return None;
+    }
+    let text = value.text()?;
+    let name = dn::encode(text).map_err(|fault| value.fault(format!("{} has {fault}", value.what()))).ok();
+    let flag = |value: Option<Value<'_>>| value.map_or(Some(false), |value| value.boolean());
+    let (certificate_mapping, exclude_ca_name) = (flag(mapping), flag(exclude));
+    let strictness = strictness(crl, crl_check, legacy)?;
+    Some(Method::RootCa(Arc::new(RootCa {
+        text: text.to_owned(),
+        name: name?,
+        certificate_mapping: certificate_mapping?,
+        exclude_ca_name: exclude_ca_name?,
+        strictness,
+        position: value.position(),
+    })))
 }
 
 /// A secret that stands in the file, under `key`, or in one of its own, which is named under `file_key`.
@@ -205,6 +303,11 @@ fn trust(
     legacy: Option<Value<'_>>,
 ) -> Option<Trust> {
     let authorities = authorities(ca);
+    let strictness = strictness(crl, crl_check, legacy)?;
+    Some(strictness.trust(authorities?, false))
+}
+
+fn strictness(crl: Option<Value<'_>>, crl_check: Option<Value<'_>>, legacy: Option<Value<'_>>) -> Option<Strictness> {
     let lists = crl.map_or(Some(Vec::new()), |value| paths(&value, "revocation list"));
     let default = lists.as_ref().map(Vec::is_empty);
     let check = match crl_check {
@@ -213,7 +316,7 @@ fn trust(
         None => Some(RevocationCheck::Revoked),
     };
     let legacy = legacy.map_or(Some(false), |value| value.boolean());
-    Some(Trust { authorities: authorities?, revocation_lists: lists?, revocation_check: check?, legacy: legacy? })
+    Some(Strictness { revocation_lists: lists?, revocation_check: check?, legacy: legacy? })
 }
 
 fn check(value: &Value<'_>, without_lists: Option<bool>) -> Option<RevocationCheck> {
@@ -337,8 +440,8 @@ fn files(value: &Value<'_>, path: &Path) -> Option<Vec<PathBuf>> {
 }
 
 /// The identity that a rule sends must be in each of its certificates.
-pub(super) fn check_local_id(value: &Value<'_>, identity: &Identity, methods: &[AuthMethod]) {
-    for method in methods {
+pub(super) fn check_local_id(value: &Value<'_>, identity: &Identity, methods: &[Method]) {
+    for method in methods.iter().filter_map(Method::given) {
         let Some(own) = method.own() else { continue };
         if let Err(fault) = own.certificate.name(identity) {
             value.fault(format!("{} is not in the certificate of {}: {fault}", value.what(), own.certificate));

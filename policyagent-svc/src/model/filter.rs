@@ -1,8 +1,13 @@
 //! Filter lists: which traffic, written without regard to the host that reads it.
+use core::fmt;
+use ikecore::address::is_link_local;
+use ikecore::policy::pool::AddressRange;
 use ikecore::policy::selector::Prefix;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::record::{self, Guid, Record};
+use super::rule::flatten;
 use crate::document::{Position, Table, Value, allowed, suggestion};
 use crate::link::{self, Interface, LinkError};
 
@@ -13,12 +18,14 @@ pub(crate) struct FilterList {
     pub(crate) name: String,
     /// For people.
     pub(crate) description: Option<String>,
-    /// At least one.
+    /// What stores keep of it.
+    pub(crate) record: Record,
+    /// In the order of the file; perhaps none.
     pub(crate) filters: Vec<Filter>,
 }
 
 /// One side of a filter.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Side {
     /// Each address of the host that reads it.
     Me,
@@ -31,15 +38,85 @@ pub(crate) enum Side {
     Prefix(Prefix),
     /// A block of link-local addresses on one link.
     OnLink(Prefix, Interface),
+    /// All from one address to another; of more than one address, and none link-local.
+    Range(AddressRange),
+    /// Servers of the machine that reads it.
+    Server(Server),
+    /// The addresses of a host, by its name in lower case.
+    Host(String),
+}
+
+/// The servers that a machine is told of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Server {
+    /// Its name servers.
+    Dns,
+    /// Its WINS servers.
+    Wins,
+    /// Those that it has its addresses of.
+    Dhcp,
+    /// Its default gateways.
+    Gateway,
+}
+
+impl Server {
+    /// All, as documents have them.
+    pub(crate) const ALL: [(&str, Self); 4] =
+        [("dns", Self::Dns), ("wins", Self::Wins), ("dhcp", Self::Dhcp), ("gateway", Self::Gateway)];
+
+    /// As documents have it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Wins => "wins",
+            Self::Dhcp => "dhcp",
+            Self::Gateway => "gateway",
+        }
+    }
 }
 
 impl Side {
     /// True if its addresses are link-local ones of IPv6.
-    pub(crate) const fn is_link_local(self) -> bool {
+    pub(crate) const fn is_link_local(&self) -> bool {
         match self {
             Self::OnLink(..) => true,
             Self::Prefix(prefix) => prefix.is_link_local(),
-            Self::Me | Self::Any | Self::Pool => false,
+            Self::Me | Self::Any | Self::Pool | Self::Range(_) | Self::Server(_) | Self::Host(_) => false,
+        }
+    }
+
+    /// True if its addresses are groups of hosts.
+    pub(super) fn is_multicast(&self) -> bool {
+        match self {
+            Self::Prefix(prefix) => prefix.address().is_multicast(),
+            Self::Range(range) => range.first().is_multicast() || range.last().is_multicast(),
+            Self::Me | Self::Any | Self::Pool | Self::OnLink(..) | Self::Server(_) | Self::Host(_) => false,
+        }
+    }
+
+    /// Whether it is of IPv4, if that is certain.
+    fn is_ipv4(&self) -> Option<bool> {
+        match self {
+            Self::Prefix(prefix) | Self::OnLink(prefix, _) => Some(prefix.address().is_ipv4()),
+            Self::Range(range) => Some(range.first().is_ipv4()),
+            Self::Me | Self::Any | Self::Pool | Self::Server(_) | Self::Host(_) => None,
+        }
+    }
+}
+
+/// As documents have it.
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Me => f.write_str("me"),
+            Self::Any => f.write_str("any"),
+            Self::Pool => f.write_str("pool"),
+            Self::Prefix(prefix) => write!(f, "{prefix}"),
+            Self::OnLink(block, interface) if block.is_host() => write!(f, "{block}%{interface}"),
+            Self::OnLink(block, interface) => write!(f, "{}%{interface}/{}", block.address(), block.prefix_len()),
+            Self::Range(range) => write!(f, "{range}"),
+            Self::Server(server) => f.write_str(server.name()),
+            Self::Host(name) => f.write_str(name),
         }
     }
 }
@@ -49,10 +126,16 @@ impl Side {
 pub(crate) struct Filter {
     /// For people.
     pub(crate) description: Option<String>,
+    /// The number by which stores know it.
+    pub(crate) guid: Option<Guid>,
     /// Where packets come from.
     pub(crate) source: Side,
+    /// The name of which the source's address was found, for people.
+    pub(crate) source_name: Option<String>,
     /// Where they go.
     pub(crate) destination: Side,
+    /// The name of which the destination's address was found, for people.
+    pub(crate) destination_name: Option<String>,
     /// The IP protocol; 0 is any.
     pub(crate) protocol: u8,
     /// 0 is any.
@@ -63,6 +146,29 @@ pub(crate) struct Filter {
     pub(crate) mirrored: bool,
     /// Where it stands in the file.
     pub(crate) position: Position,
+}
+
+impl Filter {
+    /// Source and destination.
+    pub(crate) const fn sides(&self) -> [&Side; 2] {
+        [&self.source, &self.destination]
+    }
+}
+
+/// For people: `10.1.0.1[25] <-> me, tcp (mail)`, with a name behind an address that was found by it.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |f: &mut fmt::Formatter<'_>, side: &Side, name: &Option<String>, port: u16| {
+            write!(f, "{side}")?;
+            name.as_ref().map_or(Ok(()), |name| write!(f, " ({name})"))?;
+            if port == 0 { Ok(()) } else { write!(f, "[{port}]") }
+        };
+        side(f, &self.source, &self.source_name, self.source_port)?;
+        f.write_str(if self.mirrored { " <-> " } else { " -> " })?;
+        side(f, &self.destination, &self.destination_name, self.destination_port)?;
+        write!(f, ", {}", protocol_name(self.protocol))?;
+        self.description.as_ref().map_or(Ok(()), |text| write!(f, " ({text})"))
+    }
 }
 
 /// Protocols by name (IANA's numbers).
@@ -100,60 +206,65 @@ pub(super) fn filter_list(value: &Value<'_>) -> Option<FilterList> {
     let mut table = value.table()?;
     let name = super::named(&mut table, "filter list");
     let description = super::description(&table);
-    let filters = table.require("filters").and_then(|value| value.list("filter"));
+    let record = record::record(&table);
+    let filters = table.get("filters").map_or(Some(Vec::new()), |value| value.items("filter"));
     let filters = filters.map(|values| values.iter().map(|value| filter(value)).collect::<Vec<_>>());
     table.finish();
     let filters = filters?.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(FilterList { name: name?, description: description?, filters })
+    Some(FilterList { name: name?, description: description?, record: record?, filters })
 }
 
 fn filter(value: &Value<'_>) -> Option<Filter> {
     let table = value.table()?;
     let description = super::description(&table);
+    let guid = record::guid(&table);
     let source = table.require("source").and_then(|value| side(&value));
     let destination = table.require("destination").and_then(|value| side(&value));
+    let names =
+        ["source_name", "destination_name"].map(|key| table.get(key).map(|value| value.name().map(str::to_owned)));
     let protocol = table.get("protocol").map_or(Some(0), |value| protocol(&value));
     let source_port = port(&table, "source_port", protocol);
     let destination_port = port(&table, "destination_port", protocol);
     let mirrored = table.get("mirrored").map_or(Some(true), |value| value.boolean());
     table.finish();
+    let [source_name, destination_name] = names.map(flatten);
     let filter = Filter {
         description: description?,
+        guid: guid?,
         source: source?,
+        source_name: source_name?,
         destination: destination?,
+        destination_name: destination_name?,
         protocol: protocol?,
         source_port: source_port?,
         destination_port: destination_port?,
         mirrored: mirrored?,
         position: value.position(),
     };
-    match (filter.source, filter.destination) {
-        (Side::Me, Side::Me) => {
-            value.fault(format!("{} is from me to me, allowed: one side that is me", value.what()));
-            None
-        }
+    let fault = match (&filter.source, &filter.destination) {
+        (Side::Me, Side::Me) => Some("is from me to me, allowed: one side that is me".to_owned()),
         (Side::Pool, Side::Pool | Side::Me) | (Side::Me, Side::Pool) => {
-            value.fault(format!(
-                "{} has \"pool\" and no network, allowed: \"pool\" with \"any\", an address or a prefix",
-                value.what()
-            ));
-            None
+            Some("has \"pool\" and no network, allowed: \"pool\" with \"any\", an address or a prefix".to_owned())
         }
-        (Side::Prefix(a), Side::Prefix(b)) if a.address().is_ipv4() != b.address().is_ipv4() => {
-            value.fault(format!("{} is from {a} to {b}, allowed: both IPv4 or both IPv6", value.what()));
-            None
-        }
-        (Side::OnLink(a, _), Side::Prefix(b)) | (Side::Prefix(b), Side::OnLink(a, _)) if b.address().is_ipv4() => {
-            value.fault(format!("{} is for {a} and {b}, allowed: both IPv4 or both IPv6", value.what()));
-            None
+        (Side::Server(_), Side::Me) | (Side::Me, Side::Server(_)) => None,
+        (Side::Server(server), _) | (_, Side::Server(server)) => {
+            Some(format!("has {:?} without \"me\", allowed: \"me\" as its other side", server.name()))
         }
         (Side::OnLink(_, a), Side::OnLink(_, b)) if a != b => {
-            let what = value.what();
-            value.fault(format!("{what} is from interface {a:?} to {b:?}, allowed: the same interface on both sides"));
-            None
+            Some(format!("is from interface {a:?} to {b:?}, allowed: the same interface on both sides"))
         }
-        _ => Some(filter),
+        (a, b) => match (a.is_ipv4(), b.is_ipv4()) {
+            (Some(one), Some(other)) if one != other => {
+                Some(format!("is from {a} to {b}, allowed: both IPv4 or both IPv6"))
+            }
+            _ => None,
+        },
+    };
+    if let Some(fault) = fault {
+        value.fault(format!("{} {fault}", value.what()));
+        return None;
     }
+    Some(filter)
 }
 
 fn port(table: &Table<'_>, key: &'static str, protocol: Option<u8>) -> Option<u16> {
@@ -201,36 +312,88 @@ pub(crate) fn parse_protocol(text: &str) -> Result<u8, String> {
 }
 
 /// What the two sides of a filter can be.
-const SIDES: &str = "\"me\", \"any\", \"pool\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
-                     (10.1.0.0/255.255.0.0), a link-local address and its interface (fe80::1%eth0, fe80::%eth0/64)";
+const SIDES: &str = "\"me\", \"any\", \"pool\", \"dns\", \"wins\", \"dhcp\", \"gateway\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
+                     (10.1.0.0/255.255.0.0), a link-local address and its interface (fe80::1%eth0, fe80::%eth0/64), a range (10.0.0.1-10.0.0.9), the name of a \
+                     host with a dot (host.example)";
 
 pub(super) fn side(value: &Value<'_>) -> Option<Side> {
     let text = value.text()?;
-    match text {
-        "me" => return Some(Side::Me),
-        "any" => return Some(Side::Any),
-        "pool" => return Some(Side::Pool),
-        _ => {}
-    }
-    let (bare, interface) = without_interface(text);
-    let Some((address, length)) = block(&bare) else {
-        let hint = suggestion(text, ["me", "any", "pool"]);
-        let hint = if hint.is_empty() { ",".to_owned() } else { hint };
-        value.fault(format!("{} is {text:?}{hint} allowed: {SIDES}", value.what()));
-        return None;
-    };
-    match Prefix::new(address, length) {
-        Ok(prefix) => {
-            if prefix.address() != address {
-                value.warn(format!("{} is {text:?}, which is taken as {prefix}", value.what()));
-            }
-            on_link(prefix, interface).map_err(|error| value.fault(format!("{}: {error}", value.what()))).ok()
+    match read_side(text) {
+        Ok((side, None)) => Some(side),
+        Ok((side, Some(warning))) => {
+            value.warn(format!("{}{warning}", value.what()));
+            Some(side)
         }
-        Err(error) => {
-            value.fault(format!("{}: {error}", value.what()));
+        Err(fault) => {
+            value.fault(format!("{}{fault}", value.what()));
             None
         }
     }
+}
+
+/// The side that a text names, as documents have it.
+#[cfg(test)]
+pub(crate) fn side_named(text: &str) -> Option<Side> {
+    read_side(text).ok().map(|(side, _)| side)
+}
+
+/// A side, and what is allowed of it but perhaps not meant; else what is wrong. Both stand behind what the value is called.
+fn read_side(text: &str) -> Result<(Side, Option<String>), String> {
+    let word = match text {
+        "me" => Some(Side::Me),
+        "any" => Some(Side::Any),
+        "pool" => Some(Side::Pool),
+        _ => Server::ALL.iter().find(|(name, _)| *name == text).map(|(_, server)| Side::Server(*server)),
+    };
+    if let Some(side) = word {
+        return Ok((side, None));
+    }
+    if let Some((first, last)) = text.split_once('-')
+        && let (Ok(first), Ok(last)) = (first.trim().parse(), last.trim().parse())
+    {
+        return Ok((range(first, last)?, None));
+    }
+    let (bare, interface) = without_interface(text);
+    let Some((address, length)) = block(&bare) else {
+        if is_host_name(text) {
+            return Ok((Side::Host(text.to_ascii_lowercase()), None));
+        }
+        let words = ["me", "any", "pool"].into_iter().chain(Server::ALL.map(|(name, _)| name));
+        let hint = suggestion(text, words);
+        let hint = if hint.is_empty() { ",".to_owned() } else { hint };
+        return Err(format!(" is {text:?}{hint} allowed: {SIDES}"));
+    };
+    let prefix = Prefix::new(address, length).map_err(|error| format!(": {error}"))?;
+    let warning = (prefix.address() != address).then(|| format!(" is {text:?}, which is taken as {prefix}"));
+    on_link(prefix, interface).map(|side| (side, warning)).map_err(|error| format!(": {error}"))
+}
+
+/// A range is one of addresses that need no link.
+fn range(first: IpAddr, last: IpAddr) -> Result<Side, String> {
+    if let Some(on_link) = [first, last].into_iter().find(|address| is_link_local(*address)) {
+        return Err(format!(" has {on_link}, which is link-local; allowed: a range of addresses that are not"));
+    }
+    match AddressRange::new(first, last) {
+        Ok(range) if first == last => Ok(Side::Prefix(Prefix::host(range.first()))),
+        Ok(range) => Ok(Side::Range(range)),
+        Err(_) => Err(format!(" is from {first} to {last}, allowed: two addresses of one family, the lower one first")),
+    }
+}
+
+/// A name with a dot whose last part is no number, which an address would have.
+fn is_host_name(text: &str) -> bool {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.contains('.')
+        && name.len() <= 253
+        && name.split('.').all(label)
+        && last.chars().any(|c| c.is_ascii_alphabetic())
 }
 
 /// The text without `%INTERFACE`, which stands behind the address and before the length: `fe80::%eth0/64`.

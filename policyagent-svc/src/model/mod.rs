@@ -5,18 +5,22 @@ mod authentication;
 pub(crate) mod default_response;
 mod filter;
 mod proposal;
+mod record;
 mod remote_access;
 mod rule;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub(crate) use action::{Action, FilterAction, Offer, Pfs};
-pub(crate) use filter::{Filter, FilterList, Side, parse_protocol, protocol_name};
+pub(crate) use authentication::{Method, RootCa};
+pub(crate) use filter::{Filter, FilterList, Server, Side, parse_protocol, protocol_name};
 pub(crate) use proposal::{main_mode_proposal, quick_mode_proposal};
+pub(crate) use record::{Guid, Record};
 pub(crate) use remote_access::{ModeConfig, NamedPool};
-pub(crate) use rule::{Policy, Reference, Rule};
+pub(crate) use rule::{ConnectionType, Policy, Reference, Rule};
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, DocumentError, Fault, Position, Table, Value, allowed, suggestion};
@@ -52,12 +56,6 @@ fn places<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, usize
 }
 
 impl PolicyFile {
-    /// True if a filter is for link-local addresses.
-    pub(crate) fn has_links(&self) -> bool {
-        let mut filters = self.filter_lists.iter().flat_map(|list| &list.filters);
-        filters.any(|filter| filter.source.is_link_local() || filter.destination.is_link_local())
-    }
-
     /// Reads a policy file.
     pub(crate) fn read(path: &Path) -> Result<Self, DocumentError> {
         Self::parse(&Document::read(path)?)
@@ -148,7 +146,7 @@ impl PolicyFile {
             faults.push(dangling("filter action", &rule.filter_action, names));
             return;
         };
-        let is_of_pool = |filter: &&Filter| filter.source == Side::Pool || filter.destination == Side::Pool;
+        let is_of_pool = |filter: &&Filter| filter.sides().contains(&&Side::Pool);
         let filters = list.map(|list| list.filters.as_slice()).unwrap_or_default();
         match (&rule.mode_config, filters.iter().find(is_of_pool)) {
             (None, Some(filter)) => {
@@ -187,12 +185,10 @@ impl PolicyFile {
             fault(format!("rule {:?} negotiates, but policy {:?} has no main_mode", rule.name, policy.name));
         }
         for filter in list.map(|list| list.filters.as_slice()).unwrap_or_default() {
-            for side in [filter.source, filter.destination] {
-                if let Side::Prefix(prefix) = side
-                    && prefix.address().is_multicast()
-                {
+            for side in filter.sides() {
+                if side.is_multicast() {
                     let message = format!(
-                        "rule {:?} negotiates for {prefix}, but multicast can be permitted or blocked only",
+                        "rule {:?} negotiates for {side}, but multicast can be permitted or blocked only",
                         rule.name
                     );
                     faults.push(self.at(filter.position, message));
@@ -203,11 +199,13 @@ impl PolicyFile {
 }
 
 fn objects(path: &Path, table: &Table<'_>) -> Option<PolicyFile> {
+    let format = table.get("format").map_or(Some(FORMAT), |value| format(&value));
     let policies = each(table, "policy", rule::policy);
     let filter_lists = each(table, "filter_list", filter::filter_list);
     let filter_actions = each(table, "filter_action", action::filter_action);
     let pools = each(table, "pool", remote_access::pool);
     table.finish();
+    format?;
     let (filter_lists, filter_actions) = (filter_lists?, filter_actions?);
     Some(PolicyFile {
         path: path.to_owned(),
@@ -223,6 +221,18 @@ fn objects(path: &Path, table: &Table<'_>) -> Option<PolicyFile> {
     })
 }
 
+/// The format of policy documents that this program reads.
+const FORMAT: u32 = 1;
+
+fn format(value: &Value<'_>) -> Option<u32> {
+    let found = value.integer(0..=u32::MAX)?;
+    if found != FORMAT {
+        value.fault(format!("{} is {found}, which this program does not know; allowed: {FORMAT}", value.what()));
+        return None;
+    }
+    Some(found)
+}
+
 fn each<T>(table: &Table<'_>, key: &'static str, read: impl Fn(&Value<'_>) -> Option<T>) -> Option<Vec<T>> {
     let Some(value) = table.get(key) else { return Some(Vec::new()) };
     let values = value.list(key)?;
@@ -232,17 +242,29 @@ fn each<T>(table: &Table<'_>, key: &'static str, read: impl Fn(&Value<'_>) -> Op
     read.into_iter().collect()
 }
 
-/// Faults each name that an earlier table of the list has already.
+/// Faults each name, and each GUID, that an earlier table of the list has already.
 fn unique(values: &[Value<'_>]) {
     let mut names: BTreeMap<&str, Position> = BTreeMap::new();
+    let mut guids: BTreeMap<Guid, Position> = BTreeMap::new();
     for value in values {
-        let Some(name) = value.name_inside() else { continue };
-        match names.get(name) {
-            Some(first) => {
-                value.fault(format!("the name {name:?} is taken, by line {}; allowed: another name", first.line));
+        if let Some(name) = value.text_inside("name") {
+            match names.entry(name) {
+                Entry::Occupied(first) => value
+                    .fault(format!("the name {name:?} is taken, by line {}; allowed: another name", first.get().line)),
+                Entry::Vacant(free) => {
+                    free.insert(value.position());
+                }
             }
-            None => {
-                names.insert(name, value.position());
+        }
+        if let Some(guid) = value.text_inside("guid").and_then(Guid::parse) {
+            match guids.entry(guid) {
+                Entry::Occupied(first) => value.fault(format!(
+                    "the guid {guid} is taken, by line {}; allowed: another one, or none",
+                    first.get().line
+                )),
+                Entry::Vacant(free) => {
+                    free.insert(value.position());
+                }
             }
         }
     }

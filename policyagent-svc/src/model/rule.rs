@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::default_response::{DefaultResponse, default_response};
 use super::remote_access::{self, ModeConfig};
-use super::{action, algorithms, authentication};
+use super::{Method, Record, action, algorithms, authentication, record};
 use crate::document::{Position, Value};
 use crate::link;
 
@@ -22,6 +22,10 @@ pub(crate) struct Policy {
     pub(crate) name: String,
     /// For people.
     pub(crate) description: Option<String>,
+    /// What stores keep of it.
+    pub(crate) record: Record,
+    /// How often a directory is asked whether the policy has changed, seconds.
+    pub(crate) polling_interval: u32,
     /// In force.
     pub(crate) assigned: bool,
     /// How main mode is negotiated.
@@ -41,6 +45,8 @@ pub(crate) struct Rule {
     pub(crate) name: String,
     /// For people.
     pub(crate) description: Option<String>,
+    /// What stores keep of it.
+    pub(crate) record: Record,
     /// False: as if it were not there.
     pub(crate) active: bool,
     /// The filter list's name.
@@ -48,7 +54,9 @@ pub(crate) struct Rule {
     /// The filter action's name.
     pub(crate) filter_action: Reference,
     /// In order of preference.
-    pub(crate) authentication: Vec<AuthMethod>,
+    pub(crate) authentication: Vec<Method>,
+    /// For which interfaces.
+    pub(crate) connection_type: ConnectionType,
     /// Aggressive mode.
     pub(crate) aggressive_mode: bool,
     /// Extended authentication.
@@ -69,6 +77,28 @@ pub(crate) struct Rule {
     pub(crate) position: Position,
 }
 
+/// The interfaces that a rule is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ConnectionType {
+    /// All.
+    All,
+    /// Those of local networks.
+    Lan,
+    /// Those that connect to another network on demand.
+    Dialup,
+}
+
+impl ConnectionType {
+    /// As documents have it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Lan => "lan",
+            Self::Dialup => "dialup",
+        }
+    }
+}
+
 /// The name of another object, and where it is named.
 #[derive(Debug)]
 pub(crate) struct Reference {
@@ -78,11 +108,16 @@ pub(crate) struct Reference {
     pub(crate) position: Position,
 }
 
+/// Seconds between two looks at a directory, as in Windows: three hours.
+const POLLING_INTERVAL: u32 = 10_800;
+
 /// Reads a policy.
 pub(super) fn policy(value: &Value<'_>) -> Option<Policy> {
     let mut table = value.table()?;
     let name = super::named(&mut table, "policy");
     let description = super::description(&table);
+    let record = record::record(&table);
+    let interval = table.get("polling_interval").map_or(Some(POLLING_INTERVAL), |value| value.integer(60..=31_536_000));
     let assigned = table.get("assigned").map_or(Some(false), |value| value.boolean());
     let main_mode = table.get("main_mode").map(|value| main_mode(&value, name.as_deref().unwrap_or_default()));
     let rules = table.get("rule").map_or(Some(Vec::new()), |value| value.list("rule"));
@@ -98,6 +133,8 @@ pub(super) fn policy(value: &Value<'_>) -> Option<Policy> {
     Some(Policy {
         name: name?,
         description: description?,
+        record: record?,
+        polling_interval: interval?,
         assigned: assigned?,
         main_mode,
         rules: rules?.into_iter().collect::<Option<Vec<_>>>()?,
@@ -144,14 +181,17 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let mut table = value.table()?;
     let name = super::named(&mut table, "rule");
     let description = super::description(&table);
+    let record = record::record(&table);
     let active = table.get("active").map_or(Some(true), |value| value.boolean());
     let filter_list = table.require("filter_list").and_then(|value| reference(&value));
     let filter_action = table.require("filter_action").and_then(|value| reference(&value));
     let authentication = table.get("authentication").map_or(Some(Vec::new()), |value| value.list("method"));
     let authentication = authentication.map(|values| values.iter().map(authentication::method).collect::<Vec<_>>());
-    let has_keys = |methods: &Vec<Option<AuthMethod>>| {
-        methods.iter().flatten().any(|method| matches!(method, AuthMethod::PreSharedKey(_)))
+    let has_keys = |methods: &Vec<Option<Method>>| {
+        methods.iter().flatten().any(|method| matches!(method, Method::Given(AuthMethod::PreSharedKey(_))))
     };
+    let types = [ConnectionType::All, ConnectionType::Lan, ConnectionType::Dialup].map(|one| (one.name(), one));
+    let connection_type = table.get("connection_type").map_or(Some(ConnectionType::All), |value| value.one_of(&types));
     let has_keys = authentication.as_ref().is_some_and(has_keys);
     let aggressive_mode = table.get("aggressive_mode").map_or(Some(false), |value| aggressive_mode(&value, has_keys));
     let xauth = table.get("xauth").map(|value| remote_access::xauth(&value));
@@ -173,10 +213,12 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     Some(Rule {
         name: name?,
         description: description?,
+        record: record?,
         active: active?,
         filter_list: filter_list?,
         filter_action: filter_action?,
         authentication: authentication??,
+        connection_type: connection_type?,
         // Outer: whether it is there. Inner: whether it is right.
         aggressive_mode: aggressive_mode?,
         xauth: flatten(xauth)?,

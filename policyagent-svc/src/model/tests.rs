@@ -1,5 +1,6 @@
 mod certificates;
 mod links;
+mod schema;
 
 use super::*;
 use ikecore::crypto::group::Group;
@@ -54,10 +55,10 @@ fn the_good_file_is_read_with_its_defaults() {
     assert_eq!((main_mode.lifetime.seconds, main_mode.lifetime.kilobytes, main_mode.quick_mode_limit), (28800, 0, 0));
     let rule = &policy.rules[0];
     assert!(rule.active && rule.tunnel.is_none() && rule.local_id.is_none() && rule.remote_id.is_none());
-    let AuthMethod::PreSharedKey(key) = &rule.authentication[0] else { panic!("a certificate") };
+    let Method::Given(AuthMethod::PreSharedKey(key)) = &rule.authentication[0] else { panic!("a certificate") };
     assert_eq!(key.expose(), b"correct horse");
     let filter = &file.filter_list(&rule.filter_list).unwrap().filters[0];
-    assert_eq!((filter.source, filter.protocol, filter.mirrored), (Side::Me, 0, true));
+    assert_eq!((filter.source.clone(), filter.protocol, filter.mirrored), (Side::Me, 0, true));
     assert_eq!(filter.destination, Side::Prefix(Prefix::host("10.9.0.2".parse().unwrap())));
     let Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, idle } =
         &file.filter_action(&rule.filter_action).unwrap().action
@@ -80,7 +81,7 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "assigned = true",
             "asigned = true",
             "/x/policy.toml:3:1: policy \"lab\" has no key \"asigned\"; did you mean \"assigned\"? allowed: name, \
-             description, assigned, main_mode, rule, default_response",
+             description, guid, last_modified, polling_interval, assigned, main_mode, rule, default_response",
         ),
         (
             "aes256-sha256-modp2048",
@@ -121,8 +122,9 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "\"10.9.0.2\"",
             "\"10.9.0.256\"",
             "/x/policy.toml:16:43: destination of filter 1 in filters of filter list \"b hosts\" is \"10.9.0.256\", \
-             allowed: \"me\", \"any\", \"pool\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
-             (10.1.0.0/255.255.0.0), a link-local address and its interface (fe80::1%eth0, fe80::%eth0/64)",
+             allowed: \"me\", \"any\", \"pool\", \"dns\", \"wins\", \"dhcp\", \"gateway\", an address, a prefix (10.1.0.0/16, 2001:db8::/32), an address and its mask \
+             (10.1.0.0/255.255.0.0), a link-local address and its interface (fe80::1%eth0, fe80::%eth0/64), a range (10.0.0.1-10.0.0.9), the name of a \
+             host with a dot (host.example)",
         ),
         (
             "\"10.9.0.2\"",
@@ -306,7 +308,7 @@ fn sides_protocols_identities_and_groups_in_all_their_forms() {
     assert_eq!(file.warnings.len(), 1, "host bits: {:?}", file.warnings);
     let filters = &file.filter_lists[0].filters;
     let net = Prefix::new("10.1.0.0".parse().unwrap(), 16).unwrap();
-    assert_eq!((filters[0].source, filters[0].destination_port), (Side::Prefix(net), 22));
+    assert_eq!((filters[0].source.clone(), filters[0].destination_port), (Side::Prefix(net), 22));
     assert_eq!((filters[1].protocol, filters[1].mirrored, filters[1].position.line), (58, false, 20));
     let rule = &file.policies[0].rules[0];
     assert_eq!(rule.local_id, Some(Identity::UserFqdn("me@host.example".into())));
@@ -363,7 +365,7 @@ fn a_key_file_is_read_without_its_line_end_and_warned_of_when_others_can_read_it
 
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let file = PolicyFile::read(&policy).unwrap();
-    let AuthMethod::PreSharedKey(octets) = &file.policies[0].rules[0].authentication[0] else {
+    let Method::Given(AuthMethod::PreSharedKey(octets)) = &file.policies[0].rules[0].authentication[0] else {
         panic!("a certificate")
     };
     assert_eq!(octets.expose(), b"\x00octets\xff");
@@ -531,7 +533,8 @@ fn a_default_response_is_held_to_what_it_can_be() {
     let file = parse(&GOOD.replacen("[[filter_list]]\n", table, 1)).unwrap();
     let default = file.assigned().unwrap().default_response.as_ref().unwrap();
     assert!(default.active && default.local_id.is_none());
-    assert_eq!((default.filter_action.name.as_str(), default.authentication.len()), ("require", 1));
+    let default_response::ResponseAction::Named(action) = &default.action else { panic!("an action of its own") };
+    assert_eq!((action.name.as_str(), default.authentication.len()), ("require", 1));
     let what = "the default response of policy \"lab\"";
     for (from, to, expected) in [
         (

@@ -1,5 +1,6 @@
 //! The service: opens, serves, ends.
 mod answers;
+mod follow;
 mod held;
 pub(crate) mod listen;
 mod live;
@@ -29,6 +30,7 @@ use tokio::sync::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::boot;
 use crate::control::report::{DriverReport, PolicyReport};
 use crate::control::server::{ControlSocket, SocketError};
 use crate::document::DocumentError;
@@ -41,9 +43,6 @@ use lock::LockError;
 use mode_config::ModeConfigScript;
 use policy::{Attempt, InForce, Look};
 use settings::{Overrides, Settings};
-
-/// How often the addresses of this machine are looked at.
-const ADDRESSES_EVERY: Duration = Duration::from_secs(2);
 
 /// How long after a driver was lost, or could not be opened, the next one is tried: first, and at most.
 const REOPEN_FIRST: Duration = Duration::from_millis(500);
@@ -115,7 +114,8 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
     let lock = lock::take(&paths.lock(), paths.root())?;
-    let mut policy = InForce::new(&paths, settings.policy.as_deref())?;
+    let exemptions = settings.registry.no_default_exempt;
+    let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.sources(&paths), exemptions)?;
     let first = policy.start().map_err(RunError::Policy)?;
     let pam = settings.pam_service.as_deref().map(Helper::start).transpose()?;
     // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.
@@ -179,6 +179,7 @@ async fn serve(
         tokio::task::block_in_place(|| policy.put_in_force(first));
         policy.warn_of(unsupported);
         tell(&policy.report());
+        tokio::task::block_in_place(lift_boot_mode);
         let service = Arc::new(Service {
             engine: engine.clone(),
             started,
@@ -195,7 +196,8 @@ async fn serve(
             () = socket.serve(Arc::clone(&service)) => false,
             () = hang_ups(&mut hangup, &service) => false,
             () = watch::follow(&service) => false,
-            () = addresses(&service) => false,
+            () = follow::machine(&service) => false,
+            () = follow::names(&service) => false,
             () = watchdog(&engine) => false,
             () = replace_lost_drivers(&service, settings.driver) => false,
             _ = terminate.recv() => true,
@@ -228,6 +230,15 @@ fn tell(report: &PolicyReport) {
     }
     for warning in &report.warnings {
         tracing::warn!(target: "policyagent::service", "{warning}");
+    }
+}
+
+/// The driver holds to the policy: nothing need stand in for it any more.
+fn lift_boot_mode() {
+    match boot::lift() {
+        Ok(true) => tracing::info!(target: "policyagent::service", "the boot mode is lifted: the policy is in force"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(target: "policyagent::service", "the boot mode cannot be lifted: {error}"),
     }
 }
 
@@ -270,15 +281,6 @@ async fn replace_lost_drivers(service: &Service, choice: DriverChoice) {
             }
             pause = (pause * 2).min(REOPEN_LAST);
         }
-    }
-}
-
-async fn addresses(service: &Service) {
-    let mut every = tokio::time::interval(ADDRESSES_EVERY);
-    loop {
-        every.tick().await;
-        // What is wrong is told, and an engine that is gone needs no policy.
-        let _ = service.follow_and_tell(Look::Machine, "the addresses of this machine have changed").await;
     }
 }
 

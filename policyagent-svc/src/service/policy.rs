@@ -1,5 +1,6 @@
 //! The policy in force: that of all stores together, and the attempts to change it.
 use ikecore::policy::db::PolicyDb;
+use ikecore::policy::exempt::DefaultExemptions;
 use ikedaemon::engine::Unsupported;
 use std::collections::BTreeSet;
 use std::io;
@@ -7,10 +8,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::held::{Content, Held};
-use crate::compile::{Compiled, Machine, Part, Reqids, compile_all};
+use crate::compile::{Compiled, Hosts, Machine, Needs, Part, Reqids, Sources, compile_all};
 use crate::control::report::PolicyReport;
 use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
@@ -33,9 +35,16 @@ pub(crate) struct InForce {
     stores: [Held; STORES],
     /// Somebody named the local store's file.
     is_named: bool,
+    /// Where it is written what the machine does not know by itself.
+    sources: Sources,
+    /// The addresses of hosts, as they were last looked up.
+    hosts: Hosts,
+    /// Who looks hosts up is told that the policy is another.
+    changed: Arc<Notify>,
     machine: Machine,
     /// Addresses that peers gave to this host: the policy is not for them.
     granted: BTreeSet<IpAddr>,
+    exemptions: DefaultExemptions,
     reqids: Reqids,
     db: Arc<PolicyDb>,
     block: PolicyFile,
@@ -72,7 +81,12 @@ pub(crate) struct Attempt {
 
 impl InForce {
     /// Nothing is in force yet. The local store's file is `named`, or the usual one.
-    pub(crate) fn new(paths: &Paths, named: Option<&Path>) -> Result<Self, DocumentError> {
+    pub(crate) fn new(
+        paths: &Paths,
+        named: Option<&Path>,
+        sources: Sources,
+        exemptions: DefaultExemptions,
+    ) -> Result<Self, DocumentError> {
         let stores = [
             Held::new(Location::Persistent, Some(Store::persistent(paths))),
             Held::new(Location::Directory, Some(Store::directory(paths))),
@@ -84,8 +98,12 @@ impl InForce {
             first_revision: u64::try_from(since.as_micros()).unwrap_or_default(),
             stores,
             is_named: named.is_some(),
+            sources,
+            hosts: Hosts::new(),
+            changed: Arc::default(),
             machine: Machine::default(),
             granted: BTreeSet::new(),
+            exemptions,
             reqids: Reqids::default(),
             db: Arc::default(),
             block: block_mode()?,
@@ -147,13 +165,31 @@ impl InForce {
         self.granted = granted;
     }
 
-    /// This machine as far as the policy goes by it: other links than those of its neighbours come and go as they like.
+    /// The names of hosts that the policy goes by.
+    pub(crate) fn hosts_wanted(&self) -> BTreeSet<String> {
+        Needs::of(self.parts(&[None, None, None, None]).iter().map(|part| part.file)).hosts
+    }
+
+    /// The addresses of this machine.
+    pub(crate) fn addresses(&self) -> &BTreeSet<IpAddr> {
+        &self.machine.addresses
+    }
+
+    /// Tells that another policy is in force.
+    pub(crate) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// What was found for names of hosts. What was not found keeps the addresses that it had: no answer is no news.
+    pub(crate) fn set_hosts(&mut self, found: Hosts) {
+        self.hosts.extend(found);
+    }
+
+    /// This machine as far as the policy goes by it.
     fn machine_for(&self, parts: &[Part<'_>]) -> io::Result<Machine> {
-        let mut machine = Machine::this()?;
+        let needs = Needs::of(parts.iter().map(|part| part.file));
+        let mut machine = Machine::this(&needs, &self.sources, &self.hosts)?;
         machine.addresses = &machine.addresses - &self.granted;
-        if !parts.iter().any(|part| part.file.has_links()) {
-            machine = Machine { addresses: machine.addresses, ..Machine::default() };
-        }
         Ok(machine)
     }
 
@@ -219,7 +255,9 @@ impl InForce {
             }
             let mut reqids = self.reqids.clone();
             let fault = match compile_all(&parts, &machine, &mut reqids) {
-                Ok(Compiled { mut db, warnings }) => {
+                Ok(Compiled { db, warnings, .. }) => {
+                    let broadcasts: Vec<_> = machine.broadcasts.iter().copied().collect();
+                    let mut db = db.with_exempt(self.exemptions.traffic(&broadcasts));
                     db.version = self.db.version + 1;
                     let warnings = warnings.iter().map(ToString::to_string).collect();
                     return Ok(Some(Attempt { contents, machine, reqids, db: Arc::new(db), warnings }));
@@ -258,6 +296,7 @@ impl InForce {
             self.warnings.extend(kept.err().map(|error| format!("the last good version is not kept: {error}")));
             held.put_in_force(content);
         }
+        self.changed.notify_one();
     }
 
     /// The driver does not hold to it.

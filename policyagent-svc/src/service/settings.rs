@@ -4,11 +4,12 @@ pub(crate) mod registry;
 use ikecore::endpoint;
 use ikedaemon::driver::select::DriverChoice;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::listen::Listen;
+use crate::compile::{Sources, is_me};
 use crate::document::{Document, DocumentError, Table, Value};
 use crate::paths::Paths;
 use crate::store::{EditError, PATIENCE, edit_file};
@@ -27,6 +28,12 @@ pub(crate) struct Settings {
     pub(crate) users: Option<PathBuf>,
     /// The service of PAM that is asked for them instead.
     pub(crate) pam_service: Option<String>,
+    /// The directory of this machine's certificates, if not the usual one.
+    pub(crate) own_certificates: Option<PathBuf>,
+    /// The directory of the authorities' certificates, if not the usual one.
+    pub(crate) authorities: Option<PathBuf>,
+    /// The WINS servers, if they are not to be those of Samba.
+    pub(crate) wins_servers: Vec<IpAddr>,
     /// Run with what gateways give by Mode Config.
     pub(crate) mode_config_script: Option<PathBuf>,
     /// What administrators know from Windows.
@@ -80,6 +87,16 @@ impl Settings {
         self
     }
 
+    /// Where it is written what a machine does not know by itself.
+    pub(crate) fn sources(&self, paths: &Paths) -> Sources {
+        Sources {
+            system: PathBuf::from("/"),
+            own: self.own_certificates.clone().unwrap_or_else(|| paths.certificates()),
+            authorities: self.authorities.clone().unwrap_or_else(|| paths.authorities()),
+            wins_servers: self.wins_servers.clone(),
+        }
+    }
+
     /// The sockets to open; none is every address with the ports of IKE and NAT traversal.
     pub(crate) fn sockets(&self) -> Vec<SocketAddr> {
         let port = self.endpoint.nat_t_port;
@@ -117,6 +134,16 @@ fn settings(table: &Table<'_>) -> Settings {
         if settings.users.is_some() {
             value.fault("pam_service and users cannot both be there: users are looked up by PAM or in a file");
         }
+    }
+    if let Some(certificates) = table.get("certificates").and_then(|value| value.table()) {
+        settings.own_certificates = certificates.get("own").and_then(|value| value.path());
+        settings.authorities = certificates.get("authorities").and_then(|value| value.path());
+        certificates.finish();
+    }
+    if let Some(values) = table.get("wins_servers").and_then(|value| value.list("server")) {
+        let address = |text: &str| text.parse::<IpAddr>().ok().filter(|address| is_me(*address));
+        let read = values.iter().filter_map(|value| value.parsed(address, "the address of a host, not link-local"));
+        settings.wins_servers = read.collect();
     }
     if let Some(oakley) = table.get("oakley").and_then(|value| value.table()) {
         settings.registry.read("oakley", &oakley);
@@ -203,9 +230,11 @@ fn flag(value: &Value<'_>) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::registry::{BootExemption, Name, OperationMode};
+    use super::registry::Name;
     use super::*;
+    use crate::boot::{BootExemption, OperationMode};
     use ikecore::certificate::RevocationCheck;
+    use ikecore::policy::exempt::DefaultExemptions;
     use std::convert::Infallible;
 
     fn parse(text: &str) -> Result<Settings, DocumentError> {
@@ -251,7 +280,7 @@ mod tests {
              BootExemptions = [\"TCP:0:22:inbound\", \"icmp:Outbound\", \"RAW:inbound\", \"50:inbound\"]\n",
         );
         assert!(all.enable_logging && all.disable_ike_audits);
-        assert_eq!((all.no_default_exempt, all.enable_diagnostics, all.log_interval), (0, 7, 60));
+        assert_eq!((all.no_default_exempt, all.enable_diagnostics, all.log_interval), (DefaultExemptions::All, 7, 60));
         assert_eq!(
             (all.strong_crl_check, all.operation_mode),
             (RevocationCheck::Strict, Some(OperationMode::Stateful))
@@ -295,7 +324,7 @@ mod tests {
         assert!(error.contains("policyagent.toml:4:15: LogInterval of IPsec"), "{error}");
         let text = std::fs::read_to_string(paths.settings()).unwrap();
         assert_eq!(text, "driver = \"memory\" # as it was\n[IPsec]\nNoDefaultExempt = 0\n");
-        assert_eq!(Settings::read(&paths.settings()).unwrap().registry.no_default_exempt, 0);
+        assert_eq!(Settings::read(&paths.settings()).unwrap().registry.no_default_exempt, DefaultExemptions::All);
         std::fs::remove_dir_all(&root).unwrap();
     }
 
@@ -321,11 +350,27 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, users, mode_config_script, pam_service, oakley, IPsec, audit, key_log, ike",
+                 listen, policy, users, mode_config_script, pam_service, certificates, wins_servers, oakley, IPsec, audit, key_log, ike",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]
         );
+    }
+
+    #[test]
+    fn what_a_machine_knows_is_at_the_usual_places_or_at_those_of_the_file() {
+        let paths = Paths::new(Path::new("/r"));
+        let usual = Settings::default().sources(&paths);
+        let certificates = Path::new("/r/etc/policyagent/certificates");
+        assert_eq!((usual.own.as_path(), usual.wins_servers.len()), (certificates, 0));
+        assert_eq!(usual.authorities, Path::new("/r/etc/policyagent/authorities"));
+        let text =
+            "wins_servers = [\"10.0.0.2\", \"10.0.0.3\"]\n[certificates]\nown = \"mine\"\nauthorities = \"/a\"\n";
+        let other = parse(text).unwrap().sources(&paths);
+        assert_eq!((other.own.as_path(), other.wins_servers.len()), (Path::new("/e/mine"), 2));
+        assert_eq!(other.authorities, Path::new("/a"));
+        let wrong = parse("wins_servers = [\"fe80::1\"]").unwrap_err().to_string();
+        assert!(wrong.contains("is \"fe80::1\", allowed: the address of a host, not link-local"), "{wrong}");
     }
 
     #[test]

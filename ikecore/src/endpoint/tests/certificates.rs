@@ -5,8 +5,9 @@ use crate::event::{IkeSaEvent, MessageEvent};
 use crate::policy::rule::{AuthMethod, CertificateMethod, OwnCertificate};
 use crate::testing::authority::{Authority, Issued, KeyKind, Wish};
 use crate::testing::host::DATE;
+use crate::wire::chain::{Padding, parse};
 use crate::wire::codes::NotifyType;
-use crate::wire::{ExchangeType, Header};
+use crate::wire::{CertReq, ExchangeType, Header, PayloadType};
 use std::path::PathBuf;
 
 /// An authority, one beneath it, and a certificate of the latter for each host.
@@ -47,6 +48,7 @@ impl World {
             revocation_lists: Vec::new(),
             revocation_check: RevocationCheck::Off,
             legacy: false,
+            names_excluded: false,
         };
         CertificateMethod { own: Arc::new(own), trust: Arc::new(trust) }
     }
@@ -470,4 +472,36 @@ fn a_busy_worker_is_no_fault_of_the_peer() {
     let fault = CertificateFault::Aborted("signature");
     let failure = Failure::Certificate { fault, rule: "rule".to_owned() };
     assert_eq!(failure.notify(), Some(NotifyType::AUTHENTICATION_FAILED));
+}
+
+/// The authorities that a host names in its certificate requests of phase 1.
+fn requested(host: &Host) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for event in &host.events {
+        let EventKind::Message(MessageEvent::Sending { octets, .. }) = &event.kind else { continue };
+        let header = Header::decode(octets).expect("a message of this host");
+        if header.exchange == ExchangeType::MAIN {
+            let chain = parse(header.next_payload, &octets[Header::LEN..], Padding::Forbidden).expect("its payloads");
+            let requests = chain.all(PayloadType::CERTREQ).map(|payload| payload.decode(CertReq::decode).expect("one"));
+            all.extend(requests.map(|request| request.authority.to_vec()));
+        }
+    }
+    all
+}
+
+#[test]
+fn an_authority_that_is_not_to_be_named_is_asked_for_without_a_name() {
+    let world = World::new(KeyKind::P256);
+    let mut network = world.network_telling_all(|host, method, _| {
+        let trust = Trust { names_excluded: host == 0, ..method.trust.as_ref().clone() };
+        method.trust = Arc::new(trust);
+    });
+    assert_eq!(negotiate(&mut network), [None, None]);
+    let root = world.root.certificate().subject().to_vec();
+    assert_eq!(network.hosts.each_ref().map(requested), [vec![Vec::new()], vec![root]]);
+    let trust = world.method(0).trust.as_ref().clone();
+    let unnamed = Trust { names_excluded: true, ..trust.clone() };
+    assert!(trust.takes_the_same(&unnamed) && trust != unnamed);
+    assert!(!trust.takes_the_same(&Trust { legacy: true, ..trust.clone() }));
+    shut_down(&mut network);
 }

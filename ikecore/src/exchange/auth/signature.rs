@@ -32,13 +32,16 @@ pub(super) const fn code(algorithm: SignatureAlg) -> AuthenticationMethod {
     }
 }
 
-/// A CERTREQ for each authority that is trusted (RFC 4945 §3.2.3).
+/// A CERTREQ for each authority that is trusted (RFC 4945 §3.2.3); an empty one for those that are not to be named.
 pub(super) fn push_requests(trusts: &[Arc<Trust>], chain: &mut ChainWriter) {
     let mut names: Vec<&[u8]> = Vec::new();
-    for authority in trusts.iter().flat_map(|trust| &trust.authorities) {
+    for authority in trusts.iter().filter(|trust| !trust.names_excluded).flat_map(|trust| &trust.authorities) {
         if !names.iter().any(|name| dn::same(name, authority.subject())) {
             names.push(authority.subject());
         }
+    }
+    if trusts.iter().any(|trust| trust.names_excluded) {
+        names.push(&[]);
     }
     if names.len() > MAX_REQUESTS {
         names = vec![&[]];

@@ -102,3 +102,11 @@ fn changed_names_never_panic() {
         let _ = text(&name[..at]);
     }
 }
+
+#[test]
+fn a_name_read_backwards_is_the_same_either_way_and_no_other_order_is() {
+    let [name, backwards, mixed] = ["C=CH, O=Example, CN=root", "CN=Root, O=example, C=CH", "O=Example, C=CH, CN=root"]
+        .map(|t| encode(t).unwrap());
+    assert!(same_either_way(&name, &backwards) && same_either_way(&name, &name) && !same(&name, &backwards));
+    assert!(!same_either_way(&name, &mixed) && !same_either_way(b"no name", &name));
+}

@@ -159,6 +159,7 @@ fn hybrid_authentication_needs_the_extended_one_of_its_end_and_rsa() {
         revocation_lists: Vec::new(),
         revocation_check: RevocationCheck::Off,
         legacy: false,
+        names_excluded: false,
     });
     let with = |method, xauth| Rule { authentication: vec![AuthMethod::Hybrid(method)], xauth, ..rule("a", 1) };
     let user = || {

@@ -13,7 +13,7 @@ fn a_link_local_address_is_written_with_its_interface() {
     ] {
         let file = parse(&GOOD.replace("\"10.9.0.2\"", &format!("{text:?}"))).unwrap_or_else(|error| panic!("{error}"));
         assert!(file.warnings.is_empty(), "{text}: {:?}", file.warnings);
-        assert_eq!(file.has_links(), link_local, "{text}");
+        assert_eq!(file.filter_lists[0].filters[0].destination.is_link_local(), link_local, "{text}");
     }
 }
 

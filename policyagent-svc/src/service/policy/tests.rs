@@ -1,6 +1,7 @@
 use super::*;
 use crate::control::report::StoreState;
 use crate::model::tests::GOOD;
+use crate::service::settings::Settings;
 use ikecore::address::Scope;
 use ikecore::policy::rule::RuleAction;
 use ikecore::policy::selector::Flow;
@@ -41,7 +42,8 @@ impl Host {
 
     /// The policy of a service that starts; its driver takes everything.
     fn started(&self, named: Option<&Path>) -> Result<InForce, String> {
-        let mut policy = InForce::new(&self.paths(), named).unwrap();
+        let sources = Settings::default().sources(&self.paths());
+        let mut policy = InForce::new(&self.paths(), named, sources, DefaultExemptions::default()).unwrap();
         let first = policy.start()?;
         policy.put_in_force(first);
         Ok(policy)

@@ -1,10 +1,11 @@
 //! The settings that administrators know from Windows, under the names that they have in its registry.
 use ikecore::certificate::RevocationCheck;
+use ikecore::policy::exempt::DefaultExemptions;
 use serde::Serialize;
 
 use super::flag;
+use crate::boot::{BootExemption, EXEMPTION, OperationMode};
 use crate::document::{Table, Value};
-use crate::model::parse_protocol;
 
 /// When a change of a setting takes effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -81,66 +82,6 @@ impl Name {
     }
 }
 
-/// What becomes of traffic before the service has a policy in force.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum OperationMode {
-    /// It passes.
-    Permit,
-    /// It is dropped, but for exemptions.
-    Block,
-    /// What goes out passes, and what answers it.
-    Stateful,
-}
-
-impl OperationMode {
-    const ALL: [(&'static str, u32, Self); 3] =
-        [("permit", 0, Self::Permit), ("block", 1, Self::Block), ("stateful", 3, Self::Stateful)];
-}
-
-/// Traffic that passes in boot mode: `Protocol:SourcePort:DestinationPort:Direction`, of protocols without ports
-/// `Protocol:Direction`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct BootExemption {
-    /// The IP protocol number; 0 is any.
-    pub(crate) protocol: u8,
-    /// 0 is any.
-    pub(crate) source_port: u16,
-    /// 0 is any.
-    pub(crate) destination_port: u16,
-    /// It comes in.
-    pub(crate) inbound: bool,
-}
-
-/// What is allowed as one.
-const EXEMPTION: &str = "PROTOCOL:SOURCE-PORT:DESTINATION-PORT:DIRECTION with TCP and UDP, otherwise PROTOCOL:DIRECTION; a port of 0 \
-                         is any, DIRECTION is inbound or outbound (\"TCP:0:22:inbound\", \"ICMP:inbound\")";
-
-impl BootExemption {
-    fn parse(text: &str) -> Option<Self> {
-        let words: Vec<&str> = text.split(':').collect();
-        let (protocol, ports, direction) = match words.as_slice() {
-            [protocol, source, destination, direction] => (protocol, Some((source, destination)), direction),
-            [protocol, direction] => (protocol, None, direction),
-            _ => return None,
-        };
-        let protocol = match protocol.to_ascii_lowercase().as_str() {
-            "raw" => 255,
-            name => parse_protocol(name).ok()?,
-        };
-        let (source_port, destination_port) = match (ports, protocol) {
-            (Some((source, destination)), 6 | 17) => (source.parse().ok()?, destination.parse().ok()?),
-            (None, protocol) if !matches!(protocol, 6 | 17) => (0, 0),
-            _ => return None,
-        };
-        let inbound = match direction.to_ascii_lowercase().as_str() {
-            "inbound" => true,
-            "outbound" => false,
-            _ => return None,
-        };
-        Some(Self { protocol, source_port, destination_port, inbound })
-    }
-}
-
 /// The values. The settings file has those that differ from the defaults.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Registry {
@@ -148,9 +89,8 @@ pub(crate) struct Registry {
     pub(crate) enable_logging: bool,
     /// What revocation lists decide at least.
     pub(crate) strong_crl_check: RevocationCheck,
-    /// What no policy is about: 0 multicast, broadcast, RSVP, Kerberos and IKE; 1 multicast, broadcast and IKE; 2 RSVP, Kerberos
-    /// and IKE; 3 IKE.
-    pub(crate) no_default_exempt: u8,
+    /// What no filter is for.
+    pub(crate) no_default_exempt: DefaultExemptions,
     /// Which events of the driver are logged, a sum: 1 packets that are refused, 2 each that is dropped on its way in, 4 out.
     pub(crate) enable_diagnostics: u8,
     /// Seconds between two of the driver's events of one kind.
@@ -168,7 +108,7 @@ impl Default for Registry {
         Self {
             enable_logging: false,
             strong_crl_check: RevocationCheck::Off,
-            no_default_exempt: 3,
+            no_default_exempt: DefaultExemptions::default(),
             enable_diagnostics: 0,
             log_interval: 3_600,
             operation_mode: None,
@@ -197,7 +137,9 @@ impl Registry {
                 let levels = [RevocationCheck::Off, RevocationCheck::Revoked, RevocationCheck::Strict];
                 self.strong_crl_check = *levels.get(usize::from(small(2)?))?;
             }
-            Name::NoDefaultExempt => self.no_default_exempt = small(3)?,
+            Name::NoDefaultExempt => {
+                self.no_default_exempt = DefaultExemptions::from_number(value.integer(0..=3)?)?;
+            }
             Name::EnableDiagnostics => self.enable_diagnostics = small(7)?,
             Name::LogInterval => self.log_interval = value.integer(60..=86_400)?,
             Name::OperationMode => self.operation_mode = Some(operation_mode(value)?),

@@ -1,0 +1,21 @@
+//! The language: from the words of a line to a command, and back.
+mod arguments;
+mod bind;
+mod build;
+mod complete;
+mod error;
+mod grammar;
+mod help;
+mod interpreter;
+mod keyword;
+pub(crate) mod lexer;
+mod print;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub(crate) use complete::complete;
+pub(crate) use error::{LanguageError, Problem};
+pub(crate) use grammar::Context;
+pub(crate) use interpreter::{Interpreter, Outcome, context_of};
+pub(crate) use print::{Secrets, line};

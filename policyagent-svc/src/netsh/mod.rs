@@ -1,0 +1,11 @@
+//! The command language of `netsh ipsec`.
+mod arguments;
+mod command;
+mod fuzzing;
+mod language;
+mod script;
+mod shell;
+
+pub(crate) use arguments::NetshArgs;
+pub(crate) use fuzzing::{command_seeds, fuzz_command};
+pub(crate) use shell::main;

@@ -1,0 +1,132 @@
+//! Scripts: what netsh is to do, found in netsh's own scripts, in batch files and in scripts of PowerShell.
+//!
+//! Nothing of a batch file is ever executed but its netsh commands; what is left out is told.
+mod batch;
+mod decode;
+mod powershell;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+pub(crate) use decode::decode;
+
+use std::path::Path;
+
+use super::language::lexer::{Placed, Word, placed, words};
+use super::language::{LanguageError, Problem};
+use crate::document::Position;
+
+/// What a script is written in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Dialect {
+    /// netsh's own: a command a line, the context is remembered.
+    Netsh,
+    /// A batch file: a netsh of its own each time.
+    Batch,
+    /// PowerShell: likewise.
+    PowerShell,
+}
+
+impl Dialect {
+    /// What a file is, by its name, or else by what is in it.
+    pub(crate) fn of(path: &Path, text: &str) -> Self {
+        let extension =
+            path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
+        match extension.as_str() {
+            "cmd" | "bat" => Self::Batch,
+            "ps1" => Self::PowerShell,
+            _ if text.lines().any(batch::is_for_batch) => Self::Batch,
+            _ => Self::Netsh,
+        }
+    }
+
+    /// True if each command is a netsh of its own.
+    pub(crate) const fn starts_anew(self) -> bool {
+        !matches!(self, Self::Netsh)
+    }
+}
+
+/// A part of a script.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Statement {
+    /// Where it begins.
+    pub(crate) at: Position,
+    pub(crate) kind: StatementKind,
+}
+
+/// What a part of a script is.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum StatementKind {
+    /// Words for netsh.
+    Netsh(Vec<Word>),
+    /// Something else, which is left out: what, and why.
+    Skipped(String),
+    /// What cannot be read, or must not be left out.
+    Wrong(LanguageError),
+}
+
+impl Statement {
+    const fn skipped(at: Position, what: String) -> Self {
+        Self { at, kind: StatementKind::Skipped(what) }
+    }
+
+    fn wrong(at: Position, text: &str) -> Self {
+        let error = LanguageError::new(at, Problem::Together(text.to_owned()));
+        Self { at, kind: StatementKind::Wrong(error) }
+    }
+
+    fn of_words(at: Position, words: Result<Vec<Word>, LanguageError>) -> Self {
+        let kind = match words {
+            Ok(words) => StatementKind::Netsh(words),
+            Err(error) => StatementKind::Wrong(error),
+        };
+        Self { at, kind }
+    }
+}
+
+/// The parts of a script, in order. Comments and empty lines are none.
+pub(crate) fn statements(dialect: Dialect, text: &str) -> Vec<Statement> {
+    match dialect {
+        Dialect::Netsh => lines(text).filter_map(|(number, line)| plain(number, line)).collect(),
+        Dialect::Batch => batch::statements(text),
+        Dialect::PowerShell => powershell::statements(text),
+    }
+}
+
+/// The lines with their numbers, whichever way they end.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(index, line)| (index + 1, line.trim_end_matches('\r')))
+}
+
+/// A line of netsh's own scripts.
+fn plain(number: usize, line: &str) -> Option<Statement> {
+    let trimmed = line.trim_start();
+    if trimmed.is_empty() || trimmed.starts_with('#') {
+        return None;
+    }
+    let placed = placed(line, number);
+    let at = first_place(&placed)?;
+    Some(Statement::of_words(at, words(&placed)))
+}
+
+/// Where the first character that is no blank stands.
+fn first_place(line: &[Placed]) -> Option<Position> {
+    line.iter().find(|placed| !placed.character.is_whitespace()).map(|placed| placed.at)
+}
+
+/// True if a word calls netsh, by whichever path.
+fn is_netsh(word: &str) -> bool {
+    let name = word.rsplit(['\\', '/']).next().unwrap_or_default().to_ascii_lowercase();
+    name == "netsh" || name == "netsh.exe"
+}
+
+/// True if netsh is among the words of a text, be it in quotes or brackets.
+fn names_netsh(text: &str) -> bool {
+    text.split(|c: char| c.is_whitespace() || "\"'()&|;@{}=".contains(c)).any(is_netsh)
+}
+
+/// The beginning of a text, for messages: never more, as it may hold a key.
+fn first_word(text: &str) -> String {
+    let word: String = text.split_whitespace().next().unwrap_or_default().chars().take(40).collect();
+    word.split('=').next().unwrap_or_default().to_owned()
+}

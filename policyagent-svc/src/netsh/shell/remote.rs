@@ -1,0 +1,98 @@
+//! netsh on another machine, by ssh.
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::source::octets_of;
+use crate::format::Format;
+use crate::netsh::arguments::{DialectName, NetshArgs};
+use crate::netsh::script::{Dialect, decode};
+use crate::paths::Paths;
+
+/// Runs netsh there, with the same arguments; a script goes there by standard input.
+pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &NetshArgs) -> Result<(), String> {
+    let sound = |c: char| c.is_alphanumeric() || "-_.:@[]%".contains(c);
+    if machine.is_empty() || machine.starts_with('-') || !machine.chars().all(sound) {
+        return Err(format!("-r is {machine:?}, allowed: MACHINE or USER@MACHINE, as ssh takes it"));
+    }
+    let script = match &arguments.file {
+        Some(path) if path != Path::new("-") => Some((path, octets_of(path)?)),
+        _ => None,
+    };
+    let dialect = match (&script, arguments.dialect) {
+        // Its name says what it is, and does not come there.
+        (Some((path, octets)), None) => {
+            let (text, _) = decode(octets, arguments.encoding.as_deref())
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            Some(match Dialect::of(path, &text) {
+                Dialect::Netsh => DialectName::Netsh,
+                Dialect::Batch => DialectName::Batch,
+                Dialect::PowerShell => DialectName::Powershell,
+            })
+        }
+        (_, dialect) => dialect,
+    };
+    let converses = script.is_none() && arguments.words.is_empty() && std::io::stdin().is_terminal();
+    let mut ssh = Command::new("ssh");
+    if converses {
+        ssh.arg("-t");
+    }
+    ssh.arg("--").arg(machine).arg(remote_command(paths, format, arguments, dialect));
+    if script.is_some() {
+        ssh.stdin(Stdio::piped());
+    }
+    let failed = |error: std::io::Error| format!("ssh {machine}: {error}");
+    let mut child = ssh.spawn().map_err(failed)?;
+    if let (Some(mut stdin), Some((_, octets))) = (child.stdin.take(), script) {
+        // If it reads no more, its exit status says why.
+        let _ = stdin.write_all(&octets);
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() { Ok(()) } else { Err(format!("netsh on {machine} has failed, or ssh has: {status}")) }
+}
+
+/// The command line that the other machine's shell reads.
+pub(super) fn remote_command(
+    paths: &Paths,
+    format: Format,
+    arguments: &NetshArgs,
+    dialect: Option<DialectName>,
+) -> String {
+    let mut words = vec!["policyagent".to_owned()];
+    let mut with = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
+    if paths.root() != Path::new("/") {
+        with("--root", &paths.root().to_string_lossy());
+    }
+    if format == Format::Json {
+        with("--format", "json");
+    }
+    words.push("netsh".to_owned());
+    let flags = [("--check", arguments.check), ("--verbose", arguments.verbose)];
+    words.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
+    let mut with = |option: &str, value: Option<&str>| {
+        words.extend(value.into_iter().flat_map(|value| [option.to_owned(), value.to_owned()]));
+    };
+    with("-c", arguments.context.as_deref());
+    with("--encoding", arguments.encoding.as_deref());
+    let dialect = dialect.map(|dialect| match dialect {
+        DialectName::Netsh => "netsh",
+        DialectName::Batch => "batch",
+        DialectName::Powershell => "powershell",
+    });
+    with("--dialect", dialect);
+    with("-f", arguments.file.as_ref().map(|_| "-"));
+    if !arguments.words.is_empty() {
+        words.push("--".to_owned());
+        words.extend(arguments.words.iter().cloned());
+    }
+    words.iter().map(|word| for_shell(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// The word as the shell takes it for one.
+fn for_shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
