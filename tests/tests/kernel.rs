@@ -13,8 +13,8 @@ use tests::scenario::liveliness::Mourning;
 use tests::scenario::moving::{Unique, comes_back_elsewhere};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, boot_mode, bundles, certificates, control,
-    default_response, driver_failure, exempt, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors,
-    shapes, soft_sas, traps, whole_life,
+    default_response, driver_failure, exempt, links, liveliness, netsh, recovery, rekeys, rekeys_and_deletes,
+    road_warriors, shapes, soft_sas, traps, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -57,6 +57,15 @@ fn main() -> ExitCode {
     ] {
         let run = move || certificates::signatures(Driver::Xfrm, Kernel::Netlink, key, main_mode, role);
         cases.push(Case::new(name, run));
+    }
+    for mode in modes {
+        for words in &netsh::WORDS {
+            let suite = words.suite.quick_mode.replace('-', "_");
+            let name = format!("xfrm_{}_netsh_static_{suite}", mode.name());
+            cases.push(Case::new(name, move || netsh::static_policy(Driver::Xfrm, Kernel::Netlink, mode, words)));
+            let name = format!("xfrm_{}_netsh_dynamic_{suite}", mode.name());
+            cases.push(Case::new(name, move || netsh::dynamic_policy(Driver::Xfrm, Kernel::Netlink, mode, words)));
+        }
     }
     protection(&mut cases);
     several_protocols(&mut cases);
