@@ -12,7 +12,7 @@ use tests::scenario::l2tp::{self, ClientPort};
 use tests::scenario::liveliness::Mourning;
 use tests::scenario::moving::{Unique, comes_back_elsewhere};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, boot_mode, bundles, certificates, control,
     default_response, driver_failure, exempt, links, liveliness, netsh, recovery, rekeys, rekeys_and_deletes,
     road_warriors, shapes, soft_sas, traps, whole_life,
 };
@@ -216,6 +216,7 @@ fn several_protocols(cases: &mut Vec<Case>) {
 /// What administrators, accidents and the kernel do to the SAs.
 fn conduct(cases: &mut Vec<Case>) {
     let name = |driver: Driver, what: &str| format!("{}_{what}", driver.name());
+    cases.push(Case::new("the_usual_boot_mode", boot_mode::the_usual_mode));
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         let what = name(driver, "clear_traffic_until_the_peer_comes_up");
         cases.push(Case::new(what, move || soft_sas::until_charon_comes(driver)));
