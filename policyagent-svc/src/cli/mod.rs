@@ -121,6 +121,8 @@ impl Client<'_> {
         };
         match &reply {
             Reply::Status(status) => print(self.format, status, || status::text(status, self.style)),
+            // Asked for by `netsh` alone, which shows it itself.
+            Reply::InForce(report) => print(self.format, report, String::new),
             Reply::Initiate(report) if report.succeeded => {
                 print(self.format, report, || status::initiated(report, self.style));
             }
