@@ -78,6 +78,7 @@ fn example() -> Status {
             ah: false,
             transport: true,
             udp_encapsulation: true,
+            link_local: true,
         },
         policy: PolicyReport {
             path: "/p.toml".into(),
