@@ -13,3 +13,16 @@ pub fn command(octets: &[u8]) {
 pub fn command_seeds() -> Vec<(&'static str, Vec<u8>)> {
     crate::netsh::command_seeds()
 }
+
+/// Any octets as a configuration of strongSwan or libreswan.
+///
+/// # Panics
+/// If what is made of it is a document with a fault.
+pub fn import(octets: &[u8]) {
+    crate::import::fuzz_import(octets);
+}
+
+/// Inputs for [`import`], each with its file name.
+pub fn import_seeds() -> Vec<(&'static str, Vec<u8>)> {
+    crate::import::import_seeds()
+}

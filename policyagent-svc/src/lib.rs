@@ -6,6 +6,7 @@ mod document;
 mod format;
 pub mod fuzzing;
 mod hosts;
+mod import;
 mod link;
 mod lint;
 mod lock;

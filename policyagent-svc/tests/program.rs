@@ -224,6 +224,18 @@ fn explain_tells_what_becomes_of_traffic_and_why() {
 }
 
 #[test]
+fn explain_tells_of_what_is_exempt() {
+    let host = Host::new("exempt");
+    let kerberos = ["explain", "127.0.0.1", "127.0.0.9", "--remote-port", "88"];
+    assert!(host.done(&kerberos).contains("negotiate: rule"));
+    fs::write(host.root.join("etc/policyagent/policyagent.toml"), "[IPsec]\nNoDefaultExempt = 0\n").unwrap();
+    let text = host.done(&kerberos);
+    assert!(text.contains("in clear: NoDefaultExempt of the settings exempts it from filters: "), "{text}");
+    assert!(!text.contains("rule"), "{text}");
+    assert!(host.done(&["explain", "127.0.0.1", "127.0.0.9"]).contains("negotiate: rule"));
+}
+
+#[test]
 fn explain_tells_what_would_be_answered_to_a_proposal() {
     let host = Host::new("proposal");
     let explain = ["explain", "127.0.0.1", "127.0.0.9"];

@@ -2,6 +2,7 @@
 
 mod connection;
 mod sas;
+mod swanctl;
 
 use std::path::PathBuf;
 use std::time::Duration;

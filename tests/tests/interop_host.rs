@@ -14,8 +14,8 @@ use tests::scenario::moving::{Unique, comes_back_elsewhere};
 use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
-    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, many, nat,
-    recovery, rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
+    GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, many, moving_in,
+    nat, recovery, rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -493,4 +493,26 @@ wrong_certificates! {
     a_key_and_a_certificate_as_responder: OneHasKey, Responder;
     an_ecdsa_and_an_rsa_key_as_initiator: OtherKind, Initiator;
     an_ecdsa_and_an_rsa_key_as_responder: OtherKind, Responder;
+}
+
+/// One test for each configuration that is imported, and each role.
+macro_rules! moving_in {
+    ($($name:ident: $from:ident($($role:ident)?);)*) => {
+        $(
+            #[test]
+            fn $name() {
+                moving_in::$from($(Role::$role)?);
+            }
+        )*
+    };
+}
+
+moving_in! {
+    moving_in_from_swanctl_as_initiator: from_swanctl(Initiator);
+    moving_in_from_swanctl_as_responder: from_swanctl(Responder);
+    moving_in_from_ipsec_conf_as_initiator: from_ipsec_conf(Initiator);
+    moving_in_from_ipsec_conf_as_responder: from_ipsec_conf(Responder);
+    moving_in_from_libreswan_as_initiator: from_libreswan(Initiator);
+    moving_in_from_libreswan_as_responder: from_libreswan(Responder);
+    moving_in_as_a_client: client_from_swanctl();
 }

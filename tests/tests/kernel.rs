@@ -13,8 +13,8 @@ use tests::scenario::liveliness::Mourning;
 use tests::scenario::moving::{Unique, comes_back_elsewhere};
 use tests::scenario::{
     CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
-    default_response, driver_failure, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors, shapes,
-    soft_sas, traps, whole_life,
+    default_response, driver_failure, exempt, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors,
+    shapes, soft_sas, traps, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -210,6 +210,7 @@ fn conduct(cases: &mut Vec<Case>) {
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         let what = name(driver, "clear_traffic_until_the_peer_comes_up");
         cases.push(Case::new(what, move || soft_sas::until_charon_comes(driver)));
+        cases.push(Case::new(name(driver, "default_exemptions"), move || exempt::each_value(driver)));
     }
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         cases.push(Case::new(name(driver, "commands_initiate_and_rekey"), move || {

@@ -479,3 +479,8 @@ fn throughput() {
         }
     }
 }
+
+#[test]
+fn default_exemptions() {
+    tests::scenario::exempt::each_value(tests::daemon::Driver::Userspace);
+}

@@ -177,3 +177,8 @@ fn a_kernel_without_esp_says_so_and_keeps_nothing() {
     assert_eq!(namespace.run("ip", &["xfrm", "state"]), "");
     assert_eq!(namespace.run("ip", &["xfrm", "policy"]), "");
 }
+
+#[test]
+fn default_exemptions() {
+    tests::scenario::exempt::each_value(tests::daemon::Driver::Xfrm);
+}

@@ -24,6 +24,8 @@ pub struct PolicyDb {
     pub local_addresses: Vec<Prefix>,
     /// The link-local addresses of this host.
     pub(crate) on_links: Vec<HostAddress>,
+    /// Traffic that no filter is for.
+    pub(crate) exempt: Vec<Selector>,
     /// Answers peers for whom no rule names filters.
     pub(super) default_response: Option<Arc<Rule>>,
     /// Every filter, by rank: the index of its rule and its index in that.
@@ -63,7 +65,16 @@ impl PolicyDb {
         ranked.sort_by_key(|(_, rule, _, filter)| (Reverse(weight(filter)), rule.tunnel.is_none()));
         let ranking: Vec<_> = ranked.into_iter().map(|(index, _, at, _)| (index, at)).collect();
         let index = Arc::new(Index::new(&rules, &ranking));
-        Ok(Self { version, rules, local_addresses, on_links: Vec::new(), default_response: None, ranking, index })
+        Ok(Self {
+            version,
+            rules,
+            local_addresses,
+            on_links: Vec::new(),
+            exempt: Vec::new(),
+            default_response: None,
+            ranking,
+            index,
+        })
     }
 
     /// The same policy for a host that has these link-local addresses, too.

@@ -2,6 +2,7 @@
 pub mod check;
 pub mod db;
 mod default_response;
+pub mod exempt;
 pub mod explain;
 pub mod lease;
 mod lookup;

@@ -12,7 +12,8 @@ const WITHIN_WEIGHT: u32 = 19;
 
 impl PolicyDb {
     /// The standing policies for the driver, one a filter, in the order in which they must be looked at. Of filters that
-    /// are the same the first counts and the others are left out.
+    /// are the same the first counts and the others are left out. Before them all stands what is exempt from filters, as far
+    /// as there are any that do not permit it; its priority is 0, which is no filter's.
     ///
     /// A priority is made of the filter's [`weight`] and of its place among those of equal weight, so that it seldom
     /// changes with a new policy. It is even: the number below it is for the policies of the SAs that are made for the
@@ -20,7 +21,19 @@ impl PolicyDb {
     pub fn traffic_policies(&self) -> Vec<TrafficPolicy> {
         let mut seen = BTreeSet::new();
         let different = self.priorities().filter(|(_, filter, _)| seen.insert(**filter));
-        different.filter_map(|(rule, filter, priority)| self.standing(rule, *filter, priority)).collect()
+        let of_filters = different.filter_map(|(rule, filter, priority)| self.standing(rule, *filter, priority));
+        let of_filters: Vec<TrafficPolicy> = of_filters.collect();
+        let restricts = |exempt: &&Selector| {
+            of_filters.iter().any(|of| of.action != TrafficAction::Permit && of.selector.overlaps(exempt))
+        };
+        let permit = |selector: &Selector| TrafficPolicy {
+            selector: *selector,
+            action: TrafficAction::Permit,
+            priority: 0,
+            reqid: 0,
+        };
+        let exempt: Vec<TrafficPolicy> = self.exempt.iter().filter(restricts).map(permit).collect();
+        exempt.into_iter().chain(of_filters).collect()
     }
 
     /// The policy that is in force while a pair of SAs of `rule` for `selector` is installed between this host's address

@@ -56,6 +56,11 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     /// Show Oakley.log, or switch it on or off
     Log(LogArgs),
+    /// Make a policy document of a configuration of strongSwan or libreswan; every option without a counterpart is named
+    ///
+    /// Exit status: 0 everything that matters was translated; 1 failed, nothing was written; 3 written, but something that
+    /// matters has no counterpart, or a connection was left out: the report says what.
+    Import(ImportArgs),
     /// Read and check commands of netsh ipsec, or scripts of them
     Netsh(NetshArgs),
     /// Read a password from standard input and print its hash, for the users file of extended authentication
@@ -280,6 +285,58 @@ pub(crate) struct LogArgs {
     /// Have the running service write the log, or cease to
     #[arg(long, value_enum, value_name = "on|off")]
     pub(crate) switch: Option<Switch>,
+}
+
+/// Arguments of `import`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// swanctl.conf or ipsec.conf; what they include is read, too
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Whose syntax it is; auto: as the first file looks
+    #[arg(long, value_enum, value_name = "SYNTAX", default_value_t = ImportSyntax::Auto)]
+    pub(crate) from: ImportSyntax,
+    /// A file with secrets: ipsec.secrets, or of the form of swanctl.conf
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Vec<PathBuf>,
+    /// Write the document to FILE, which must not be there; its mode is 600 [default: to standard output, and the report to
+    /// standard error]
+    #[arg(long, value_name = "FILE", conflicts_with = "to_store")]
+    pub(crate) output: Option<PathBuf>,
+    /// Add what is made to the policies of a store; names that are taken there are refused
+    #[arg(long, value_enum, value_name = "STORE")]
+    pub(crate) to_store: Option<ImportStore>,
+    /// The name of the policy that is made
+    #[arg(long, value_name = "NAME", default_value = "imported")]
+    pub(crate) name: String,
+    /// Have the policy in force at once [default: it is there, not assigned]
+    #[arg(long)]
+    pub(crate) assign: bool,
+    /// An address of the host whose configuration it is, by which left and right are told apart [default: the addresses of
+    /// this host]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) host: Vec<IpAddr>,
+}
+
+/// Whose syntax is imported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ImportSyntax {
+    /// As the first file looks
+    Auto,
+    /// swanctl.conf of strongSwan
+    Swanctl,
+    /// ipsec.conf of strongSwan
+    #[value(name = "ipsec.conf")]
+    IpsecConf,
+    /// ipsec.conf of libreswan
+    Libreswan,
+}
+
+/// Where what is imported goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ImportStore {
+    /// The local store: the policy file
+    Local,
 }
 
 /// Arguments of `generate`.

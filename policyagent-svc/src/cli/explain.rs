@@ -1,4 +1,5 @@
 //! `policyagent explain`.
+use ikecore::policy::exempt::DefaultExemptions;
 use ikecore::policy::explain::Other;
 use ikecore::policy::rule::{AuthMethod, Rule, RuleAction};
 use ikecore::policy::selector::{Flow, Selector, transport_selector, weight};
@@ -11,16 +12,19 @@ use std::sync::Arc;
 use super::args::ExplainArgs;
 use super::style::Style;
 use super::{failed, policy, print, proposal};
-use crate::compile::Compiled;
+use crate::compile::{Compiled, Machine};
 use crate::format::Format;
 use crate::link::named;
 use crate::model::{PolicyFile, protocol_name};
 use crate::paths::Paths;
+use crate::service::settings::Settings;
 
 /// What becomes of the packets of a flow, and why.
 #[derive(Serialize)]
 struct Report {
     flow: FlowReport,
+    /// The exemption from filters that it falls under.
+    exempt: Option<String>,
     decides: Option<Decision>,
     /// Whether the default response would answer if the other host began.
     default_response: bool,
@@ -82,6 +86,16 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
     };
     let path = policy::path(paths, arguments.policy.as_deref());
     let compiled = path.and_then(|path| policy::compiled(paths, &path));
+    let exemptions = match Settings::read(&paths.settings()) {
+        Ok(settings) => settings.registry.no_default_exempt,
+        // Whoever may not read the settings can have a policy of his own explained.
+        Err(_) if arguments.policy.is_some() => DefaultExemptions::default(),
+        Err(error) => return failed(error),
+    };
+    let compiled = compiled.map(|(file, Compiled { db, origins, warnings })| {
+        let broadcasts: Vec<_> = Machine::broadcasts().unwrap_or_default().into_iter().collect();
+        (file, Compiled { db: db.with_exempt(exemptions.traffic(&broadcasts)), origins, warnings })
+    });
     match compiled {
         Ok((_, compiled)) if arguments.proposal.is_given() => match proposal::report(&compiled.db, arguments) {
             Ok(report) => {
@@ -101,12 +115,13 @@ pub(super) fn explain(paths: &Paths, arguments: &ExplainArgs, format: Format, st
 
 fn report(file: &PolicyFile, compiled: &Compiled, flow: &Flow) -> Report {
     let db = &compiled.db;
+    let exempt = db.exemption(flow);
     let shown = |selector: &Selector| named(&selector.to_string(), selector.scope);
     let written = |rule: &Rule, filter: &Selector| {
         let position = compiled.origin(rule, filter)?;
         file.filter_lists.iter().flat_map(|list| &list.filters).find(|written| written.position == position)
     };
-    let decides = db.lookup_flow(flow).map(|(rule, filter)| Decision {
+    let decides = db.lookup_flow(flow).filter(|_| exempt.is_none()).map(|(rule, filter)| Decision {
         rule: rule.name.clone(),
         filter: shown(filter),
         weight: weight(filter),
@@ -133,9 +148,10 @@ fn report(file: &PolicyFile, compiled: &Compiled, flow: &Flow) -> Report {
             local_port: flow.local_port,
             remote_port: flow.remote_port,
         },
-        default_response: decides.is_none() && db.default_response().is_some(),
+        exempt: exempt.map(shown),
+        default_response: decides.is_none() && exempt.is_none() && db.default_response().is_some(),
         decides,
-        others: db.why_not(flow).into_iter().map(other).collect(),
+        others: if exempt.is_none() { db.why_not(flow).into_iter().map(other).collect() } else { Vec::new() },
     }
 }
 
@@ -187,10 +203,14 @@ fn text(report: &Report, style: Style) -> String {
 }
 
 fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
-    let Report { flow, decides, default_response, others } = report;
+    let Report { flow, exempt, decides, default_response, others } = report;
     let end = |address: &str, port: u16| if port == 0 { address.to_owned() } else { format!("{address}[{port}]") };
     let (local, remote) = (end(&flow.local, flow.local_port), end(&flow.remote, flow.remote_port));
     writeln!(out, "{}", style.heading(&format!("{local} <-> {remote}, {}", flow.protocol)))?;
+    if let Some(exempt) = exempt {
+        let why = "NoDefaultExempt of the settings exempts it from filters";
+        return writeln!(out, "  {} {why}: {exempt}", style.warning("in clear:"));
+    }
     match decides {
         None if *default_response => writeln!(
             out,

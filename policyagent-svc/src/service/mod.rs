@@ -113,7 +113,8 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
     let lock = lock::take(&paths.lock(), paths.root())?;
-    let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.sources(&paths))?;
+    let exemptions = settings.registry.no_default_exempt;
+    let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.sources(&paths), exemptions)?;
     let first = policy.start().map_err(RunError::Policy)?;
     let pam = settings.pam_service.as_deref().map(Helper::start).transpose()?;
     // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.

@@ -1,5 +1,6 @@
 //! The policy in force: that of all stores together, and the attempts to change it.
 use ikecore::policy::db::PolicyDb;
+use ikecore::policy::exempt::DefaultExemptions;
 use ikedaemon::engine::Unsupported;
 use std::collections::BTreeSet;
 use std::io;
@@ -43,6 +44,7 @@ pub(crate) struct InForce {
     machine: Machine,
     /// Addresses that peers gave to this host: the policy is not for them.
     granted: BTreeSet<IpAddr>,
+    exemptions: DefaultExemptions,
     reqids: Reqids,
     db: Arc<PolicyDb>,
     block: PolicyFile,
@@ -79,7 +81,12 @@ pub(crate) struct Attempt {
 
 impl InForce {
     /// Nothing is in force yet. The local store's file is `named`, or the usual one.
-    pub(crate) fn new(paths: &Paths, named: Option<&Path>, sources: Sources) -> Result<Self, DocumentError> {
+    pub(crate) fn new(
+        paths: &Paths,
+        named: Option<&Path>,
+        sources: Sources,
+        exemptions: DefaultExemptions,
+    ) -> Result<Self, DocumentError> {
         let stores = [
             Held::new(Location::Persistent, Some(Store::persistent(paths))),
             Held::new(Location::Directory, Some(Store::directory(paths))),
@@ -96,6 +103,7 @@ impl InForce {
             changed: Arc::default(),
             machine: Machine::default(),
             granted: BTreeSet::new(),
+            exemptions,
             reqids: Reqids::default(),
             db: Arc::default(),
             block: block_mode()?,
@@ -253,7 +261,9 @@ impl InForce {
             }
             let mut reqids = self.reqids.clone();
             let fault = match compile_all(&parts, &machine, &mut reqids) {
-                Ok(Compiled { mut db, warnings, .. }) => {
+                Ok(Compiled { db, warnings, .. }) => {
+                    let broadcasts: Vec<_> = machine.broadcasts.iter().copied().collect();
+                    let mut db = db.with_exempt(self.exemptions.traffic(&broadcasts));
                     db.version = self.db.version + 1;
                     let warnings = warnings.iter().map(ToString::to_string).collect();
                     return Ok(Some(Attempt { contents, machine, reqids, db: Arc::new(db), warnings }));

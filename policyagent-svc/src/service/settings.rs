@@ -234,6 +234,7 @@ mod tests {
     use super::registry::{BootExemption, Name, OperationMode};
     use super::*;
     use ikecore::certificate::RevocationCheck;
+    use ikecore::policy::exempt::DefaultExemptions;
     use std::convert::Infallible;
 
     fn parse(text: &str) -> Result<Settings, DocumentError> {
@@ -279,7 +280,7 @@ mod tests {
              BootExemptions = [\"TCP:0:22:inbound\", \"icmp:Outbound\", \"RAW:inbound\", \"50:inbound\"]\n",
         );
         assert!(all.enable_logging && all.disable_ike_audits);
-        assert_eq!((all.no_default_exempt, all.enable_diagnostics, all.log_interval), (0, 7, 60));
+        assert_eq!((all.no_default_exempt, all.enable_diagnostics, all.log_interval), (DefaultExemptions::All, 7, 60));
         assert_eq!(
             (all.strong_crl_check, all.operation_mode),
             (RevocationCheck::Strict, Some(OperationMode::Stateful))
@@ -323,7 +324,7 @@ mod tests {
         assert!(error.contains("policyagent.toml:4:15: LogInterval of IPsec"), "{error}");
         let text = std::fs::read_to_string(paths.settings()).unwrap();
         assert_eq!(text, "driver = \"memory\" # as it was\n[IPsec]\nNoDefaultExempt = 0\n");
-        assert_eq!(Settings::read(&paths.settings()).unwrap().registry.no_default_exempt, 0);
+        assert_eq!(Settings::read(&paths.settings()).unwrap().registry.no_default_exempt, DefaultExemptions::All);
         std::fs::remove_dir_all(&root).unwrap();
     }
 

@@ -103,3 +103,23 @@ fn priorities_stay_when_other_filters_come() {
     let after = db(vec![transport("host", 2, &[host]), transport("net", 1, &[net])]).traffic_policies();
     assert_eq!(before[0], after[1]);
 }
+
+#[test]
+fn what_is_exempt_comes_first_where_a_filter_restricts_it() {
+    use crate::policy::exempt::DefaultExemptions;
+    let (all, host) = (between("0.0.0.0/0", "0.0.0.0/0"), between("10.9.0.1", "10.9.0.2"));
+    let exempt = DefaultExemptions::Multicast.traffic(&[]);
+    let of = |rules: Vec<Rule>| {
+        let policies = db(rules).with_exempt(exempt.clone()).traffic_policies();
+        let count = policies.iter().take_while(|policy| policy.priority == 0).count();
+        assert!(policies.iter().skip(count).all(|policy| policy.priority > 1 && policy.reqid != 0), "{policies:?}");
+        policies.into_iter().take(count).collect::<Vec<_>>()
+    };
+    assert_eq!(of(vec![transport("host", 1, &[host])]), []);
+    assert_eq!(of(vec![plain("permit", 1, RuleAction::Permit, &[all])]), []);
+    let policies = of(vec![plain("block", 1, RuleAction::Block, &[all])]);
+    let selectors: Vec<Selector> = policies.iter().map(|policy| policy.selector).collect();
+    let ipv4: Vec<Selector> = exempt.iter().filter(|of| of.local.address().is_ipv4()).copied().collect();
+    assert_eq!((selectors.len(), selectors), (4, ipv4));
+    assert!(policies.iter().all(|policy| policy.action == TrafficAction::Permit));
+}

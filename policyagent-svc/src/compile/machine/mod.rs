@@ -10,9 +10,10 @@ pub(crate) use needs::Needs;
 
 use ikecore::address::{HostAddress, Scope, is_link_local};
 use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::SockaddrIn;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use crate::link::Interface;
@@ -27,6 +28,8 @@ pub(crate) struct Machine {
     pub(crate) on_links: BTreeSet<HostAddress>,
     /// Those of both that are on dial-up interfaces.
     pub(crate) dialup: BTreeSet<HostAddress>,
+    /// The broadcast addresses of its networks.
+    pub(crate) broadcasts: BTreeSet<Ipv4Addr>,
     /// The interfaces, up or not.
     pub(crate) interfaces: BTreeMap<Interface, Scope>,
     /// The servers that it was told of.
@@ -85,6 +88,11 @@ impl Machine {
         Ok(machine)
     }
 
+    /// The broadcast addresses of this machine's networks.
+    pub(crate) fn broadcasts() -> io::Result<BTreeSet<Ipv4Addr>> {
+        Self::of_interfaces().map(|machine| machine.broadcasts)
+    }
+
     fn of_interfaces() -> io::Result<Self> {
         let mut machine = Self::default();
         for interface in nix::ifaddrs::getifaddrs().map_err(io::Error::from)? {
@@ -96,6 +104,10 @@ impl Machine {
             if !interface.flags.contains(InterfaceFlags::IFF_UP) {
                 continue;
             }
+            let mask = interface.netmask.filter(|_| interface.flags.contains(InterfaceFlags::IFF_BROADCAST));
+            let mask = mask.and_then(|mask| mask.as_sockaddr_in().map(SockaddrIn::ip));
+            let network = address.as_sockaddr_in().map(SockaddrIn::ip).zip(mask);
+            machine.broadcasts.extend(network.and_then(|(address, mask)| broadcast(address, mask)));
             let dialup = is_dialup(&interface.interface_name, interface.flags);
             if let Some(v4) = address.as_sockaddr_in() {
                 machine.add(IpAddr::V4(v4.ip()).into(), dialup);
@@ -152,6 +164,12 @@ impl Machine {
             ConnectionType::Dialup => self.dialup.contains(&address),
         }
     }
+}
+
+/// The address of all hosts of a network; networks of one or two have none (RFC 3021).
+const fn broadcast(address: Ipv4Addr, mask: Ipv4Addr) -> Option<Ipv4Addr> {
+    let hosts = !mask.to_bits();
+    if hosts > 1 { Some(Ipv4Addr::from_bits(address.to_bits() | hosts)) } else { None }
 }
 
 /// Loopback traffic does not leave the machine, and a link-local address means nothing without its link.

@@ -139,3 +139,11 @@ fn a_policy_needs_what_its_filters_and_methods_name() {
     let lan = needs("filter_list = \"b hosts\"", "filter_list = \"b hosts\"\nconnection_type = \"lan\"");
     assert_eq!(lan, Needs { connection_types: true, ..Needs::default() });
 }
+
+#[test]
+fn a_network_has_a_broadcast_address_unless_it_is_a_link() {
+    let of = |mask: [u8; 4]| broadcast(Ipv4Addr::new(10, 9, 1, 4), mask.into());
+    assert_eq!(of([255, 255, 255, 0]), Some(Ipv4Addr::new(10, 9, 1, 255)));
+    assert_eq!(of([255, 255, 255, 252]), Some(Ipv4Addr::new(10, 9, 1, 7)));
+    assert_eq!((of([255, 255, 255, 254]), of([255; 4])), (None, None));
+}

@@ -42,7 +42,8 @@ impl Host {
 
     /// The policy of a service that starts; its driver takes everything.
     fn started(&self, named: Option<&Path>) -> Result<InForce, String> {
-        let mut policy = InForce::new(&self.paths(), named, Settings::default().sources(&self.paths())).unwrap();
+        let sources = Settings::default().sources(&self.paths());
+        let mut policy = InForce::new(&self.paths(), named, sources, DefaultExemptions::default()).unwrap();
         let first = policy.start()?;
         policy.put_in_force(first);
         Ok(policy)

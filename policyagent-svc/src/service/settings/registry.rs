@@ -1,5 +1,6 @@
 //! The settings that administrators know from Windows, under the names that they have in its registry.
 use ikecore::certificate::RevocationCheck;
+use ikecore::policy::exempt::DefaultExemptions;
 use serde::Serialize;
 
 use super::flag;
@@ -148,9 +149,8 @@ pub(crate) struct Registry {
     pub(crate) enable_logging: bool,
     /// What revocation lists decide at least.
     pub(crate) strong_crl_check: RevocationCheck,
-    /// What no policy is about: 0 multicast, broadcast, RSVP, Kerberos and IKE; 1 multicast, broadcast and IKE; 2 RSVP, Kerberos
-    /// and IKE; 3 IKE.
-    pub(crate) no_default_exempt: u8,
+    /// What no filter is for.
+    pub(crate) no_default_exempt: DefaultExemptions,
     /// Which events of the driver are logged, a sum: 1 packets that are refused, 2 each that is dropped on its way in, 4 out.
     pub(crate) enable_diagnostics: u8,
     /// Seconds between two of the driver's events of one kind.
@@ -168,7 +168,7 @@ impl Default for Registry {
         Self {
             enable_logging: false,
             strong_crl_check: RevocationCheck::Off,
-            no_default_exempt: 3,
+            no_default_exempt: DefaultExemptions::default(),
             enable_diagnostics: 0,
             log_interval: 3_600,
             operation_mode: None,
@@ -197,7 +197,9 @@ impl Registry {
                 let levels = [RevocationCheck::Off, RevocationCheck::Revoked, RevocationCheck::Strict];
                 self.strong_crl_check = *levels.get(usize::from(small(2)?))?;
             }
-            Name::NoDefaultExempt => self.no_default_exempt = small(3)?,
+            Name::NoDefaultExempt => {
+                self.no_default_exempt = DefaultExemptions::from_number(value.integer(0..=3)?)?;
+            }
             Name::EnableDiagnostics => self.enable_diagnostics = small(7)?,
             Name::LogInterval => self.log_interval = value.integer(60..=86_400)?,
             Name::OperationMode => self.operation_mode = Some(operation_mode(value)?),

@@ -1,0 +1,143 @@
+//! The options of strongSwan's ipsec.conf (5.9) and what becomes of each; those of `left` are those of `right`.
+use super::super::known::{Class, Class::*, IKEV2, Known, PROGRAM, lost};
+
+const MARKS: Class =
+    lost(&["0", ""], "policies and SAs have no marks: traffic is chosen by filters alone", "say it by filters");
+const SCRIPT: Class = lost(
+    &["no", "", "ipsec _updown", "/usr/lib/ipsec/_updown"],
+    "no script runs when SAs come and go",
+    "let firewall rules match protected traffic (policy match of nftables or iptables)",
+);
+const PACKETS: Class = lost(&["0"], "SAs have no limit of packets", "set a limit of octets");
+const MARGIN: Class = NotNeeded("SAs are renewed before their life ends, when this host sees fit");
+const GROUPS: Class = lost(&[""], "peers have no groups: the rule is not active", "name the peers by remote_id");
+const FETCHED: Class =
+    lost(&[""], "revocation lists are not fetched", "have them fetched into the directory that crl names");
+const OCSP: Class = lost(&[""], "there is no OCSP", "have revocation lists fetched into the directory that crl names");
+/// Keywords of strongSwan 4, which strongSwan 5 reads and ignores.
+const IGNORED: Class = NotNeeded("strongSwan 5 ignores it too");
+
+/// What becomes of each.
+pub(crate) const OPTIONS: &[Known] = &[
+    ("conn", "aaa_identity", IKEV2),
+    ("conn", "aggressive", Translated("rule: aggressive_mode")),
+    ("conn", "ah", Translated("filter action: offers, pfs")),
+    ("conn", "also", Translated("the options of the section")),
+    ("conn", "auth", IGNORED),
+    ("conn", "authby", Translated("rule: authentication, xauth")),
+    ("conn", "auto", Translated("ignore, and none: left out")),
+    ("conn", "closeaction", NotNeeded("traffic has SAs negotiated anew")),
+    ("conn", "compress", Translated("filter action: offers, compression")),
+    ("conn", "dpdaction", Translated("rule: dpd")),
+    ("conn", "dpddelay", Translated("rule: dpd.delay")),
+    ("conn", "dpdtimeout", Translated("rule: dpd.timeout")),
+    ("conn", "eap_identity", IKEV2),
+    ("conn", "esp", Translated("filter action: offers, pfs")),
+    ("conn", "forceencaps", NotNeeded("ESP goes in UDP where a NAT is, or the peer says that one is")),
+    ("conn", "fragmentation", NotNeeded("messages go in fragments where they must and the peer can")),
+    ("conn", "ike", Translated("main_mode.offers")),
+    ("conn", "ikedscp", NotNeeded("IKE messages bear no mark of their class of service")),
+    ("conn", "ikelifetime", Translated("main_mode.lifetime")),
+    ("conn", "inactivity", Translated("filter action: idle")),
+    ("conn", "installpolicy", lost(&["yes"], "the service installs its policies always", "leave the rule out")),
+    ("conn", "keyexchange", Translated("ikev2: left out")),
+    ("conn", "keyingtries", NotNeeded("traffic has it negotiated again")),
+    ("conn", "left", Translated("rule: tunnel, filters")),
+    (
+        "conn",
+        "leftallowany",
+        lost(&["no"], "only the address is served, not any", "set tunnel.remote to \"any\", and remote_id"),
+    ),
+    ("conn", "leftauth", Translated("rule: authentication, xauth")),
+    ("conn", "leftauth2", Translated("rule: xauth")),
+    (
+        "conn",
+        "leftca",
+        lost(&["", "%same"], "an authority is a file: the rule is not active", "name its certificate in ca"),
+    ),
+    ("conn", "leftca2", IKEV2),
+    ("conn", "leftcert", Translated("authentication: certificate")),
+    ("conn", "leftcert2", IKEV2),
+    (
+        "conn",
+        "leftcertpolicy",
+        lost(&[""], "certificate policies are not looked at: the rule is not active", "name the peers by remote_id"),
+    ),
+    ("conn", "leftdns", Translated("pool: dns")),
+    ("conn", "leftfirewall", SCRIPT),
+    ("conn", "leftgroups", GROUPS),
+    ("conn", "leftgroups2", GROUPS),
+    ("conn", "lefthostaccess", SCRIPT),
+    ("conn", "leftid", Translated("rule: local_id, remote_id")),
+    ("conn", "leftid2", IKEV2),
+    ("conn", "leftikeport", lost(&["500", "4500"], "IKE is at ports 500 and 4500", "see listen in the settings")),
+    ("conn", "leftprotoport", Translated("filter: protocol, ports")),
+    ("conn", "leftsigkey", lost(&[""], "keys come in certificates", "have a certificate made for the key")),
+    ("conn", "leftsendcert", NotNeeded("the certificate is sent to whoever asks")),
+    ("conn", "leftsourceip", Translated("rule: mode_config; pool")),
+    ("conn", "leftsubnet", Translated("filter: source, destination")),
+    ("conn", "leftupdown", SCRIPT),
+    ("conn", "lifebytes", Translated("filter action: lifetime")),
+    ("conn", "lifepackets", PACKETS),
+    ("conn", "lifetime", Translated("filter action: lifetime")),
+    ("conn", "marginbytes", MARGIN),
+    ("conn", "marginpackets", MARGIN),
+    ("conn", "margintime", MARGIN),
+    ("conn", "mark", MARKS),
+    ("conn", "mark_in", MARKS),
+    ("conn", "mark_out", MARKS),
+    ("conn", "mobike", IKEV2),
+    ("conn", "modeconfig", Translated("rule: mode_config")),
+    ("conn", "reauth", NotNeeded("IKEv1 always authenticates anew")),
+    ("conn", "rekey", NotNeeded("SAs are renewed while traffic needs them, and end otherwise")),
+    ("conn", "rekeyfuzz", MARGIN),
+    (
+        "conn",
+        "replay_window",
+        NotNeeded("packets that come again are refused; the settings say how many may come late"),
+    ),
+    ("conn", "reqid", lost(&["0"], "reqids come from the names of rules", "let firewall rules match otherwise")),
+    ("conn", "sha256_96", Translated("filter action: offers")),
+    ("conn", "tfc", lost(&["0"], "ESP packets are not padded to a size", "do without")),
+    ("conn", "type", Translated("rule: tunnel; filter action: action")),
+    ("conn", "xauth", Translated("rule: xauth")),
+    ("conn", "xauth_identity", Translated("rule: xauth.user")),
+    ("conn", "mediation", IKEV2),
+    ("conn", "mediated_by", IKEV2),
+    ("conn", "me_peerid", IKEV2),
+    ("conn", "pfs", IGNORED),
+    ("conn", "pfsgroup", IGNORED),
+    ("conn", "eap", IGNORED),
+    ("conn", "leftnexthop", IGNORED),
+    ("ca", "also", Translated("the options of the section")),
+    ("ca", "auto", Translated("ignore, and none: left out")),
+    ("ca", "cacert", Translated("authentication: ca")),
+    ("ca", "crluri", FETCHED),
+    ("ca", "crluri1", FETCHED),
+    ("ca", "crluri2", FETCHED),
+    ("ca", "ocspuri", OCSP),
+    ("ca", "ocspuri1", OCSP),
+    ("ca", "ocspuri2", OCSP),
+    ("ca", "certuribase", IKEV2),
+    ("setup", "cachecrls", NotNeeded("revocation lists are not fetched, so that there are none to keep")),
+    ("setup", "charondebug", PROGRAM),
+    ("setup", "strictcrlpolicy", Translated("authentication: crl_check")),
+    ("setup", "uniqueids", Translated("rule: unique")),
+    ("setup", "charonstart", IGNORED),
+    ("setup", "plutostart", IGNORED),
+    ("setup", "plutodebug", IGNORED),
+    ("setup", "interfaces", IGNORED),
+    ("setup", "nat_traversal", IGNORED),
+    ("setup", "virtual_private", IGNORED),
+    ("setup", "keep_alive", IGNORED),
+    ("setup", "klipsdebug", IGNORED),
+    ("setup", "crlcheckinterval", IGNORED),
+];
+
+/// Other names of options.
+pub(crate) const ALIASES: &[(&str, &str)] = &[
+    ("keylife", "lifetime"),
+    ("rekeymargin", "margintime"),
+    ("leftrsasigkey", "leftsigkey"),
+    ("leftsubnetwithin", "leftsubnet"),
+];

@@ -1,0 +1,212 @@
+//! The options of swanctl.conf (strongSwan 5.9) and what becomes of each.
+use super::super::known::Class;
+use super::super::known::{Class::*, IKEV2, Known, lost};
+
+/// Sections, as the man page names them.
+pub(crate) const CONNECTION: &str = "connections.<conn>";
+pub(crate) const LOCAL: &str = "connections.<conn>.local<suffix>";
+pub(crate) const REMOTE: &str = "connections.<conn>.remote<suffix>";
+pub(crate) const CHILD: &str = "connections.<conn>.children.<child>";
+pub(crate) const POOL: &str = "pools.<name>";
+pub(crate) const AUTHORITY: &str = "authorities.<name>";
+
+const TOKEN: Class =
+    lost(&[], "keys are files, not on tokens", "extract certificate and key to files, and import again");
+const MARKS: Class = lost(
+    &["0", "0/0x00000000", ""],
+    "policies and SAs have no marks: traffic is chosen by filters alone",
+    "say it by filters",
+);
+const INTERFACES: Class = lost(
+    &["0", ""],
+    "policies and SAs are bound to no interface: traffic is chosen by filters alone",
+    "say it by filters",
+);
+const OUTER: Class = NotNeeded("the outer header is made as the kernel's defaults have it");
+const UNENCRYPTED: Class =
+    lost(&[""], "private keys must not be encrypted", "write the key without passphrase, mode 600, and import again");
+const SCRIPT: Class = lost(
+    &["", "no"],
+    "no script runs when SAs come and go",
+    "let firewall rules match protected traffic (policy match of nftables or iptables)",
+);
+const VOLUME: Class = NotNeeded("SAs are renewed before their life ends, when this host sees fit");
+const PACKETS: Class = lost(&["0"], "SAs have no limit of packets", "set a limit of octets");
+
+/// What becomes of each.
+pub(crate) const OPTIONS: &[Known] = &[
+    (CONNECTION, "version", Translated("2: left out")),
+    (CONNECTION, "local_addrs", Translated("rule: tunnel.local, filters")),
+    (CONNECTION, "remote_addrs", Translated("rule: tunnel.remote, filters")),
+    (CONNECTION, "local_port", lost(&["500", "4500"], "IKE is at ports 500 and 4500", "see listen in the settings")),
+    (CONNECTION, "remote_port", lost(&["500", "4500"], "peers are at ports 500 and 4500", "let the peer be there")),
+    (CONNECTION, "proposals", Translated("main_mode.offers")),
+    (CONNECTION, "vips", Translated("rule: mode_config")),
+    (CONNECTION, "aggressive", Translated("rule: aggressive_mode")),
+    (CONNECTION, "pull", Translated("rule: mode_config")),
+    (CONNECTION, "dscp", NotNeeded("IKE messages bear no mark of their class of service")),
+    (CONNECTION, "encap", NotNeeded("ESP goes in UDP where a NAT is, or the peer says that one is")),
+    (CONNECTION, "mobike", IKEV2),
+    (CONNECTION, "dpd_delay", Translated("rule: dpd.delay")),
+    (CONNECTION, "dpd_timeout", Translated("rule: dpd.timeout")),
+    (CONNECTION, "fragmentation", NotNeeded("messages go in fragments where they must and the peer can")),
+    (CONNECTION, "childless", IKEV2),
+    (CONNECTION, "send_certreq", NotNeeded("authorities are always asked for by name")),
+    (CONNECTION, "send_cert", NotNeeded("the certificate is sent to whoever asks")),
+    (CONNECTION, "ppk_id", IKEV2),
+    (CONNECTION, "ppk_required", IKEV2),
+    (CONNECTION, "keyingtries", NotNeeded("traffic has it negotiated again")),
+    (CONNECTION, "unique", Translated("rule: unique")),
+    (CONNECTION, "reauth_time", Translated("main_mode.lifetime")),
+    (CONNECTION, "rekey_time", Translated("main_mode.lifetime")),
+    (CONNECTION, "over_time", Translated("main_mode.lifetime")),
+    (CONNECTION, "rand_time", VOLUME),
+    (CONNECTION, "pools", Translated("rule: mode_config.pool")),
+    (CONNECTION, "if_id_in", INTERFACES),
+    (CONNECTION, "if_id_out", INTERFACES),
+    (CONNECTION, "mediation", IKEV2),
+    (CONNECTION, "mediated_by", IKEV2),
+    (CONNECTION, "mediation_peer", IKEV2),
+    (LOCAL, "round", Translated("the order of the rounds")),
+    (LOCAL, "certs", Translated("authentication: certificate")),
+    ("connections.<conn>.local<suffix>.cert<suffix>", "file", Translated("authentication: certificate")),
+    ("connections.<conn>.local<suffix>.cert<suffix>", "handle", TOKEN),
+    ("connections.<conn>.local<suffix>.cert<suffix>", "slot", TOKEN),
+    ("connections.<conn>.local<suffix>.cert<suffix>", "module", TOKEN),
+    (LOCAL, "pubkeys", lost(&[""], "keys come in certificates", "have a certificate made for the key")),
+    (LOCAL, "auth", Translated("rule: authentication, xauth")),
+    (LOCAL, "id", Translated("rule: local_id")),
+    (LOCAL, "eap_id", IKEV2),
+    (LOCAL, "aaa_id", IKEV2),
+    (LOCAL, "xauth_id", Translated("rule: xauth.user")),
+    (REMOTE, "round", Translated("the order of the rounds")),
+    (REMOTE, "id", Translated("rule: remote_id")),
+    (REMOTE, "eap_id", IKEV2),
+    (REMOTE, "groups", lost(&[""], "peers have no groups: the rule is not active", "name the peers by remote_id")),
+    (
+        REMOTE,
+        "cert_policy",
+        lost(&[""], "certificate policies are not looked at: the rule is not active", "name the peers by remote_id"),
+    ),
+    (REMOTE, "certs", Translated("nothing: who the peer is, remote_id says")),
+    ("connections.<conn>.remote<suffix>.cert<suffix>", "file", Translated("nothing: who the peer is, remote_id says")),
+    ("connections.<conn>.remote<suffix>.cert<suffix>", "handle", TOKEN),
+    ("connections.<conn>.remote<suffix>.cert<suffix>", "slot", TOKEN),
+    ("connections.<conn>.remote<suffix>.cert<suffix>", "module", TOKEN),
+    (REMOTE, "cacerts", Translated("authentication: ca")),
+    ("connections.<conn>.remote<suffix>.cacert<suffix>", "file", Translated("authentication: ca")),
+    ("connections.<conn>.remote<suffix>.cacert<suffix>", "handle", TOKEN),
+    ("connections.<conn>.remote<suffix>.cacert<suffix>", "slot", TOKEN),
+    ("connections.<conn>.remote<suffix>.cacert<suffix>", "module", TOKEN),
+    (REMOTE, "ca_id", lost(&[""], "an authority is a file: the rule is not active", "name its certificate in ca")),
+    (REMOTE, "pubkeys", lost(&[""], "peers have certificates", "have a certificate made for the key")),
+    (REMOTE, "revocation", Translated("authentication: crl_check")),
+    (REMOTE, "auth", Translated("rule: authentication, xauth")),
+    (CHILD, "ah_proposals", Translated("filter action: offers")),
+    (CHILD, "esp_proposals", Translated("filter action: offers, pfs")),
+    (CHILD, "sha256_96", Translated("filter action: offers")),
+    (CHILD, "local_ts", Translated("filter: source")),
+    (CHILD, "remote_ts", Translated("filter: destination")),
+    (CHILD, "rekey_time", Translated("filter action: lifetime")),
+    (CHILD, "life_time", Translated("filter action: lifetime")),
+    (CHILD, "rand_time", VOLUME),
+    (CHILD, "rekey_bytes", Translated("filter action: lifetime")),
+    (CHILD, "life_bytes", Translated("filter action: lifetime")),
+    (CHILD, "rand_bytes", VOLUME),
+    (CHILD, "rekey_packets", PACKETS),
+    (CHILD, "life_packets", PACKETS),
+    (CHILD, "rand_packets", VOLUME),
+    (CHILD, "updown", SCRIPT),
+    (CHILD, "hostaccess", SCRIPT),
+    (CHILD, "mode", Translated("rule: tunnel; filter action: action")),
+    (CHILD, "policies", lost(&["yes", ""], "the service installs its policies always", "leave the rule out")),
+    (CHILD, "policies_fwd_out", NotNeeded("what is forwarded is protected as well")),
+    (CHILD, "dpd_action", Translated("rule: dpd.action")),
+    (CHILD, "ipcomp", Translated("filter action: offers, compression")),
+    (CHILD, "inactivity", Translated("filter action: idle")),
+    (CHILD, "reqid", lost(&["0"], "reqids come from the names of rules", "let firewall rules match otherwise")),
+    (CHILD, "priority", lost(&["0"], "the most specific filter decides, not a number", "see `policyagent explain`")),
+    (CHILD, "interface", INTERFACES),
+    (CHILD, "mark_in", MARKS),
+    (CHILD, "mark_in_sa", MARKS),
+    (CHILD, "mark_out", MARKS),
+    (CHILD, "set_mark_in", MARKS),
+    (CHILD, "set_mark_out", MARKS),
+    (CHILD, "if_id_in", INTERFACES),
+    (CHILD, "if_id_out", INTERFACES),
+    (CHILD, "label", IKEV2),
+    (CHILD, "label_mode", IKEV2),
+    (CHILD, "tfc_padding", lost(&["0"], "ESP packets are not padded to a size", "do without")),
+    (CHILD, "replay_window", NotNeeded("packets that come again are refused; the settings say how many may come late")),
+    (CHILD, "hw_offload", NotNeeded("the kernel does the work")),
+    (CHILD, "copy_df", OUTER),
+    (CHILD, "copy_ecn", OUTER),
+    (CHILD, "copy_dscp", OUTER),
+    (CHILD, "start_action", Translated("nothing: traffic has SAs negotiated")),
+    (CHILD, "close_action", NotNeeded("traffic has SAs negotiated anew")),
+    ("secrets.eap<suffix>", "secret", Translated("rule: xauth.password")),
+    ("secrets.eap<suffix>", "id<suffix>", Translated("rule: xauth.user")),
+    ("secrets.xauth<suffix>", "secret", Translated("rule: xauth.password")),
+    ("secrets.xauth<suffix>", "id<suffix>", Translated("rule: xauth.user")),
+    ("secrets.ntlm<suffix>", "secret", IKEV2),
+    ("secrets.ntlm<suffix>", "id<suffix>", IKEV2),
+    ("secrets.ike<suffix>", "secret", Translated("authentication: preshared_key")),
+    ("secrets.ike<suffix>", "id<suffix>", Translated("whose key it is")),
+    ("secrets.ppk<suffix>", "secret", IKEV2),
+    ("secrets.ppk<suffix>", "id<suffix>", IKEV2),
+    ("secrets.private<suffix>", "file", UNENCRYPTED),
+    ("secrets.private<suffix>", "secret", UNENCRYPTED),
+    ("secrets.rsa<suffix>", "file", UNENCRYPTED),
+    ("secrets.rsa<suffix>", "secret", UNENCRYPTED),
+    ("secrets.ecdsa<suffix>", "file", UNENCRYPTED),
+    ("secrets.ecdsa<suffix>", "secret", UNENCRYPTED),
+    ("secrets.pkcs8<suffix>", "file", UNENCRYPTED),
+    ("secrets.pkcs8<suffix>", "secret", UNENCRYPTED),
+    ("secrets.pkcs12<suffix>", "file", TOKEN),
+    ("secrets.pkcs12<suffix>", "secret", TOKEN),
+    ("secrets.token<suffix>", "handle", TOKEN),
+    ("secrets.token<suffix>", "slot", TOKEN),
+    ("secrets.token<suffix>", "module", TOKEN),
+    ("secrets.token<suffix>", "pin", TOKEN),
+    (POOL, "addrs", Translated("pool: addresses")),
+    (POOL, "dns", Translated("pool: dns")),
+    (POOL, "split_include", Translated("pool: split_networks")),
+    (POOL, "subnet", Translated("pool: split_networks")),
+    (POOL, "nbns", lost(&[""], "clients are told no WINS servers", "tell them otherwise")),
+    (POOL, "dhcp", lost(&[""], "clients are told no DHCP servers", "tell them otherwise")),
+    (POOL, "netmask", NotNeeded("a client has one address, of the network that it is told to reach")),
+    (POOL, "server", NotNeeded("clients reach the gateway by its address")),
+    (
+        POOL,
+        "split_exclude",
+        lost(
+            &[""],
+            "clients are told what goes through the gateway, not what does not",
+            "name the networks in split_networks",
+        ),
+    ),
+    (POOL, "<attr>", lost(&[""], "this attribute is not told to clients", "tell them otherwise")),
+    (AUTHORITY, "cacert", Translated("authentication: ca")),
+    (AUTHORITY, "file", Translated("authentication: ca")),
+    (AUTHORITY, "handle", TOKEN),
+    (AUTHORITY, "slot", TOKEN),
+    (AUTHORITY, "module", TOKEN),
+    (
+        AUTHORITY,
+        "crl_uris",
+        lost(&[""], "revocation lists are not fetched", "have them fetched into the directory that crl names"),
+    ),
+    (
+        AUTHORITY,
+        "ocsp_uris",
+        lost(&[""], "there is no OCSP", "have revocation lists fetched into the directory that crl names"),
+    ),
+    (AUTHORITY, "cert_uri_base", IKEV2),
+];
+
+/// What becomes of an option of a section.
+pub(crate) fn class(section: &str, option: &str) -> Option<Class> {
+    let fits =
+        |name: &str| name == option || name.strip_suffix("<suffix>").is_some_and(|prefix| option.starts_with(prefix));
+    OPTIONS.iter().find(|(own, name, _)| *own == section && fits(name)).map(|(_, _, class)| *class)
+}
