@@ -31,6 +31,7 @@ pub(crate) fn example() -> Status {
             ah: false,
             transport: true,
             udp_encapsulation: true,
+            link_local: true,
         },
         policy: PolicyReport {
             path: "/p.toml".into(),

@@ -40,19 +40,14 @@ pub(crate) struct PolicyFile {
     pub(crate) pools: Vec<NamedPool>,
     /// What is allowed, but perhaps not meant.
     pub(crate) warnings: Vec<Fault>,
-    places: Places,
+    index: Index,
 }
 
-/// Where objects are that rules name: a policy can have a rule and a list for each of ten thousand peers.
+/// Where the objects stand in their lists, by their names: a file may have thousands.
 #[derive(Debug)]
-struct Places {
-    lists: BTreeMap<String, usize>,
-    actions: BTreeMap<String, usize>,
-}
-
-/// Where names are.
-fn places<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, usize> {
-    names.enumerate().map(|(place, name)| (name.clone(), place)).collect()
+struct Index {
+    filter_lists: BTreeMap<String, usize>,
+    filter_actions: BTreeMap<String, usize>,
 }
 
 impl PolicyFile {
@@ -76,12 +71,12 @@ impl PolicyFile {
 
     /// The filter list of a rule.
     pub(crate) fn filter_list(&self, reference: &Reference) -> Option<&FilterList> {
-        self.filter_lists.get(*self.places.lists.get(&reference.name)?)
+        self.index.filter_lists.get(&reference.name).and_then(|at| self.filter_lists.get(*at))
     }
 
     /// The filter action of a rule.
     pub(crate) fn filter_action(&self, reference: &Reference) -> Option<&FilterAction> {
-        self.filter_actions.get(*self.places.actions.get(&reference.name)?)
+        self.index.filter_actions.get(&reference.name).and_then(|at| self.filter_actions.get(*at))
     }
 
     /// The pool of a rule.
@@ -207,17 +202,18 @@ fn objects(path: &Path, table: &Table<'_>) -> Option<PolicyFile> {
     table.finish();
     format?;
     let (filter_lists, filter_actions) = (filter_lists?, filter_actions?);
+    let index = Index {
+        filter_lists: (0..).zip(&filter_lists).map(|(at, list)| (list.name.clone(), at)).collect(),
+        filter_actions: (0..).zip(&filter_actions).map(|(at, action)| (action.name.clone(), at)).collect(),
+    };
     Some(PolicyFile {
         path: path.to_owned(),
         policies: policies?,
-        places: Places {
-            lists: places(filter_lists.iter().map(|list| &list.name)),
-            actions: places(filter_actions.iter().map(|action| &action.name)),
-        },
         filter_lists,
         filter_actions,
         pools: pools?,
         warnings: Vec::new(),
+        index,
     })
 }
 

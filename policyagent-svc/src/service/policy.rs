@@ -176,6 +176,11 @@ impl InForce {
         Needs::of(self.parts(&[None, None, None, None]).iter().map(|part| part.file)).hosts
     }
 
+    /// Whether the SA driver takes policies for link-local addresses.
+    pub(crate) fn set_link_local(&mut self, link_local: bool) {
+        self.sources.link_local = link_local;
+    }
+
     /// The addresses of this machine.
     pub(crate) fn addresses(&self) -> &BTreeSet<IpAddr> {
         &self.machine.addresses
