@@ -15,7 +15,6 @@ mod model;
 mod netsh;
 mod paths;
 mod service;
-#[cfg_attr(not(test), expect(dead_code, reason = "what edits the stores comes after them"))]
 mod store;
 mod users;
 

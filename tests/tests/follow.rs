@@ -64,11 +64,35 @@ fn the_policy_follows_addresses_and_routes_at_once() {
     assert!(warnings.contains("this machine knows no server \\\"gateway\\\"; the filter waits for one"), "{warnings}");
     change(&daemon, &host, "route add default via 10.1.0.254", &["gateway", "10.8.0.8"]);
     change(&daemon, &host, "route del default", &["10.8.0.8"]);
+    // A router on the link, as IPv6 has it.
+    change(&daemon, &host, "route add default via fe80::254 dev eth0", &["gateway", "10.8.0.8"]);
+    change(&daemon, &host, "route del default via fe80::254 dev eth0", &["10.8.0.8"]);
     change(&daemon, &host, "addr add 2001:db8::1/64 dev eth0 nodad", &["2001:db8:7::7", "10.8.0.8"]);
     change(&daemon, &host, "addr add 10.2.0.1/24 dev ppp0", &["2001:db8:7::7", "10.7.0.7", "10.8.0.8"]);
     change(&daemon, &host, "link set ppp0 down", &["2001:db8:7::7", "10.8.0.8"]);
     change(&daemon, &host, "addr del 2001:db8::1/64 dev eth0", &["10.8.0.8"]);
     change(&daemon, &host, "addr del 10.1.0.1/24 dev eth0", &[]);
+    daemon.stop();
+}
+
+/// A driver that can do nothing for link-local addresses has the rest of the policy, now and later.
+#[test]
+fn a_router_on_the_link_is_left_out_where_the_driver_knows_no_links() {
+    let host = Namespace::new("router");
+    host.ip(&[
+        "link add eth0 type veth peer name eth0p",
+        "link set eth0 up",
+        "link set eth0p up",
+        "addr add 10.1.0.1/24 dev eth0",
+        "route add default via fe80::254 dev eth0",
+    ]);
+    let mut daemon = Daemon::start(&host, Driver::Userspace, &rules(&[("gateway", ""), ("2001:db8:7::7", "")]));
+    assert_eq!(in_force(&daemon), [""; 0]);
+    let warnings = daemon.status()["policy"]["warnings"].to_string();
+    let told = "the filter is not for \\\"gateway\\\" at fe80::254%eth0, as the SA driver does nothing for";
+    assert!(warnings.contains(told), "{warnings}");
+    change(&daemon, &host, "route add default via 10.1.0.254", &["gateway"]);
+    change(&daemon, &host, "addr add 2001:db8::1/64 dev eth0 nodad", &["gateway", "2001:db8:7::7"]);
     daemon.stop();
 }
 

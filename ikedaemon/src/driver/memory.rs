@@ -365,6 +365,7 @@ impl SaDriver for MemoryDriver {
             ah: true,
             transport: true,
             udp_encapsulation: true,
+            link_local: true,
             owns_encapsulation: true,
             description: "memory: protects nothing".to_owned(),
         }

@@ -26,6 +26,8 @@ pub struct Capabilities {
     pub transport: bool,
     /// ESP in UDP.
     pub udp_encapsulation: bool,
+    /// Traffic with link-local addresses, which have links.
+    pub link_local: bool,
     /// The driver itself takes ESP in UDP off the NAT-T socket (a kernel does). If not, the listener must hand such
     /// datagrams to [`SaDriver::receive_encapsulated`] and send those of [`DriverMessage::SendEncapsulated`].
     pub owns_encapsulation: bool,

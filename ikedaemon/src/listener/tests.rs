@@ -25,6 +25,7 @@ impl SaDriver for Notes {
             ah: false,
             transport: true,
             udp_encapsulation: true,
+            link_local: true,
             owns_encapsulation: false,
             description: "for tests".to_owned(),
         }

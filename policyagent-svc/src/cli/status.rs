@@ -98,7 +98,7 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
 
 /// A store, unless there is nothing to say of it.
 fn write_store(out: &mut String, report: &StoreReport, style: Style) -> std::fmt::Result {
-    let StoreReport { store, path, state, policies, version, age_seconds, error } = report;
+    let StoreReport { store, path, state, why, policies, version, age_seconds, error } = report;
     let names = policies.join(", ");
     let state = match state {
         StoreState::Absent if error.is_none() && store != "local" => return Ok(()),
@@ -107,9 +107,7 @@ fn write_store(out: &mut String, report: &StoreReport, style: Style) -> std::fmt
         StoreState::Absent => style.warning("no file"),
         StoreState::NotAssigned => style.warning("no policy assigned"),
         StoreState::InForce => format!("{names}, version {version} since {}", duration(*age_seconds)),
-        StoreState::Overridden => {
-            format!("{}, version {version}", style.warning("not in force: another goes before it"))
-        }
+        StoreState::Overridden => style.warning(&format!("{names}, not in force: {why}")),
         StoreState::LastGood => format!("{names}, {}", style.warning("the last good version")),
         StoreState::Failed => style.bad("no good version is known"),
     };

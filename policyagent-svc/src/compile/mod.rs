@@ -12,6 +12,7 @@ pub(crate) use machine::{Hosts, Machine, Needs, Sources, is_me};
 pub(crate) use reqid::Reqids;
 pub(crate) use stores::{Part, compile, compile_all};
 
+use ikecore::address::HostAddress;
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::remote_access::ModeConfig;
 use ikecore::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction, Uniqueness};
@@ -25,7 +26,7 @@ use tunnel::Halves;
 
 use crate::document::{Fault, Position};
 use crate::model::default_response::{self, DefaultResponse};
-use crate::model::{self, Action, ConnectionType, Filter, FilterAction, Method, Pfs, PolicyFile, Side};
+use crate::model::{self, Action, ConnectionType, Filter, FilterAction, Method, Pfs, PolicyFile, Server, Side};
 
 /// What a policy file is for a machine.
 #[derive(Debug)]
@@ -79,6 +80,15 @@ impl<'a> Compiler<'a> {
             if selectors.is_empty() {
                 self.warn(filter.position, format!("{who}: {}", self.why_none(rule, filter)));
             }
+            for (server, address) in self.left_out(filter) {
+                let address = self.machine.named(address);
+                let message = format!(
+                    "{who}: the filter is not for {:?} at {address}, as the SA driver does nothing for link-local addresses; \
+                     allowed: the driver xfrm",
+                    server.name()
+                );
+                self.warn(filter.position, message);
+            }
             if !filter.mirrored && !negotiates {
                 let message =
                     format!("{who}: the filter is not mirrored, but {:?} holds for both directions", action.name);
@@ -95,7 +105,9 @@ impl<'a> Compiler<'a> {
         if filters.is_empty() {
             return None;
         }
-        let authentication = self.methods(&who, rule.position, &rule.authentication);
+        // What does not negotiate may have methods, as in Windows every rule does, and uses none.
+        let methods = if negotiates { rule.authentication.as_slice() } else { &[] };
+        let authentication = self.methods(&who, rule.position, methods);
         let compiled = Rule {
             name: rule.name.clone(),
             filters,
@@ -143,6 +155,17 @@ impl<'a> Compiler<'a> {
         self.warnings.push(self.file.at(position, message));
     }
 
+    /// The servers that a filter names and cannot be for.
+    fn left_out(&self, filter: &Filter) -> Vec<(Server, HostAddress)> {
+        let servers = filter.sides().into_iter().filter_map(|side| match side {
+            Side::Server(server) => Some(*server),
+            _ => None,
+        });
+        let left_out =
+            |server| self.machine.servers_left_out.get(&server).into_iter().flatten().map(move |at| (server, *at));
+        servers.flat_map(left_out).collect()
+    }
+
     /// Why a filter is for nothing on this machine.
     fn why_none(&self, rule: &model::Rule, filter: &Filter) -> String {
         let missing = filter.sides().into_iter().find_map(|side| match side {
@@ -184,6 +207,9 @@ impl<'a> Compiler<'a> {
                                 wanted.text
                             );
                             self.warn(wanted.position, message);
+                        }
+                        if let Some(warning) = self.machine.certificates.warning(&method) {
+                            self.warn(wanted.position, format!("{who}: {warning}"));
                         }
                         usable.push(method);
                     }

@@ -6,6 +6,7 @@ fn store(name: &str, state: StoreState, error: Option<&str>) -> StoreReport {
         store: name.into(),
         path: Some(format!("/{name}.toml").into()),
         state,
+        why: "because".into(),
         policies: vec!["lab".into()],
         version: 3,
         age_seconds: 61,
@@ -30,6 +31,7 @@ pub(crate) fn example() -> Status {
             ah: false,
             transport: true,
             udp_encapsulation: true,
+            link_local: true,
         },
         policy: PolicyReport {
             path: "/p.toml".into(),

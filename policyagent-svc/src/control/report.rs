@@ -66,13 +66,15 @@ pub(crate) struct DriverReport {
     pub(crate) transport: bool,
     /// It does ESP in UDP.
     pub(crate) udp_encapsulation: bool,
+    /// It does link-local addresses.
+    pub(crate) link_local: bool,
 }
 
 impl DriverReport {
     /// What a driver can do, and why it is this one.
     pub(crate) fn new(capabilities: Capabilities, why: String) -> Self {
-        let Capabilities { name, ah, transport, udp_encapsulation, description, .. } = capabilities;
-        Self { name: name.to_owned(), why, description, ah, transport, udp_encapsulation }
+        let Capabilities { name, ah, transport, udp_encapsulation, link_local, description, .. } = capabilities;
+        Self { name: name.to_owned(), why, description, ah, transport, udp_encapsulation, link_local }
     }
 }
 
@@ -105,6 +107,8 @@ pub(crate) struct StoreReport {
     pub(crate) path: Option<PathBuf>,
     /// What becomes of it.
     pub(crate) state: StoreState,
+    /// Why its policies apply, or do not.
+    pub(crate) why: String,
     /// The policies that are assigned in it.
     pub(crate) policies: Vec<String>,
     /// How many versions of it the service has put in force.

@@ -40,6 +40,14 @@ pub(crate) struct PolicyFile {
     pub(crate) pools: Vec<NamedPool>,
     /// What is allowed, but perhaps not meant.
     pub(crate) warnings: Vec<Fault>,
+    index: Index,
+}
+
+/// Where the objects stand in their lists, by their names: a file may have thousands.
+#[derive(Debug)]
+struct Index {
+    filter_lists: BTreeMap<String, usize>,
+    filter_actions: BTreeMap<String, usize>,
 }
 
 impl PolicyFile {
@@ -63,12 +71,12 @@ impl PolicyFile {
 
     /// The filter list of a rule.
     pub(crate) fn filter_list(&self, reference: &Reference) -> Option<&FilterList> {
-        self.filter_lists.iter().find(|list| list.name == reference.name)
+        self.index.filter_lists.get(&reference.name).and_then(|at| self.filter_lists.get(*at))
     }
 
     /// The filter action of a rule.
     pub(crate) fn filter_action(&self, reference: &Reference) -> Option<&FilterAction> {
-        self.filter_actions.iter().find(|action| action.name == reference.name)
+        self.index.filter_actions.get(&reference.name).and_then(|at| self.filter_actions.get(*at))
     }
 
     /// The pool of a rule.
@@ -193,13 +201,19 @@ fn objects(path: &Path, table: &Table<'_>) -> Option<PolicyFile> {
     let pools = each(table, "pool", remote_access::pool);
     table.finish();
     format?;
+    let (filter_lists, filter_actions) = (filter_lists?, filter_actions?);
+    let index = Index {
+        filter_lists: (0..).zip(&filter_lists).map(|(at, list)| (list.name.clone(), at)).collect(),
+        filter_actions: (0..).zip(&filter_actions).map(|(at, action)| (action.name.clone(), at)).collect(),
+    };
     Some(PolicyFile {
         path: path.to_owned(),
         policies: policies?,
-        filter_lists: filter_lists?,
-        filter_actions: filter_actions?,
+        filter_lists,
+        filter_actions,
         pools: pools?,
         warnings: Vec::new(),
+        index,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::compile::Part;
 use crate::control::report::{StoreReport, StoreState};
 use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
-use crate::store::{Location, Store, StoreError};
+use crate::store::{Location, Offer, Store, StoreError, Verdict, Why};
 
 /// What tells one state of a file from another; nothing of one that is not there.
 pub(super) type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
@@ -153,28 +153,32 @@ impl Held {
         Some(Part { store: self.location.name(), file, everything: self.location == Location::Dynamic })
     }
 
-    /// The names of its policies in force.
-    pub(super) fn policies(&self) -> Vec<String> {
-        let part = self.part(&self.content);
-        part.into_iter().flat_map(Part::policies).map(|policy| policy.name.clone()).collect()
+    /// What there is of it, with `content` in the place of what is so far.
+    pub(super) fn offer(&self, content: Option<&Content>) -> Offer {
+        match content {
+            None if !self.is_good && self.error.is_some() => Offer::Failed,
+            content => Offer::of(self.location, content.unwrap_or(&self.content).file.as_ref()),
+        }
     }
 
-    /// What is told of it; the policies of a store that is `overridden` are not in force.
-    pub(super) fn report(&self, overridden: bool) -> StoreReport {
-        let policies = self.policies();
-        let state = match &self.content {
-            _ if !self.is_good => StoreState::Failed,
-            content if content.is_last_good => StoreState::LastGood,
-            _ if overridden => StoreState::Overridden,
-            Content { file: None, .. } if self.store.is_some() => StoreState::Absent,
-            _ if policies.is_empty() => StoreState::NotAssigned,
-            _ => StoreState::InForce,
+    /// What is told of it.
+    pub(super) fn report(&self, verdict: Verdict) -> StoreReport {
+        let why = verdict.why.to_string();
+        let state = match verdict.why {
+            Why::Failed => StoreState::Failed,
+            // What is in memory is there.
+            Why::Absent if self.store.is_some() => StoreState::Absent,
+            Why::Absent | Why::Unassigned => StoreState::NotAssigned,
+            Why::Directory(_) | Why::BlockMode => StoreState::Overridden,
+            Why::Applies(_) if self.content.is_last_good => StoreState::LastGood,
+            Why::Applies(_) => StoreState::InForce,
         };
         StoreReport {
             store: self.location.name().to_owned(),
             path: self.store.as_ref().map(|store| store.path().to_owned()),
             state,
-            policies,
+            why,
+            policies: verdict.policies,
             version: self.version,
             age_seconds: self.since.elapsed().as_secs(),
             error: self.error.clone(),

@@ -157,6 +157,8 @@ async fn serve(
     let opened = open(settings.driver)?;
     let capabilities = opened.driver.capabilities();
     tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
+    policy.set_link_local(capabilities.link_local);
+    let first = if capabilities.link_local { first } else { policy.start().map_err(RunError::Policy)? };
     let started = Instant::now();
     let key_log = open_key_log(&paths, &settings)?;
     let users: Arc<dyn Users> = match pam {
@@ -273,6 +275,7 @@ async fn replace_lost_drivers(service: &Service, choice: DriverChoice) {
             match service.engine.replace_driver(move || open(choice)).await {
                 Ok(Ok((capabilities, why))) => {
                     tracing::warn!(target: "policyagent::service", "SA driver {} opened again: {why}", capabilities.name);
+                    service.policy.lock().await.set_link_local(capabilities.link_local);
                     *service.driver.lock().await = DriverReport::new(capabilities, why);
                     break;
                 }

@@ -18,12 +18,12 @@ use crate::control::report::PolicyReport;
 use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
 use crate::paths::Paths;
-use crate::store::{Location, Store};
+use crate::store::{Location, Store, Verdict, Why, precedence};
 
 /// In force when the persistent store cannot be.
 const BLOCK: &str = include_str!("block.toml");
 
-/// The stores, in the order in which their filters go before each other.
+/// The stores, in the order of [`Location::ALL`].
 const PERSISTENT: usize = 0;
 const DIRECTORY: usize = 1;
 const LOCAL: usize = 2;
@@ -114,10 +114,8 @@ impl InForce {
 
     /// What is told of it.
     pub(crate) fn report(&self) -> PolicyReport {
-        let blocks = self.is_blocking();
-        let overridden = !self.stores[DIRECTORY].policies().is_empty();
-        let stores = self.stores.iter().enumerate();
-        let stores = stores.map(|(at, held)| held.report(blocks || (at == LOCAL && overridden))).collect();
+        let stores = self.stores.iter().zip(self.verdicts(&[None, None, None, None]));
+        let stores = stores.map(|(held, verdict)| held.report(verdict)).collect();
         let parts = self.parts(&[None, None, None, None]);
         let names: Vec<&str> =
             parts.iter().flat_map(|part| part.policies()).map(|policy| policy.name.as_str()).collect();
@@ -178,6 +176,11 @@ impl InForce {
         Needs::of(self.parts(&[None, None, None, None]).iter().map(|part| part.file)).hosts
     }
 
+    /// Whether the SA driver takes policies for link-local addresses.
+    pub(crate) fn set_link_local(&mut self, link_local: bool) {
+        self.sources.link_local = link_local;
+    }
+
     /// The addresses of this machine.
     pub(crate) fn addresses(&self) -> &BTreeSet<IpAddr> {
         &self.machine.addresses
@@ -201,23 +204,24 @@ impl InForce {
         Ok(machine)
     }
 
-    /// True if the persistent store cannot be in force, and no version of it is: then nothing may pass.
-    fn is_blocking(&self) -> bool {
-        let persistent = &self.stores[PERSISTENT];
-        !persistent.is_good && persistent.error.is_some()
+    /// What becomes of each store, with `contents` in the place of what is so far.
+    fn verdicts(&self, contents: &[Option<Content>; STORES]) -> [Verdict; STORES] {
+        precedence(|location| {
+            let at = self.stores.iter().position(|held| held.location == location).unwrap_or_default();
+            self.stores[at].offer(contents[at].as_ref())
+        })
     }
 
     /// What is in force together, with `contents` in the place of what is so far.
     fn parts<'a>(&'a self, contents: &'a [Option<Content>; STORES]) -> Vec<Part<'a>> {
-        if self.is_blocking() && contents[PERSISTENT].is_none() {
+        let verdicts = self.verdicts(contents);
+        if verdicts[PERSISTENT].why == Why::Failed {
             return vec![Part { store: "block mode", file: &self.block, everything: false }];
         }
-        let part = |at: usize| {
-            let held: &Held = &self.stores[at];
-            held.part(contents[at].as_ref().unwrap_or(&held.content))
-        };
-        let directory = part(DIRECTORY).filter(|part| part.policies().next().is_some());
-        [part(PERSISTENT), directory.or_else(|| part(LOCAL)), part(DYNAMIC)].into_iter().flatten().collect()
+        let stores = self.stores.iter().zip(contents).zip(&verdicts);
+        // A store without an assigned policy has nothing but its warnings.
+        let considered = stores.filter(|(_, verdict)| verdict.applies() || verdict.why == Why::Unassigned);
+        considered.filter_map(|((held, content), _)| held.part(content.as_ref().unwrap_or(&held.content))).collect()
     }
 
     /// The first policy. An error if nothing good is known of the local store, and either somebody named its file or nothing

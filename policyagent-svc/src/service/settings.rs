@@ -94,6 +94,7 @@ impl Settings {
             own: self.own_certificates.clone().unwrap_or_else(|| paths.certificates()),
             authorities: self.authorities.clone().unwrap_or_else(|| paths.authorities()),
             wins_servers: self.wins_servers.clone(),
+            link_local: true,
         }
     }
 

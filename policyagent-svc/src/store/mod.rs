@@ -5,10 +5,12 @@
 //! last version that was good is kept apart from the file, which people edit by hand.
 mod atomic;
 mod dynamic;
+mod precedence;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use dynamic::dynamic_document;
+pub(crate) use precedence::{Offer, Verdict, Why, precedence};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,9 @@ pub(crate) enum Location {
 }
 
 impl Location {
+    /// All of them, in the order in which their filters go before each other.
+    pub(crate) const ALL: [Self; 4] = [Self::Persistent, Self::Directory, Self::Local, Self::Dynamic];
+
     /// What it is called.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -104,8 +109,6 @@ pub(crate) struct Store {
 pub(crate) struct Loaded {
     /// The objects; nothing if the file is not there.
     pub(crate) file: Option<PolicyFile>,
-    /// The text that they were read from.
-    pub(crate) text: Zeroizing<String>,
     /// Why they are the last good version, and not the present one.
     pub(crate) error: Option<StoreError>,
 }
@@ -139,11 +142,6 @@ impl Store {
         Self { location, path, paths: paths.clone(), required, last_good, patience: PATIENCE }
     }
 
-    /// Which it is.
-    pub(crate) fn location(&self) -> Location {
-        self.location
-    }
-
     /// The file; of the dynamic store the control socket.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -167,10 +165,10 @@ impl Store {
     pub(crate) fn load(&self) -> Result<Loaded, StoreError> {
         let objects = |document: Document| {
             let file = PolicyFile::parse(&document)?;
-            Ok(Loaded { file: Some(file), text: document.into_text(), error: None })
+            Ok(Loaded { file: Some(file), error: None })
         };
         let loaded = match self.read() {
-            Ok(None) => return Ok(Loaded { file: None, text: Zeroizing::default(), error: None }),
+            Ok(None) => return Ok(Loaded { file: None, error: None }),
             Ok(Some(document)) => objects(document),
             Err(error) => Err(error),
         };

@@ -490,6 +490,7 @@ impl SaDriver for Nothing {
             ah: false,
             transport: false,
             udp_encapsulation: false,
+            link_local: false,
             owns_encapsulation: false,
             description: String::new(),
         }

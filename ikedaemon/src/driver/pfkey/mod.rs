@@ -441,6 +441,7 @@ impl SaDriver for PfkeyDriver {
             ah: self.supported.ah,
             transport: true,
             udp_encapsulation: true,
+            link_local: false,
             owns_encapsulation: true,
             description: self.description.clone(),
         }

@@ -129,6 +129,7 @@ fn capabilities(device: &str, ipv6: bool, filters: bool) -> Capabilities {
         ah: true,
         transport: true,
         udp_encapsulation: true,
+        link_local: false,
         owns_encapsulation: false,
         description: format!(
             "own ESP and AH over TUN device {device}, {families}; clear text where protection is required is {clear}"

@@ -173,7 +173,12 @@ impl Routing {
         for route in add {
             self.add(route).map_err(failure(&format!("route {} through {}", route.remote, self.device)))?;
             // The same place in the table with another source is replaced.
-            self.installed.retain(|old| !same_place(old, &route));
+            let first = Route { remote: route.remote, kind: Kind::Device(None) };
+            let of_block = self.installed.range(first..).take_while(|old| old.remote == route.remote);
+            let replaced: Vec<Route> = of_block.filter(|old| same_place(old, &route)).copied().collect();
+            replaced.iter().for_each(|old| {
+                self.installed.remove(old);
+            });
             self.installed.insert(route);
         }
         let remove: Vec<Route> = self.installed.difference(&wanted).copied().collect();

@@ -3,6 +3,7 @@ use ikecore::ids::IpsecSaId;
 use ikecore::policy::selector::{Flow, Prefix, Selector};
 use ikecore::sa::driver::{TrafficAction, TrafficPolicy};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[cfg(test)]
 mod tests;
@@ -53,13 +54,10 @@ impl Spd {
     }
 
     fn sort(&mut self) {
-        self.order.clear();
         // The newest first, so that it is the one that stays among those with one selector.
-        for policy in self.pairs.iter().rev().map(|(_, policy)| policy).chain(&self.standing) {
-            if !self.order.iter().any(|other| other.selector == policy.selector) {
-                self.order.push(*policy);
-            }
-        }
+        let all = self.pairs.iter().rev().map(|(_, policy)| policy).chain(&self.standing);
+        let mut known = BTreeSet::new();
+        self.order = all.filter(|policy| known.insert(policy.selector)).copied().collect();
         // The sort is stable: among equals, the newest pair and then the first standing policy.
         self.order.sort_by_key(|policy| (policy.priority, Reverse(specificity(&policy.selector))));
     }
@@ -76,22 +74,18 @@ impl Spd {
 
     /// Which traffic has to be looked at: each block once.
     pub(super) fn captures(&self) -> Vec<Capture> {
-        let mut captures: Vec<Capture> = Vec::new();
-        for policy in self.order.iter().filter(|policy| policy.action != TrafficAction::Permit) {
-            let Selector { local, remote, protocol, .. } = policy.selector;
-            let all = protocol == 0 && !self.permits_within(remote);
-            match captures.iter_mut().find(|capture| capture.remote == remote) {
-                Some(capture) => capture.all |= all,
-                None => captures.push(Capture { remote, local, all }),
-            }
+        let (permits, others): (Vec<&TrafficPolicy>, Vec<&TrafficPolicy>) =
+            self.order.iter().partition(|policy| policy.action == TrafficAction::Permit);
+        let permitted: BTreeSet<Prefix> = permits.iter().map(|policy| policy.selector.remote).collect();
+        let permits_within =
+            |remote: Prefix| permitted.iter().any(|other| remote.covers(*other) || other.covers(remote));
+        let mut captures: BTreeMap<Prefix, Capture> = BTreeMap::new();
+        for Selector { local, remote, protocol, .. } in others.into_iter().map(|policy| policy.selector) {
+            let all = protocol == 0 && !permits_within(remote);
+            captures.entry(remote).or_insert(Capture { remote, local, all: false }).all |= all;
         }
-        captures.sort_unstable();
-        captures
-    }
-
-    fn permits_within(&self, remote: Prefix) -> bool {
-        let overlap = |other: Prefix| remote.covers(other) || other.covers(remote);
-        self.order.iter().any(|policy| policy.action == TrafficAction::Permit && overlap(policy.selector.remote))
+        // In order already: the blocks are what tells them apart.
+        captures.into_values().collect()
     }
 }
 

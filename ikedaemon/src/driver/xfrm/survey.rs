@@ -42,8 +42,15 @@ pub(super) fn survey(kernel: &mut Kernel) -> Survey {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let with = if parts.is_empty() { "no IPsec".to_owned() } else { parts.join(", ") };
     let description = format!("Linux {} with {with}", release.trim());
-    let capabilities =
-        Capabilities { name: super::NAME, ah, transport, udp_encapsulation, owns_encapsulation: true, description };
+    let capabilities = Capabilities {
+        name: super::NAME,
+        ah,
+        transport,
+        udp_encapsulation,
+        link_local: true,
+        owns_encapsulation: true,
+        description,
+    };
     Survey { esp, capabilities }
 }
 

@@ -3,9 +3,11 @@ use ikecore::certificate::{Certificate, MAX_CHAIN, certificates_from_file};
 use ikecore::crypto::signature::SigningKey;
 use ikecore::identity::dn;
 use ikecore::policy::rule::{AuthMethod, CertificateMethod, OwnCertificate};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,6 +27,8 @@ pub(crate) struct Certificates {
     authorities_directory: PathBuf,
     /// What cannot be used, and why.
     faults: Vec<String>,
+    /// Private keys that others can read, with their modes.
+    open_keys: BTreeMap<PathBuf, u32>,
 }
 
 impl Certificates {
@@ -37,7 +41,13 @@ impl Certificates {
         };
         for path in read.files(own_directory) {
             match own(&path) {
-                Ok(own) => read.own.push(Arc::new(own)),
+                Ok(own) => {
+                    let mode = fs::metadata(&own.private_key).map_or(0, |metadata| metadata.mode() & 0o777);
+                    if mode & 0o077 != 0 {
+                        read.open_keys.insert(own.private_key.clone(), mode);
+                    }
+                    read.own.push(Arc::new(own));
+                }
                 Err(fault) => read.faults.push(format!("{}: {fault}", path.display())),
             }
         }
@@ -76,6 +86,16 @@ impl Certificates {
                 Vec::new()
             }
         }
+    }
+
+    /// What is to be said of the certificate of a method that was found here.
+    pub(crate) fn warning(&self, method: &AuthMethod) -> Option<String> {
+        let path = &method.own()?.private_key;
+        let mode = self.open_keys.get(path)?;
+        Some(format!(
+            "its private key is {}, which others can read (mode {mode:03o}); it should be 600",
+            path.display()
+        ))
     }
 
     /// The method that an authority's name stands for on this machine; the error says what is missing.

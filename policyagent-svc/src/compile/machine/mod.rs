@@ -34,6 +34,8 @@ pub(crate) struct Machine {
     pub(crate) interfaces: BTreeMap<Interface, Scope>,
     /// The servers that it was told of.
     pub(crate) servers: BTreeMap<Server, BTreeSet<HostAddress>>,
+    /// Those that the SA driver can do nothing for, as they are link-local.
+    pub(crate) servers_left_out: BTreeMap<Server, BTreeSet<HostAddress>>,
     /// The addresses of hosts by their names in lower case.
     pub(crate) hosts: Hosts,
     /// Its certificates, and those of the authorities that it trusts.
@@ -54,6 +56,8 @@ pub(crate) struct Sources {
     pub(crate) authorities: PathBuf,
     /// The WINS servers, if they are not to be those of Samba.
     pub(crate) wins_servers: Vec<IpAddr>,
+    /// The SA driver takes policies for link-local addresses, as far as is known.
+    pub(crate) link_local: bool,
 }
 
 impl Machine {
@@ -68,7 +72,14 @@ impl Machine {
         if !needs.connection_types {
             machine.dialup.clear();
         }
-        machine.servers = needs.servers.iter().map(|server| (*server, sources.find(*server, &machine))).collect();
+        for server in &needs.servers {
+            let (servers, left_out) = sources
+                .find(*server, &machine)
+                .into_iter()
+                .partition(|address| sources.link_local || !is_link_local(address.ip()));
+            machine.servers.insert(*server, servers);
+            machine.servers_left_out.insert(*server, left_out);
+        }
         let needed = hosts.iter().filter(|(name, _)| needs.hosts.contains(*name));
         machine.hosts = needed.map(|(name, addresses)| (name.clone(), addresses.clone())).collect();
         if needs.certificates {
@@ -128,6 +139,12 @@ impl Machine {
             self.interfaces.values().any(|known| *known == scope).then_some(scope)
         };
         self.interfaces.get(&interface).copied().or_else(numbered)
+    }
+
+    /// The address with the name of its interface, for people.
+    pub(crate) fn named(&self, address: HostAddress) -> String {
+        let named = self.interfaces.iter().find(|(_, scope)| **scope == address.scope());
+        named.map_or_else(|| address.to_string(), |(name, _)| format!("{}%{name}", address.ip()))
     }
 
     /// The addresses of interfaces of a type that are not link-local.

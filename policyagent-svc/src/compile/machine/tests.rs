@@ -61,6 +61,7 @@ impl System {
             system: self.0.clone(),
             own: PathBuf::new(),
             authorities: PathBuf::new(),
+            link_local: true,
             wins_servers: wins_servers.iter().map(|address| address.parse().unwrap()).collect(),
         };
         let machine = Machine {

@@ -4,6 +4,7 @@ use crate::model::Server;
 use ikecore::testing::authority::{Authority, KeyKind, Wish, pem};
 use std::fs;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -57,6 +58,12 @@ fn servers_and_hosts_are_what_the_machine_knows_of_them_and_are_waited_for() {
         ]
     );
     assert_eq!(warnings, [""; 0]);
+    let left_out = Machine { servers_left_out: [(Server::Gateway, [router].into())].into(), ..linked() };
+    let (selectors, warnings) = on_machine("{ source = \"me\", destination = \"gateway\" }", &left_out);
+    assert_eq!((selectors.len(), warnings.len()), (0, 2));
+    let told = "rule \"to b\": the filter is not for \"gateway\" at fe80::1%eth1, as the SA driver does nothing for link-local \
+                addresses; allowed: the driver xfrm";
+    assert_eq!(warnings[0], told);
     // Between two hosts by name the one that is this machine is local.
     let own = Machine { hosts: [("a.example".to_owned(), [address("10.9.0.1")].into())].into(), ..linked() };
     let (selectors, _) = on_machine("{ source = \"10.7.0.1\", destination = \"a.example\" }", &own);
@@ -164,7 +171,9 @@ impl Directories {
             let subject = format!("CN={name}");
             let issued = authority.issue(&Wish { not_after, ..Wish::new(&subject, &[], KeyKind::P256, now) });
             fs::write(place.0.join(format!("own/{name}.pem")), [issued.pem(), chain].concat()).unwrap();
-            fs::write(place.0.join(format!("own/{name}.key")), issued.key).unwrap();
+            let key = place.0.join(format!("own/{name}.key"));
+            fs::write(&key, issued.key).unwrap();
+            fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         };
         write("a-stranger", &mut stranger, Vec::new(), now + 9999);
         let chain = pem(&middle.certificate());
@@ -182,6 +191,7 @@ impl Directories {
             own: self.0.join("own"),
             authorities: self.0.join("authorities"),
             wins_servers: Vec::new(),
+            link_local: true,
         };
         let machine = Machine::this(&needs, &sources, &Hosts::new()).unwrap();
         Machine { certificates: machine.certificates, ..addresses(&["10.9.0.1"]) }
@@ -218,6 +228,10 @@ fn an_authority_by_its_name_stands_for_the_machines_certificate_below_it() {
     let AuthMethod::Certificate(method) = &compiled.db.rules[0].authentication[0] else { panic!("a certificate") };
     assert!(method.trust.names_excluded);
     assert!(messages(&compiled)[0].contains("certificate_mapping is not available"), "{:?}", messages(&compiled));
+    fs::set_permissions(place.0.join("own/c-host.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    let open = with_methods("{ root_ca = \"C=CH, O=Example, CN=root\" }", "", &place.machine());
+    let told = "rule \"to b\": its private key is own/c-host.key, which others can read (mode 644); it should be 600";
+    assert_eq!(place.messages(&open), [told]);
 }
 
 #[test]

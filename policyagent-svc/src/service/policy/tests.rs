@@ -242,7 +242,7 @@ fn a_persistent_store_of_which_nothing_good_is_known_blocks_everything() {
         host.write(&host.persistent(), fault);
         let mut policy = host.started(None).unwrap();
         assert_eq!(policy.report().name.as_deref(), Some("block mode"));
-        assert_eq!(states(&policy)[..3], [StoreState::Failed, StoreState::Overridden, StoreState::Overridden]);
+        assert_eq!(states(&policy)[..3], [StoreState::Failed, ABSENT, StoreState::Overridden]);
         assert!(policy.report().stores[PERSISTENT].error.is_some());
         let action = |protocol, local_port, remote_port| {
             let (local, remote) = ("10.9.0.1".parse().unwrap(), "10.9.0.2".parse().unwrap());
