@@ -54,18 +54,18 @@ pub(super) fn converse(runner: &mut Runner<'_>, context: Context) -> Result<(), 
             Err(ReadlineError::Eof) => return Ok(()),
             Err(error) => return Err(failed(error)),
         };
-        if text.trim().is_empty() || text.trim_start().starts_with('#') {
-            continue;
-        }
-        let _ = editor.history_mut().add(&text);
-        if may_be_kept(interpreter.context(), &text)
-            && let Some(file) = &file
-        {
-            // The next conversation goes without it.
-            let _ = keep(file, &text);
-        }
-        if runner.line(&mut interpreter, words(&placed(&text, 1)), Place::here()) == Flow::Ends {
-            return Ok(());
+        // What is pasted may be several lines.
+        for text in text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+            let _ = editor.history_mut().add(text);
+            if may_be_kept(interpreter.context(), text)
+                && let Some(file) = &file
+            {
+                // The next conversation goes without it.
+                let _ = keep(file, text);
+            }
+            if runner.line(&mut interpreter, words(&placed(text, 1)), Place::here()) == Flow::Ends {
+                return Ok(());
+            }
         }
     }
 }

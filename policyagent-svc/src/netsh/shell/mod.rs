@@ -65,16 +65,21 @@ fn netsh(paths: &Paths, format: Format, arguments: &NetshArgs, reporter: &mut Re
     let session = Session::new(paths, format).map_err(|error| error.to_string())?;
     let mut runner = Runner::new(session, arguments, reporter)?;
     runner.alias()?;
-    match source {
-        Some(source) => runner.script(&source, context),
+    let talked = match source {
+        Some(source) => {
+            runner.script(&source, context);
+            Ok(())
+        }
         None => match runner.command(words, context) {
             // As Windows has it: the words of a context begin a conversation in it.
-            Some(context) if std::io::stdin().is_terminal() => interactive::converse(&mut runner, context)?,
-            Some(context) => runner.script(&Source::standard_input(arguments)?, context),
-            None => {}
+            Some(context) if std::io::stdin().is_terminal() => interactive::converse(&mut runner, context),
+            Some(context) => Source::standard_input(arguments).map(|source| runner.script(&source, context)),
+            None => Ok(()),
         },
-    }
-    runner.finish()
+    };
+    // What was done is written, also if the terminal has gone away.
+    runner.finish()?;
+    talked
 }
 
 /// The context to begin in.

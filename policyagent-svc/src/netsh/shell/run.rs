@@ -13,7 +13,7 @@ use crate::netsh::run::Session;
 use crate::netsh::script::StatementKind;
 
 /// As deep as scripts may call scripts.
-const DEEPEST: usize = 8;
+const DEEPEST: usize = 20;
 
 /// Carries out.
 pub(super) struct Runner<'a> {
@@ -22,6 +22,8 @@ pub(super) struct Runner<'a> {
     reporter: &'a mut Reporter,
     /// How many scripts called each other.
     depth: usize,
+    /// Commands of scripts so far.
+    commands: usize,
 }
 
 /// Whether there is more to do.
@@ -41,7 +43,7 @@ impl<'a> Runner<'a> {
         if arguments.atomic {
             session.begin().map_err(|error| error.to_string())?;
         }
-        Ok(Self { session, arguments, reporter, depth: 0 })
+        Ok(Self { session, arguments, reporter, depth: 0, commands: 0 })
     }
 
     /// Runs the alias file, if there is one.
@@ -58,11 +60,14 @@ impl<'a> Runner<'a> {
         if !self.arguments.atomic {
             return self.session.finish().map_err(|error| error.to_string());
         }
-        if self.reporter.failures() == 0 {
-            return self.session.commit().map_err(|error| format!("{error}; nothing was changed"));
+        match self.reporter.failures() {
+            0 => self.session.commit().map_err(|error| format!("{error}; nothing was changed")),
+            count => {
+                self.session.roll_back();
+                let what = if count == 1 { "command" } else { "commands" };
+                Err(format!("{count} {what} failed; nothing was changed"))
+            }
         }
-        self.session.roll_back();
-        Err("nothing was changed".to_owned())
     }
 
     /// Carries a command of the command line out. If its words only lead to a context, that is the result.
@@ -105,8 +110,7 @@ impl<'a> Runner<'a> {
     /// A script that a line calls.
     fn nested(&mut self, file: &str, context: Context, place: Place<'_>) {
         if self.depth >= DEEPEST {
-            let message =
-                format!("{file:?} is not run: scripts call scripts {DEEPEST} deep, which is all that is allowed");
+            let message = format!("{file:?} is not run: scripts call scripts {DEEPEST} deep already");
             self.reporter.error(place, &message, None);
             return;
         }
@@ -128,7 +132,7 @@ impl<'a> Runner<'a> {
             self.reporter.warning(Place::in_script(script, begin), warning);
         }
         let mut interpreter = Interpreter::new(context);
-        let (mut commands, before) = (0_usize, self.reporter.failures());
+        let (commands, failures) = (self.commands, self.reporter.failures());
         for statement in source.statements() {
             let place = Place::in_script(script, statement.at);
             let words = match statement.kind {
@@ -139,7 +143,7 @@ impl<'a> Runner<'a> {
                 StatementKind::Netsh(words) => Ok(words),
                 StatementKind::Wrong(error) => Err(error),
             };
-            commands += 1;
+            self.commands += 1;
             let flow = if source.dialect.starts_anew() {
                 self.call(words, place);
                 Flow::Goes
@@ -150,8 +154,9 @@ impl<'a> Runner<'a> {
                 break;
             }
         }
-        let failures = self.reporter.failures() - before;
-        if failures > 0 {
+        let (commands, failures) = (self.commands - commands, self.reporter.failures() - failures);
+        // Of scripts within scripts the outermost tells; an atomic run does so at its end.
+        if failures > 0 && self.depth == 0 && !self.arguments.atomic {
             eprintln!("policyagent: {}: {failures} of {commands} commands failed", script.display());
         }
     }
