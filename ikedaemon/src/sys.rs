@@ -44,6 +44,28 @@ pub fn local_time(seconds: i64) -> Option<LocalTime> {
         second: small(broken.tm_sec)?,
     })
 }
+
+/// The name of an address by the system's resolver; `None` if it has none.
+pub fn host_name(address: std::net::IpAddr) -> Option<String> {
+    let socket = socket2::SockAddr::from(std::net::SocketAddr::new(address, 0));
+    let mut name = [0_u8; 1025];
+    let room = libc::socklen_t::try_from(name.len()).ok()?;
+    // SAFETY: the address is one of the length that is given; the name is written within its room, and ends with a zero.
+    let failed = unsafe {
+        libc::getnameinfo(
+            socket.as_ptr().cast(),
+            socket.len(),
+            name.as_mut_ptr().cast(),
+            room,
+            std::ptr::null_mut(),
+            0,
+            libc::NI_NAMEREQD,
+        )
+    };
+    let name = std::ffi::CStr::from_bytes_until_nul(&name).ok()?;
+    (failed == 0).then(|| name.to_string_lossy().into_owned())
+}
+
 nix::ioctl_write_ptr_bad!(
     /// `TUNSETIFF`: makes the open `/dev/net/tun` a device.
     tun_set_interface,

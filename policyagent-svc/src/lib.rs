@@ -1,4 +1,5 @@
 //! The service and the tools around it: what the `policyagent` binary is made of.
+mod boot;
 mod cli;
 mod compile;
 mod control;

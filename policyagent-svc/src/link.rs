@@ -140,6 +140,13 @@ impl FromStr for NamedAddress {
     }
 }
 
+impl NamedAddress {
+    /// The address without its interface.
+    pub(crate) const fn ip(&self) -> IpAddr {
+        self.ip
+    }
+}
+
 impl fmt::Display for NamedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.ip)?;
@@ -160,6 +167,13 @@ pub(crate) struct NamedSocket {
     /// The address.
     pub(crate) host: NamedAddress,
     port: u16,
+}
+
+impl NamedSocket {
+    /// The port.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 impl From<SocketAddr> for NamedSocket {

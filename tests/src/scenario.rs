@@ -3,6 +3,7 @@
 // The cases that are tried once: by what they are about.
 pub mod aggressive;
 pub mod behind_nat;
+pub mod boot_mode;
 pub mod bundles;
 pub mod certificates;
 pub mod commit_bit;

@@ -182,3 +182,14 @@ fn a_kernel_without_esp_says_so_and_keeps_nothing() {
 fn default_exemptions() {
     tests::scenario::exempt::each_value(tests::daemon::Driver::Xfrm);
 }
+
+#[test]
+fn boot_modes() {
+    tests::scenario::boot_mode::each_mode();
+    tests::scenario::boot_mode::the_usual_mode();
+}
+
+#[test]
+fn the_boot_mode_is_lifted_without_a_gap() {
+    tests::scenario::boot_mode::the_service_lifts_it_without_a_gap(tests::daemon::Driver::Xfrm);
+}

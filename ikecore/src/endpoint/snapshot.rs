@@ -1,5 +1,6 @@
 //! What stands at the moment, for status, monitor and tests. No secrets.
 use super::tables::{IkeSa, Pair, Phase};
+use crate::crypto::group::Group;
 use crate::event::negotiation::Role;
 use crate::exchange::mode::Phase1;
 use crate::exchange::step::Role as ExchangeRole;
@@ -105,6 +106,10 @@ pub struct IpsecSaInfo {
     pub selector: Selector,
     /// The rule.
     pub rule: String,
+    /// The quick-mode policy that it was negotiated by.
+    pub policy: String,
+    /// The group of quick mode's own Diffie-Hellman exchange, if it had one.
+    pub pfs: Option<Group>,
     /// When it was installed.
     pub since: Time,
     /// Its life.
@@ -231,6 +236,7 @@ fn ike_sa(id: IkeSaId, sa: &IkeSa, endpoint: &super::Endpoint) -> IkeSaInfo {
 
 fn ipsec_sa(pair: &Pair) -> IpsecSaInfo {
     let sa = &pair.sa;
+    let policy = sa.rule.quick_mode();
     IpsecSaInfo {
         id: sa.id,
         local: sa.path.local,
@@ -243,6 +249,8 @@ fn ipsec_sa(pair: &Pair) -> IpsecSaInfo {
         extended_sequence_numbers: sa.extended_sequence_numbers,
         selector: sa.selector,
         rule: sa.rule.name.clone(),
+        policy: policy.map(|policy| policy.name.clone()).unwrap_or_default(),
+        pfs: policy.and_then(|policy| policy.offers.first()).and_then(|offer| offer.pfs),
         since: pair.since,
         lifetime: sa.lifetime,
         replaced: pair.replaced,

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Read and check commands of netsh ipsec, or scripts of them
     Netsh(NetshArgs),
+    /// Put in force what holds until the service has its policy, or take it away
+    BootMode(BootModeArgs),
     /// Read a password from standard input and print its hash, for the users file of extended authentication
     HashPassword,
     /// Write man pages or shell completions, for packages
@@ -256,6 +258,25 @@ pub(crate) struct TerminateArgs {
     /// Everything with everybody
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// Arguments of `boot-mode`.
+#[derive(Args, Debug)]
+pub(crate) struct BootModeArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: BootModeCommand,
+}
+
+/// What is done with the boot mode.
+#[derive(Subcommand, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BootModeCommand {
+    /// Put it in force, as OperationMode and BootExemptions of the settings say; needs nft
+    Apply,
+    /// Take it away
+    Lift,
+    /// Tell which it is, and whether it is in force
+    Show,
 }
 
 /// Arguments of `rekey`.

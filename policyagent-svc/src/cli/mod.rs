@@ -1,5 +1,6 @@
 //! The commands.
 pub(crate) mod args;
+mod boot_mode;
 mod check;
 mod explain;
 mod generate;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         },
         Command::Import(arguments) => import::run(&paths, &arguments, format),
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
+        Command::BootMode(arguments) => boot_mode::boot_mode(&paths, arguments.command, format, style),
         Command::HashPassword => hash::hash_password(),
         Command::PamServe(arguments) => pam::helper::serve(&arguments.service),
         Command::PamCheck(arguments) => pam::check::check(&arguments.service),
@@ -119,6 +121,8 @@ impl Client<'_> {
         };
         match &reply {
             Reply::Status(status) => print(self.format, status, || status::text(status, self.style)),
+            // Asked for by `netsh` alone, which shows it itself.
+            Reply::InForce(report) => print(self.format, report, String::new),
             Reply::Initiate(report) if report.succeeded => {
                 print(self.format, report, || status::initiated(report, self.style));
             }

@@ -1,5 +1,8 @@
 //! The control socket: how the commands reach the service.
 pub(crate) mod client;
+#[cfg(test)]
+pub(crate) mod example;
+pub(crate) mod in_force;
 mod incoming;
 pub(crate) mod report;
 pub(crate) mod request;

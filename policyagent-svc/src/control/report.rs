@@ -329,6 +329,10 @@ pub(crate) struct IpsecSaReport {
     pub(crate) selector: SelectorReport,
     /// The rule.
     pub(crate) rule: String,
+    /// The filter action, as which it was negotiated.
+    pub(crate) policy: String,
+    /// The group of quick mode's own Diffie-Hellman exchange, if it had one.
+    pub(crate) pfs: Option<String>,
     /// Since it was installed.
     pub(crate) age_seconds: u64,
     /// Its life.
@@ -390,6 +394,8 @@ impl IpsecSaReport {
             extended_sequence_numbers: sa.extended_sequence_numbers,
             selector: sa.selector.into(),
             rule: sa.rule.clone(),
+            policy: sa.policy.clone(),
+            pfs: sa.pfs.map(|group| group.name().to_owned()),
             age_seconds: now.since(sa.since).as_secs(),
             lifetime: sa.lifetime.into(),
             replaced: sa.replaced,

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::link::NamedAddress;
 
+use super::in_force::InForceReport;
 use super::report::{InitiateReport, Status};
 
 /// The version of what is said; another version is refused by name.
@@ -30,6 +31,8 @@ pub(crate) struct RequestLine {
 pub(crate) enum Request {
     /// What stands: answered by [`Reply::Status`].
     Status,
+    /// The policies and filters in force: answered by [`Reply::InForce`].
+    InForce,
     /// End the service; answered when all is deleted.
     Stop,
     /// Read the policy file again.
@@ -142,6 +145,8 @@ pub(crate) struct ReplyLine {
 pub(crate) enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),
+    /// To [`Request::InForce`].
+    InForce(Box<InForceReport>),
     /// To [`Request::Initiate`].
     Initiate(Box<InitiateReport>),
     /// It was done, or begun.

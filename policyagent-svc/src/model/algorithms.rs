@@ -199,3 +199,36 @@ fn available(value: &Value<'_>, suite: IpsecSuite) -> Option<IpsecSuite> {
     }
     Some(suite)
 }
+
+/// What a table of names calls an algorithm.
+fn name_in<T: PartialEq>(names: &[(&'static str, T)], algorithm: &T) -> &'static str {
+    // Every algorithm has its name here.
+    names.iter().find(|(_, other)| other == algorithm).map_or("", |(name, _)| name)
+}
+
+/// A main-mode offer as policy files have it.
+pub(crate) fn main_mode_offer_text(offer: &MainModeOffer) -> String {
+    let MainModeOffer { cipher, hash, group } = offer;
+    format!("{}-{}-{}", name_in(&CIPHERS, cipher), name_in(&HASHES, hash), group_text(*group))
+}
+
+/// A group as policy files have it.
+pub(crate) fn group_text(group: Group) -> &'static str {
+    name_in(&GROUPS, &group)
+}
+
+/// The group that policy files call so.
+pub(crate) fn group_named(text: &str) -> Option<Group> {
+    GROUPS.iter().find(|(name, _)| *name == text).map(|(_, group)| *group)
+}
+
+/// The algorithms of ESP or AH as policy files have them.
+pub(crate) fn suite_text(suite: IpsecSuite) -> String {
+    match suite {
+        IpsecSuite::Esp { cipher, integrity: Some(integrity) } => {
+            format!("{}-{}", name_in(&ESP_CIPHERS, &cipher), name_in(&INTEGRITIES, &integrity))
+        }
+        IpsecSuite::Esp { cipher, integrity: None } => name_in(&ESP_CIPHERS, &cipher).to_owned(),
+        IpsecSuite::Ah { integrity } => name_in(&INTEGRITIES, &integrity).to_owned(),
+    }
+}

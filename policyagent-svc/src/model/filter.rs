@@ -332,7 +332,6 @@ pub(super) fn side(value: &Value<'_>) -> Option<Side> {
 }
 
 /// The side that a text names, as documents have it.
-#[cfg(test)]
 pub(crate) fn side_named(text: &str) -> Option<Side> {
     read_side(text).ok().map(|(side, _)| side)
 }

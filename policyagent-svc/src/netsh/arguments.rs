@@ -23,8 +23,11 @@ pub(crate) struct NetshArgs {
     #[arg(short = 'p', hide = true, value_name = "PASSWORD")]
     pub(crate) password: Option<String>,
     /// Only say what each line means, and what is wrong; nothing is changed
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub(crate) check: bool,
+    /// Make all changes of the commands, or, if one of them fails, none
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) atomic: bool,
     /// What scripts are written in [default: by the name of the file, or what is in it]
     #[arg(long, value_enum, value_name = "DIALECT")]
     pub(crate) dialect: Option<DialectName>,

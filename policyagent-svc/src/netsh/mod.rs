@@ -3,6 +3,7 @@ mod arguments;
 mod command;
 mod fuzzing;
 mod language;
+mod run;
 mod script;
 mod shell;
 

@@ -64,6 +64,7 @@ impl Answer for Service {
     async fn answer(&self, request: Request, document: Zeroizing<Vec<u8>>) -> (Reply, Zeroizing<Vec<u8>>) {
         let answer = match request {
             Request::Status => self.status().await.map(|status| Reply::Status(Box::new(status))),
+            Request::InForce => Ok(Reply::InForce(Box::new(self.policy.lock().await.in_force()))),
             Request::Stop => Ok(self.stop().await),
             Request::Reload => self.reload().await,
             Request::Initiate { rule, peer, wait_seconds } => {

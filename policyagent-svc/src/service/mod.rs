@@ -30,6 +30,7 @@ use tokio::sync::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::boot;
 use crate::control::report::{DriverReport, PolicyReport};
 use crate::control::server::{ControlSocket, SocketError};
 use crate::document::DocumentError;
@@ -178,6 +179,7 @@ async fn serve(
         tokio::task::block_in_place(|| policy.put_in_force(first));
         policy.warn_of(unsupported);
         tell(&policy.report());
+        tokio::task::block_in_place(lift_boot_mode);
         let service = Arc::new(Service {
             engine: engine.clone(),
             started,
@@ -228,6 +230,15 @@ fn tell(report: &PolicyReport) {
     }
     for warning in &report.warnings {
         tracing::warn!(target: "policyagent::service", "{warning}");
+    }
+}
+
+/// The driver holds to the policy: nothing need stand in for it any more.
+fn lift_boot_mode() {
+    match boot::lift() {
+        Ok(true) => tracing::info!(target: "policyagent::service", "the boot mode is lifted: the policy is in force"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(target: "policyagent::service", "the boot mode cannot be lifted: {error}"),
     }
 }
 

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::held::{Content, Held};
 use crate::compile::{Compiled, Hosts, Machine, Needs, Part, Reqids, Sources, compile_all};
+use crate::control::in_force::InForceReport;
 use crate::control::report::PolicyReport;
 use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
@@ -130,6 +131,11 @@ impl InForce {
             warnings: self.warnings.clone(),
             stores,
         }
+    }
+
+    /// Its policies and filters, one by one.
+    pub(crate) fn in_force(&self) -> InForceReport {
+        InForceReport::new(&self.db, &self.parts(&[None, None, None, None]))
     }
 
     fn path(&self, at: usize) -> PathBuf {

@@ -108,7 +108,6 @@ impl Settings {
 
 /// Has `edit` make a new text of the settings file's text, as a store's edit does: under a lock, and only if the new one has no
 /// fault. What of it takes effect at once the running service notices.
-#[cfg_attr(not(test), expect(dead_code, reason = "what edits the settings comes after them"))]
 pub(crate) fn edit<R, E>(paths: &Paths, edit: impl FnMut(&str) -> Result<(String, R), E>) -> Result<R, EditError<E>> {
     let check = |document: &Document| Settings::parse(document).map(drop);
     edit_file(&paths.settings(), 0o755, PATIENCE, check, edit).map(|(result, _)| result)
@@ -230,8 +229,9 @@ fn flag(value: &Value<'_>) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::registry::{BootExemption, Name, OperationMode};
+    use super::registry::Name;
     use super::*;
+    use crate::boot::{BootExemption, OperationMode};
     use ikecore::certificate::RevocationCheck;
     use ikecore::policy::exempt::DefaultExemptions;
     use std::convert::Infallible;

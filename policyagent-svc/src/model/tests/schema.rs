@@ -97,7 +97,7 @@ fn sides_are_ranges_servers_and_hosts_too_and_are_written_as_they_are_read() {
         let file = changed(&[("\"10.9.0.2\"", &format!("{text:?}"))]).unwrap_or_else(|error| panic!("{text}: {error}"));
         let destination = &file.filter_lists[0].filters[0].destination;
         assert_eq!(destination.to_string(), written);
-        assert_eq!(filter::side_named(written).as_ref(), Some(destination), "{written}");
+        assert_eq!(side_named(written).as_ref(), Some(destination), "{written}");
     }
     for (text, told) in [
         (

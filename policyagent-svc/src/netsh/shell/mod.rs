@@ -3,17 +3,21 @@ mod call;
 mod check;
 mod remote;
 mod report;
+mod run;
 mod source;
 #[cfg(test)]
 mod tests;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use self::report::Reporter;
+use self::run::Runner;
 use self::source::Source;
 use super::arguments::NetshArgs;
 use super::language::lexer::{Word, placed, words};
 use super::language::{Context, Interpreter, LanguageError, context_of};
+use super::run::Session;
 use crate::format::Format;
 use crate::paths::Paths;
 
@@ -45,13 +49,24 @@ fn netsh(paths: &Paths, format: Format, arguments: &NetshArgs, reporter: &mut Re
     let source = match (&arguments.file, arguments.words.is_empty()) {
         (Some(path), _) => Some(Source::file(path, arguments)?),
         (None, false) => None,
+        (None, true) if std::io::stdin().is_terminal() && !arguments.check => None,
         (None, true) => Some(Source::standard_input(arguments)?),
     };
-    match source {
-        Some(source) => check::script(&source, context, reporter),
-        None => check::words(of_arguments(&arguments.words), context, reporter),
+    if arguments.check {
+        match source {
+            Some(source) => check::script(&source, context, reporter),
+            None => check::words(of_arguments(&arguments.words), context, reporter),
+        }
+        return Ok(());
     }
-    Ok(())
+    let session = Session::new(paths, format).map_err(|error| error.to_string())?;
+    let mut runner = Runner::new(session, arguments, reporter)?;
+    match source {
+        Some(source) => runner.script(&source, context),
+        None if arguments.words.is_empty() => runner.prompt(context),
+        None => runner.words(of_arguments(&arguments.words), context),
+    }
+    runner.finish()
 }
 
 /// The context to begin in.

@@ -67,7 +67,7 @@ pub(super) fn remote_command(
         with("--format", "json");
     }
     words.push("netsh".to_owned());
-    let flags = [("--check", arguments.check), ("--verbose", arguments.verbose)];
+    let flags = [("--check", arguments.check), ("--atomic", arguments.atomic), ("--verbose", arguments.verbose)];
     words.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
     let mut with = |option: &str, value: Option<&str>| {
         words.extend(value.into_iter().flat_map(|value| [option.to_owned(), value.to_owned()]));

@@ -4,8 +4,8 @@ use ikecore::policy::exempt::DefaultExemptions;
 use serde::Serialize;
 
 use super::flag;
+use crate::boot::{BootExemption, EXEMPTION, OperationMode};
 use crate::document::{Table, Value};
-use crate::model::parse_protocol;
 
 /// When a change of a setting takes effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -79,66 +79,6 @@ impl Name {
                 TakesEffect::Boot
             }
         }
-    }
-}
-
-/// What becomes of traffic before the service has a policy in force.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum OperationMode {
-    /// It passes.
-    Permit,
-    /// It is dropped, but for exemptions.
-    Block,
-    /// What goes out passes, and what answers it.
-    Stateful,
-}
-
-impl OperationMode {
-    const ALL: [(&'static str, u32, Self); 3] =
-        [("permit", 0, Self::Permit), ("block", 1, Self::Block), ("stateful", 3, Self::Stateful)];
-}
-
-/// Traffic that passes in boot mode: `Protocol:SourcePort:DestinationPort:Direction`, of protocols without ports
-/// `Protocol:Direction`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct BootExemption {
-    /// The IP protocol number; 0 is any.
-    pub(crate) protocol: u8,
-    /// 0 is any.
-    pub(crate) source_port: u16,
-    /// 0 is any.
-    pub(crate) destination_port: u16,
-    /// It comes in.
-    pub(crate) inbound: bool,
-}
-
-/// What is allowed as one.
-const EXEMPTION: &str = "PROTOCOL:SOURCE-PORT:DESTINATION-PORT:DIRECTION with TCP and UDP, otherwise PROTOCOL:DIRECTION; a port of 0 \
-                         is any, DIRECTION is inbound or outbound (\"TCP:0:22:inbound\", \"ICMP:inbound\")";
-
-impl BootExemption {
-    fn parse(text: &str) -> Option<Self> {
-        let words: Vec<&str> = text.split(':').collect();
-        let (protocol, ports, direction) = match words.as_slice() {
-            [protocol, source, destination, direction] => (protocol, Some((source, destination)), direction),
-            [protocol, direction] => (protocol, None, direction),
-            _ => return None,
-        };
-        let protocol = match protocol.to_ascii_lowercase().as_str() {
-            "raw" => 255,
-            name => parse_protocol(name).ok()?,
-        };
-        let (source_port, destination_port) = match (ports, protocol) {
-            (Some((source, destination)), 6 | 17) => (source.parse().ok()?, destination.parse().ok()?),
-            (None, protocol) if !matches!(protocol, 6 | 17) => (0, 0),
-            _ => return None,
-        };
-        let inbound = match direction.to_ascii_lowercase().as_str() {
-            "inbound" => true,
-            "outbound" => false,
-            _ => return None,
-        };
-        Some(Self { protocol, source_port, destination_port, inbound })
     }
 }
 
