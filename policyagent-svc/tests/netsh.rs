@@ -176,3 +176,59 @@ fn another_machine_is_reached_by_ssh() {
         assert!(err.contains("allowed: ") && !err.contains("secret"), "{err}");
     }
 }
+
+const SCRIPT: &[u8] = b"ipsec static\nadd filterlist Web\nadd filter filterlist=Web any me protocol=tcp dstport=80\n\
+    add filterlist Web\nadd bogus x\nadd filteraction name=Drop action=block\n";
+
+#[test]
+fn lines_that_fail_are_told_and_the_others_carried_out() {
+    let scratch = Scratch::new("run");
+    let script = scratch.file("a.txt", SCRIPT);
+    let (code, out, err) = told(&scratch.netsh(&["-f", &script]));
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains(&format!("{script}:4:1: the filter list \"Web\" exists already\n")), "{err}");
+    assert!(err.contains(&format!("{script}:5:")), "{err}");
+    let policy = fs::read_to_string(scratch.0.join("etc/policyagent/policy.toml")).unwrap();
+    assert!(policy.contains("destination_port = 80") && policy.contains("\"block\""), "{policy}");
+    let (code, out, _) = told(&scratch.netsh(&["ipsec", "static", "show", "filterlist", "all", "format=table"]));
+    assert!(code == Some(0) && out.contains("\nWeb "), "{out}");
+}
+
+#[test]
+fn an_atomic_run_with_a_failure_changes_nothing() {
+    let scratch = Scratch::new("atomic");
+    let policy = scratch.0.join("etc/policyagent/policy.toml");
+    let (code, _, err) = told(&scratch.netsh(&["--atomic", "-f", &scratch.file("a.txt", SCRIPT)]));
+    assert!(code == Some(1) && err.ends_with("2 commands failed; nothing was changed\n"), "{err}");
+    assert!(!policy.exists());
+    let good = scratch.file("b.txt", b"ipsec static add filterlist Web\nipsec static add filterlist Mail\n");
+    let (code, _, err) = told(&scratch.netsh(&["--atomic", "-f", &good]));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert_eq!(fs::read_to_string(policy).unwrap().matches("[[filter_list]]").count(), 2);
+}
+
+#[test]
+fn what_is_dumped_makes_the_same_store_again() {
+    let (one, other) = (Scratch::new("dump"), Scratch::new("dumped"));
+    one.netsh(&["-f", &one.file("a.txt", SCRIPT)]);
+    let add = ["ipsec", "static", "add", "policy", "name=the \"lab\"", "mmsec=AES256-SHA256-DH14"];
+    assert_eq!(told(&one.netsh(&add)), (Some(0), String::new(), String::new()));
+    let dump = told(&one.netsh(&["ipsec", "static", "dump"])).1;
+    assert!(dump.contains("add policy") && dump.contains("add filteraction name=Drop action=block"), "{dump}");
+    let (code, _, err) = told(&other.netsh(&["-f", &other.file("dump.txt", dump.as_bytes())]));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert_eq!(told(&other.netsh(&["ipsec", "static", "dump"])).1, dump);
+}
+
+#[test]
+fn scripts_call_scripts_but_not_without_end() {
+    let scratch = Scratch::new("exec");
+    let inner = scratch.file("inner.txt", b"add filterlist Inner\n");
+    let outer = scratch.file("outer.txt", format!("ipsec static\nexec {inner}\n").as_bytes());
+    let (code, _, err) = told(&scratch.netsh(&["-f", &outer]));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let path = scratch.0.join("loop.txt");
+    let this = scratch.file("loop.txt", format!("exec {}\n", path.display()).as_bytes());
+    let (code, _, err) = told(&scratch.netsh(&["-f", &this]));
+    assert!(code == Some(1) && err.contains("scripts call scripts 20 deep already"), "{err}");
+}

@@ -201,6 +201,12 @@ fn explain_tells_what_becomes_of_traffic_and_why() {
     assert!(text.contains("transport mode with 127.0.0.9") && text.contains("by          pre-shared key"), "{text}");
     assert!(!text.contains("sesame") && !text.contains("Why not"), "{text}");
 
+    assert!(!text.contains("passes in clear"), "{text}");
+    host.write_policy(&POLICY.replace("action = \"negotiate\"", "action = \"negotiate\"\nfallback_to_clear = true"));
+    let falls_back = host.done(&["explain", "127.0.0.1", "127.0.0.9"]);
+    assert!(falls_back.contains("  if the peer does not answer, it passes in clear\n"), "{falls_back}");
+    host.write_policy(POLICY);
+
     let text = host.done(&["explain", "127.0.0.1", "127.0.0.8", "--remote-port", "443"]);
     assert!(text.contains("127.0.0.1 <-> 127.0.0.8[443], tcp\n  in clear: no filter is for it\n"), "{text}");
     assert!(

@@ -24,6 +24,7 @@ pub mod moving;
 pub mod moving_in;
 mod named;
 pub mod nat;
+pub mod netsh;
 pub mod recovery;
 pub mod refusals;
 pub mod rekeys;

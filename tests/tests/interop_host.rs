@@ -15,7 +15,7 @@ use tests::scenario::refusals::{Mismatch, refuses};
 use tests::scenario::remote_access::{Phase1, Unlike};
 use tests::scenario::{
     GCM_CUT, Role, SUITES, aggressive, commit_bit, driver_failure, fragments, identities, liveliness, many, moving_in,
-    nat, recovery, rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
+    nat, netsh, recovery, rekeys, rekeys_and_deletes, remote_access, road_warriors, vpnc, whole_life,
 };
 
 /// The harness itself, proven with a peer at both ends: what fails elsewhere is then ours.
@@ -52,6 +52,22 @@ fn harness_two_charons() {
         "5 pings and 5 replies, none in clear"
     );
     assert!(count(&packets, Kind::Ike) >= 9, "main mode and quick mode: {}", count(&packets, Kind::Ike));
+}
+
+/// The daemon configured by `netsh` alone, with algorithms of then and of now.
+#[test]
+fn netsh_static_3des() {
+    netsh::static_policy(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel, &netsh::WORDS[0]);
+}
+
+#[test]
+fn netsh_static_aes() {
+    netsh::static_policy(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel, &netsh::WORDS[1]);
+}
+
+#[test]
+fn netsh_dynamic_aes() {
+    netsh::dynamic_policy(Driver::Userspace, Kernel::Libipsec, Mode::Tunnel, &netsh::WORDS[1]);
 }
 
 /// One test a suite and role: with the daemon's own ESP against charon's own, in tunnel mode, which is all

@@ -12,9 +12,9 @@ use tests::scenario::l2tp::{self, ClientPort};
 use tests::scenario::liveliness::Mourning;
 use tests::scenario::moving::{Unique, comes_back_elsewhere};
 use tests::scenario::{
-    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, bundles, certificates, control,
-    default_response, driver_failure, exempt, links, liveliness, recovery, rekeys, rekeys_and_deletes, road_warriors,
-    shapes, soft_sas, traps, whole_life,
+    CUT, EXTENDED, GCM, GCM_CUT, GROUPS, RARE, Role, SUITES, behind_nat, boot_mode, bundles, certificates, control,
+    default_response, driver_failure, exempt, links, liveliness, netsh, recovery, rekeys, rekeys_and_deletes,
+    road_warriors, shapes, soft_sas, traps, whole_life,
 };
 use tests::uml::{self, Case};
 
@@ -57,6 +57,15 @@ fn main() -> ExitCode {
     ] {
         let run = move || certificates::signatures(Driver::Xfrm, Kernel::Netlink, key, main_mode, role);
         cases.push(Case::new(name, run));
+    }
+    for mode in modes {
+        for words in &netsh::WORDS {
+            let suite = words.suite.quick_mode.replace('-', "_");
+            let name = format!("xfrm_{}_netsh_static_{suite}", mode.name());
+            cases.push(Case::new(name, move || netsh::static_policy(Driver::Xfrm, Kernel::Netlink, mode, words)));
+            let name = format!("xfrm_{}_netsh_dynamic_{suite}", mode.name());
+            cases.push(Case::new(name, move || netsh::dynamic_policy(Driver::Xfrm, Kernel::Netlink, mode, words)));
+        }
     }
     protection(&mut cases);
     several_protocols(&mut cases);
@@ -207,6 +216,7 @@ fn several_protocols(cases: &mut Vec<Case>) {
 /// What administrators, accidents and the kernel do to the SAs.
 fn conduct(cases: &mut Vec<Case>) {
     let name = |driver: Driver, what: &str| format!("{}_{what}", driver.name());
+    cases.push(Case::new("the_usual_boot_mode", boot_mode::the_usual_mode));
     for driver in [Driver::Xfrm, Driver::PfKey, Driver::Userspace] {
         let what = name(driver, "clear_traffic_until_the_peer_comes_up");
         cases.push(Case::new(what, move || soft_sas::until_charon_comes(driver)));

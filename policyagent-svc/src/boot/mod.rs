@@ -125,7 +125,9 @@ pub(crate) fn in_force() -> Result<Option<String>, BootError> {
         Ok(rules) => Ok(Some(rules)),
         Err(BootError::NoProgram) => Ok(None),
         // There is no such table, or the kernel can have none at all.
-        Err(BootError::Refused(why)) if ["No such file", "not supported"].iter().any(|part| why.contains(part)) => {
+        Err(BootError::Refused(why))
+            if ["No such file", "not supported", "Invalid argument"].iter().any(|part| why.contains(part)) =>
+        {
             Ok(None)
         }
         Err(error) => Err(error),

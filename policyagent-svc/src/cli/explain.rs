@@ -65,6 +65,8 @@ struct Negotiation {
     authentication: Vec<&'static str>,
     quick_mode_offers: Vec<String>,
     inbound_passthrough: bool,
+    /// With a peer that does not answer it passes in clear.
+    fallback_to_clear: bool,
     /// This host waits until the peer begins.
     peer_begins: bool,
 }
@@ -183,6 +185,7 @@ fn negotiation(rule: &Arc<Rule>, filter: &Selector, flow: &Flow) -> Option<Negot
             })
             .collect(),
         inbound_passthrough: quick_mode.inbound_passthrough,
+        fallback_to_clear: rule.falls_back(),
         peer_begins: rule.peer_begins(),
     })
 }
@@ -252,6 +255,9 @@ fn write_negotiation(out: &mut String, negotiation: &Negotiation) -> std::fmt::R
     writeln!(out, "  quick mode  {}", negotiation.quick_mode_offers.join(", or "))?;
     if negotiation.inbound_passthrough {
         writeln!(out, "  what comes in may be in clear")?;
+    }
+    if negotiation.fallback_to_clear {
+        writeln!(out, "  if the peer does not answer, it passes in clear")?;
     }
     if negotiation.peer_begins {
         writeln!(out, "  the peer begins; until then it is blocked")?;

@@ -95,7 +95,9 @@ impl<'a> Compiler<'a> {
         if filters.is_empty() {
             return None;
         }
-        let authentication = self.methods(&who, rule.position, &rule.authentication);
+        // What does not negotiate may have methods, as in Windows every rule does, and uses none.
+        let methods = if negotiates { rule.authentication.as_slice() } else { &[] };
+        let authentication = self.methods(&who, rule.position, methods);
         let compiled = Rule {
             name: rule.name.clone(),
             filters,

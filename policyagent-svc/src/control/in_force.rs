@@ -14,9 +14,9 @@ use crate::model::{self, PolicyFile};
 /// The policies and filters that the engine negotiates by.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct InForceReport {
-    /// Of the rules, each once.
+    /// Those of the policies in force, whether they have rules or not, each once.
     pub(crate) main_mode_policies: Vec<MainModePolicyReport>,
-    /// The same.
+    /// Those of rules in force, and all of the dynamic store, each once.
     pub(crate) quick_mode_policies: Vec<QuickModePolicyReport>,
     /// The specific filters, seen from this host, those that decide first before others.
     pub(crate) filters: Vec<FilterReport>,
@@ -126,6 +126,15 @@ impl InForceReport {
                 report.quick_mode_policies.push(quick_mode(policy));
             }
         }
+        for policy in parts.iter().flat_map(|part| part.policies()) {
+            if let Some(policy) = policy.main_mode.as_ref().filter(|policy| main.insert(Arc::as_ptr(policy))) {
+                report.main_mode_policies.push(main_mode(policy));
+            }
+        }
+        for action in parts.iter().filter(|part| part.everything).flat_map(|part| &part.file.filter_actions) {
+            let is_there = report.quick_mode_policies.iter().any(|policy| policy.name == action.name);
+            report.quick_mode_policies.extend(written_quick_mode(action).filter(|_| !is_there));
+        }
         let policies = parts.iter().flat_map(|part| part.policies().map(|policy| (part.file, policy)));
         report.generic_filters = policies.flat_map(|(file, policy)| generic(file, policy)).collect();
         report.filters = db.ranked().map(|(rule, filter)| self::filter(rule, filter)).collect();
@@ -159,6 +168,28 @@ fn quick_mode(policy: &QuickModePolicy) -> QuickModePolicyReport {
         inbound_passthrough: policy.inbound_passthrough,
         fallback_to_clear: policy.fallback_to_clear,
     }
+}
+
+/// A filter action that negotiates, as it is written.
+fn written_quick_mode(action: &model::FilterAction) -> Option<QuickModePolicyReport> {
+    let model::Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, .. } = &action.action else {
+        return None;
+    };
+    let pfs = match pfs {
+        model::Pfs::Off => None,
+        model::Pfs::MainModeGroup => Some("that of main mode".to_owned()),
+        model::Pfs::Group(group) => Some(group.name().to_owned()),
+    };
+    let offers = offers
+        .iter()
+        .map(|offer| QuickModeOfferReport { suite: offer.suite.to_string(), lifetime: offer.lifetime.into() });
+    Some(QuickModePolicyReport {
+        name: action.name.clone(),
+        offers: offers.collect(),
+        pfs,
+        inbound_passthrough: *inbound_passthrough,
+        fallback_to_clear: *fallback_to_clear,
+    })
 }
 
 fn method_name(method: &AuthMethod) -> &'static str {

@@ -243,18 +243,48 @@ impl PolicyDocument {
                 return Err(RunError::InUse { kind, name: name.clone(), users });
             }
         }
+        let heading = self.heading();
         if let Some(list) = self.list_mut(kind) {
             list.retain(|table| !name_of(table).is_some_and(|name| doomed.iter().any(|doomed| doomed == name)));
         }
         self.drop_empty();
+        self.keep_heading(heading);
         Ok(())
+    }
+
+    /// The object that stands first in the text.
+    fn first_mut(&mut self) -> Option<&mut Table> {
+        let root = self.document.as_table_mut();
+        let lists = root.iter_mut().filter_map(|(_, item)| item.as_array_of_tables_mut());
+        lists.flat_map(ArrayOfTables::iter_mut).min_by_key(|table| table.position())
+    }
+
+    /// The comments at the head of the text that are not about its first object: a blank line parts them from it.
+    fn heading(&mut self) -> Option<String> {
+        let before = self.first_mut()?.decor().prefix()?.as_str()?;
+        before.rfind("\n\n").and_then(|at| before.get(..at + 2)).map(str::to_owned)
+    }
+
+    /// Puts what stood at the head of the text there again, if it went with the first object.
+    fn keep_heading(&mut self, heading: Option<String>) {
+        let Some(heading) = heading else { return };
+        let Some(first) = self.first_mut() else {
+            self.document.set_trailing(heading);
+            return;
+        };
+        let before = first.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+        if !before.starts_with(&heading) {
+            first.decor_mut().set_prefix(heading + before.trim_start_matches('\n'));
+        }
     }
 
     /// Deletes every policy, filter list and filter action.
     pub(crate) fn clear(&mut self) {
+        let heading = self.heading();
         for kind in Kind::ALL {
             self.document.remove(kind.key());
         }
+        self.keep_heading(heading);
     }
 
     /// An empty list of tables is nothing that can be written.

@@ -248,11 +248,11 @@ fn filter_list(lines: &mut Lines, list: &FilterListView, layout: Layout) {
         if at > 0 {
             lines.line("");
         }
-        self::filter(lines, filter);
+        self::filter(lines, filter, layout.resolve_dns);
     }
 }
 
-fn filter(lines: &mut Lines, filter: &FilterView) {
+fn filter(lines: &mut Lines, filter: &FilterView, resolve_dns: bool) {
     lines.optional("Description", filter.description.as_deref());
     lines.field("Mirrored", yes_no(filter.mirrored));
     for (name, side) in [("Source", &filter.source), ("Destination", &filter.destination)] {
@@ -261,8 +261,9 @@ fn filter(lines: &mut Lines, filter: &FilterView) {
             lines.field(&format!("{name} Mask"), mask);
         }
         let word = if side.address.starts_with('<') { side.address.as_str() } else { "" };
-        let dns = side.dns_name.as_deref().unwrap_or(word);
-        lines.field(&format!("{name} DNS Name"), dns);
+        let found = || side.address.parse().ok().filter(|_| resolve_dns).and_then(ikedaemon::sys::host_name);
+        let dns = side.dns_name.clone().or_else(found);
+        lines.field(&format!("{name} DNS Name"), dns.as_deref().unwrap_or(word));
     }
     lines.field("Protocol", &filter.protocol);
     lines.field("Source Port", port(filter.source_port));

@@ -474,3 +474,20 @@ fn settings_are_written_into_their_file_and_shown() {
     assert!(error.contains("has no key \"wrong\""), "{error}");
     assert_eq!(fs::read_to_string(paths.settings()).unwrap(), "wrong = 1\n");
 }
+
+#[test]
+fn dynamic_policies_without_rules_are_shown_too() {
+    let mut run = Run::new();
+    let group = QuickModeSettings { pfs: Some(PfsGroup::MainMode), ..QuickModeSettings::default() };
+    run.run([main_mode("mm"), Dynamic::AddQuickModePolicy { name: "qm".to_owned(), policy: group }]);
+    run.run([Dynamic::AddRule(rule(key("10.9.0.1", "any"), PERMIT))]);
+    let file = crate::model::tests::parse(&run.text()).unwrap();
+    let machine = Machine { addresses: ["10.9.0.1".parse().unwrap()].into_iter().collect(), ..Machine::default() };
+    let part = crate::compile::Part { store: "dynamic", file: &file, everything: true };
+    let compiled = crate::compile::compile_all(&[part], &machine, &mut crate::compile::Reqids::default()).unwrap();
+    assert_eq!(compiled.warnings, [], "nobody asks a rule that permits for its Kerberos");
+    let report = InForceReport::new(&compiled.db, &[part]);
+    assert_eq!(report.main_mode_policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["mm"]);
+    let quick = &report.quick_mode_policies;
+    assert_eq!((quick.len(), quick[0].name.as_str(), quick[0].pfs.as_deref()), (1, "qm", Some("that of main mode")));
+}

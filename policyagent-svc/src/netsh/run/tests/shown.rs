@@ -173,6 +173,20 @@ fn one_object_or_those_of_a_rule_are_shown() {
 }
 
 #[test]
+fn names_of_addresses_are_looked_up_where_that_is_wanted() {
+    let root = Root::new();
+    let mut session = root.session();
+    run(&mut session, [Static::AddFilter(filter("l", "127.0.0.1", "any"))]);
+    let mut names = |resolve_dns| {
+        let layout = Layout { verbose: true, resolve_dns, ..Layout::default() };
+        show(&mut session, ShowStatic::FilterList { which: Lists::All, layout })
+    };
+    assert!(names(false).contains("Source DNS Name               : NONE"), "{}", names(false));
+    let known = ikedaemon::sys::host_name("127.0.0.1".parse().unwrap()).expect("every machine knows itself");
+    assert!(names(true).contains(&format!("Source DNS Name               : {known}\n")), "{}", names(true));
+}
+
+#[test]
 fn everything_is_shown_as_json_and_no_key_anywhere() {
     let root = Root::new();
     full(&mut root.session());

@@ -429,3 +429,19 @@ fn times_are_those_of_the_calendar() {
     assert_eq!(at(1_795_833_600), "2026-11-28T02:40:00Z");
     assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z", "1900 and 2100 have no leap day");
 }
+
+#[test]
+fn the_heading_of_a_file_outlives_its_first_object() {
+    let root = Root::new();
+    let heading = "# Managed by the network team.\n\n";
+    root.write(&format!(
+        "{heading}# Of the lab.\n[[policy]]\nname = \"p\"\n\n# Everybody.\n[[filter_list]]\nname = \"l\"\n"
+    ));
+    let mut session = root.session();
+    run(&mut session, [Static::DeletePolicy(one("p"))]);
+    assert_eq!(root.policy(), format!("{heading}# Everybody.\n[[filter_list]]\nname = \"l\"\n"));
+    run(&mut session, [Static::DeleteFilterList(OneOrAll::All)]);
+    assert_eq!(root.policy(), heading);
+    run(&mut session, [list("m")]);
+    assert!(root.policy().contains("network team"), "{}", root.policy());
+}
