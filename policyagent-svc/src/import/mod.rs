@@ -240,6 +240,8 @@ fn guess(file: &str, text: &str) -> Result<Syntax, ImportError> {
     match first {
         Some(line) if is_conf(line) => {}
         Some(line) if line.contains('{') => return Ok(Syntax::Swanctl),
+        // Nothing but files that it includes.
+        None if Path::new(file).file_name().is_some_and(|name| name == "swanctl.conf") => return Ok(Syntax::Swanctl),
         _ => return Err(ImportError::Unclear { file: file.to_owned(), why: "looks like none of the three syntaxes" }),
     }
     let (mut strongswan, mut libreswan) = (0, 0);

@@ -202,9 +202,11 @@ fn strongswan(options: &Options) -> Result<[Proof; 2], String> {
             other => Err(format!("{other} is nothing that IKEv1 has")),
         }
     };
-    if options.local("auth").is_some() || options.remote("auth").is_some() {
+    let named = ["auth", "auth2"].iter().any(|name| options.local(name).or_else(|| options.remote(name)).is_some());
+    if named {
         let proof = |first: Option<&std::rc::Rc<super::Entry>>, second: Option<&std::rc::Rc<super::Entry>>| {
-            let first = kind(first.map_or("", |entry| entry.value.as_str()))?;
+            // What the end does not say, both do.
+            let first = kind(first.map_or_else(|| options.value("authby"), |entry| entry.value.as_str()))?;
             let second = second.map(|entry| kind(&entry.value)).transpose()?;
             Ok::<_, String>(Proof { kind: first, user: first == "user" || second == Some("user") })
         };

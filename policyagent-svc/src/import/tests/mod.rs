@@ -1,6 +1,7 @@
 //! Whole configurations, and what becomes of them.
 mod certificates;
 mod classified;
+mod effects;
 mod parts;
 
 use std::collections::BTreeSet;

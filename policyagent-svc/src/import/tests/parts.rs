@@ -297,6 +297,9 @@ fn whose_a_file_is_shows_or_is_asked() {
     assert_eq!(syntax("version 2\nconn a\n\tleft=10.9.0.1\n"), Syntax::Libreswan.name());
     assert_eq!(syntax("conn a\n\tleft=10.9.0.1\n"), "unclear");
     assert_eq!(syntax("hello\n"), "unclear");
+    assert_eq!(syntax("include conf.d/*.conf\n"), "unclear");
+    let by_name = imported(None, &[("/etc/swanctl/swanctl.conf", "include conf.d/*.conf\n")], &[]).expect("it is read");
+    assert_eq!(by_name.report.from, Syntax::Swanctl.name());
 }
 
 #[test]
