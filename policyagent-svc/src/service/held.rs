@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use crate::compile::Part;
@@ -11,6 +11,10 @@ use crate::control::report::{StoreReport, StoreState};
 use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
 use crate::store::{Location, Offer, Store, StoreError, Verdict, Why};
+
+/// How long, and how often, a file that was emptied is waited for.
+const EMPTIED_PAUSE: Duration = Duration::from_millis(20);
+const EMPTIED_LOOKS: u32 = 25;
 
 /// What tells one state of a file from another; nothing of one that is not there.
 pub(super) type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
@@ -100,6 +104,7 @@ impl Held {
     /// faults that is the last good version that was kept, if none is in force.
     pub(super) fn look(&mut self) -> Option<Content> {
         let store = self.store.as_ref()?;
+        self.wait_while_emptied(store);
         // Before it is read: what is written meanwhile is a change.
         let own = (store.path().to_owned(), stamp(store.path()));
         let (read, files) = match store.read() {
@@ -122,6 +127,17 @@ impl Held {
                 (!is_same || !self.is_good || now.is_last_good).then_some(content)
             }
             Err(error) => self.refuse(error.to_string()),
+        }
+    }
+
+    /// Many editors empty a file before they write it anew: such a moment must not put nothing in force.
+    fn wait_while_emptied(&self, store: &Store) {
+        let is_empty = || fs::metadata(store.path()).is_ok_and(|metadata| metadata.len() == 0);
+        for _ in 0..EMPTIED_LOOKS {
+            if self.content.text.is_empty() || !is_empty() {
+                return;
+            }
+            std::thread::sleep(EMPTIED_PAUSE);
         }
     }
 
