@@ -292,3 +292,25 @@ fn what_the_driver_does_not_hold_to_is_told_of_the_stores_that_are_new() {
     // It is tried again when somebody asks.
     assert_eq!(look(&mut policy, Look::All), Some(2));
 }
+
+#[test]
+fn a_file_that_an_editor_has_emptied_is_waited_for() {
+    let host = Host::new("emptied");
+    let local = host.local();
+    host.write(&local, &document("lab", "to b", "10.9.0.2"));
+    let mut policy = host.started(None).unwrap();
+    // As many editors do: emptied first, then written.
+    host.write(&local, "");
+    let path = local.path().to_owned();
+    let editor = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        fs::write(path, document("lab", "to c", "10.9.0.2")).unwrap();
+    });
+    assert_eq!(look(&mut policy, Look::Changed), Some(2));
+    editor.join().unwrap();
+    assert_eq!(policy.report().rules, ["to c"]);
+    // What stays empty is meant so.
+    host.write(&local, "");
+    assert_eq!(look(&mut policy, Look::Changed), Some(3));
+    assert_eq!(policy.report().rules, [""; 0]);
+}
