@@ -16,8 +16,6 @@ const SMALL_GROUP: Kind =
     Kind::high("small-group", "offer modp2048 or ecp256: groups of 1024 bits and less are broken by states");
 const OLD_GROUP: Kind = Kind::low("old-group", "offer modp2048 or ecp256");
 const UNEXPLAINED_GROUP: Kind = Kind::medium("unexplained-group", "offer modp2048 or ecp256 (RFC 8247 §2.4)");
-const NO_INTEGRITY: Kind =
-    Kind::high("no-integrity", "give the offer an integrity algorithm: without one a cipher protects little");
 const NO_CONFIDENTIALITY: Kind =
     Kind::low("no-confidentiality", "offer a cipher, if the traffic should not be read by others");
 const SHORT_CHECK: Kind = Kind::medium("short-integrity-check", "offer the same cipher with 16 octets");
@@ -72,13 +70,6 @@ fn filter_action(action: &FilterAction, object: &str, findings: &mut Findings) {
             for (kind, name) in esp(suite) {
                 add(kind, format!("it offers {name}"));
             }
-        }
-        let has_integrity = suite.outer.is_some();
-        if let IpsecSuite::Esp { cipher, integrity: None } = suite.main
-            && !cipher.is_aead()
-            && !has_integrity
-        {
-            add(NO_INTEGRITY, format!("it offers {} without integrity", cipher.name()));
         }
         if !encrypts(suite.main) {
             add(NO_CONFIDENTIALITY, format!("it offers {suite}, which does not encrypt"));
