@@ -1,32 +1,13 @@
 //! `netsh ipsec dynamic`.
+use super::parameters::*;
 use super::*;
 use crate::netsh::language::build::dynamic_context as build;
 
-const LIFETIME: Kind = Kind::Minutes(1..=2879);
-const NAME_NEW: Parameter = required("name", Kind::NewName, "its name");
 const NAME: Parameter = required("name", Kind::Name, "which one");
-const ONE_OR_ALL: Parameter = required("name", Kind::OneOrAll, "which one, or all");
-const SHOW_ONE_OR_ALL: Parameter = row("name", Kind::OneOrAll, Need::EitherOrNone, "all", "which one, or all");
-const QMPERMM: Parameter =
-    optional("qmpermm", Kind::Number(0..=0x7fff_ffff), "0", "quick modes of one main mode; 0 is no limit");
-const MMLIFETIME: Parameter = optional("mmlifetime", LIFETIME, "480", "life of main mode");
-const SOFT_SA: Parameter = optional("softsaexpirationtime", LIFETIME, "480", "life of soft SAs");
-const MMSECMETHODS: Parameter = optional(
-    "mmsecmethods",
-    Kind::MainModeOffers,
-    "3DES-SHA1-2 3DES-MD5-2 DES-SHA1-1 DES-MD5-1",
-    "what is offered, in order of preference",
-);
-const SOFT: Parameter = optional("soft", Kind::YesNo, "no", "fall back to clear with peers that do not answer");
+const SOFT_SA: Parameter = optional("softsaexpirationtime", MINUTES, "480", "life of soft SAs");
 const PFSGROUP: Parameter = optional("pfsgroup", Kind::PfsGroup, "nopfs", "perfect forward secrecy in quick mode");
 const QMSECMETHODS: Parameter =
     optional("qmsecmethods", Kind::QuickModeOffers, "ESP[3DES,SHA1]", "what is offered, in order of preference");
-const PROTOCOL: Parameter = optional("protocol", Kind::Protocol, "any", "the protocol");
-const SRCPORT: Parameter =
-    optional("srcport", Kind::Port, "0", "the port of the source; only with TCP and UDP and their like");
-const DSTPORT: Parameter = optional("dstport", Kind::Port, "0", "the port of the destination; likewise");
-const MIRRORED: Parameter = optional("mirrored", Kind::YesNo, "yes", "also the way back");
-const CONNTYPE: Parameter = optional("conntype", Kind::ConnectionType, "all", "the kind of interface that it is for");
 const INBOUND: Parameter = optional("actioninbound", Kind::Action, "negotiate", "what is done with what arrives");
 const OUTBOUND: Parameter = optional("actionoutbound", Kind::Action, "negotiate", "what is done with what leaves");
 const TUNNEL: Parameter = optional("tunneldstaddress", Kind::TunnelEnd, "none", "the other end of the tunnel");
@@ -41,15 +22,18 @@ const WANTED_DSTPORT: Parameter =
     optional("dstport", Kind::Port, "whichever", "only those with this port of the destination");
 const WANTED_INBOUND: Parameter = optional("actioninbound", Kind::Action, "whichever", "only those with this action");
 const WANTED_OUTBOUND: Parameter = optional("actionoutbound", Kind::Action, "whichever", "only those with this action");
+// What identifies a rule has no defaults.
+const KEY_PROTOCOL: Parameter = required("protocol", Kind::Protocol, "the protocol");
+const KEY_SRCPORT: Parameter = required("srcport", Kind::Port, "the port of the source");
+const KEY_DSTPORT: Parameter = required("dstport", Kind::Port, "the port of the destination");
+const KEY_MIRRORED: Parameter = required("mirrored", Kind::YesNo, "also the way back");
+const KEY_CONNTYPE: Parameter = required("conntype", Kind::ConnectionType, "the kind of interface that it is for");
 const FILTER_TYPE: Parameter = optional(
     "type",
     Kind::Keyword(&["generic", "specific"]),
     "generic",
     "the filters as they were made, or what they are for the addresses of this host",
 );
-
-const SIDES_REMARK: &str =
-    "dns, wins, dhcp and gateway are this host's servers: the other side is me, and may be left out.";
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
@@ -98,7 +82,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             PSK,
             ROOTCA,
         ],
-        remarks: &[SIDES_REMARK, authentication_remark()],
+        remarks: &[SIDES_REMARK, AUTHENTICATION_REMARK],
         example: "add rule srcaddr=me dstaddr=192.0.2.7 mmpolicy=Main qmpolicy=Quick psk=\"a long key\"",
         build: build::add_rule,
     },
@@ -136,11 +120,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         parameters: &[
             SOURCE,
             DESTINATION,
-            required("protocol", Kind::Protocol, "the protocol"),
-            required("srcport", Kind::Port, "the port of the source"),
-            required("dstport", Kind::Port, "the port of the destination"),
-            required("mirrored", Kind::YesNo, "also the way back"),
-            required("conntype", Kind::ConnectionType, "the kind of interface that it is for"),
+            KEY_PROTOCOL,
+            KEY_SRCPORT,
+            KEY_DSTPORT,
+            KEY_MIRRORED,
+            KEY_CONNTYPE,
             SOURCE_MASK,
             DESTINATION_MASK,
             TUNNEL,
@@ -214,11 +198,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         parameters: &[
             SOURCE,
             DESTINATION,
-            required("protocol", Kind::Protocol, "the protocol"),
-            required("srcport", Kind::Port, "the port of the source"),
-            required("dstport", Kind::Port, "the port of the destination"),
-            required("mirrored", Kind::YesNo, "also the way back"),
-            required("conntype", Kind::ConnectionType, "the kind of interface that it is for"),
+            KEY_PROTOCOL,
+            KEY_SRCPORT,
+            KEY_DSTPORT,
+            KEY_MIRRORED,
+            KEY_CONNTYPE,
             SOURCE_MASK,
             DESTINATION_MASK,
             TUNNEL,
@@ -230,7 +214,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             PSK,
             ROOTCA,
         ],
-        remarks: &[SIDES_REMARK, authentication_remark(), "They replace those that it has."],
+        remarks: &[SIDES_REMARK, AUTHENTICATION_REMARK, "They replace those that it has."],
         example: "set rule srcaddr=me dstaddr=192.0.2.7 protocol=any srcport=0 dstport=0 mirrored=yes conntype=all qmpolicy=Other",
         build: build::set_rule,
     },

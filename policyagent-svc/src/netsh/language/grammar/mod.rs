@@ -1,5 +1,6 @@
 //! The commands as data: of each the parameters in the order in which values without a tag fill them.
 mod dynamic_context;
+mod parameters;
 mod static_context;
 
 use core::fmt::Write as _;
@@ -273,42 +274,4 @@ impl Kind {
             _ => &[],
         }
     }
-}
-
-// Short makers of table rows.
-
-const fn row(tag: &'static str, kind: Kind, need: Need, default: &'static str, help: &'static str) -> Parameter {
-    Parameter { tag, kind, need, default, help }
-}
-
-const fn required(tag: &'static str, kind: Kind, help: &'static str) -> Parameter {
-    row(tag, kind, Need::Required, "", help)
-}
-
-const fn optional(tag: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Parameter {
-    row(tag, kind, Need::Optional, default, help)
-}
-
-const KERBEROS: Parameter =
-    optional("kerberos", Kind::YesNo, "", "authenticate by Kerberos; no is the same as leaving it out");
-const PSK: Parameter = optional("psk", Kind::PresharedKey, "", "authenticate by this pre-shared key");
-const ROOTCA: Parameter = row(
-    "rootca",
-    Kind::RootCa,
-    Need::Repeated,
-    "",
-    "authenticate by a certificate below this authority; may be repeated",
-);
-const SOURCE: Parameter = row("srcaddr", Kind::Address, Need::Side, "", "where packets come from");
-const DESTINATION: Parameter = row("dstaddr", Kind::Address, Need::Side, "", "where they go");
-const SOURCE_MASK: Parameter = optional("srcmask", Kind::Mask, "that of one host", "mask of srcaddr; not for ranges");
-const DESTINATION_MASK: Parameter =
-    optional("dstmask", Kind::Mask, "that of one host", "mask of dstaddr; not for ranges");
-const RESOLVE: Parameter = optional("resolvedns", Kind::YesNo, "no", "show the names of addresses");
-const FORMAT: Parameter = optional("format", Kind::Keyword(&["list", "table"]), "list", "how it is laid out");
-const WIDE: Parameter = optional("wide", Kind::YesNo, "no", "do not cut long names");
-const LEVEL: Parameter = optional("level", Kind::Keyword(&["verbose", "normal"]), "normal", "how much is shown");
-
-const fn authentication_remark() -> &'static str {
-    "The methods are offered in the order in which they stand in the line."
 }

@@ -1,24 +1,19 @@
 //! `netsh ipsec static`.
+use super::parameters::*;
 use super::*;
 use crate::netsh::language::build::static_context as build;
 
-const MM_LIFETIME: Kind = Kind::Minutes(1..=2879);
-const LIMIT: Kind = Kind::Number(0..=0x7fff_ffff);
 const POLLING: Kind = Kind::Minutes(1..=35_790);
 
-const NAME_NEW: Parameter = required("name", Kind::NewName, "its name");
 const NAME_OR_GUID: Parameter = row("name", Kind::Name, Need::Either, "", "which one");
 const GUID: Parameter = row("guid", Kind::Guid, Need::Or, "", "which one, by its GUID");
 const NEW_NAME: Parameter = optional("newname", Kind::NewName, "", "its name from now on");
 const DESCRIPTION: Parameter = optional("description", Kind::Text, "", "a text for people");
-const ONE_OR_ALL: Parameter = required("name", Kind::OneOrAll, "which one, or all");
-const SHOW_ONE_OR_ALL: Parameter = row("name", Kind::OneOrAll, Need::EitherOrNone, "all", "which one, or all");
 const OF_RULE: Parameter = row("rule", Kind::Name, Need::Or, "", "those of this rule");
 
 const QMPFS: Parameter =
     optional("qmpfs", Kind::YesNo, "no", "perfect forward secrecy in quick mode, with the group of main mode");
 const INPASS: Parameter = optional("inpass", Kind::YesNo, "no", "accept clear packets, answer protected");
-const SOFT: Parameter = optional("soft", Kind::YesNo, "no", "fall back to clear with peers that do not answer");
 const ACTION: Parameter = optional("action", Kind::Action, "negotiate", "what is done");
 const QMSECMETHODS: Parameter = optional(
     "qmsecmethods",
@@ -28,33 +23,17 @@ const QMSECMETHODS: Parameter = optional(
 );
 const MMPFS: Parameter =
     optional("mmpfs", Kind::YesNo, "no", "master key perfect forward secrecy: one quick mode of each main mode");
-const QMPERMM: Parameter = optional("qmpermm", LIMIT, "0", "quick modes of one main mode; 0 is no limit");
-const MMLIFETIME: Parameter = optional("mmlifetime", MM_LIFETIME, "480", "life of main mode");
 const ACTIVATE_DEFAULT: Parameter =
     optional("activatedefaultrule", Kind::YesNo, "yes", "the default response is active");
 const POLLINGINTERVAL: Parameter = optional("pollinginterval", POLLING, "180", "how often changes are looked for");
 const ASSIGN: Parameter =
     optional("assign", Kind::YesNo, "no", "put it into force; takes the place of the one that is");
-const MMSECMETHODS: Parameter = optional(
-    "mmsecmethods",
-    Kind::MainModeOffers,
-    "3DES-SHA1-2 3DES-MD5-2 DES-SHA1-1 DES-MD5-1",
-    "what is offered, in order of preference",
-);
 
 const POLICY: Parameter = required("policy", Kind::Name, "the policy that has it");
 const TUNNEL: Parameter = optional("tunnel", Kind::TunnelEnd, "none", "the other end of the tunnel");
-const CONNTYPE: Parameter = optional("conntype", Kind::ConnectionType, "all", "the kind of interface that it is for");
 const ACTIVATE: Parameter = optional("activate", Kind::YesNo, "yes", "it is active");
-const PROTOCOL: Parameter = optional("protocol", Kind::Protocol, "any", "the protocol");
-const MIRRORED: Parameter = optional("mirrored", Kind::YesNo, "yes", "also the way back");
-const SRCPORT: Parameter =
-    optional("srcport", Kind::Port, "0", "the port of the source; only with TCP and UDP and their like");
-const DSTPORT: Parameter = optional("dstport", Kind::Port, "0", "the port of the destination; likewise");
 
 const MMPFS_REMARK: &str = "mmpfs=yes is qmpermm=1, and goes before a qmpermm that says otherwise.";
-const SIDES_REMARK: &str =
-    "dns, wins, dhcp and gateway are this host's servers: the other side is me, and may be left out.";
 const TUNNEL_REMARK: &str = "A tunnel needs two rules, one for each direction, with filters that are not mirrored.";
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -132,7 +111,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             PSK,
             ROOTCA,
         ],
-        remarks: &[authentication_remark(), TUNNEL_REMARK],
+        remarks: &[AUTHENTICATION_REMARK, TUNNEL_REMARK],
         example: "add rule name=Web policy=Servers filterlist=Web filteraction=Protect psk=\"a long key\"",
         build: build::add_rule,
     },
@@ -262,7 +241,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             PSK,
             ROOTCA,
         ],
-        remarks: &[authentication_remark(), "They replace those that it has."],
+        remarks: &[AUTHENTICATION_REMARK, "They replace those that it has."],
         example: "set defaultrule policy=Servers activate=no",
         build: build::set_default_rule,
     },
@@ -335,7 +314,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             PSK,
             ROOTCA,
         ],
-        remarks: &[authentication_remark(), "They replace those that it has."],
+        remarks: &[AUTHENTICATION_REMARK, "They replace those that it has."],
         example: "set rule name=Web policy=Servers activate=no",
         build: build::set_rule,
     },
