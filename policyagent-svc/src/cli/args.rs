@@ -6,6 +6,7 @@ use ikedaemon::driver::select::DriverChoice;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::capture::CaptureArgs;
 use crate::control::request::Handle;
 use crate::format::Format;
 use crate::link::NamedAddress;
@@ -56,6 +57,10 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     /// Show Oakley.log, or switch it on or off
     Log(LogArgs),
+    /// Show the packets of a capture: ISAKMP, NAT traversal, AH and ESP, by every field
+    ///
+    /// A damaged capture is shown as far as it goes, and the fault is named; the exit status is then 1.
+    Capture(CaptureArgs),
     /// Make a policy document of a configuration of strongSwan or libreswan; every option without a counterpart is named
     ///
     /// Exit status: 0 everything that matters was translated; 1 failed, nothing was written; 3 written, but something that

@@ -22,6 +22,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::capture;
 use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::format::Format;
@@ -59,6 +60,7 @@ pub fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::Capture(arguments) => capture::run(&arguments, format),
         Command::Import(arguments) => import::run(&paths, &arguments, format),
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
         Command::BootMode(arguments) => boot_mode::boot_mode(&paths, arguments.command, format, style),
