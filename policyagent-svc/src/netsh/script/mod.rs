@@ -75,6 +75,23 @@ impl Statement {
         Self { at, kind: StatementKind::Wrong(error) }
     }
 
+    /// Of netsh that may be carried out, or not.
+    fn uncertain(at: Position, behind: &str) -> Self {
+        let text = format!(
+            "netsh stands behind {behind}, and whether it is to run cannot be known; allowed: netsh as a command of its own"
+        );
+        Self::wrong(at, &text)
+    }
+
+    /// Of netsh within another command.
+    fn not_carried_out(at: Position, command: &str) -> Self {
+        let text = format!(
+            "netsh stands behind {:?}, which is not carried out; allowed: netsh as a command of its own",
+            first_word(command)
+        );
+        Self::wrong(at, &text)
+    }
+
     fn of_words(at: Position, words: Result<Vec<Word>, LanguageError>) -> Self {
         let kind = match words {
             Ok(words) => StatementKind::Netsh(words),
@@ -120,9 +137,19 @@ fn is_netsh(word: &str) -> bool {
     name == "netsh" || name == "netsh.exe"
 }
 
-/// True if netsh is among the words of a text, be it in quotes or brackets.
+/// The words of a text, be they in quotes or brackets.
+fn words_within(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || "\"'()&|;@{}=".contains(c))
+}
+
+/// True if netsh is among the words of a text.
 fn names_netsh(text: &str) -> bool {
-    text.split(|c: char| c.is_whitespace() || "\"'()&|;@{}=".contains(c)).any(is_netsh)
+    words_within(text).any(is_netsh)
+}
+
+/// True if this word, in whatever case, is among the words of a text.
+fn names(text: &str, word: &str) -> bool {
+    words_within(text).any(|own| own.eq_ignore_ascii_case(word))
 }
 
 /// The beginning of a text, for messages: never more, as it may hold a key.
