@@ -2,6 +2,7 @@
 pub(crate) mod args;
 mod boot_mode;
 mod check;
+mod directory;
 mod explain;
 mod generate;
 mod hash;
@@ -30,7 +31,7 @@ use crate::netsh;
 use crate::paths::Paths;
 use crate::service;
 use crate::users::pam;
-use args::{Cli, Command, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
+use args::{Cli, Command, DirectoryCommand, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
 use style::Style;
 
 /// How long the service may take for what it answers at once.
@@ -58,6 +59,10 @@ pub fn main() -> ExitCode {
         Command::Log(arguments) => match arguments.switch {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
+        },
+        Command::Directory(arguments) => match arguments.what {
+            DirectoryCommand::Poll => client.simple(Request::PollDirectory),
+            what => directory::run(&paths, &what, format),
         },
         Command::Import(arguments) => import::run(&paths, &arguments, format),
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
