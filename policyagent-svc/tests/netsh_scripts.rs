@@ -240,6 +240,46 @@ fn scripts_call_scripts_but_not_for_ever() {
 }
 
 #[test]
+fn what_would_be_left_out_silently_fails() {
+    let instance = Instance::new("silent");
+    fs::write(instance.root.join("s.txt"), "ipsec static\nadd filterlist name=Never\n").unwrap();
+    // Standard input is not followed.
+    for line in ["netsh < s.txt", "type s.txt | netsh -c \"ipsec static\"", "netsh ipsec static", "netsh -f -"] {
+        for check in [&[][..], &["--check"]] {
+            let (status, errors) = instance.script("x.cmd", &format!("@echo off\n{line}\n"), check);
+            assert!(status == Some(1) && errors.starts_with("x.cmd:2:"), "{line}: {errors}");
+        }
+    }
+    // A remark makes it a batch file, unless it is said what it is.
+    let script = "rem the list\nipsec static\nadd filterlist name=A\n";
+    for check in [&[][..], &["--check"]] {
+        let (status, errors) = instance.script("x.txt", script, check);
+        assert!(status == Some(1) && errors.starts_with("x.txt:1:1: by this line"), "{errors}");
+    }
+    assert!(!instance.policy().contains("\"A\""), "{}", instance.policy());
+    let (_, errors) = instance.script("x.txt", script, &["--dialect", "netsh"]);
+    assert!(errors.starts_with("x.txt:1:1: \"rem\" is no command"), "{errors}");
+    assert!(instance.policy().contains("\"A\"") && !instance.policy().contains("Never"), "{}", instance.policy());
+    let (status, errors) = instance.script("x.txt", script, &["--dialect", "batch"]);
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn of_a_batch_file_with_conditions_and_jumps_only_what_is_certain_is_done() {
+    let instance = Instance::new("certain");
+    let script = "@echo off\nnetsh ipsec static add filterlist name=First\nif not exist x (\n  netsh ipsec static delete all\n) else (\n  \
+                  netsh ipsec static add filterlist name=Never\n)\nnetsh ipsec static add filterlist name=Second\nif errorlevel 1 goto end\n\
+                  netsh ipsec static delete all\n:end\n";
+    let (status, errors) = instance.script("x.cmd", script, &[]);
+    assert_eq!(status, Some(1));
+    let places: Vec<_> = errors.lines().filter_map(|line| line.strip_prefix("x.cmd:")?.split(':').next()).collect();
+    assert_eq!(places, ["4", "6", "10"], "{errors}");
+    assert!(errors.ends_with("policyagent: x.cmd: 3 of 5 commands failed\n"), "{errors}");
+    let policy = instance.policy();
+    assert!(policy.contains("First") && policy.contains("Second") && !policy.contains("Never"), "{policy}");
+}
+
+#[test]
 fn at_the_prompt_contexts_are_shown_and_keys_not_kept() {
     let instance = Instance::new("prompt");
     let terminal = nix::pty::openpty(None, None).unwrap();
@@ -293,6 +333,10 @@ fn at_the_prompt_contexts_are_shown_and_keys_not_kept() {
     until("netsh ipsec static>");
     kind("set defaultrule policy=None psk=sesame\r");
     until("there is no policy \"None\"");
+    until(prompt);
+    until("netsh ipsec static>");
+    kind("add rule R P F A psk=\"sesame\" ?\r");
+    until("Example: ");
     until(prompt);
     until("netsh ipsec static>");
     kind("nonsense\r");

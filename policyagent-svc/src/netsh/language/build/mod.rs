@@ -33,7 +33,7 @@ fn ports(arguments: &Arguments<'_>) -> Built<Ports> {
                      dccp, sctp, udplite",
                     protocol_name(number)
                 );
-                Err(LanguageError::new(value.at(), Problem::Together(text)))
+                Err(value.error(Problem::Together(text)))
             }
         })
     };
