@@ -43,8 +43,7 @@ pub(super) fn bind<'a>(entry: &'a Entry, words: Vec<Word>, at: Position) -> Resu
             if has_key { hide(entry, error) } else { error }
         })?;
         let parameter = &entry.parameters[index];
-        // What has an equals sign of its own is the next parameter, not this one's value.
-        let value = value.or_else(|| words.next_if(|next| next.equals().is_none())).or(nothing);
+        let value = value.or_else(|| words.next_if(|next| !is_next(entry, parameter, next))).or(nothing);
         let Some(value) = value else {
             let problem = Problem::NoValue { tag: parameter.tag, allowed: parameter.kind.allowed() };
             return Err(LanguageError::new(tag.at(), problem));
@@ -84,6 +83,17 @@ fn is_tag_of_key(entry: &Entry, word: &Word) -> bool {
 /// The error about a tag without the tag.
 fn hide(entry: &Entry, error: LanguageError) -> LanguageError {
     LanguageError::new(error.at, Problem::HiddenTag { command: entry.name(), allowed: entry.tags() })
+}
+
+/// True if a word behind a parameter's equals sign is the next parameter, not this one's value: what stands before its
+/// own equals sign is a tag. The name of an authority is full of equals signs and abbreviations, as `C=US`.
+fn is_next(entry: &Entry, parameter: &Parameter, word: &Word) -> bool {
+    let Some(equals) = word.equals() else { return false };
+    let tag = word.head(equals).text();
+    match parameter.kind {
+        Kind::RootCa => entry.tags().iter().any(|own| own.eq_ignore_ascii_case(&tag)) || equals == 0,
+        _ => equals == 0 || by_prefix(&tag, &entry.tags()) != Match::None,
+    }
 }
 
 /// True if a word is a tag, or the beginning of one.
