@@ -13,7 +13,7 @@ pub(crate) mod tests;
 
 pub(crate) use action::{Action, FilterAction, Offer, Pfs};
 pub(crate) use authentication::{Method, RootCa};
-pub(crate) use filter::{Filter, FilterList, Server, Side, parse_protocol, protocol_name, side_named};
+pub(crate) use filter::{Filter, FilterList, Server, Side, fault_of_port, parse_protocol, protocol_name, side_named};
 pub(crate) use proposal::{main_mode_proposal, quick_mode_proposal};
 pub(crate) use record::Record;
 pub(crate) use remote_access::{ModeConfig, NamedPool};

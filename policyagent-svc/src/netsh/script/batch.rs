@@ -160,15 +160,16 @@ impl Reader {
         let mut command: Vec<Placed> = Vec::new();
         let mut chain = None;
         let mut quoted = false;
+        let mut begins = true;
         let mut at = 0;
         while let Some(placed) = line.get(at) {
             let rest = line.get(at..).unwrap_or_default();
             at += 1;
+            begins = command.last().is_none_or(|last| begins && is_blank(last));
             if placed.quoted {
                 command.push(*placed);
                 continue;
             }
-            let begins = command.iter().all(is_blank);
             if begins && is_remark(&text_of(rest.get(..4).unwrap_or(rest))) {
                 break;
             }
@@ -343,7 +344,8 @@ fn missing<'a>(characters: &[Placed], filled: &'a Filled) -> Option<&'a (Positio
 
 /// True for `echo` to which a bracket is joined, as in `echo(`.
 fn is_echo(command: &[Placed]) -> bool {
-    text_of(command).trim_start_matches(|c: char| c.is_whitespace() || c == '@').eq_ignore_ascii_case("echo")
+    let name = command.iter().skip_while(|placed| is_blank(placed)).map(|placed| placed.character.to_ascii_lowercase());
+    name.eq("echo".chars())
 }
 
 /// The characters of a command's name, quotes included.

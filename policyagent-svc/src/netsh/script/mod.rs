@@ -28,16 +28,19 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
+    /// What a file is by its name.
+    pub(crate) fn of_name(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "cmd" | "bat" => Some(Self::Batch),
+            "ps1" => Some(Self::PowerShell),
+            _ => None,
+        }
+    }
+
     /// What a file is, by its name, or else by what is in it.
     pub(crate) fn of(path: &Path, text: &str) -> Self {
-        let extension =
-            path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
-        match extension.as_str() {
-            "cmd" | "bat" => Self::Batch,
-            "ps1" => Self::PowerShell,
-            _ if text.lines().any(batch::is_for_batch) => Self::Batch,
-            _ => Self::Netsh,
-        }
+        let by_text = || if line_for_batch(text).is_some() { Self::Batch } else { Self::Netsh };
+        Self::of_name(path).unwrap_or_else(by_text)
     }
 
     /// True if each command is a netsh of its own.
@@ -108,6 +111,24 @@ pub(crate) fn statements(dialect: Dialect, text: &str) -> Vec<Statement> {
         Dialect::Batch => batch::statements(text),
         Dialect::PowerShell => powershell::statements(text),
     }
+}
+
+/// The line that only a batch file has.
+fn line_for_batch(text: &str) -> Option<usize> {
+    lines(text).find(|(_, line)| batch::is_for_batch(line)).map(|(number, _)| number)
+}
+
+/// The parts of a script of which only its text says what it is. One that is taken for a batch file, and of which nothing
+/// would be done, is probably none.
+pub(crate) fn statements_of_guess(dialect: Dialect, text: &str) -> Vec<Statement> {
+    let mut statements = statements(dialect, text);
+    let does_nothing = statements.iter().all(|statement| matches!(statement.kind, StatementKind::Skipped(_)));
+    if let Some(line) = line_for_batch(text).filter(|_| dialect == Dialect::Batch && does_nothing) {
+        let text = "by this line the script is a batch file, but it calls netsh nowhere; allowed: --dialect netsh, if its \
+                    commands are netsh's own";
+        statements.push(Statement::wrong(Position { line, column: 1 }, text));
+    }
+    statements
 }
 
 /// The lines with their numbers, whichever way they end.

@@ -80,6 +80,24 @@ fn batch_files_are_told_by_name_or_by_what_is_in_them() {
 }
 
 #[test]
+fn a_script_that_is_taken_for_a_batch_file_and_calls_no_netsh_is_none() {
+    let last = |dialect, text: &str| {
+        statements_of_guess(dialect, text).pop().map(|statement| match statement.kind {
+            StatementKind::Wrong(error) => error.to_string(),
+            other => format!("{other:?}"),
+        })
+    };
+    let text = "ipsec static\nrem the list\nadd filterlist name=A\n";
+    let told = last(Dialect::Batch, text).unwrap();
+    assert!(told.starts_with("by this line the script is a batch file") && told.contains("--dialect netsh"), "{told}");
+    assert_eq!(statements_of_guess(Dialect::Batch, text).last().unwrap().at.line, 2);
+    for text in ["rem\nnetsh ipsec static dump", "rem\nif a==b netsh ipsec static dump\n"] {
+        assert!(!last(Dialect::Batch, text).unwrap().starts_with("by this line"), "{text}");
+    }
+    assert_eq!(last(Dialect::Netsh, "# nothing\n"), None);
+}
+
+#[test]
 fn text_is_decoded_whatever_it_was_written_in() {
     let text = "name=Bürö";
     let utf16 = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();

@@ -27,13 +27,17 @@ pub(super) fn before_body(command: &[Placed]) -> (usize, Option<&'static str>) {
 
 /// True if what is read of a command so far is a condition or a loop: a bracket then opens a block.
 pub(super) fn opens(command: &[Placed]) -> bool {
-    before_body(command).1.is_some()
+    let name =
+        command.iter().skip_while(|placed| is_blank(placed)).take_while(|placed| !placed.character.is_whitespace());
+    // No more than is needed to know.
+    let name: String = name.take(5).map(|placed| placed.character.to_ascii_lowercase()).collect();
+    matches!(name.as_str(), "if" | "for" | "else" | "do")
 }
 
 /// True if the bracket behind this has what a loop goes through.
 pub(super) fn is_before_list(command: &[Placed]) -> bool {
-    let text = text_of(command).to_ascii_lowercase();
-    opens(command) && text.split_whitespace().next_back() == Some("in")
+    let is_in = |text: String| text.split_whitespace().next_back().is_some_and(|last| last.eq_ignore_ascii_case("in"));
+    opens(command) && is_in(text_of(command))
 }
 
 fn blanks(command: &[Placed], from: usize) -> usize {

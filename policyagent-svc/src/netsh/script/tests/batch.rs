@@ -248,6 +248,19 @@ fn exclamation_marks_are_of_variables_once_the_script_says_so() {
 }
 
 #[test]
+fn what_may_be_a_part_of_a_key_is_not_told() {
+    for line in [
+        "netsh ipsec static set defaultrule P psk=100%sesame%",
+        "netsh ipsec static set defaultrule P psk=a%sesame x & netsh psk=b%",
+        "netsh ipsec static set defaultrule P psk=a%1sesame%b",
+    ] {
+        let outcomes = outcomes(Dialect::Batch, line);
+        assert!(outcomes.iter().any(|outcome| outcome.contains(" wrong ")), "{outcomes:?}");
+        assert!(outcomes.iter().all(|outcome| !outcome.contains("sesame")), "{outcomes:?}");
+    }
+}
+
+#[test]
 fn what_is_missing_in_one_command_is_not_missing_in_the_next() {
     let text = "echo %UNSET% & netsh ipsec static dump >> %LOG%";
     assert_eq!(carried_out(Dialect::Batch, text), ["ipsec static dump"]);

@@ -144,6 +144,15 @@ fn variables_of_powershell_keep_no_value_that_they_may_not_have() {
 }
 
 #[test]
+fn what_may_be_a_part_of_a_key_is_not_told() {
+    for word in ["psk=\"a$sesame b\"", "psk=$sesame", "\"psk=${sesame}\""] {
+        let outcomes = outcomes(Dialect::PowerShell, &format!("netsh ipsec static set defaultrule P {word}"));
+        assert!(outcomes.len() == 1 && outcomes[0].contains(" wrong this variable "), "{outcomes:?}");
+        assert!(!outcomes[0].contains("sesame"), "{outcomes:?}");
+    }
+}
+
+#[test]
 fn netsh_whose_output_is_kept_is_carried_out() {
     for text in [
         "$null = netsh ipsec static dump",
