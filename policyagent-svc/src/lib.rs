@@ -16,6 +16,7 @@ mod lock;
 mod model;
 mod netsh;
 mod paths;
+mod rsop;
 mod service;
 mod store;
 mod users;

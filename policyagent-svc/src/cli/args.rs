@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show by which rule traffic is permitted, blocked or protected, and why not by the others; needs no running service
     Explain(ExplainArgs),
+    /// Show which policies are assigned to this host, which of them apply, and why not the others: Resultant Set of Policy
+    Rsop(RsopArgs),
     /// Negotiate a rule now and wait for the SAs
     Initiate(InitiateArgs),
     /// Delete SAs and tell the peers
@@ -117,6 +119,14 @@ pub(crate) struct CheckArgs {
     /// Fail, with exit status 1, if there is a finding of this severity or a higher one
     #[arg(long, value_name = "SEVERITY", value_enum)]
     pub(crate) fail_on: Option<Severity>,
+}
+
+/// Arguments of `rsop`.
+#[derive(Args, Debug)]
+pub(crate) struct RsopArgs {
+    /// Planning mode: what would apply to this computer or organisational unit of the directory, by its distinguished name
+    #[arg(long, value_name = "DN")]
+    pub(crate) plan: Option<String>,
 }
 
 /// Arguments of `explain`.

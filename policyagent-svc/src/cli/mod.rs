@@ -10,6 +10,7 @@ mod import;
 mod log;
 mod policy;
 mod proposal;
+mod rsop;
 mod status;
 mod style;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Reload => client.simple(Request::Reload),
         Command::Check(arguments) => check::check(&paths, &arguments, format, style),
         Command::Explain(arguments) => explain::explain(&paths, &arguments, format, style),
+        Command::Rsop(arguments) => rsop::rsop(&paths, &arguments, format, style),
         Command::Initiate(arguments) => client.initiate(arguments),
         Command::Terminate(arguments) => client.terminate(&arguments),
         Command::Rekey(arguments) => client.rekey(&arguments),

@@ -133,6 +133,27 @@ impl DirectoryStore {
         })
     }
 
+    /// The group policy objects for a computer or a unit by its distinguished name, and the policy that the one that decides
+    /// assigns, as a document.
+    pub(crate) fn planned(&self, target: &str) -> Result<(Vec<Gpo>, Option<Zeroizing<String>>), DirectoryError> {
+        let site = match &self.settings.assignment {
+            Assignment::Computer { site, .. } => site.clone(),
+            Assignment::Object(_) | Assignment::Gpo(_) => None,
+        };
+        self.with(async |client| {
+            let gpos = client.applying(target, site.as_deref()).await?;
+            let decides = gpos.iter().find(|gpo| gpo.why_not.is_none());
+            let text = match decides.and_then(|gpo| gpo.policy.as_ref()) {
+                Some(policy) => {
+                    let contents = read(&client.policy(&policy.dn).await?).map_err(ClientError::from)?;
+                    contents.document.assigned_text()
+                }
+                None => None,
+            };
+            Ok((gpos, text))
+        })
+    }
+
     /// The group policy objects for a place of the domain, or for this host.
     pub(crate) fn gpos(&self, target: Option<&str>) -> Result<Vec<Gpo>, DirectoryError> {
         let host = super::host()?;
