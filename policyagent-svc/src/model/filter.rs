@@ -6,9 +6,10 @@ use ikecore::policy::selector::Prefix;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::record::{self, Guid, Record};
+use super::record::{self, Record};
 use super::rule::flatten;
 use crate::document::{Position, Table, Value, allowed, suggestion};
+use crate::guid::Guid;
 use crate::link::{self, Interface, LinkError};
 
 /// The filters that rules refer to by the list's name.
