@@ -128,6 +128,22 @@ fn a_domain_tells_its_computers_their_policy() {
     let domain =
         format!("\"Default Domain Policy\", linked to {BASE}: does not decide: \"for servers\" has the last word");
     assert!(lines.contains(&domain.as_str()), "{gpos}");
+    let of_server = desk.run(&["netsh", "ipsec", "static", "show", "gpoassignedpolicy"]);
+    assert!(!of_server.contains("of the unit"), "{of_server}");
+    let script = desk.root.write(
+        "script.txt",
+        &format!(
+            "ipsec static\nset store location=domain domain=EXAMPLE.net\nset policy name=\"Client (Respond Only)\" assign=no \
+             gponame=\"{gpo}\"\nshow gpoassignedpolicy\nset policy name=\"of the unit\" assign=no gponame=\"for servers\"\n\
+             show gpoassignedpolicy name=\"for servers\"\nset policy name=\"of the unit\" assign=yes gponame=\"for servers\"\n"
+        ),
+    );
+    let shown = desk.run(&["netsh", "-f", &script.display().to_string()]);
+    let shown: Vec<&str> = shown.lines().filter_map(|line| line.split_once(" : ")).map(|(_, value)| value).collect();
+    let gpo_dn = format!("cn={gpo},cn=policies,cn=system,{BASE}");
+    for value in ["for servers", "of the unit", &gpo_dn] {
+        assert_eq!(shown.iter().filter(|shown| shown.trim() == value).count(), 1, "{value}: {shown:?}");
+    }
     let of_domain = desk.run(&["directory", "gpos", BASE]);
     assert!(of_domain.contains(&format!("\"Default Domain Policy\", linked to {BASE}: decides")), "{of_domain}");
 
