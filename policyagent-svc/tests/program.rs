@@ -230,6 +230,40 @@ fn explain_tells_what_becomes_of_traffic_and_why() {
 }
 
 #[test]
+fn explain_tells_what_is_otherwise_for_packets_that_arrive() {
+    let host = Host::new("direction");
+    // A rule before the other, for what goes to the peer.
+    let rule =
+        "[[policy.rule]]\nname = \"not to b\"\nfilter_list = \"to b\"\nfilter_action = \"drop\"\n\n[[policy.rule]]";
+    let policy = POLICY.replace("[[policy.rule]]", rule)
+        + r#"
+[[filter_list]]
+name = "to b"
+filters = [{ source = "127.0.0.1", destination = "127.0.0.9", mirrored = false }]
+
+[[filter_action]]
+name = "drop"
+action = "block"
+"#;
+    host.write_policy(&policy);
+    let text = host.done(&["explain", "127.0.0.1", "127.0.0.9"]);
+    let leaving = "127.0.0.1 -> 127.0.0.9, icmp\n  block: rule \"not to b\", filter 127.0.0.1 -> 127.0.0.9, weight 512\n  \
+                   written as  127.0.0.1 -> 127.0.0.9, any (line ";
+    assert!(text.starts_with(leaving), "{text}");
+    let arriving =
+        "127.0.0.1 <- 127.0.0.9, icmp\n  negotiate: rule \"to b\", filter 127.0.0.1 <-> 127.0.0.9, weight 512\n";
+    let other = "  rule \"not to b\", 127.0.0.1 -> 127.0.0.9, weight 512: its filter is for the other direction\n";
+    assert!(text.contains(arriving) && text.ends_with(other), "{text}");
+    let json = host.done(&["--format", "json", "explain", "127.0.0.1", "127.0.0.9"]);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["decides"]["action"], "block");
+    assert_eq!(report["inbound"]["decides"]["action"], "negotiate");
+    // An exception for one direction is on purpose.
+    let check = host.done(&["check"]);
+    assert!(!check.contains("warning") && !check.contains("contradiction") && !check.contains("crossing"), "{check}");
+}
+
+#[test]
 fn explain_tells_of_what_is_exempt() {
     let host = Host::new("exempt");
     let kerberos = ["explain", "127.0.0.1", "127.0.0.9", "--remote-port", "88"];
