@@ -1,11 +1,14 @@
 //! The service and the tools around it: what the `policyagent` binary is made of.
 mod boot;
+mod capture;
 mod cli;
 mod compile;
 mod control;
+mod directory;
 mod document;
 mod format;
 pub mod fuzzing;
+mod guid;
 mod hosts;
 mod import;
 mod link;
@@ -14,6 +17,7 @@ mod lock;
 mod model;
 mod netsh;
 mod paths;
+mod rsop;
 mod service;
 mod store;
 mod users;

@@ -2,6 +2,7 @@
 pub(crate) mod args;
 mod boot_mode;
 mod check;
+mod directory;
 mod explain;
 mod generate;
 mod hash;
@@ -9,6 +10,7 @@ mod import;
 mod log;
 mod policy;
 mod proposal;
+mod rsop;
 mod status;
 mod style;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::capture;
 use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::format::Format;
@@ -30,7 +33,7 @@ use crate::netsh;
 use crate::paths::Paths;
 use crate::service;
 use crate::users::pam;
-use args::{Cli, Command, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
+use args::{Cli, Command, DirectoryCommand, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
 use style::Style;
 
 /// How long the service may take for what it answers at once.
@@ -52,12 +55,18 @@ pub fn main() -> ExitCode {
         Command::Reload => client.simple(Request::Reload),
         Command::Check(arguments) => check::check(&paths, &arguments, format, style),
         Command::Explain(arguments) => explain::explain(&paths, &arguments, format, style),
+        Command::Rsop(arguments) => rsop::rsop(&paths, &arguments, format, style),
         Command::Initiate(arguments) => client.initiate(arguments),
         Command::Terminate(arguments) => client.terminate(&arguments),
         Command::Rekey(arguments) => client.rekey(&arguments),
         Command::Log(arguments) => match arguments.switch {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
+        },
+        Command::Capture(arguments) => capture::run(&arguments, format),
+        Command::Directory(arguments) => match arguments.what {
+            DirectoryCommand::Poll => client.simple(Request::PollDirectory),
+            what => directory::run(&paths, &what, format),
         },
         Command::Import(arguments) => import::run(&paths, &arguments, format),
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),

@@ -33,6 +33,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use crate::boot;
 use crate::control::report::{DriverReport, PolicyReport};
 use crate::control::server::{ControlSocket, SocketError};
+use crate::directory::agent::Agent;
 use crate::document::DocumentError;
 use crate::paths::Paths;
 use crate::users::file::UsersFile;
@@ -182,7 +183,9 @@ async fn serve(
         policy.warn_of(unsupported);
         tell(&policy.report());
         tokio::task::block_in_place(lift_boot_mode);
+        let directory = settings.directory.as_ref().map(|directory| Agent::start(directory, &paths)).transpose();
         let service = Arc::new(Service {
+            directory: directory.map_err(system("start asking the directory"))?,
             engine: engine.clone(),
             started,
             oakley: oakley.clone(),

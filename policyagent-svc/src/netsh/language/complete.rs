@@ -1,6 +1,6 @@
 //! What can follow what was typed.
 use super::grammar::{Context, Entry, Kind, Need};
-use super::interpreter::{EVERYWHERE, names};
+use super::interpreter::{EVERYWHERE, names, where_known};
 use super::keyword::{Match, by_prefix};
 use super::lexer::{Word, placed, words};
 
@@ -63,12 +63,7 @@ fn named(word: &Word, names: &[&'static str]) -> Option<&'static str> {
 
 /// The context that words lead to, and how many they are.
 fn descend(mut context: Context, before: &[Word]) -> (Context, usize) {
-    if let Some(first) = before.first() {
-        while named(first, &names(context)).is_none() {
-            let Some(parent) = context.parent() else { break };
-            context = parent;
-        }
-    }
+    context = where_known(context, before);
     let mut used = 0;
     while let Some(child) = before.get(used).and_then(|word| named(word, &names(context))) {
         match context.children().iter().find(|(name, _)| *name == child) {
@@ -78,6 +73,18 @@ fn descend(mut context: Context, before: &[Word]) -> (Context, usize) {
         used += 1;
     }
     (context, used)
+}
+
+/// True if a line is no more than the names of a context and of a command, with which no value can stand.
+pub(crate) fn has_names_only(context: Context, words: &[Word]) -> bool {
+    let used = match command(context, words) {
+        Some((_, used)) => used,
+        None => {
+            let (inner, used) = descend(context, words);
+            used + usize::from(words.get(used).is_some_and(|word| named(word, &inner.verbs()).is_some()))
+        }
+    };
+    used == words.len()
 }
 
 fn candidates(context: Context, before: &[Word]) -> Vec<String> {

@@ -1,52 +1,39 @@
 //! netsh on another machine, by ssh.
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::source::octets_of;
+use super::ssh::ssh;
 use crate::format::Format;
 use crate::netsh::arguments::{DialectName, NetshArgs};
-use crate::netsh::script::{Dialect, decode};
+use crate::netsh::script::Dialect;
 use crate::paths::Paths;
 
 /// Runs netsh there, with the same arguments; a script goes there by standard input.
 pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &NetshArgs) -> Result<(), String> {
-    let sound = |c: char| c.is_alphanumeric() || "-_.:@[]%".contains(c);
-    if machine.is_empty() || machine.starts_with('-') || !machine.chars().all(sound) {
-        return Err(format!("-r is {machine:?}, allowed: MACHINE or USER@MACHINE, as ssh takes it"));
-    }
     if arguments.alias.is_some() {
         return Err("-a is not for -r; allowed: -f FILE".to_owned());
     }
     let script = match &arguments.file {
-        Some(path) if path != Path::new("-") => Some((path, octets_of(path)?)),
+        Some(path) if path != Path::new("-") => Some(octets_of(path)?),
         _ => None,
     };
-    let dialect = match (&script, arguments.dialect) {
-        // Its name says what it is, and does not come there.
-        (Some((path, octets)), None) => {
-            let (text, _) = decode(octets, arguments.encoding.as_deref())
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            Some(match Dialect::of(path, &text) {
-                Dialect::Netsh => DialectName::Netsh,
-                Dialect::Batch => DialectName::Batch,
-                Dialect::PowerShell => DialectName::Powershell,
-            })
-        }
-        (_, dialect) => dialect,
+    // Its name says what it is, and does not come there. What its text says, it says there too.
+    let by_name = || match Dialect::of_name(arguments.file.as_deref()?)? {
+        Dialect::Netsh => Some(DialectName::Netsh),
+        Dialect::Batch => Some(DialectName::Batch),
+        Dialect::PowerShell => Some(DialectName::Powershell),
     };
+    let dialect = arguments.dialect.or_else(by_name);
     let converses = script.is_none() && arguments.words.is_empty() && std::io::stdin().is_terminal();
-    let mut ssh = Command::new("ssh");
-    if converses {
-        ssh.arg("-t");
-    }
-    ssh.arg("--").arg(machine).arg(remote_command(paths, format, arguments, dialect));
+    let mut ssh = ssh("-r", machine, converses, paths, format, &words(arguments, dialect))?;
     if script.is_some() {
         ssh.stdin(Stdio::piped());
     }
     let failed = |error: std::io::Error| format!("ssh {machine}: {error}");
     let mut child = ssh.spawn().map_err(failed)?;
-    if let (Some(mut stdin), Some((_, octets))) = (child.stdin.take(), script) {
+    if let (Some(mut stdin), Some(octets)) = (child.stdin.take(), script) {
         // If it reads no more, its exit status says why.
         let _ = stdin.write_all(&octets);
     }
@@ -54,24 +41,11 @@ pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &Nets
     if status.success() { Ok(()) } else { Err(format!("netsh on {machine} has failed, or ssh has: {status}")) }
 }
 
-/// The command line that the other machine's shell reads.
-pub(super) fn remote_command(
-    paths: &Paths,
-    format: Format,
-    arguments: &NetshArgs,
-    dialect: Option<DialectName>,
-) -> String {
-    let mut words = vec!["policyagent".to_owned()];
-    let mut with = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
-    if paths.root() != Path::new("/") {
-        with("--root", &paths.root().to_string_lossy());
-    }
-    if format == Format::Json {
-        with("--format", "json");
-    }
-    words.push("netsh".to_owned());
+/// The options and words that are netsh's there.
+fn words(arguments: &NetshArgs, dialect: Option<DialectName>) -> Vec<String> {
     let flags = [("--check", arguments.check), ("--atomic", arguments.atomic), ("--verbose", arguments.verbose)];
-    words.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
+    let mut words: Vec<String> =
+        flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()).collect();
     let mut with = |option: &str, value: Option<&str>| {
         words.extend(value.into_iter().flat_map(|value| [option.to_owned(), value.to_owned()]));
     };
@@ -88,14 +62,5 @@ pub(super) fn remote_command(
         words.push("--".to_owned());
         words.extend(arguments.words.iter().cloned());
     }
-    words.iter().map(|word| for_shell(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// The word as the shell takes it for one.
-fn for_shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    words
 }
