@@ -3,7 +3,9 @@ use ikecore::fuzzing::{
     certificate_seeds, endpoint_seeds, fuzz_certificate, fuzz_endpoint, fuzz_message, fuzz_select, seeds, select_seeds,
 };
 use ikedaemon::fuzzing::{esp_seeds, fuzz_esp, fuzz_pfkey, pfkey_seeds};
-use policyagent_svc::fuzzing::{blob, blob_seeds, command, command_seeds, import, import_seeds};
+use policyagent_svc::fuzzing::{
+    blob, blob_seeds, command, command_seeds, document, document_seeds, import, import_seeds,
+};
 use std::path::PathBuf;
 
 fn corpus(target: &str) -> PathBuf {
@@ -67,6 +69,11 @@ fn the_corpus_of_objects_of_a_directory_holds_the_seeds_and_is_survived() {
 #[test]
 fn the_corpus_of_commands_holds_the_seeds_and_is_survived() {
     replay("command", &command_seeds(), command);
+}
+
+#[test]
+fn the_corpus_of_policy_documents_holds_the_seeds_and_is_survived() {
+    replay("document", &document_seeds(), document);
 }
 
 #[test]
