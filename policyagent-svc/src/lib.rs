@@ -1,5 +1,6 @@
 //! The service and the tools around it: what the `policyagent` binary is made of.
 mod boot;
+mod capture;
 mod cli;
 mod compile;
 mod control;

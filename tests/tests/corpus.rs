@@ -4,7 +4,7 @@ use ikecore::fuzzing::{
 };
 use ikedaemon::fuzzing::{esp_seeds, fuzz_esp, fuzz_pfkey, pfkey_seeds};
 use policyagent_svc::fuzzing::{
-    blob, blob_seeds, command, command_seeds, document, document_seeds, import, import_seeds,
+    blob, blob_seeds, capture, capture_seeds, command, command_seeds, document, document_seeds, import, import_seeds,
 };
 use std::path::PathBuf;
 
@@ -79,4 +79,9 @@ fn the_corpus_of_policy_documents_holds_the_seeds_and_is_survived() {
 #[test]
 fn the_corpus_of_imports_holds_the_seeds_and_is_survived() {
     replay("import", &import_seeds(), import);
+}
+
+#[test]
+fn the_corpus_of_captures_holds_the_seeds_and_is_survived() {
+    replay("capture", &capture_seeds(), capture);
 }

@@ -6,6 +6,7 @@ use ikedaemon::driver::select::DriverChoice;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::capture::CaptureArgs;
 use crate::control::request::Handle;
 use crate::format::Format;
 use crate::link::NamedAddress;
@@ -58,6 +59,10 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     /// Show Oakley.log, or switch it on or off
     Log(LogArgs),
+    /// Show the packets of a capture: ISAKMP, NAT traversal, AH and ESP, by every field
+    ///
+    /// A damaged capture is shown as far as it goes, and the fault is named; the exit status is then 1.
+    Capture(CaptureArgs),
     /// Read the policies of the directory, change and assign them
     Directory(DirectoryArgs),
     /// Make a policy document of a configuration of strongSwan or libreswan; every option without a counterpart is named

@@ -24,6 +24,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::capture;
 use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::format::Format;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::Capture(arguments) => capture::run(&arguments, format),
         Command::Directory(arguments) => match arguments.what {
             DirectoryCommand::Poll => client.simple(Request::PollDirectory),
             what => directory::run(&paths, &what, format),
