@@ -165,6 +165,19 @@ fn each_machine_begins_anew_and_what_is_held_back_there_is_written_at_the_end() 
 }
 
 #[test]
+fn a_store_that_is_not_reached_there_is_none_of_another_there() {
+    let machines = Machines::new("machine-store");
+    let script = "set machine gate\nipsec static\nset store domain\nadd filterlist name=Never\nset store bogus\n\
+                  add filterlist name=Never\nset machine other\nadd filterlist name=A\n";
+    let (status, _, err) = machines.script("a.txt", script, &[]);
+    assert_eq!(status, Some(1));
+    let places: Vec<_> = err.lines().filter_map(|line| line.strip_prefix("a.txt:")?.split(':').next()).collect();
+    assert_eq!(places, ["3", "4", "5", "6"], "{err}");
+    assert_eq!(machines.policy_of("gate"), "");
+    assert!(machines.policy_of("other").contains("\"A\"") && machines.here.policy().is_empty());
+}
+
+#[test]
 fn a_netsh_of_a_batch_file_is_on_this_host_again() {
     let machines = Machines::new("machine-script");
     let script = "netsh set machine gate\nnetsh ipsec static add filterlist name=A\n";

@@ -22,6 +22,8 @@ pub(super) struct Runner<'a> {
     /// What is carried out on this host.
     session: Session,
     target: Target,
+    /// That the last `set store` has failed: what follows is not meant for the store before it.
+    storeless: bool,
     paths: &'a Paths,
     arguments: &'a NetshArgs,
     reporter: &'a mut Reporter,
@@ -49,7 +51,7 @@ impl<'a> Runner<'a> {
         if arguments.atomic {
             session.begin().map_err(|error| error.to_string())?;
         }
-        Ok(Self { session, target: Target::Here, paths, arguments, reporter, depth: 0, commands: 0 })
+        Ok(Self { session, target: Target::Here, storeless: false, paths, arguments, reporter, depth: 0, commands: 0 })
     }
 
     /// Runs the alias file, if there is one.
@@ -110,6 +112,7 @@ impl<'a> Runner<'a> {
                 Err(error) => self.reporter.error(place, &error, None),
             },
             Err(error) => {
+                self.storeless |= error.is_of("set store");
                 // What follows is meant for a machine that is not known.
                 if error.is_of("set machine") {
                     let left = self.target.leave();
@@ -129,10 +132,19 @@ impl<'a> Runner<'a> {
         if let Command::SetMachine(machine) = command {
             return self.set_machine(machine).map(|()| String::new());
         }
-        match self.target.carry_out(&command) {
+        let chooses = matches!(command, Command::Static(Static::SetStore { .. }));
+        if self.storeless && !chooses && matches!(command, Command::Static(_)) {
+            let text = "not carried out, as the last set store has failed; allowed: set store with a store that can be reached";
+            return Err(text.to_owned());
+        }
+        let done = match self.target.carry_out(&command) {
             Some(done) => done,
             None => self.session.carry_out(command).map_err(|error| error.to_string()),
+        };
+        if chooses {
+            self.storeless = done.is_err();
         }
+        done
     }
 
     /// The machine from now on. On each a run begins anew, on this host too.
@@ -141,11 +153,17 @@ impl<'a> Runner<'a> {
             return Err(RunError::NotHeldBack { what: "what is done on another machine" }.to_string());
         }
         let left = self.target.leave();
-        let begun = self.session.start_anew().map_err(|error| error.to_string());
+        let begun = self.start_anew();
         let (target, reached) = Target::of(machine, self.paths, self.reporter.format());
         self.target = target;
         // Who is not reached is told before what was left.
         reached.and(left).and(begun)
+    }
+
+    /// As a new run begins, on this host.
+    fn start_anew(&mut self) -> Result<(), String> {
+        self.storeless = false;
+        self.session.start_anew().map_err(|error| error.to_string())
     }
 
     /// The machine on which commands are carried out; nothing for this host.
@@ -210,7 +228,7 @@ impl<'a> Runner<'a> {
     /// Does what a netsh that is called does. It begins at the local store, without batch mode.
     fn call(&mut self, words: Result<Vec<Word>, LanguageError>, place: Place<'_>) {
         let left = self.target.leave();
-        let begun = self.session.start_anew().map_err(|error| error.to_string());
+        let begun = self.start_anew();
         if let Err(error) = left.and(begun) {
             self.reporter.error(place, &error, None);
             return;
