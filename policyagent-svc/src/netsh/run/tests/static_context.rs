@@ -456,3 +456,24 @@ fn the_heading_of_a_file_outlives_its_first_object() {
     run(&mut session, [list("m")]);
     assert!(root.policy().contains("network team"), "{}", root.policy());
 }
+
+#[test]
+fn a_dump_has_a_remark_for_what_the_language_cannot_say() {
+    let root = Root::new();
+    let path = Paths::new(root.path()).policy();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let text = "[[filter_list]]\nname = \"all\"\n\n[[filter_list]]\nname = \"web\"\n\
+                description = \"two\\nipsec static delete all\"\n";
+    fs::write(&path, text).unwrap();
+    let mut session = Session::new(&Paths::new(root.path()), Format::Text).unwrap();
+    let dump = session.carry_out(Command::Static(Static::Dump)).unwrap();
+    let lines: Vec<&str> = dump.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "# This cannot be written here: \"ipsec static add filterlist name=all\"",
+            "# This cannot be written here: \"ipsec static add filterlist name=web description=\\\"two\\nipsec static delete \
+             all\\\"\"",
+        ]
+    );
+}
