@@ -1,5 +1,6 @@
 //! The commands.
 pub(crate) mod args;
+mod audit;
 mod boot_mode;
 mod check;
 mod explain;
@@ -59,6 +60,7 @@ pub fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::Audit(arguments) => audit::show(&paths, &arguments, format, style),
         Command::Import(arguments) => import::run(&paths, &arguments, format),
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
         Command::BootMode(arguments) => boot_mode::boot_mode(&paths, arguments.command, format, style),

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::style::Style;
 use crate::control::report::{
-    IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport, Status, StoreReport, StoreState,
+    AuditReport, IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport, Status, StoreReport, StoreState,
 };
 use crate::model::protocol_name;
 
@@ -16,8 +16,19 @@ pub(crate) fn text(status: &Status, style: Style) -> String {
 }
 
 fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
-    let Status { service, driver, policy, settings, oakley, ike_sas, quick_modes, ipsec_sas, soft_sas, counters } =
-        status;
+    let Status {
+        service,
+        driver,
+        policy,
+        settings,
+        oakley,
+        audit,
+        ike_sas,
+        quick_modes,
+        ipsec_sas,
+        soft_sas,
+        counters,
+    } = status;
     writeln!(out, "policyagent {}, process {}, up {}", service.version, service.pid, duration(service.uptime_seconds))?;
     let listen: Vec<String> = service.listen.iter().map(ToString::to_string).collect();
     writeln!(out, "  listens on    {}", if listen.is_empty() { "nothing".to_owned() } else { listen.join(", ") })?;
@@ -43,6 +54,7 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         write_error(out, settings.error.as_deref(), style)?;
     }
     writeln!(out, "  Oakley.log    {}, {}", if oakley.enabled { "on" } else { "off" }, oakley.path.display())?;
+    write_audit(out, audit, style)?;
 
     writeln!(out, "\n{}", style.heading(&format!("ISAKMP SAs: {}", ike_sas.len())))?;
     ike_sas.iter().try_for_each(|sa| ike_sa(out, sa, style))?;
@@ -94,6 +106,18 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         counters.retransmitted, counters.replies_repeated
     )?;
     writeln!(out, "  acquires      {}, {}", counters.acquires, count_soft(counters.soft_sas))
+}
+
+/// Where the audit is written, and what is missing in it.
+fn write_audit(out: &mut String, report: &AuditReport, style: Style) -> std::fmt::Result {
+    let AuditReport { negotiations, file, journal, syslog, not_written, not_queued, .. } = report;
+    let places = [file, journal, syslog].into_iter().flatten().map(|path| path.display().to_string());
+    let places = places.collect::<Vec<_>>().join(", ");
+    let places = if places.is_empty() { style.warning("written nowhere") } else { places };
+    let without = if *negotiations { String::new() } else { style.warning(", without negotiations") };
+    let missing = not_written + not_queued;
+    let missing = if missing == 0 { String::new() } else { style.bad(&format!(", {missing} entries missing")) };
+    writeln!(out, "  audit         {places}{without}{missing}")
 }
 
 /// A store, unless there is nothing to say of it.
