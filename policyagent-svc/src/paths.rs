@@ -58,6 +58,11 @@ impl Paths {
         self.state().join("directory.toml")
     }
 
+    /// The group policy objects that were last looked at for this host.
+    pub(crate) fn directory_gpos(&self) -> PathBuf {
+        self.state().join("directory-gpos.json")
+    }
+
     /// The directory of the last good versions of the stores.
     pub(crate) fn last_good(&self) -> PathBuf {
         self.state().join("last-good")

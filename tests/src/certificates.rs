@@ -106,6 +106,20 @@ impl Certificates {
         format!("certificate = \"{}\", private_key = \"{}\"", own.display(), key.display())
     }
 
+    /// The settings of a machine that has all this in directories: the root, the daemon's certificate, and before it one
+    /// of an authority that nobody here knows.
+    pub fn directories(&self) -> String {
+        let mut other = Authority::root("CN=somebody else", KeyKind::P256, self.now);
+        let stray = other.issue(&Wish::new("CN=a stray", &[], KeyKind::P256, self.now));
+        self.write("own/0.pem", &stray.pem());
+        self.write("own/0.key", &stray.key);
+        self.write("own/a.pem", &[self.hosts[0].pem(), pem(&self.issuing[0].certificate())].concat());
+        self.write("own/a.key", &self.hosts[0].key);
+        self.write("authorities/root.pem", &pem(&self.root.certificate()));
+        let [own, authorities] = ["own", "authorities"].map(|name| self.files.join(name).display().to_string());
+        format!("[certificates]\nown = \"{own}\"\nauthorities = \"{authorities}\"\n")
+    }
+
     /// A file with `lists`.
     pub fn list_file(&self, lists: &[String]) -> String {
         self.write("lists.crl", lists.concat().as_bytes()).display().to_string()

@@ -3,7 +3,7 @@ use ikecore::fuzzing::{
     certificate_seeds, endpoint_seeds, fuzz_certificate, fuzz_endpoint, fuzz_message, fuzz_select, seeds, select_seeds,
 };
 use ikedaemon::fuzzing::{esp_seeds, fuzz_esp, fuzz_pfkey, pfkey_seeds};
-use policyagent_svc::fuzzing::{command, command_seeds, import, import_seeds};
+use policyagent_svc::fuzzing::{blob, blob_seeds, command, command_seeds, import, import_seeds};
 use std::path::PathBuf;
 
 fn corpus(target: &str) -> PathBuf {
@@ -57,6 +57,11 @@ fn the_corpus_of_endpoints_holds_the_seeds_and_is_survived() {
 #[test]
 fn the_corpus_of_certificates_holds_the_seeds_and_is_survived() {
     replay("certificate", &certificate_seeds(), fuzz_certificate);
+}
+
+#[test]
+fn the_corpus_of_objects_of_a_directory_holds_the_seeds_and_is_survived() {
+    replay("blob", &blob_seeds(), blob);
 }
 
 #[test]

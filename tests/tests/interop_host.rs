@@ -474,6 +474,25 @@ aggressive_signatures! {
     ecdsa_p256_signatures_in_aggressive_mode_responder: KeyKind::P256, Responder;
 }
 
+/// By the name of their authority, one test a role, with the name told and not.
+macro_rules! by_root_ca {
+    ($($name:ident: $excluded:expr, $role:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                tests::scenario::certificates::by_root_ca(Driver::Userspace, Kernel::Libipsec, $excluded, Role::$role);
+            }
+        )*
+    };
+}
+
+by_root_ca! {
+    by_root_ca_as_initiator: false, Initiator;
+    by_root_ca_as_responder: false, Responder;
+    by_root_ca_excluded_as_initiator: true, Initiator;
+    by_root_ca_excluded_as_responder: true, Responder;
+}
+
 macro_rules! wrong_certificates {
     ($($name:ident: $fault:ident, $role:ident;)*) => {
         $(

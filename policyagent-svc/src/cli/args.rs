@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show by which rule traffic is permitted, blocked or protected, and why not by the others; needs no running service
     Explain(ExplainArgs),
+    /// Show which policies are assigned to this host, which of them apply, and why not the others: Resultant Set of Policy
+    Rsop(RsopArgs),
     /// Negotiate a rule now and wait for the SAs
     Initiate(InitiateArgs),
     /// Delete SAs and tell the peers
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Show the audit: SAs that came and went, negotiations that failed, what befell the service; needs no running service
     Audit(AuditArgs),
+    /// Read the policies of the directory, change and assign them
+    Directory(DirectoryArgs),
     /// Make a policy document of a configuration of strongSwan or libreswan; every option without a counterpart is named
     ///
     /// Exit status: 0 everything that matters was translated; 1 failed, nothing was written; 3 written, but something that
@@ -119,6 +123,14 @@ pub(crate) struct CheckArgs {
     /// Fail, with exit status 1, if there is a finding of this severity or a higher one
     #[arg(long, value_name = "SEVERITY", value_enum)]
     pub(crate) fail_on: Option<Severity>,
+}
+
+/// Arguments of `rsop`.
+#[derive(Args, Debug)]
+pub(crate) struct RsopArgs {
+    /// Planning mode: what would apply to this computer or organisational unit of the directory, by its distinguished name
+    #[arg(long, value_name = "DN")]
+    pub(crate) plan: Option<String>,
 }
 
 /// Arguments of `explain`.
@@ -346,6 +358,64 @@ pub(crate) struct AuditArgs {
     /// With all fields of each; JSON has them anyway
     #[arg(short, long)]
     pub(crate) details: bool,
+}
+
+/// Arguments of `directory`.
+#[derive(Args, Debug)]
+pub(crate) struct DirectoryArgs {
+    #[command(subcommand)]
+    pub(crate) what: DirectoryCommand,
+}
+
+/// What to do with the directory.
+#[derive(Subcommand, Debug)]
+pub(crate) enum DirectoryCommand {
+    /// Show the policy that is assigned to this host, as a policy file
+    Show,
+    /// Show all policies of the directory, as one policy file
+    Export,
+    /// Make the directory hold the policies of a policy file, and no others
+    Write {
+        /// The policy file, as `export` prints it
+        file: PathBuf,
+    },
+    /// Assign a policy by what the settings name, or by another object
+    Assign {
+        /// The policy's name
+        policy: String,
+        #[command(flatten)]
+        by: DirectoryBy,
+    },
+    /// Assign no policy any more
+    Unassign {
+        #[command(flatten)]
+        by: DirectoryBy,
+    },
+    /// Show which group policy objects apply to this computer, or to another place of the domain, and which one decides
+    Gpos {
+        /// Its distinguished name
+        target: Option<String>,
+    },
+    /// Have the running service ask the directory now
+    Poll,
+    /// Ask the directory as so many hosts would at once, and show how long it takes: for sizing its servers
+    Simulate {
+        /// How many hosts
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        hosts: u32,
+    },
+}
+
+/// What assigns a policy.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub(crate) struct DirectoryBy {
+    /// A group policy object, by its name or its GUID in braces
+    #[arg(long, value_name = "NAME|GUID")]
+    pub(crate) gpo: Option<String>,
+    /// The distinguished name of an assignment object
+    #[arg(long, value_name = "DN")]
+    pub(crate) assignment: Option<String>,
 }
 
 /// Arguments of `import`.

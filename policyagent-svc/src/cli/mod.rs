@@ -3,6 +3,7 @@ pub(crate) mod args;
 mod audit;
 mod boot_mode;
 mod check;
+mod directory;
 mod explain;
 mod generate;
 mod hash;
@@ -10,6 +11,7 @@ mod import;
 mod log;
 mod policy;
 mod proposal;
+mod rsop;
 mod status;
 mod style;
 #[cfg(test)]
@@ -31,7 +33,7 @@ use crate::netsh;
 use crate::paths::Paths;
 use crate::service;
 use crate::users::pam;
-use args::{Cli, Command, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
+use args::{Cli, Command, DirectoryCommand, InitiateArgs, RekeyArgs, Switch, TerminateArgs};
 use style::Style;
 
 /// How long the service may take for what it answers at once.
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Reload => client.simple(Request::Reload),
         Command::Check(arguments) => check::check(&paths, &arguments, format, style),
         Command::Explain(arguments) => explain::explain(&paths, &arguments, format, style),
+        Command::Rsop(arguments) => rsop::rsop(&paths, &arguments, format, style),
         Command::Initiate(arguments) => client.initiate(arguments),
         Command::Terminate(arguments) => client.terminate(&arguments),
         Command::Rekey(arguments) => client.rekey(&arguments),
@@ -61,6 +64,10 @@ pub fn main() -> ExitCode {
             None => log::show(&paths, &arguments, format),
         },
         Command::Audit(arguments) => audit::show(&paths, &arguments, format, style),
+        Command::Directory(arguments) => match arguments.what {
+            DirectoryCommand::Poll => client.simple(Request::PollDirectory),
+            what => directory::run(&paths, &what, format),
+        },
         Command::Import(arguments) => import::run(&paths, &arguments, format),
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
         Command::BootMode(arguments) => boot_mode::boot_mode(&paths, arguments.command, format, style),

@@ -3,7 +3,8 @@ use std::fmt::Write as _;
 
 use super::style::Style;
 use crate::control::report::{
-    AuditReport, IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport, Status, StoreReport, StoreState,
+    AuditReport, DirectoryReport, IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport,
+    Status, StoreReport, StoreState,
 };
 use crate::model::protocol_name;
 
@@ -20,6 +21,7 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         service,
         driver,
         policy,
+        directory,
         settings,
         oakley,
         audit,
@@ -46,6 +48,9 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
     policy.stores.iter().try_for_each(|store| write_store(out, store, style))?;
     for warning in &policy.warnings {
         writeln!(out, "                {} {warning}", style.warning("warning:"))?;
+    }
+    if let Some(report) = directory {
+        write_directory(out, report, style)?;
     }
     if !settings.pending.is_empty() || settings.error.is_some() {
         let pending =
@@ -145,6 +150,27 @@ fn write_error(out: &mut String, error: Option<&str>, style: Style) -> std::fmt:
     let Some(error) = error else { return Ok(()) };
     writeln!(out, "                {}", style.bad("the file as it is now is not in force:"))?;
     error.lines().try_for_each(|line| writeln!(out, "                {line}"))
+}
+
+fn write_directory(out: &mut String, report: &DirectoryReport, style: Style) -> std::fmt::Result {
+    let server = report.server.as_deref().map_or_else(|| report.servers.join(", "), str::to_owned);
+    let contact = match report.contact_age_seconds {
+        Some(seconds) => format!("answered {} ago", duration(seconds)),
+        None => style.warning("not reached yet"),
+    };
+    let next =
+        report.next_poll_seconds.map(|seconds| format!(", asked again in {}", duration(seconds))).unwrap_or_default();
+    writeln!(out, "  directory     {server}: {contact}{next}")?;
+    match (&report.policy, &report.policy_dn) {
+        (Some(name), Some(dn)) => writeln!(out, "                policy {name:?}, {dn}")?,
+        _ if report.contact_age_seconds.is_some() => writeln!(out, "                assigns no policy to this host")?,
+        _ => {}
+    }
+    if let Some(error) = &report.error {
+        let failures = count(report.failures as usize, "failure");
+        writeln!(out, "                {} {error}", style.bad(&format!("{failures}:")))?;
+    }
+    report.notes.iter().try_for_each(|note| writeln!(out, "                {} {note}", style.warning("warning:")))
 }
 
 fn ike_sa(out: &mut String, sa: &IkeSaReport, style: Style) -> std::fmt::Result {

@@ -20,6 +20,9 @@ pub(crate) struct Status {
     pub(crate) driver: DriverReport,
     /// What is in force.
     pub(crate) policy: PolicyReport,
+    /// The directory that policy comes from, if the settings name one.
+    #[serde(default)]
+    pub(crate) directory: Option<DirectoryReport>,
     /// Where the settings are.
     pub(crate) settings: SettingsReport,
     /// The trace.
@@ -156,6 +159,35 @@ pub(crate) enum StoreState {
     LastGood,
     /// The file has faults, and no good version is known.
     Failed,
+}
+
+/// What is known of the directory.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct DirectoryReport {
+    /// The servers that are tried.
+    pub(crate) servers: Vec<String>,
+    /// The one that answered last.
+    pub(crate) server: Option<String>,
+    /// Since when.
+    pub(crate) contact_age_seconds: Option<u64>,
+    /// When it is asked again; nothing while it is being asked for the first time.
+    pub(crate) next_poll_seconds: Option<u64>,
+    /// What its assignment calls the policy of this host.
+    pub(crate) policy: Option<String>,
+    /// The policy's distinguished name.
+    pub(crate) policy_dn: Option<String>,
+    /// The object that assigns it.
+    pub(crate) assignment: Option<String>,
+    /// Polls that were answered.
+    pub(crate) polls: u64,
+    /// Of these, those after which the whole policy was read.
+    pub(crate) reads: u64,
+    /// Polls that failed since the last one that was answered.
+    pub(crate) failures: u32,
+    /// Why the last one failed.
+    pub(crate) error: Option<String>,
+    /// What the objects say that a policy cannot, and does without.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The settings file.

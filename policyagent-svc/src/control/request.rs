@@ -37,6 +37,8 @@ pub(crate) enum Request {
     Stop,
     /// Read the policy file again.
     Reload,
+    /// Ask the directory for its policy now.
+    PollDirectory,
     /// Negotiate a rule; answered by [`Reply::Initiate`] when it is done, or has failed, or the time is over.
     Initiate {
         /// The rule's name.

@@ -6,9 +6,10 @@ use ikecore::policy::selector::Prefix;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::record::{self, Guid, Record};
+use super::record::{self, Record};
 use super::rule::flatten;
 use crate::document::{Position, Table, Value, allowed, suggestion};
+use crate::guid::Guid;
 use crate::link::{self, Interface, LinkError};
 
 /// The filters that rules refer to by the list's name.
@@ -195,6 +196,19 @@ const PROTOCOLS: [(&str, u8); 17] = [
 /// The protocols that have ports.
 const WITH_PORTS: [u8; 5] = [6, 17, 33, 132, 136];
 
+/// What is wrong with the port of a filter for a protocol, of which only some have ports; 0 is any port.
+pub(crate) fn fault_of_port(port: u16, protocol: u8) -> Option<String> {
+    if port == 0 || WITH_PORTS.contains(&protocol) {
+        return None;
+    }
+    let with_ports = WITH_PORTS.map(protocol_name);
+    Some(format!(
+        "is {port}, but the protocol {} has no ports; allowed: 0, or one of the protocols {}",
+        protocol_name(protocol),
+        allowed(with_ports.iter().map(String::as_str))
+    ))
+}
+
 /// The protocol's name, or its number.
 pub(crate) fn protocol_name(number: u8) -> String {
     let name = PROTOCOLS.iter().find(|(_, n)| *n == number).map(|(name, _)| (*name).to_owned());
@@ -270,17 +284,8 @@ fn filter(value: &Value<'_>) -> Option<Filter> {
 fn port(table: &Table<'_>, key: &'static str, protocol: Option<u8>) -> Option<u16> {
     let Some(value) = table.get(key) else { return Some(0) };
     let port = u16::try_from(value.integer(0..=65535)?).ok()?;
-    if let Some(number) = protocol
-        && port != 0
-        && !WITH_PORTS.contains(&number)
-    {
-        let with_ports = WITH_PORTS.map(protocol_name);
-        value.fault(format!(
-            "{} is {port}, but the protocol {} has no ports; allowed: 0, or one of the protocols {}",
-            value.what(),
-            protocol_name(number),
-            allowed(with_ports.iter().map(String::as_str))
-        ));
+    if let Some(fault) = protocol.and_then(|protocol| fault_of_port(port, protocol)) {
+        value.fault(format!("{} {fault}", value.what()));
         return None;
     }
     Some(port)

@@ -13,9 +13,9 @@ pub(crate) mod tests;
 
 pub(crate) use action::{Action, FilterAction, Offer, Pfs};
 pub(crate) use authentication::{Method, RootCa};
-pub(crate) use filter::{Filter, FilterList, Server, Side, parse_protocol, protocol_name, side_named};
+pub(crate) use filter::{Filter, FilterList, Server, Side, fault_of_port, parse_protocol, protocol_name, side_named};
 pub(crate) use proposal::{main_mode_proposal, quick_mode_proposal};
-pub(crate) use record::{Guid, Record};
+pub(crate) use record::Record;
 pub(crate) use remote_access::{ModeConfig, NamedPool};
 pub(crate) use rule::{ConnectionType, Policy, Reference, Rule};
 
@@ -24,6 +24,7 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, DocumentError, Fault, Position, Table, Value, allowed, suggestion};
+use crate::guid::Guid;
 
 /// All objects of a policy file, each reference among them checked.
 #[derive(Debug)]
@@ -252,7 +253,7 @@ fn unique(values: &[Value<'_>]) {
                 }
             }
         }
-        if let Some(guid) = value.text_inside("guid").and_then(Guid::parse) {
+        if let Some(guid) = value.text_inside("guid").and_then(|text| text.parse::<Guid>().ok()) {
             match guids.entry(guid) {
                 Entry::Occupied(first) => value.fault(format!(
                     "the guid {guid} is taken, by line {}; allowed: another one, or none",

@@ -22,6 +22,7 @@ use crate::control::report::{
 };
 use crate::control::request::{Reply, Request, Target};
 use crate::control::server::Answer;
+use crate::directory::agent::Agent;
 use crate::document::{allowed, suggestion};
 use crate::link::NamedAddress;
 use crate::paths::Paths;
@@ -46,6 +47,8 @@ pub(crate) struct Service {
     pub(crate) policy: Mutex<InForce>,
     /// The audit.
     pub(crate) audit: Audit,
+    /// Who asks the directory for policy.
+    pub(crate) directory: Option<Agent>,
     /// A client has told it to end.
     pub(crate) stopping: AtomicBool,
     /// It has ended so, and everything was deleted.
@@ -72,6 +75,13 @@ impl Answer for Service {
             Request::InForce => Ok(Reply::InForce(Box::new(self.policy.lock().await.in_force()))),
             Request::Stop => Ok(self.stop().await),
             Request::Reload => self.reload().await,
+            Request::PollDirectory => match &self.directory {
+                Some(agent) => {
+                    agent.poll_now();
+                    Ok(Reply::done("the directory is asked now"))
+                }
+                None => Err(Refusal::Other("the settings name no directory; allowed: a table [directory]".to_owned())),
+            },
             Request::Initiate { rule, peer, wait_seconds } => {
                 let patience = Duration::from_secs(wait_seconds.into());
                 self.initiate(rule, peer, patience).await.map(|report| Reply::Initiate(Box::new(report)))
@@ -111,6 +121,7 @@ impl Service {
             },
             driver: self.driver.lock().await.clone(),
             policy: self.policy.lock().await.report(),
+            directory: self.directory.as_ref().map(Agent::report),
             settings: self.settings.lock().await.report(),
             oakley: OakleyReport { enabled: self.oakley.is_enabled(), path: self.paths.oakley() },
             audit: self.audit.report(),

@@ -34,6 +34,7 @@ use crate::audit::{self, AgentEvent, Audit};
 use crate::boot;
 use crate::control::report::DriverReport;
 use crate::control::server::{ControlSocket, SocketError};
+use crate::directory::agent::Agent;
 use crate::document::DocumentError;
 use crate::paths::Paths;
 use crate::users::file::UsersFile;
@@ -211,7 +212,9 @@ async fn serve(
         policy.warn_of(unsupported);
         tell_policy(&policy, audit);
         tokio::task::block_in_place(|| lift_boot_mode(audit));
+        let directory = settings.directory.as_ref().map(|directory| Agent::start(directory, &paths)).transpose();
         let service = Arc::new(Service {
+            directory: directory.map_err(system("start asking the directory"))?,
             engine: engine.clone(),
             started,
             oakley: oakley.clone(),

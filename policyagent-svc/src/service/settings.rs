@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::listen::Listen;
 use crate::audit;
 use crate::compile::{Sources, is_me};
+use crate::directory;
 use crate::document::{Document, DocumentError, Table, Value};
 use crate::paths::Paths;
 use crate::store::{EditError, PATIENCE, edit_file};
@@ -49,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) key_log_directory: Option<PathBuf>,
     /// Of the endpoint.
     pub(crate) endpoint: endpoint::Config,
+    /// Of the directory that policy comes from.
+    pub(crate) directory: Option<directory::settings::Settings>,
 }
 
 /// What the command line says of the settings; nothing leaves them as they are.
@@ -176,6 +179,7 @@ fn settings(table: &Table<'_>) -> Settings {
         endpoint(&ike, &mut settings.endpoint);
         ike.finish();
     }
+    settings.directory = table.get("directory").and_then(|value| directory::settings::read(&value));
     table.finish();
     settings
 }
@@ -256,7 +260,7 @@ mod tests {
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
              nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n\
-             quick_modes_at_once = 4\nfallback_delay_milliseconds = 500\n",
+             quick_modes_at_once = 4\nfallback_delay_milliseconds = 500\n[directory]\nservers = [\"ldaps://dc1.example.net\"]\n",
         )
         .unwrap();
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
@@ -274,6 +278,7 @@ mod tests {
         assert_eq!((ike.commit_bit, ike.half_open_cookie, ike.quick_modes_at_once), (true, 3, 4));
         assert!(!ike.initial_contact && !ike.nat_traversal && ike.nat_keep_alive.is_zero() && !ike.fragmentation);
         assert!(ike.as_windows && ike.of_cluster);
+        assert_eq!(settings.directory.unwrap().servers[0].url(), "ldaps://dc1.example.net:636");
     }
 
     #[test]
@@ -356,7 +361,8 @@ mod tests {
                 "/e/policyagent.toml:1:10: driver of the file is \"xfrn\"; did you mean \"xfrm\"? allowed: auto, xfrm, \
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
-                 listen, policy, users, mode_config_script, pam_service, certificates, wins_servers, oakley, IPsec, audit, key_log, ike",
+                 listen, policy, users, mode_config_script, pam_service, certificates, wins_servers, oakley, IPsec, audit, key_log, ike, \
+                 directory",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]

@@ -24,6 +24,9 @@ const fn name(key: KeyKind) -> &'static str {
 /// How charon logs that it has authenticated the peer by a signature.
 const AUTHENTICATED: &str = "authentication of 'C=CH, O=Example, CN=a' with";
 
+/// How charon logs which authority it is asked for.
+const ASKED: &str = "received cert request for 'C=CH, O=Example, CN=root'";
+
 /// From nothing to SAs with signatures of `key`, a new main mode begun by charon, and its delete. Each end gets the
 /// other's intermediate from the other, and looks at revocation lists.
 pub fn signatures(driver: Driver, peer: Kernel, key: KeyKind, main_mode: &str, role: Role) {
@@ -77,6 +80,29 @@ pub fn aggressive(driver: Driver, peer: Kernel, key: KeyKind, role: Role) {
     assert!(setting.charon.log().contains(AUTHENTICATED), "{}", setting.charon.log());
     assert!(setting.daemon.oakley().contains("fqdn:b.example"), "{}", setting.daemon.oakley());
     assert!(setting.charon.log().contains(" AGGRESSIVE "), "{}", setting.charon.log());
+    setting.charon.terminate();
+    setting.wait_nothing_left();
+}
+
+/// A rule names the authority alone: the machine has a certificate of it, and one of another. Whether charon is told which
+/// authority is asked for is as the rule says.
+pub fn by_root_ca(driver: Driver, peer: Kernel, excluded: bool, role: Role) {
+    let named = if excluded { "its name excluded" } else { "named to the peer" };
+    let what = format!("Certificates of this machine's by the name of the authority, {named}: traffic");
+    let _row = Row::charon(what, peer, driver, role.alone());
+    let world = World::new();
+    let certificates = Certificates::new(KeyKind::P256);
+    // As Windows writes names: from the most specific part on.
+    let method = format!("{{ root_ca = \"CN=root, O=Example, C=CH\", exclude_ca_name = {excluded} }}");
+    let policy = Policy { authentication: Some(method), ..Policy::between(A, B) };
+    let connection = certificates.connection(Connection::between(B, A));
+    let settings = certificates.directories();
+    let setting = Setting::start_with_settings(&world, driver, peer, &policy, &connection, &settings);
+    setting.negotiate(role);
+    setting.exchange_traffic();
+    let log = setting.charon.log();
+    assert!(log.contains(AUTHENTICATED), "{log}");
+    assert_eq!(log.contains(ASKED), !excluded, "{log}");
     setting.charon.terminate();
     setting.wait_nothing_left();
 }

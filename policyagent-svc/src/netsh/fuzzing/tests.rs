@@ -44,6 +44,18 @@ fn the_longest_lines_end() {
         "`\n",
         "1>",
         "set A=%A%\n",
+        "(",
+        "a(",
+        "@",
+        "if ",
+        "for in(",
+        "a&(",
+        "{",
+        "<#",
+        "@'\n",
+        "\"\n",
+        "%",
+        "goto a\n:a\n",
     ] {
         for kind in 0..9 {
             let mut octets = long(text);

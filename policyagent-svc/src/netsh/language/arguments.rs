@@ -32,6 +32,8 @@ pub(super) struct Value<'a> {
     pub(super) parameter: &'a Parameter,
     word: &'a Word,
     tagged: bool,
+    /// That it may be a part of a key that has lost its quotes, and is repeated nowhere.
+    hidden: bool,
 }
 
 impl<'a> Arguments<'a> {
@@ -72,7 +74,16 @@ impl<'a> Arguments<'a> {
             let parameter = parameter(given.parameter).filter(|parameter| tags.contains(&parameter.tag))?;
             Some((parameter, given.tagged))
         };
-        let with_word = |given| value(given).map(|(parameter, tagged)| Value { parameter, word: &given.word, tagged });
+        let has_key =
+            self.given.iter().filter_map(|given| parameter(given.parameter)).any(|p| p.kind == Kind::PresharedKey);
+        let with_word = |given| {
+            value(given).map(|(parameter, tagged)| Value {
+                parameter,
+                word: &given.word,
+                tagged,
+                hidden: has_key && !tagged,
+            })
+        };
         self.given.iter().filter_map(with_word).collect()
     }
 
@@ -182,12 +193,22 @@ impl Value<'_> {
         }
     }
 
+    /// An error at its place. What `problem` says is said only if it can be no part of a key.
+    pub(super) fn error(&self, problem: Problem) -> LanguageError {
+        if self.hidden {
+            let problem = Problem::Secret { tag: self.parameter.tag, allowed: self.parameter.kind.allowed() };
+            return LanguageError::new(self.at(), problem);
+        }
+        LanguageError::new(self.at(), problem)
+    }
+
     /// The error that says what is wrong with it.
     pub(super) fn wrong(&self, wrong: Wrong) -> LanguageError {
         let Wrong { index, found, hint, allowed } = wrong;
         let hint = if hint.is_empty() { ",".to_owned() } else { hint };
         let allowed = allowed.unwrap_or_else(|| self.parameter.kind.allowed());
-        LanguageError::new(self.word.place(index), Problem::Value { tag: self.parameter.tag, found, hint, allowed })
+        let error = self.error(Problem::Value { tag: self.parameter.tag, found, hint, allowed });
+        LanguageError { at: self.word.place(index), ..error }
     }
 
     /// A name.
@@ -207,8 +228,7 @@ impl Value<'_> {
         match by_prefix(&text, &names) {
             Match::One(name) => pairs.iter().find(|(own, _)| *own == name).map(|(_, value)| *value),
             Match::Several(candidates) => {
-                let problem = Problem::Ambiguous { found: text.to_string(), candidates };
-                return Err(LanguageError::new(self.at(), problem));
+                return Err(self.error(Problem::Ambiguous { found: text.to_string(), candidates }));
             }
             Match::None => None,
         }

@@ -9,6 +9,9 @@ use crate::document::Position;
 /// Binds the words behind a command's name to its parameters. `at` is where the command stands.
 pub(super) fn bind<'a>(entry: &'a Entry, words: Vec<Word>, at: Position) -> Result<Arguments<'a>, LanguageError> {
     let mut given: Vec<Given> = Vec::new();
+    let names_key = words.iter().any(|word| is_tag_of_key(entry, word));
+    // The tag of a key without quotes, while nothing else has followed it.
+    let mut open_key = None;
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
         let next_begins_with_equals = words.peek().is_some_and(|next| next.equals() == Some(0));
@@ -29,13 +32,18 @@ pub(super) fn bind<'a>(entry: &'a Entry, words: Vec<Word>, at: Position) -> Resu
             None => (None, Some(word)),
         };
         let Some(tag) = tag else {
+            if let (Some(tag), Some(value)) = (open_key, &value) {
+                return Err(LanguageError::new(value.at(), Problem::BehindKey { tag }));
+            }
             given.extend(value.map(|value| positional(entry, &given, value)).transpose()?);
             continue;
         };
-        let index = tagged(entry, &tag)?;
+        let index = tagged(entry, &tag).map_err(|error| {
+            let has_key = names_key || given.iter().any(|given| is_key(&entry.parameters[given.parameter]));
+            if has_key { hide(entry, error) } else { error }
+        })?;
         let parameter = &entry.parameters[index];
-        // What has an equals sign of its own is the next parameter, not this one's value.
-        let value = value.or_else(|| words.next_if(|next| next.equals().is_none())).or(nothing);
+        let value = value.or_else(|| words.next_if(|next| !is_next(entry, parameter, next))).or(nothing);
         let Some(value) = value else {
             let problem = Problem::NoValue { tag: parameter.tag, allowed: parameter.kind.allowed() };
             return Err(LanguageError::new(tag.at(), problem));
@@ -47,6 +55,7 @@ pub(super) fn bind<'a>(entry: &'a Entry, words: Vec<Word>, at: Position) -> Resu
             let (first, second) = (entry.parameters[other].tag, parameter.tag);
             return Err(LanguageError::new(tag.at(), Problem::Both { command: entry.name(), first, second }));
         }
+        open_key = Some(parameter.tag).filter(|_| is_key(parameter) && !value.has_quotes());
         given.push(Given { parameter: index, word: value, tagged: true });
     }
     complete(entry, &given, at)?;
@@ -56,6 +65,35 @@ pub(super) fn bind<'a>(entry: &'a Entry, words: Vec<Word>, at: Position) -> Resu
 /// True if something, be it quotes, follows the equals sign within the word.
 fn has_value(word: &Word, equals: usize) -> bool {
     word.has_more_than(equals + 1)
+}
+
+const fn is_key(parameter: &Parameter) -> bool {
+    matches!(parameter.kind, Kind::PresharedKey)
+}
+
+/// True if a word is, or begins with, the tag of a key.
+fn is_tag_of_key(entry: &Entry, word: &Word) -> bool {
+    let tag = word.equals().or_else(|| word.quoted_equals()).map(|equals| word.head(equals).text());
+    match by_prefix(&tag.unwrap_or_else(|| word.text()), &entry.tags()) {
+        Match::One(name) => entry.parameters.iter().any(|parameter| parameter.tag == name && is_key(parameter)),
+        _ => false,
+    }
+}
+
+/// The error about a tag without the tag.
+fn hide(entry: &Entry, error: LanguageError) -> LanguageError {
+    LanguageError::new(error.at, Problem::HiddenTag { command: entry.name(), allowed: entry.tags() })
+}
+
+/// True if a word behind a parameter's equals sign is the next parameter, not this one's value: what stands before its
+/// own equals sign is a tag. The name of an authority is full of equals signs and abbreviations, as `C=US`.
+fn is_next(entry: &Entry, parameter: &Parameter, word: &Word) -> bool {
+    let Some(equals) = word.equals() else { return false };
+    let tag = word.head(equals).text();
+    match parameter.kind {
+        Kind::RootCa => entry.tags().iter().any(|own| own.eq_ignore_ascii_case(&tag)) || equals == 0,
+        _ => equals == 0 || by_prefix(&tag, &entry.tags()) != Match::None,
+    }
 }
 
 /// True if a word is a tag, or the beginning of one.

@@ -80,6 +80,18 @@ fn descend(mut context: Context, before: &[Word]) -> (Context, usize) {
     (context, used)
 }
 
+/// True if a line is no more than the names of a context and of a command, with which no value can stand.
+pub(crate) fn has_names_only(context: Context, words: &[Word]) -> bool {
+    let used = match command(context, words) {
+        Some((_, used)) => used,
+        None => {
+            let (inner, used) = descend(context, words);
+            used + usize::from(words.get(used).is_some_and(|word| named(word, &inner.verbs()).is_some()))
+        }
+    };
+    used == words.len()
+}
+
 fn candidates(context: Context, before: &[Word]) -> Vec<String> {
     let owned = |names: &[&'static str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     if let Some((entry, used)) = command(context, before) {

@@ -37,6 +37,14 @@ pub(crate) enum Problem {
     /// No such parameter.
     #[error("{command} has no parameter {found:?}{}", hint(.found, .allowed))]
     UnknownTag { found: String, command: String, allowed: Vec<&'static str> },
+    /// No such parameter, beside a key, of which its name may be a part.
+    #[error("{command} has a parameter that it does not know; allowed: {}, and a key with blanks in quotes", .allowed.join(", "))]
+    HiddenTag { command: String, allowed: Vec<&'static str> },
+    /// A value right behind a key that has no quotes.
+    #[error(
+        "a value without a tag stands right behind {tag}; allowed: a key with blanks in quotes, and TAG=VALUE behind it"
+    )]
+    BehindKey { tag: &'static str },
     /// A tag with nothing behind it.
     #[error("{tag} has no value; allowed: {allowed}, or \"\" where it may be empty")]
     NoValue { tag: &'static str, allowed: String },
@@ -61,9 +69,9 @@ pub(crate) enum Problem {
     /// A value that is not allowed.
     #[error("{tag} is {found:?}{hint} allowed: {allowed}")]
     Value { tag: &'static str, found: String, hint: String, allowed: String },
-    /// A value that is not allowed, and may be a secret.
+    /// A value that is not allowed, and may be a secret, or a part of one.
     #[error("{tag} is not what it must be; allowed: {allowed}")]
-    Secret { tag: &'static str, allowed: &'static str },
+    Secret { tag: &'static str, allowed: String },
     /// Values that do not go together.
     #[error("{0}")]
     Together(String),

@@ -144,7 +144,7 @@ pub(super) fn names(context: Context) -> Vec<&'static str> {
 }
 
 /// True if the word asks for help.
-fn is_help(word: &Word) -> bool {
+pub(crate) fn is_help(word: &Word) -> bool {
     word.is("?") || word.is("/?") || word.is("help")
 }
 

@@ -14,8 +14,8 @@ mod print;
 mod tests;
 mod values;
 
-pub(crate) use complete::complete;
+pub(crate) use complete::{complete, has_names_only};
 pub(crate) use error::{LanguageError, Problem};
 pub(crate) use grammar::Context;
-pub(crate) use interpreter::{Interpreter, Outcome, context_of};
+pub(crate) use interpreter::{Interpreter, Outcome, context_of, is_help};
 pub(crate) use print::{Secrets, line};

@@ -3,10 +3,14 @@ use std::path::PathBuf;
 
 use super::document::Kind;
 use crate::document::{allowed, suggestion};
+use crate::guid::NoRandomness;
 
 /// Why a command was not carried out. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
+    /// A new object gets no GUID.
+    #[error(transparent)]
+    Guid(#[from] NoRandomness),
     /// The name is taken.
     #[error("the {kind} {name:?} exists already")]
     Exists {
@@ -158,6 +162,9 @@ pub(crate) enum RunError {
     /// There is no domain.
     #[error("the domain store cannot be reached: {0}")]
     NoDomain(String),
+    /// The directory was not read or changed.
+    #[error("{0}")]
+    Directory(String),
     /// What the model cannot express.
     #[error("{0}")]
     Unsupported(String),

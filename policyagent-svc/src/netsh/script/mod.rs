@@ -28,16 +28,19 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
+    /// What a file is by its name.
+    pub(crate) fn of_name(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "cmd" | "bat" => Some(Self::Batch),
+            "ps1" => Some(Self::PowerShell),
+            _ => None,
+        }
+    }
+
     /// What a file is, by its name, or else by what is in it.
     pub(crate) fn of(path: &Path, text: &str) -> Self {
-        let extension =
-            path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
-        match extension.as_str() {
-            "cmd" | "bat" => Self::Batch,
-            "ps1" => Self::PowerShell,
-            _ if text.lines().any(batch::is_for_batch) => Self::Batch,
-            _ => Self::Netsh,
-        }
+        let by_text = || if line_for_batch(text).is_some() { Self::Batch } else { Self::Netsh };
+        Self::of_name(path).unwrap_or_else(by_text)
     }
 
     /// True if each command is a netsh of its own.
@@ -75,6 +78,23 @@ impl Statement {
         Self { at, kind: StatementKind::Wrong(error) }
     }
 
+    /// Of netsh that may be carried out, or not.
+    fn uncertain(at: Position, behind: &str) -> Self {
+        let text = format!(
+            "netsh stands behind {behind}, and whether it is to run cannot be known; allowed: netsh as a command of its own"
+        );
+        Self::wrong(at, &text)
+    }
+
+    /// Of netsh within another command.
+    fn not_carried_out(at: Position, command: &str) -> Self {
+        let text = format!(
+            "netsh stands behind {:?}, which is not carried out; allowed: netsh as a command of its own",
+            first_word(command)
+        );
+        Self::wrong(at, &text)
+    }
+
     fn of_words(at: Position, words: Result<Vec<Word>, LanguageError>) -> Self {
         let kind = match words {
             Ok(words) => StatementKind::Netsh(words),
@@ -91,6 +111,24 @@ pub(crate) fn statements(dialect: Dialect, text: &str) -> Vec<Statement> {
         Dialect::Batch => batch::statements(text),
         Dialect::PowerShell => powershell::statements(text),
     }
+}
+
+/// The line that only a batch file has.
+fn line_for_batch(text: &str) -> Option<usize> {
+    lines(text).find(|(_, line)| batch::is_for_batch(line)).map(|(number, _)| number)
+}
+
+/// The parts of a script of which only its text says what it is. One that is taken for a batch file, and of which nothing
+/// would be done, is probably none.
+pub(crate) fn statements_of_guess(dialect: Dialect, text: &str) -> Vec<Statement> {
+    let mut statements = statements(dialect, text);
+    let does_nothing = statements.iter().all(|statement| matches!(statement.kind, StatementKind::Skipped(_)));
+    if let Some(line) = line_for_batch(text).filter(|_| dialect == Dialect::Batch && does_nothing) {
+        let text = "by this line the script is a batch file, but it calls netsh nowhere; allowed: --dialect netsh, if its \
+                    commands are netsh's own";
+        statements.push(Statement::wrong(Position { line, column: 1 }, text));
+    }
+    statements
 }
 
 /// The lines with their numbers, whichever way they end.
@@ -120,9 +158,19 @@ fn is_netsh(word: &str) -> bool {
     name == "netsh" || name == "netsh.exe"
 }
 
-/// True if netsh is among the words of a text, be it in quotes or brackets.
+/// The words of a text, be they in quotes or brackets.
+fn words_within(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || "\"'()&|;@{}=".contains(c))
+}
+
+/// True if netsh is among the words of a text.
 fn names_netsh(text: &str) -> bool {
-    text.split(|c: char| c.is_whitespace() || "\"'()&|;@{}=".contains(c)).any(is_netsh)
+    words_within(text).any(is_netsh)
+}
+
+/// True if this word, in whatever case, is among the words of a text.
+fn names(text: &str, word: &str) -> bool {
+    words_within(text).any(|own| own.eq_ignore_ascii_case(word))
 }
 
 /// The beginning of a text, for messages: never more, as it may hold a key.

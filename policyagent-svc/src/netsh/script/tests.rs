@@ -1,3 +1,6 @@
+mod batch;
+mod powershell;
+
 use super::super::language::{Context, Interpreter, Outcome, Secrets, line};
 use super::decode::DecodeError;
 use super::*;
@@ -30,6 +33,11 @@ fn carried_out(dialect: Dialect, text: &str) -> Vec<String> {
     all.filter(|outcome| !outcome.contains(" skipped "))
         .map(|outcome| outcome.split_once(' ').unwrap().1.to_owned())
         .collect()
+}
+
+/// True if this is of netsh that may be reached, or not.
+fn is_uncertain(outcome: &str) -> bool {
+    outcome.starts_with("wrong netsh stands behind")
 }
 
 #[test]
@@ -72,144 +80,21 @@ fn batch_files_are_told_by_name_or_by_what_is_in_them() {
 }
 
 #[test]
-fn of_a_batch_file_netsh_is_carried_out_and_nothing_else() {
-    let text = "\
-@echo off
-setlocal
-REM netsh ipsec static delete all
-::netsh ipsec static delete all
-rem ^
-cls
-Echo netsh ipsec static delete all
-echo.
-echo It doesn't matter
-pause >nul
-:label
-  netsh.exe ipsec static add filterlist name=A > nul 2>&1
-@C:\\Windows\\System32\\netsh.exe ipsec static add filterlist name=B>>\"C:\\log file.txt\"
-\"%SystemRoot%\\system32\\netsh\" ipsec static add filterlist name=\"a & b > c ^ d\" & netsh ipsec static dump
-ipconfig && netsh ipsec static show store || echo no
-exit /b 0
-del /q C:\\*
-";
-    assert_eq!(
-        outcomes(Dialect::Batch, text),
-        [
-            "1:1 skipped echo prints only",
-            "2:1 skipped \"setlocal\": only netsh is carried out",
-            "6:1 skipped cls: the screen stays",
-            "7:1 skipped echo prints only",
-            "8:1 skipped echo prints only",
-            "9:1 skipped echo prints only",
-            "10:1 skipped pause: nobody waits",
-            "11:1 skipped a label: there are no jumps",
-            "12:3 ipsec static add filterlist name=A",
-            "13:1 ipsec static add filterlist name=B",
-            "14:1 ipsec static add filterlist name=\"a & b > c ^ d\"",
-            "14:82 ipsec static dump",
-            "15:1 skipped \"ipconfig\": only netsh is carried out",
-            "15:13 ipsec static show store",
-            "15:46 skipped echo prints only",
-            "16:1 skipped exit: the lines that follow are read all the same",
-            "17:1 skipped \"del\": only netsh is carried out",
-        ]
-    );
-}
-
-#[test]
-fn carets_join_lines_and_places_stay_those_of_the_file() {
-    let text = "netsh ipsec static ^\r\nadd filterlist ^\r\n  nam=A ^^x\r\nnetsh ipsec static add filterlist a^&b\r\n";
-    assert_eq!(
-        outcomes(Dialect::Batch, text),
-        ["1:1 ipsec static add filterlist name=A description=\"^x\"", "4:1 ipsec static add filterlist name=\"a&b\"",]
-    );
-    let wrong = "netsh ipsec static ^\nadd filter F me ^\n   dstaddr=10.0.0.256";
-    let outcome = &outcomes(Dialect::Batch, wrong)[0];
-    assert!(outcome.starts_with("3:12 wrong dstaddr is \"10.0.0.256\""), "{outcome}");
-    // At the end of the file, and behind an escaped caret, nothing is joined.
-    assert_eq!(carried_out(Dialect::Batch, "netsh ipsec static dump ^"), ["ipsec static dump"]);
-}
-
-#[test]
-fn variables_that_the_script_sets_are_filled_in_and_others_refused() {
-    let text = "\
-set LIST=Web
-set \"HOST=10.0.0.1\"
-SET /p ASK=who?
-netsh ipsec static add filter %list% srcaddr=%Host% dstaddr=me description=100%%
-netsh ipsec static add filterlist name=%ASK%
-netsh ipsec static add filterlist name=%1
-echo %NOBODY%
-set LIST=
-netsh ipsec static add filterlist name=%LIST%
-";
-    assert_eq!(
-        carried_out(Dialect::Batch, text),
-        [
-            "ipsec static add filter filterlist=Web srcaddr=10.0.0.1 dstaddr=me description=100% protocol=any mirrored=yes srcport=0 dstport=0",
-            "wrong the variable \"ASK\" is not set in this script; allowed: set NAME=VALUE before it",
-            "wrong the variable \"1\" is not set in this script; allowed: set NAME=VALUE before it",
-            "wrong the variable \"LIST\" is not set in this script; allowed: set NAME=VALUE before it",
-        ]
-    );
-}
-
-#[test]
-fn variables_that_double_themselves_come_to_an_end() {
-    let mut text = "set A=0123456789\n".to_owned();
-    text += &"set A=%A%%A%\n".repeat(100);
-    text += "netsh ipsec static add filterlist name=%A%\n";
-    let outcomes = carried_out(Dialect::Batch, &text);
-    assert!(outcomes[0].starts_with("wrong "), "{outcomes:?}");
-}
-
-#[test]
-fn netsh_behind_conditions_is_not_silently_left_out() {
-    for line in [
-        "if exist x netsh ipsec static dump",
-        "for %%i in (a) do netsh ipsec static dump",
-        "(netsh ipsec static dump)",
-        "call netsh.exe ipsec static dump",
-    ] {
-        let outcomes = carried_out(Dialect::Batch, line);
-        assert!(outcomes[0].starts_with("wrong netsh stands behind"), "{line}: {outcomes:?}");
+fn a_script_that_is_taken_for_a_batch_file_and_calls_no_netsh_is_none() {
+    let last = |dialect, text: &str| {
+        statements_of_guess(dialect, text).pop().map(|statement| match statement.kind {
+            StatementKind::Wrong(error) => error.to_string(),
+            other => format!("{other:?}"),
+        })
+    };
+    let text = "ipsec static\nrem the list\nadd filterlist name=A\n";
+    let told = last(Dialect::Batch, text).unwrap();
+    assert!(told.starts_with("by this line the script is a batch file") && told.contains("--dialect netsh"), "{told}");
+    assert_eq!(statements_of_guess(Dialect::Batch, text).last().unwrap().at.line, 2);
+    for text in ["rem\nnetsh ipsec static dump", "rem\nif a==b netsh ipsec static dump\n"] {
+        assert!(!last(Dialect::Batch, text).unwrap().starts_with("by this line"), "{text}");
     }
-    assert!(carried_out(Dialect::Batch, "if exist x del y\ngoto end\ncall other.cmd").is_empty());
-}
-
-#[test]
-fn powershell_takes_its_quotes_off() {
-    let text = "\
-# comment
-$list = 'Partner Servers'
-$n = Get-Thing
-netsh ipsec static add filterlist name='Partner Link' description=\"it`\"s\" # comment
-netsh ipsec static add filterlist name=$list `
-  description='don''t'
-& netsh.exe ipsec static add filterlist \"name=$list\" | Out-Null; netsh ipsec static dump > $null
-netsh ipsec static add filterlist name=$n
-netsh ipsec static add filterlist name='open
-Write-Host \"netsh ipsec static delete all\"
-if ($x) { netsh ipsec static delete all }
-netsh ipsec static set defaultrule P rootca=\"CN=\\'A, B\\' certmap:yes\" psk=''
-";
-    assert_eq!(
-        outcomes(Dialect::PowerShell, text),
-        [
-            "2:1 skipped the variable $list is set for this script",
-            "3:1 skipped the variable $n is set to what is no text",
-            "4:1 ipsec static add filterlist name=\"Partner Link\" description=\"it\\'s\"",
-            "5:1 ipsec static add filterlist name=\"Partner Servers\" description=\"don't\"",
-            "7:3 ipsec static add filterlist name=\"Partner Servers\"",
-            "7:56 skipped \"Out-Null\": only netsh is carried out",
-            "7:66 ipsec static dump",
-            "8:40 wrong the variable $n is not set in this script to a text",
-            "9:40 wrong a quote is opened here, and not closed",
-            "10:1 skipped \"Write-Host\": only netsh is carried out",
-            "11:1 wrong netsh stands behind \"if\", which is not carried out; allowed: netsh as a command of its own",
-            "12:71 wrong psk is not what it must be; allowed: a key of at least one character, without control characters",
-        ]
-    );
+    assert_eq!(last(Dialect::Netsh, "# nothing\n"), None);
 }
 
 #[test]

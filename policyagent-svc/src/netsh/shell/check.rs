@@ -2,7 +2,7 @@
 use serde::Serialize;
 use std::path::Path;
 
-use super::call::{Call, call};
+use super::call::{self, Call, call};
 use super::read;
 use super::report::{Place, Reporter};
 use super::source::Source;
@@ -65,7 +65,7 @@ pub(super) fn script(source: &Source, context: Context, reporter: &mut Reporter)
                 at,
                 call(words).and_then(|call| match call {
                     Call::Words(context, words) => {
-                        read(context, words).map(|(outcome, context)| meaning(outcome, context))
+                        call::command(context, words, at).map(|(outcome, context)| meaning(outcome, context))
                     }
                     Call::Script(context, file) => Ok(format!("runs the script {file:?} in {}", context.name())),
                 }),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use super::report::Place;
 use super::run::{Flow, Runner};
 use crate::netsh::language::lexer::{placed, words};
-use crate::netsh::language::{Context, Interpreter, Outcome, Secrets, complete, line};
+use crate::netsh::language::{Context, Interpreter, Outcome, Secrets, complete, has_names_only, is_help, line};
 
 /// Lines that are remembered.
 const REMEMBERED: usize = 1000;
@@ -72,10 +72,16 @@ pub(super) fn converse(runner: &mut Runner<'_>, context: Context) -> Result<(), 
 
 /// True if a line has no key in it. Where that is not known, it may have one.
 fn may_be_kept(context: Context, text: &str) -> bool {
-    let outcome = words(&placed(text, 1)).and_then(|words| Interpreter::new(context).interpret(words));
+    let read = |text| words(&placed(text, 1));
+    let outcome = read(text).and_then(|words| Interpreter::new(context).interpret(words));
     match outcome {
         Ok(Outcome::Command(command)) => line(&command, Secrets::Shown) == line(&command, Secrets::Hidden),
-        Ok(_) => true,
+        // What stands before or behind the question was not read.
+        Ok(Outcome::Help(_)) => {
+            let named: Vec<_> = read(text).into_iter().flatten().filter(|word| !is_help(word)).collect();
+            has_names_only(context, &named)
+        }
+        Ok(Outcome::Nothing | Outcome::Run(_) | Outcome::Leave) => true,
         Err(_) => false,
     }
 }

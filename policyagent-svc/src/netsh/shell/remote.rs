@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::source::octets_of;
 use crate::format::Format;
 use crate::netsh::arguments::{DialectName, NetshArgs};
-use crate::netsh::script::{Dialect, decode};
+use crate::netsh::script::Dialect;
 use crate::paths::Paths;
 
 /// Runs netsh there, with the same arguments; a script goes there by standard input.
@@ -19,22 +19,16 @@ pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &Nets
         return Err("-a is not for -r; allowed: -f FILE".to_owned());
     }
     let script = match &arguments.file {
-        Some(path) if path != Path::new("-") => Some((path, octets_of(path)?)),
+        Some(path) if path != Path::new("-") => Some(octets_of(path)?),
         _ => None,
     };
-    let dialect = match (&script, arguments.dialect) {
-        // Its name says what it is, and does not come there.
-        (Some((path, octets)), None) => {
-            let (text, _) = decode(octets, arguments.encoding.as_deref())
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            Some(match Dialect::of(path, &text) {
-                Dialect::Netsh => DialectName::Netsh,
-                Dialect::Batch => DialectName::Batch,
-                Dialect::PowerShell => DialectName::Powershell,
-            })
-        }
-        (_, dialect) => dialect,
+    // Its name says what it is, and does not come there. What its text says, it says there too.
+    let by_name = || match Dialect::of_name(arguments.file.as_deref()?)? {
+        Dialect::Netsh => Some(DialectName::Netsh),
+        Dialect::Batch => Some(DialectName::Batch),
+        Dialect::PowerShell => Some(DialectName::Powershell),
     };
+    let dialect = arguments.dialect.or_else(by_name);
     let converses = script.is_none() && arguments.words.is_empty() && std::io::stdin().is_terminal();
     let mut ssh = Command::new("ssh");
     if converses {
@@ -46,7 +40,7 @@ pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &Nets
     }
     let failed = |error: std::io::Error| format!("ssh {machine}: {error}");
     let mut child = ssh.spawn().map_err(failed)?;
-    if let (Some(mut stdin), Some((_, octets))) = (child.stdin.take(), script) {
+    if let (Some(mut stdin), Some(octets)) = (child.stdin.take(), script) {
         // If it reads no more, its exit status says why.
         let _ = stdin.write_all(&octets);
     }

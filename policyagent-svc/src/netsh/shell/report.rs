@@ -31,6 +31,11 @@ impl<'a> Place<'a> {
         Self { script: None, at: Position { line: 1, column: 1 } }
     }
 
+    /// Line and column.
+    pub(super) const fn position(self) -> Position {
+        self.at
+    }
+
     /// Another place of the same.
     pub(super) const fn at(self, at: Position) -> Self {
         Self { at, ..self }

@@ -1,7 +1,7 @@
 //! Carries lines out, one after the other.
 use std::path::Path;
 
-use super::call::{Call, call};
+use super::call::{self, Call, call};
 use super::read;
 use super::report::{Place, Reporter};
 use super::source::Source;
@@ -171,7 +171,7 @@ impl<'a> Runner<'a> {
             Err(error) => self.reporter.wrong(place, &error),
             Ok(Call::Script(context, file)) => self.nested(&file, context, place),
             Ok(Call::Words(context, words)) => {
-                let outcome = read(context, words).map(|(outcome, _)| outcome);
+                let outcome = call::command(context, words, place.position()).map(|(outcome, _)| outcome);
                 if matches!(&outcome, Ok(Outcome::Command(command)) if is_of_session(command)) {
                     let text = "this holds for this call of netsh only, and the next one begins at the local store, without \
                                 batch mode; allowed: a script of netsh's own, run by netsh -f";

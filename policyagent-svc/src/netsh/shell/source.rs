@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::netsh::arguments::NetshArgs;
-use crate::netsh::script::{Dialect, Statement, decode, statements};
+use crate::netsh::script::{Dialect, Statement, decode, statements, statements_of_guess};
 
 /// What a script may hold at most, so that a wrong path does not fill the memory.
 const MAX_OCTETS: u64 = 16 << 20;
@@ -14,6 +14,8 @@ pub(super) struct Source {
     /// What messages call it.
     pub(super) name: PathBuf,
     pub(super) dialect: Dialect,
+    /// That nothing but the text says so.
+    guessed: bool,
     text: Zeroizing<String>,
     /// That how it is encoded was guessed.
     pub(super) warning: Option<String>,
@@ -43,12 +45,13 @@ impl Source {
         let encoding = arguments.encoding.as_deref();
         let (text, warning) = decode(octets, encoding).map_err(|error| format!("{}: {error}", name.display()))?;
         let dialect = arguments.dialect.map_or_else(|| Dialect::of(name, &text), Into::into);
-        Ok(Self { name: name.to_owned(), dialect, text, warning })
+        let guessed = arguments.dialect.is_none() && Dialect::of_name(name).is_none();
+        Ok(Self { name: name.to_owned(), dialect, guessed, text, warning })
     }
 
     /// Its parts.
     pub(super) fn statements(&self) -> Vec<Statement> {
-        statements(self.dialect, &self.text)
+        if self.guessed { statements_of_guess(self.dialect, &self.text) } else { statements(self.dialect, &self.text) }
     }
 }
 

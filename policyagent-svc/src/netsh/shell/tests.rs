@@ -1,8 +1,21 @@
-use super::call::{Call, call};
+use super::super::language::Outcome;
+use super::call::{self, Call, call};
 use super::*;
 
 fn called(text: &str) -> Result<Call, LanguageError> {
     call(words(&placed(text, 1)).unwrap())
+}
+
+#[test]
+fn a_netsh_within_a_script_that_would_read_its_standard_input_is_an_error() {
+    let at = crate::document::Position { line: 3, column: 7 };
+    for text in ["", "ipsec static", "-c \"ipsec static\"", "-c ipsec dynamic"] {
+        let Ok(Call::Words(context, words)) = called(text) else { panic!("{text}") };
+        let error = call::command(context, words, at).map(|_| ()).unwrap_err();
+        assert!(error.at == at && error.to_string().starts_with("netsh has no command here"), "{text}: {error}");
+    }
+    let Ok(Call::Words(context, words)) = called("-c \"ipsec static\" show store") else { panic!() };
+    assert!(matches!(call::command(context, words, at), Ok((Outcome::Command(_), _))));
 }
 
 #[test]
@@ -17,6 +30,7 @@ fn a_netsh_within_a_script_has_a_context_or_a_script_of_its_own() {
         ("-c nowhere dump", 4),
         ("-c \"ipsec static dump\" x", 4),
         ("-f a b", 6),
+        ("-f -", 4),
         ("-r gate dump", 1),
         ("-p secret", 1),
     ] {

@@ -5,13 +5,10 @@ pub(super) mod static_context;
 use super::arguments::{Arguments, Value};
 use super::error::{LanguageError, Problem};
 use super::values::{self, port};
-use crate::model::protocol_name;
+use crate::model::fault_of_port;
 use crate::netsh::command::{Action, ConnectionType, Layout, OneOrAll};
 
 type Built<T> = Result<T, LanguageError>;
-
-/// The protocols that have ports.
-const WITH_PORTS: [u8; 5] = [6, 17, 33, 132, 136];
 
 /// Protocol and ports, as far as they are given. Only some protocols have ports.
 struct Ports {
@@ -24,16 +21,11 @@ fn ports(arguments: &Arguments<'_>) -> Built<Ports> {
     let protocol = arguments.read("protocol", values::protocol)?;
     let number = protocol.unwrap_or_default();
     let read = |tag: &str| {
-        arguments.read(tag, |value: &Value<'_>| match port(value)? {
-            0 => Ok(0),
-            port if WITH_PORTS.contains(&number) => Ok(port),
-            port => {
-                let text = format!(
-                    "{tag} is {port}, but the protocol {} has no ports; allowed: 0, or a protocol that has them: tcp, udp, \
-                     dccp, sctp, udplite",
-                    protocol_name(number)
-                );
-                Err(LanguageError::new(value.at(), Problem::Together(text)))
+        arguments.read(tag, |value: &Value<'_>| {
+            let port = port(value)?;
+            match fault_of_port(port, number) {
+                None => Ok(port),
+                Some(fault) => Err(value.error(Problem::Together(format!("{tag} {fault}")))),
             }
         })
     };

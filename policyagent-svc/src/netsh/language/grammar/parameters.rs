@@ -19,6 +19,18 @@ pub(super) const fn optional(tag: &'static str, kind: Kind, default: &'static st
     row(tag, kind, Need::Optional, default, help)
 }
 
+/// The parameter as of `set`, where what is left out stays as it is.
+pub(super) const fn unset(parameter: Parameter) -> Parameter {
+    let Parameter { tag, kind, need, default: _, help } = parameter;
+    Parameter { tag, kind, need, default: "", help }
+}
+
+/// The parameter that elsewhere is required.
+pub(super) const fn may_be_left_out(parameter: Parameter) -> Parameter {
+    let Parameter { tag, kind, need: _, default, help } = parameter;
+    Parameter { tag, kind, need: Need::Optional, default, help }
+}
+
 pub(super) const KERBEROS: Parameter =
     optional("kerberos", Kind::YesNo, "", "authenticate by Kerberos; no is the same as leaving it out");
 pub(super) const PSK: Parameter = optional("psk", Kind::PresharedKey, "", "authenticate by this pre-shared key");
@@ -68,3 +80,4 @@ pub(super) const QMPERMM: Parameter =
 pub(super) const MMLIFETIME: Parameter = optional("mmlifetime", MINUTES, "480", "life of main mode");
 
 pub(super) const AUTHENTICATION_REMARK: &str = "The methods are offered in the order in which they stand in the line.";
+pub(super) const REPLACED_REMARK: &str = "They replace those that it has.";

@@ -7,6 +7,7 @@ const POLLING: Kind = Kind::Minutes(1..=35_790);
 
 const NAME_OR_GUID: Parameter = row("name", Kind::Name, Need::Either, "", "which one");
 const GUID: Parameter = row("guid", Kind::Guid, Need::Or, "", "which one, by its GUID");
+const ID: Parameter = row("id", Kind::Number(1..=0x7fff_ffff), Need::Or, "", "which one, by its number");
 const NEW_NAME: Parameter = optional("newname", Kind::NewName, "", "its name from now on");
 const DESCRIPTION: Parameter = optional("description", Kind::Text, "", "a text for people");
 const OF_RULE: Parameter = row("rule", Kind::Name, Need::Or, "", "those of this rule");
@@ -29,6 +30,9 @@ const POLLINGINTERVAL: Parameter = optional("pollinginterval", POLLING, "180", "
 const ASSIGN: Parameter =
     optional("assign", Kind::YesNo, "no", "put it into force; takes the place of the one that is");
 
+const FILTERLIST: Parameter = required("filterlist", Kind::Name, "the filter list");
+const FILTERACTION: Parameter = required("filteraction", Kind::Name, "the filter action");
+const FILE: Parameter = required("file", Kind::File, "the file; .ipsec is put behind a name without extension");
 const POLICY: Parameter = required("policy", Kind::Name, "the policy that has it");
 const TUNNEL: Parameter = optional("tunnel", Kind::TunnelEnd, "none", "the other end of the tunnel");
 const ACTIVATE: Parameter = optional("activate", Kind::YesNo, "yes", "it is active");
@@ -42,7 +46,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         object: "filter",
         about: "adds a filter to a filter list, which is made if it is not there",
         parameters: &[
-            required("filterlist", Kind::Name, "the filter list"),
+            FILTERLIST,
             SOURCE,
             DESTINATION,
             DESCRIPTION,
@@ -101,8 +105,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         parameters: &[
             NAME_NEW,
             POLICY,
-            required("filterlist", Kind::Name, "the filter list"),
-            required("filteraction", Kind::Name, "the filter action"),
+            FILTERLIST,
+            FILTERACTION,
             TUNNEL,
             CONNTYPE,
             ACTIVATE,
@@ -129,7 +133,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         object: "filter",
         about: "deletes a filter of a filter list; what is left out is as in add filter",
         parameters: &[
-            required("filterlist", Kind::Name, "the filter list"),
+            FILTERLIST,
             SOURCE,
             DESTINATION,
             PROTOCOL,
@@ -174,11 +178,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         verb: "delete",
         object: "rule",
         about: "deletes a rule of a policy, or all of them; the default response stays",
-        parameters: &[
-            row("name", Kind::OneOrAll, Need::Either, "", "which one, or all"),
-            row("id", Kind::Number(1..=0x7fff_ffff), Need::Or, "", "which one, by its number"),
-            POLICY,
-        ],
+        parameters: &[row("name", Kind::OneOrAll, Need::Either, "", "which one, or all"), ID, POLICY],
         remarks: &[],
         example: "delete rule name=Web policy=Servers",
         build: build::delete_rule,
@@ -196,7 +196,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         verb: "exportpolicy",
         object: "",
         about: "writes all of the store into a file",
-        parameters: &[required("file", Kind::File, "the file; .ipsec is put behind a name without extension")],
+        parameters: &[FILE],
         remarks: &[],
         example: "exportpolicy file=backup.ipsec",
         build: build::export_policy,
@@ -205,7 +205,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         verb: "importpolicy",
         object: "",
         about: "reads into the store what exportpolicy has written",
-        parameters: &[required("file", Kind::File, "the file; .ipsec is put behind a name without extension")],
+        parameters: &[FILE],
         remarks: &[],
         example: "importpolicy file=backup.ipsec",
         build: build::import_policy,
@@ -232,16 +232,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         verb: "set",
         object: "defaultrule",
         about: "changes the default response of a policy",
-        parameters: &[
-            POLICY,
-            QMPFS_SET,
-            optional("activate", Kind::YesNo, "", "it is active"),
-            QMSECMETHODS,
-            KERBEROS,
-            PSK,
-            ROOTCA,
-        ],
-        remarks: &[AUTHENTICATION_REMARK, "They replace those that it has."],
+        parameters: &[POLICY, unset(QMPFS), unset(ACTIVATE), QMSECMETHODS, KERBEROS, PSK, ROOTCA],
+        remarks: &[AUTHENTICATION_REMARK, REPLACED_REMARK],
         example: "set defaultrule policy=Servers activate=no",
         build: build::set_default_rule,
     },
@@ -254,10 +246,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             GUID,
             NEW_NAME,
             DESCRIPTION,
-            QMPFS_SET,
-            INPASS_SET,
-            SOFT_SET,
-            ACTION_SET,
+            unset(QMPFS),
+            unset(INPASS),
+            unset(SOFT),
+            unset(ACTION),
             QMSECMETHODS,
         ],
         remarks: &[],
@@ -301,12 +293,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         about: "changes a rule; what is left out stays",
         parameters: &[
             row("name", Kind::Name, Need::Either, "", "which one"),
-            row("id", Kind::Number(1..=0x7fff_ffff), Need::Or, "", "which one, by its number"),
+            ID,
             POLICY,
             NEW_NAME,
             DESCRIPTION,
-            optional("filterlist", Kind::Name, "", "the filter list"),
-            optional("filteraction", Kind::Name, "", "the filter action"),
+            may_be_left_out(FILTERLIST),
+            may_be_left_out(FILTERACTION),
             unset(TUNNEL),
             unset(CONNTYPE),
             unset(ACTIVATE),
@@ -314,7 +306,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             PSK,
             ROOTCA,
         ],
-        remarks: &[AUTHENTICATION_REMARK, "They replace those that it has."],
+        remarks: &[AUTHENTICATION_REMARK, REPLACED_REMARK],
         example: "set rule name=Web policy=Servers activate=no",
         build: build::set_rule,
     },
@@ -381,7 +373,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         about: "shows rules of a policy, or its default response",
         parameters: &[
             row("name", Kind::RuleOrAll, Need::EitherOrNone, "all", "which one, all, or the default response"),
-            row("id", Kind::Number(1..=0x7fff_ffff), Need::Or, "", "which one, by its number"),
+            ID,
             POLICY,
             optional("type", Kind::Keyword(&["tunnel", "transport"]), "both", "only rules of this mode"),
             LEVEL,
@@ -402,14 +394,3 @@ pub(super) const ENTRIES: &[Entry] = &[
         build: build::show_store,
     },
 ];
-
-const QMPFS_SET: Parameter = unset(QMPFS);
-const INPASS_SET: Parameter = unset(INPASS);
-const SOFT_SET: Parameter = unset(SOFT);
-const ACTION_SET: Parameter = unset(ACTION);
-
-/// The parameter as of `set`, where what is left out stays as it is.
-const fn unset(parameter: Parameter) -> Parameter {
-    let Parameter { tag, kind, need, default: _, help } = parameter;
-    Parameter { tag, kind, need, default: "", help }
-}

@@ -207,6 +207,10 @@ const DYNAMIC: &[(&str, &str)] = &[
     ),
     ("show mmsas srcaddr=192.0.2.1", "show mmsas srcaddr=192.0.2.1"),
     (
+        "show mmsas me 192.0.2.0 table yes 32 24",
+        "show mmsas srcaddr=me dstaddr=192.0.2.0 dstmask=255.255.255.0 resolvedns=yes format=table",
+    ),
+    (
         "show qmfilter name=F type=generic srcaddr=me dstaddr=any srcmask=32 dstmask=0 protocol=tcp srcport=1 dstport=2 \
          actioninbound=permit actionoutbound=block resolvedns=no",
         "show qmfilter name=F srcaddr=me dstaddr=any protocol=tcp srcport=1 dstport=2 actioninbound=permit \
@@ -214,6 +218,10 @@ const DYNAMIC: &[(&str, &str)] = &[
     ),
     ("show qmpolicy all", "show qmpolicy all"),
     ("show qmpolicy name=Q", "show qmpolicy name=Q"),
+    (
+        "show qmsas me 192.0.2.0 tcp table yes 32 24",
+        "show qmsas srcaddr=me dstaddr=192.0.2.0 dstmask=255.255.255.0 resolvedns=yes protocol=tcp format=table",
+    ),
     ("show qmsas all protocol=icmp format=list resolvedns=yes", "show qmsas resolvedns=yes protocol=icmp"),
     (
         "show qmsas srcaddr=me dstaddr=10.0.0.0 srcmask=32 dstmask=8",
@@ -291,6 +299,18 @@ fn each_default_of_the_tables_is_a_value_of_its_parameter() {
                 _ => true,
             };
             assert!(default.is_empty() || allowed, "{}: {} is {default}", entry.name(), parameter.tag);
+        }
+    }
+}
+
+#[test]
+fn what_set_leaves_out_stays_and_has_no_default() {
+    // Of a rule what identifies it, of a store what is no property.
+    let excepted = ["srcmask", "dstmask", "tunneldstaddress", "domain"];
+    for entry in [Context::Static, Context::Dynamic].iter().flat_map(|context| context.entries()) {
+        for parameter in entry.parameters.iter().filter(|_| entry.verb == "set") {
+            let is_excepted = excepted.contains(&parameter.tag);
+            assert!(parameter.default.is_empty() || is_excepted, "{}: {}", entry.name(), parameter.tag);
         }
     }
 }

@@ -96,14 +96,42 @@ fn no_message_and_no_debug_print_has_a_key() {
         format!("{rule} psk=\"open sesame\" activate=maybe"),
         // A key that lost its quotes.
         format!("{rule} psk=open sesame 1 2 3 4 5 6 7 8 9 sesame=1"),
+        format!("{rule} psk=open sesame=1"),
+        format!("{rule} psk=\"x\" open sesame 1 2 3 4 5 6"),
+        format!("{rule} sesame=open psk=x"),
+        format!("{rule} sesame=open \"psk=x\""),
+        format!("{rule} sesame=open psk =x"),
+        format!("{rule} none lan yes text no open sesame"),
+        format!("{rule} none lan yes text no open sesame=x"),
+        format!("{rule} none lan maybe-sesame text no open CN=x"),
+        "add rule R P F A sesame/open psk=x".to_owned(),
+        "dynamic add rule me any M Q tcp sesame psk=open".to_owned(),
+        "dynamic add rule me any M Q icmp 4711 psk=sesame".to_owned(),
+        "dynamic add rule me any M Q tcp 1 1 yes lan psk=x actioni=p sesame".to_owned(),
         format!("{rule} psk=open psk=sesame"),
         format!("{rule} psk=\"open\u{1}sesame\""),
         format!("{rule} psk=\"\""),
     ] {
         let error = interpret(Context::Static, &line).unwrap_err();
         let all = format!("{error} {error:?}");
-        assert!(!all.contains("open"), "{line}: {all}");
+        assert!(!["open", "sesame", "4711"].iter().any(|part| all.contains(part)), "{line}: {all}");
     }
+    // What is tagged is told, and without a key so is the rest.
+    let told = |line: &str| interpret(Context::Static, line).unwrap_err().to_string();
+    assert_eq!(told("add rule R P F A psk=x activate=maybe"), "activate is \"maybe\", allowed: yes, no");
+    assert!(told("add rule R P F A none lan maybe").starts_with("activate is \"maybe\""));
+    assert!(told("add rule R P F A bogus=x").starts_with("add rule has no parameter \"bogus\""));
+    assert_eq!(
+        error(Context::Static, "add rule R P psk=open F A"),
+        (
+            23,
+            "a value without a tag stands right behind psk; allowed: a key with blanks in quotes, and TAG=VALUE behind it"
+                .to_owned()
+        )
+    );
+    // Behind quotes, and behind another tag, it is what it is anywhere.
+    command("ipsec static add rule R P psk=\"open\" F A");
+    command("ipsec static add rule R P psk=open kerberos=no F A");
     let command = command("ipsec static add rule R P F A psk=\"open sesame\"");
     assert!(!format!("{command:?}").contains("sesame"));
     let hidden = line(&command, Secrets::Hidden);

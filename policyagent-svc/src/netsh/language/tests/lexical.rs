@@ -96,6 +96,21 @@ fn only_the_first_equals_sign_separates() {
 }
 
 #[test]
+fn a_value_behind_a_blank_may_have_an_equals_sign() {
+    same("set defaultrule policy=P psk= YWJj==", "set defaultrule policy=P psk=\"YWJj==\"");
+    same("set defaultrule policy=P psk = YWJj==", "set defaultrule policy=P psk=\"YWJj==\"");
+    same("add filterlist name= x=y description= a=b=c", "add filterlist name=\"x=y\" description=\"a=b=c\"");
+    same("add rule R P F A rootca= C=US,O=X conntype=lan", "add rule R P F A conntype=lan rootca=\"C=US,O=X\"");
+    same("add rule R P F A rootca= \"C=US,O=X certmap:yes\"", "add rule R P F A rootca=\"C=US,O=X certmap:yes\"");
+    // What begins with a tag, or for all but authorities with the beginning of one, is the next parameter.
+    for line in
+        ["add rule R P F A psk= conn=lan", "add rule R P F A rootca= conntype=lan", "add filterlist name= desc=x"]
+    {
+        assert!(error(Context::Static, line).1.contains(" has no value"), "{line}");
+    }
+}
+
+#[test]
 fn arguments_of_a_command_line_are_words_as_they_are() {
     let read = |arguments: &[&str]| {
         let words = arguments.iter().map(|argument| Word::of_argument(argument, 1)).collect();
@@ -109,6 +124,11 @@ fn arguments_of_a_command_line_are_words_as_they_are() {
     assert_eq!(read(&[&start[..], &["name", "=", "a b"]].concat()), "ipsec static add filterlist name=\"a b\"");
     assert_eq!(read(&[&start[..], &["name=\"a b\""]].concat()), "ipsec static add filterlist name=\"a b\"");
     assert_eq!(read(&[&start[..], &["name=\\'a\\'"]].concat()), "ipsec static add filterlist name=\"\\'a\\'\"");
+    let rule = ["ipsec", "static", "add", "rule", "R", "P", "F", "A"];
+    let authority = "ipsec static add rule name=R policy=P filterlist=F filteraction=A rootca=\"C=US,O=X certmap:no excludecaname:no\"";
+    assert_eq!(read(&[&rule[..], &["rootca=", "C=US,O=X"]].concat()), authority);
+    assert_eq!(read(&[&rule[..], &["rootca", "=", "C=US,O=X"]].concat()), authority);
+    assert!(read(&[&rule[..], &["psk=", "YWJj=="]].concat()).ends_with(" psk=\"YWJj==\""));
     // The shell does not tell `description=""` from `description=`.
     assert_eq!(
         read(&[&start[..], &["description=", "name=x"]].concat()),

@@ -26,7 +26,7 @@ fn key(value: &Value<'_>) -> Result<Method, LanguageError> {
     let key = value.secret();
     if key.is_empty() || key.chars().any(char::is_control) {
         let allowed = "a key of at least one character, without control characters";
-        return Err(LanguageError::new(value.at(), Problem::Secret { tag: "psk", allowed }));
+        return Err(LanguageError::new(value.at(), Problem::Secret { tag: "psk", allowed: allowed.to_owned() }));
     }
     Ok(Method::PresharedKey(key))
 }

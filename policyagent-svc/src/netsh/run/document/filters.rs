@@ -2,8 +2,9 @@
 use core::fmt;
 use toml_edit::{Array, InlineTable, Item, Table, TableLike, Value};
 
-use super::values::{new_guid, set, set_some, text_of};
+use super::values::{set, set_some, text_of};
 use super::{Kind, PolicyDocument, RunError, touch};
+use crate::guid::Guid;
 use crate::model::{Side, parse_protocol, protocol_name, side_named};
 use crate::netsh::command::{Address, FilterPattern};
 
@@ -57,7 +58,7 @@ impl FilterText {
         set_some(&mut table, "description", self.description.as_deref().filter(|text| !text.is_empty()));
         set_some(&mut table, "source_name", self.source_name.as_deref());
         set_some(&mut table, "destination_name", self.destination_name.as_deref());
-        set(&mut table, "guid", new_guid()?.into());
+        set(&mut table, "guid", Guid::random()?.to_string().into());
         Ok(table)
     }
 }

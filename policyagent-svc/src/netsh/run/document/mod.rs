@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use self::values::{set, text_of};
 use super::error::RunError;
 use crate::document::{Document, DocumentError, directory_of};
+use crate::guid::Guid;
 use crate::model::PolicyFile;
 use crate::netsh::command::{Named, OneOrAll};
 
@@ -326,7 +327,7 @@ pub(crate) fn check_name(kind: Kind, name: &str) -> Result<(), RunError> {
 /// A new object's GUID and time.
 pub(crate) fn stamp_new(table: &mut Table) -> Result<(), RunError> {
     if !table.contains_key("guid") {
-        set(table, "guid", values::new_guid()?.into());
+        set(table, "guid", Guid::random()?.to_string().into());
     }
     touch(table);
     Ok(())

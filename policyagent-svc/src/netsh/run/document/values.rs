@@ -1,14 +1,11 @@
 //! Values of a policy document, as they are written into it.
 use ikecore::proposal::offer::MainModeOffer;
 use ikecore::proposal::suite::{IpsecSuite, Lifetime};
-use ikecore::rng::SecureRandom as _;
-use ikedaemon::random::SystemRandom;
 use std::time::{SystemTime, UNIX_EPOCH};
 use toml_edit::{Array, Date, Datetime, InlineTable, Item, Offset, TableLike, Time, Value};
 
 use crate::model::{Offer, algorithms};
 use crate::netsh::command::{ConnectionType, Method};
-use crate::netsh::run::error::RunError;
 
 /// Writes a value under a key; a comment behind the old one stays.
 pub(crate) fn set(table: &mut dyn TableLike, key: &str, mut new: Value) {
@@ -44,22 +41,6 @@ pub(crate) fn set_description(table: &mut dyn TableLike, description: Option<&st
 /// The text under a key.
 pub(crate) fn text_of<'a>(table: &'a (impl TableLike + ?Sized), key: &str) -> Option<&'a str> {
     table.get(key).and_then(Item::as_str)
-}
-
-/// A new GUID in braces: random, of version 4 (RFC 9562 §5.4).
-pub(crate) fn new_guid() -> Result<String, RunError> {
-    let mut octets = [0; 16];
-    SystemRandom::new().fill(&mut octets).map_err(|error| RunError::Service(error.to_string()))?;
-    octets[6] = octets[6] & 0x0f | 0x40;
-    octets[8] = octets[8] & 0x3f | 0x80;
-    let mut text = String::from("{");
-    for (place, octet) in octets.iter().enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{octet:02x}"));
-    }
-    Ok(text + "}")
 }
 
 /// A time of day in UTC, to the second.

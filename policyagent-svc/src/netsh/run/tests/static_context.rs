@@ -19,15 +19,6 @@ fn what_was_made_is_in_the_file_with_guids_and_times() {
 }
 
 #[test]
-fn guids_are_random_and_of_version_4() {
-    use crate::netsh::run::document::values::new_guid;
-    let (one, other) = (new_guid().unwrap(), new_guid().unwrap());
-    assert_ne!(one, other);
-    assert_eq!((one.len(), &one[15..16], one.matches('-').count()), (38, "4", 4), "{one}");
-    assert!("89ab".contains(&one[20..21]), "{one}");
-}
-
-#[test]
 fn what_people_wrote_stays_with_its_comments() {
     let root = Root::new();
     let hand = "# The lab's policy.\n\n[[policy]] # ours\nname = \"hosts\"\nassigned = true # since May\n\n[policy.main_mode]\n\
@@ -157,10 +148,9 @@ fn each_refusal_has_its_wording_and_changes_nothing() {
     );
     let unknown = AddFilter { source: Address::Name("no-such-host.invalid".to_owned()), ..filter("web", "me", "me") };
     assert!(refusal(Static::AddFilter(unknown)).starts_with("\"no-such-host.invalid\" has no address: "));
-    assert_eq!(
-        refusal(Static::SetStore { location: StoreLocation::Domain(None) }),
-        "the domain store cannot be reached: no directory is configured on this machine"
-    );
+    let unreachable = refusal(Static::SetStore { location: StoreLocation::Domain(None) });
+    assert!(unreachable.starts_with("the domain store cannot be reached: "), "{unreachable}");
+    assert!(unreachable.ends_with("/etc/policyagent/policyagent.toml has no table [directory]"), "{unreachable}");
     let gpo = Static::SetPolicy {
         which: named("hosts"),
         new_name: None,

@@ -2,7 +2,19 @@ use super::*;
 
 #[test]
 fn lines_with_keys_are_not_kept() {
-    for line in ["ipsec static", "show store", "add filterlist name=psk", "?", ".."] {
+    for line in [
+        "ipsec static",
+        "show store",
+        "add filterlist name=psk",
+        "?",
+        "..",
+        "help",
+        "ipsec static ?",
+        "help add rule",
+        "add ?",
+        "add rule ?",
+        "dynamic add rule /?",
+    ] {
         assert!(may_be_kept(Context::Static, line), "{line}");
     }
     for line in [
@@ -10,6 +22,11 @@ fn lines_with_keys_are_not_kept() {
         "add rule R P F A none all yes text no sesame",
         "add rule R P F A psk=sesame x",
         "set defaultrule P psk=\"open",
+        "add rule R P F A psk=\"x\" ?",
+        "add rule R P F A none all yes text no sesame ?",
+        "help add rule psk=x",
+        "help sesame",
+        "add sesame ?",
     ] {
         assert!(!may_be_kept(Context::Static, line), "{line}");
     }

@@ -1,0 +1,6 @@
+//! `policyagent netsh`, as it is called.
+mod command_line;
+mod instance;
+mod prompt;
+mod samples;
+mod scripts;
