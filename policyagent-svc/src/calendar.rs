@@ -170,7 +170,9 @@ mod tests {
 
     #[test]
     fn every_day_has_its_date_and_back() {
-        for (day, expected) in [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_785, (2026, 11, 28))] {
+        for (day, expected) in
+            [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_785, (2026, 11, 28))]
+        {
             assert_eq!(date(day), expected);
         }
         for day in 0..60_000 {

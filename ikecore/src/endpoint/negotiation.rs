@@ -86,7 +86,7 @@ impl Endpoint {
         // The peer is not to be found any more where the pair has it.
         let is_hopeless = matches!(failure, Failure::OtherPeer { .. });
         let selector = match &goal {
-            Goal::IpsecSa { selector, .. } => Some(*selector),
+            Goal::IpsecSa { selector, .. } => Some(Box::new(*selector)),
             Goal::IkeSa { .. } => None,
         };
         let rule = rule.map(|rule| rule.name.clone());

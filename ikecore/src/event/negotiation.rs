@@ -111,7 +111,7 @@ pub enum NegotiationEvent {
         /// The rule, if it was known.
         rule: Option<String>,
         /// The traffic that SAs were wanted for, if it was known.
-        selector: Option<Selector>,
+        selector: Option<Box<Selector>>,
     },
 }
 

@@ -80,6 +80,27 @@ pub(crate) enum AgentEvent {
         /// Why.
         error: String,
     },
+    /// The directory's policy was read: it is new, or has changed.
+    DirectoryRead {
+        /// The server.
+        server: String,
+        /// The policy.
+        policy: String,
+        /// What assigns it.
+        assignment: String,
+    },
+    /// The directory assigns no policy.
+    DirectoryUnassigned {
+        /// The server.
+        server: String,
+    },
+    /// The directory could not be read: the copy of its policy stays in force.
+    DirectoryNotRead {
+        /// Why.
+        error: String,
+        /// Until the next attempt.
+        minutes: u32,
+    },
 }
 
 /// A policy that is in force.
@@ -139,6 +160,13 @@ impl fmt::Display for AgentEvent {
             Self::BootModeNotLifted { error } => write!(f, "the boot mode cannot be lifted: {error}"),
             Self::DriverOpened { name, why } => write!(f, "SA driver {name} opened again: {why}"),
             Self::DriverNotOpened { error } => write!(f, "no new SA driver: {error}"),
+            Self::DirectoryRead { server, policy, assignment } => {
+                write!(f, "{server}: policy {policy} was read: assigned by {assignment}")
+            }
+            Self::DirectoryUnassigned { server } => write!(f, "{server}: no policy is assigned to this host"),
+            Self::DirectoryNotRead { error, minutes } => {
+                write!(f, "{error}; the copy of its policy stays in force, next attempt in {minutes} min")
+            }
         }
     }
 }
@@ -159,6 +187,9 @@ impl AgentEvent {
             Self::BootModeNotLifted { .. } => Kind::BootModeNotLifted,
             Self::DriverOpened { .. } => Kind::DriverOpened,
             Self::DriverNotOpened { .. } => Kind::DriverNotOpened,
+            Self::DirectoryRead { .. } => Kind::DirectoryRead,
+            Self::DirectoryUnassigned { .. } => Kind::DirectoryUnassigned,
+            Self::DirectoryNotRead { .. } => Kind::DirectoryNotRead,
         }
     }
 
@@ -181,11 +212,17 @@ impl AgentEvent {
             }
             Self::BootModeLifted => record,
             Self::DriverOpened { name, why } => record.with("driver", name.clone()).with("change", why.clone()),
+            Self::DirectoryRead { server, policy, assignment } => record
+                .with("server", server.clone())
+                .with("policy", policy.clone())
+                .with("assignment", assignment.clone()),
+            Self::DirectoryUnassigned { server } => record.with("server", server.clone()),
             Self::Failed { error }
             | Self::PolicyRefused { error }
             | Self::SettingsRefused { error }
             | Self::BootModeNotLifted { error }
-            | Self::DriverNotOpened { error } => record.with("failure_reason", error.clone()),
+            | Self::DriverNotOpened { error }
+            | Self::DirectoryNotRead { error, .. } => record.with("failure_reason", error.clone()),
         }
     }
 
@@ -193,7 +230,9 @@ impl AgentEvent {
     pub(super) fn log(&self) {
         const TARGET: &str = "policyagent::service";
         let level = match self {
-            Self::DriverOpened { .. } | Self::Stopped { clean: false } => Level::WARN,
+            // The engine has, of an end that was none.
+            Self::Stopped { .. } => return,
+            Self::DriverOpened { .. } => Level::WARN,
             event if event.kind().outcome() == Outcome::Failure => Level::ERROR,
             _ => Level::INFO,
         };

@@ -15,14 +15,14 @@ use crate::link::NamedSocket;
 
 /// True if [`record`] makes something of it.
 pub(super) const fn is_audited(event: &Event) -> bool {
-    match &event.kind {
+    matches!(
+        &event.kind,
         EventKind::IkeSa(IkeSaEvent::Established { .. } | IkeSaEvent::Ended { established: true, .. })
-        | EventKind::IpsecSa(IpsecSaEvent::Established { .. } | IpsecSaEvent::Ended { .. })
-        | EventKind::Negotiation(NegotiationEvent::Failed { .. })
-        | EventKind::SoftSa(_)
-        | EventKind::Endpoint(EndpointEvent::DriverLost { .. } | EndpointEvent::DriverFailed(_)) => true,
-        _ => false,
-    }
+            | EventKind::IpsecSa(IpsecSaEvent::Established { .. } | IpsecSaEvent::Ended { .. })
+            | EventKind::Negotiation(NegotiationEvent::Failed { .. })
+            | EventKind::SoftSa(_)
+            | EventKind::Endpoint(EndpointEvent::DriverLost { .. } | EndpointEvent::DriverFailed(_))
+    )
 }
 
 /// The entry of an event that is audited.
@@ -73,10 +73,12 @@ pub(super) fn record(at: SystemTime, event: &Event) -> Option<Record> {
             ended(record, reason)
         }
         EventKind::SoftSa(SoftSaEvent::Established { selector, rule, lifetime }) => {
-            let message = format!("traffic with {peer} passes in clear, for it does not answer: {selector}, rule {rule:?}");
+            let message =
+                format!("traffic with {peer} passes in clear, for it does not answer: {selector}, rule {rule:?}");
             let record = start(at, Kind::SoftSaEstablished, message, context, Phase::QuickMode);
             let none = ["esp_algorithm", "hmac_algorithm", "ah_algorithm"];
-            let record = none.iter().fold(filter(record, context, Some(selector)), |record, name| record.with(name, "none"));
+            let record =
+                none.iter().fold(filter(record, context, Some(selector)), |record, name| record.with(name, "none"));
             record.with("lifetime_seconds", *lifetime).with("rule", rule.clone())
         }
         EventKind::SoftSa(SoftSaEvent::Ended { selector, rule, reason }) => {
@@ -87,7 +89,7 @@ pub(super) fn record(at: SystemTime, event: &Event) -> Option<Record> {
         EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds, rule, selector }) => {
             let message = format!("{phase} with {peer} failed: {failure}");
             let record = start(at, kind_of(failure), message, context, *phase);
-            let record = filter(record.with_some("peer_identity", claimed(failure)), context, selector.as_ref());
+            let record = filter(record.with_some("peer_identity", claimed(failure)), context, selector.as_deref());
             failed(record, failure, *role, *seconds).with_some("rule", rule.clone())
         }
         EventKind::Endpoint(EndpointEvent::DriverLost { reason }) => {

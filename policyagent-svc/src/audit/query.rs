@@ -60,6 +60,8 @@ pub(crate) struct Filter {
 /// An entry as it stands in the file.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Entry {
+    /// Its line.
+    pub(crate) line: String,
     /// All of it.
     pub(crate) value: Value,
     /// When it happened.
@@ -75,7 +77,7 @@ impl Entry {
         let time = |name| calendar::parse(value.get(name)?.as_str()?, SystemTime::UNIX_EPOCH);
         let at = time("time")?;
         let peer = value.get("peer").and_then(Value::as_str).and_then(|peer| peer.parse().ok());
-        Some(Self { at, first: time("first").unwrap_or(at), peer, value })
+        Some(Self { line: line.trim_end().to_owned(), at, first: time("first").unwrap_or(at), peer, value })
     }
 
     /// A text of it; nothing if it has none of that name.

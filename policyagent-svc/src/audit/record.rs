@@ -91,6 +91,10 @@ kinds! {
     BootModeLifted = 615, "boot_mode_lifted", Success;
     /// Another driver took the place of one that was lost.
     DriverOpened = 615, "driver_opened", Success;
+    /// The directory's policy was read.
+    DirectoryRead = 615, "directory_read", Success;
+    /// The directory assigns no policy.
+    DirectoryUnassigned = 615, "directory_unassigned", Success;
     /// The service could not start, or serve on.
     ServiceFailed = 616, "service_failed", Failure;
     /// A policy could not be put in force.
@@ -107,6 +111,8 @@ kinds! {
     DriverNotOpened = 616, "driver_not_opened", Failure;
     /// The SA driver failed at something.
     DriverFailed = 616, "driver_failed", Failure;
+    /// The directory could not be read.
+    DirectoryNotRead = 616, "directory_not_read", Failure;
     /// Entries of the audit are missing.
     NotWritten = 616, "not_written", Failure;
 }

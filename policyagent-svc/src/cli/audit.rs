@@ -21,8 +21,10 @@ pub(super) fn show(paths: &Paths, arguments: &AuditArgs, format: Format, style: 
         Err(error) => return failed(error),
     };
     let Some(path) = settings.audit.file(paths) else {
-        return failed("the settings have no audit file (file = false); where there is a journal, it has the entries: \
-             journalctl SYSLOG_IDENTIFIER=policyagent");
+        return failed(
+            "the settings have no audit file (file = false); where there is a journal, it has the entries: \
+             journalctl SYSLOG_IDENTIFIER=policyagent",
+        );
     };
     let AuditArgs { since, until, peer, event, reason, success, failure, follow, lines, details } = arguments;
     let outcome = success.then_some(Outcome::Success).or_else(|| failure.then_some(Outcome::Failure));
@@ -37,7 +39,7 @@ pub(super) fn show(paths: &Paths, arguments: &AuditArgs, format: Format, style: 
     let out = |entry: &Entry| {
         let text = match format {
             Format::Text => text(entry, *details, style),
-            Format::Json => format!("{}\n", entry.value),
+            Format::Json => format!("{}\n", entry.line),
         };
         io::stdout().lock().write_all(text.as_bytes())
     };
@@ -60,11 +62,16 @@ fn text(entry: &Entry, details: bool, style: Style) -> String {
     // What a peer sends must not begin a line of its own, nor drive a terminal.
     let plain = |text: &str| {
         text.chars().fold(String::new(), |mut out, c| {
-            if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+            if c.is_control() {
+                out.extend(c.escape_default())
+            } else {
+                out.push(c)
+            }
             out
         })
     };
-    let mut out = format!("{}  {} {shown}  {}\n", calendar::local(entry.at), entry.number(), plain(entry.text("message")));
+    let mut out =
+        format!("{}  {} {shown}  {}\n", calendar::local(entry.at), entry.number(), plain(entry.text("message")));
     if !details {
         return out;
     }

@@ -250,7 +250,11 @@ impl Service {
             return Ok(Reply::OtherRevision { revision });
         }
         if old != text {
-            self.change(&mut policy, Look::Dynamic(document), "the dynamic policy has changed").await?;
+            let changed = self.change(&mut policy, Look::Dynamic(document), "the dynamic policy has changed").await;
+            if let Err(Refusal::Other(error)) = &changed {
+                self.audit.tell(AgentEvent::PolicyRefused { error: error.clone() });
+            }
+            changed?;
         }
         let report = policy.report();
         Ok(Reply::Done { message: in_force(&report), warnings: report.warnings })

@@ -212,7 +212,8 @@ async fn serve(
         policy.warn_of(unsupported);
         tell_policy(&policy, audit);
         tokio::task::block_in_place(|| lift_boot_mode(audit));
-        let directory = settings.directory.as_ref().map(|directory| Agent::start(directory, &paths)).transpose();
+        let directory = settings.directory.as_ref();
+        let directory = directory.map(|directory| Agent::start(directory, &paths, audit.clone())).transpose();
         let service = Arc::new(Service {
             directory: directory.map_err(system("start asking the directory"))?,
             engine: engine.clone(),

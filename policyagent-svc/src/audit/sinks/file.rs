@@ -72,6 +72,11 @@ impl<D: Disk> AuditFile<D> {
         Self { disk, path, limit, kept, file: None, size: 0, retry: 0 }
     }
 
+    #[cfg(test)]
+    pub(super) const fn disk_mut(&mut self) -> &mut D {
+        &mut self.disk
+    }
+
     /// Opens it, unless it is open and still the one that has the name.
     fn open(&mut self) -> io::Result<()> {
         let named = fs::symlink_metadata(&self.path);
@@ -124,12 +129,11 @@ impl<D: Disk> Sink for AuditFile<D> {
     fn write(&mut self, record: &Record) -> io::Result<()> {
         let line = record.line();
         self.open()?;
-        if self.size > 0 && self.size + line.len() as u64 > self.limit.max(self.retry) {
-            if let Err(error) = self.rotate() {
-                tracing::warn!(target: "policyagent::audit", "{}: cannot be put aside: {error}", self.path.display());
-                self.retry = self.size + self.limit / 16;
-                self.open()?;
-            }
+        let is_full = self.size > 0 && self.size + line.len() as u64 > self.limit.max(self.retry);
+        if is_full && let Err(error) = self.rotate() {
+            tracing::warn!(target: "policyagent::audit", "{}: cannot be put aside: {error}", self.path.display());
+            self.open()?;
+            self.retry = self.size + self.limit / 16;
         }
         let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
         if let Err(error) = self.disk.append(file, line.as_bytes()) {
