@@ -57,3 +57,16 @@ pub fn import(octets: &[u8]) {
 pub fn import_seeds() -> Vec<(&'static str, Vec<u8>)> {
     crate::import::import_seeds()
 }
+
+/// Any octets as a capture.
+///
+/// # Panics
+/// If what is shown stands where nothing is, or is not printable.
+pub fn capture(octets: &[u8]) {
+    crate::capture::fuzz_capture(octets);
+}
+
+/// Inputs for [`capture`], each with its file name.
+pub fn capture_seeds() -> Vec<(&'static str, Vec<u8>)> {
+    crate::capture::capture_seeds()
+}

@@ -2,6 +2,7 @@
 mod audit;
 mod boot;
 mod calendar;
+mod capture;
 mod cli;
 mod compile;
 mod control;

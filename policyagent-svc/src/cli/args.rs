@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::audit::EventChoice;
+use crate::capture::CaptureArgs;
 use crate::control::request::Handle;
 use crate::format::Format;
 use crate::link::NamedAddress;
@@ -62,6 +63,10 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Show the audit: SAs that came and went, negotiations that failed, what befell the service; needs no running service
     Audit(AuditArgs),
+    /// Show the packets of a capture: ISAKMP, NAT traversal, AH and ESP, by every field
+    ///
+    /// A damaged capture is shown as far as it goes, and the fault is named; the exit status is then 1.
+    Capture(CaptureArgs),
     /// Read the policies of the directory, change and assign them
     Directory(DirectoryArgs),
     /// Make a policy document of a configuration of strongSwan or libreswan; every option without a counterpart is named

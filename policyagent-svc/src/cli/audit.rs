@@ -62,10 +62,9 @@ fn text(entry: &Entry, details: bool, style: Style) -> String {
     // What a peer sends must not begin a line of its own, nor drive a terminal.
     let plain = |text: &str| {
         text.chars().fold(String::new(), |mut out, c| {
-            if c.is_control() {
-                out.extend(c.escape_default())
-            } else {
-                out.push(c)
+            match c.is_control() {
+                true => out.extend(c.escape_default()),
+                false => out.push(c),
             }
             out
         })

@@ -25,6 +25,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::capture;
 use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::format::Format;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
             None => log::show(&paths, &arguments, format),
         },
         Command::Audit(arguments) => audit::show(&paths, &arguments, format, style),
+        Command::Capture(arguments) => capture::run(&arguments, format),
         Command::Directory(arguments) => match arguments.what {
             DirectoryCommand::Poll => client.simple(Request::PollDirectory),
             what => directory::run(&paths, &what, format),

@@ -81,6 +81,10 @@ impl Session {
         match command {
             Command::Static(command) => self.carry_out_static(command),
             Command::Dynamic(command) => self.carry_out_dynamic(command),
+            // A run is one of one machine; who runs it changes machines.
+            Command::SetMachine(_) => {
+                Err(RunError::Unsupported("set machine is for a netsh that is not itself served".to_owned()))
+            }
         }
     }
 
