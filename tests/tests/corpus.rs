@@ -4,7 +4,7 @@ use ikecore::fuzzing::{
 };
 use ikedaemon::fuzzing::{esp_seeds, fuzz_esp, fuzz_pfkey, pfkey_seeds};
 use policyagent_svc::fuzzing::{
-    blob, blob_seeds, capture, capture_seeds, command, command_seeds, import, import_seeds,
+    blob, blob_seeds, capture, capture_seeds, command, command_seeds, document, document_seeds, import, import_seeds,
 };
 use std::path::PathBuf;
 
@@ -69,6 +69,11 @@ fn the_corpus_of_objects_of_a_directory_holds_the_seeds_and_is_survived() {
 #[test]
 fn the_corpus_of_commands_holds_the_seeds_and_is_survived() {
     replay("command", &command_seeds(), command);
+}
+
+#[test]
+fn the_corpus_of_policy_documents_holds_the_seeds_and_is_survived() {
+    replay("document", &document_seeds(), document);
 }
 
 #[test]

@@ -3,6 +3,7 @@ pub(crate) mod document;
 mod domain;
 mod dynamic_context;
 mod error;
+pub(crate) mod fuzzing;
 mod place;
 mod resolve;
 mod script;
