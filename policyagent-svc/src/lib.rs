@@ -21,6 +21,7 @@ mod netsh;
 mod paths;
 mod rsop;
 mod service;
+mod stamp;
 mod store;
 mod users;
 
