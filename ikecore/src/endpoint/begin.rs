@@ -90,7 +90,8 @@ impl Endpoint {
         self.shared.trace.context.negotiation = Some(id);
         let role = crate::event::negotiation::Role::Initiator;
         self.tell_started(role, Cause::Command, None);
-        let failed = NegotiationEvent::Failed { role, phase: Phase::MainMode, failure, seconds: 0 };
+        let failed =
+            NegotiationEvent::Failed { role, phase: Phase::MainMode, failure, seconds: 0, rule: None, selector: None };
         self.tell(EventKind::Negotiation(failed));
     }
 

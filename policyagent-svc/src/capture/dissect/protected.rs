@@ -41,10 +41,11 @@ impl Walk<'_> {
         match opened {
             Some(Ok((opened, iv, icv))) => {
                 let text = rest.len().saturating_sub(iv + icv);
+                let verified = if icv > 0 { ", decrypted, integrity verified" } else { ", decrypted" };
                 // Both were found to be so short, or it had not been opened.
                 let _ = fields.take("IV", iv).and_then(|_| fields.take("encrypted", text));
                 let _ = fields.take("Integrity Check Value (ICV)", icv);
-                self.push(at, facts, fields.into_node("ESP", name + ", decrypted, integrity verified"));
+                self.push(at, facts, fields.into_node("ESP", name + verified));
                 self.inside(opened, text, depth);
             }
             Some(Err(error)) => {
