@@ -177,9 +177,10 @@ fn what_was_encrypted_is_read_with_the_key_log() {
 fn what_is_not_encrypted_is_recognised() {
     let scratch = Scratch::new("null");
     let file = scratch.join("wire.pcap");
+    let suite = RARE.into_iter().find(|suite| suite.quick_mode.starts_with("null-")).expect("one without encryption");
     recorded(&file, || {
         let world = World::new();
-        let policy = |own, other| Policy::between(own, other).proposals(RARE[1].main_mode, RARE[1].quick_mode);
+        let policy = |own, other| Policy::between(own, other).proposals(suite.main_mode, suite.quick_mode);
         let start = |namespace, own, other| Daemon::start(namespace, Driver::Userspace, &policy(own, other).text());
         let (a, _b) = (start(&world.a, A, B), start(&world.b, B, A));
         assert!(world.a.ping_until_answered(A.inside, B.inside, PATIENCE), "no ping was answered:\n{}", a.oakley());
