@@ -106,6 +106,8 @@ impl Service {
     async fn status(&self) -> Result<Status, Refusal> {
         let snapshot = self.engine.snapshot().await?;
         let now = self.engine.now();
+        // First, so that the statistics have their traffic.
+        let ipsec_sas = self.pairs(&snapshot.ipsec_sas).await?;
         Ok(Status {
             service: ServiceReport {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -121,9 +123,10 @@ impl Service {
             oakley: OakleyReport { enabled: self.oakley.is_enabled(), path: self.paths.oakley() },
             ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
             quick_modes: snapshot.quick_modes.iter().map(Into::into).collect(),
-            ipsec_sas: self.pairs(&snapshot.ipsec_sas).await?,
+            ipsec_sas,
             soft_sas: snapshot.soft_sas.iter().map(|soft| SoftSaReport::new(soft, now)).collect(),
             counters: snapshot.counters.into(),
+            statistics: (&self.engine.statistics().await?).into(),
         })
     }
 
