@@ -1,5 +1,6 @@
 //! The service and the tools around it: what the `policyagent` binary is made of.
 mod boot;
+mod capture;
 mod cli;
 mod compile;
 mod control;
@@ -16,6 +17,7 @@ mod lock;
 mod model;
 mod netsh;
 mod paths;
+mod rsop;
 mod service;
 mod store;
 mod users;

@@ -188,6 +188,36 @@ fn check_shows_the_policy_or_names_every_fault() {
 }
 
 #[test]
+fn rsop_tells_which_policies_apply_and_why_not_the_others() {
+    let mut host = Host::new("rsop");
+    let text = host.done(&["rsop"]);
+    assert!(text.contains("the service does not run"), "{text}");
+    assert!(text.contains("local: \"lab\", precedence 1, applies: the directory assigns no policy"), "{text}");
+    assert!(text.contains("127.0.0.1 <-> 127.0.0.9, any") && !text.contains("sesame"), "{text}");
+    fs::create_dir_all(host.root.join("var/lib/policyagent")).unwrap();
+    fs::write(host.root.join("var/lib/policyagent/persistent.toml"), POLICY.replace("\"lab\"", "\"base\"")).unwrap();
+    host.start();
+    let set: Value = serde_json::from_str(&host.done(&["--format", "json", "rsop"])).unwrap();
+    let told = set["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["store"].as_str(), row["name"].as_str(), &row["applies"]));
+    let (yes, no) = (Value::from(true), Value::from(false));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            (Some("persistent"), Some("base"), &yes),
+            (Some("directory"), None, &no),
+            (Some("local"), Some("lab"), &yes),
+            (Some("dynamic"), None, &no),
+        ]
+    );
+    assert_eq!(set["service_runs"], true);
+    assert!(host.failed(&["rsop", "--plan", "OU=x"]).contains("has no table [directory]"));
+}
+
+#[test]
 fn explain_tells_what_becomes_of_traffic_and_why() {
     let host = Host::new("explain");
     let text = host.done(&["explain", "127.0.0.1", "127.0.0.9"]);

@@ -20,6 +20,7 @@ pub mod samba;
 pub mod scenario;
 pub mod scratch;
 pub mod slapd;
+pub mod tshark;
 pub mod uml;
 pub mod vici;
 pub mod xl2tpd;

@@ -5,6 +5,8 @@
 //! the cost of `ip netns exec`. From outside it can be entered with
 //! `nsenter --net=$(the path that Namespace::path gives) COMMAND`.
 
+mod recorder;
+
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::process::{Child, Command, Output, Stdio};
@@ -13,6 +15,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
+
+use recorder::Recorder;
+pub use recorder::recorded;
 
 /// The name of the veth end in each namespace.
 pub const WIRE: &str = "wire0";
@@ -252,6 +257,8 @@ impl Addresses {
 /// Two hosts, [`A`] and [`B`], on one wire; each has a protected net behind it, routed by way of the other host.
 #[derive(Debug)]
 pub struct World {
+    /// Ends before the hosts do.
+    recorder: Option<Recorder>,
     /// The host with the addresses [`A`].
     pub a: Namespace,
     /// The host with the addresses [`B`].
@@ -261,7 +268,7 @@ pub struct World {
 impl World {
     /// Makes both hosts and the wire.
     pub fn new() -> Self {
-        let world = Self { a: Namespace::new("a"), b: Namespace::new("b") };
+        let mut world = Self { recorder: None, a: Namespace::new("a"), b: Namespace::new("b") };
         let join = format!("link add {WIRE} type veth peer name {WIRE} netns {}", world.b.path());
         world.a.ip(&[&join]);
         for (namespace, own, other) in [(&world.a, A, B), (&world.b, B, A)] {
@@ -276,6 +283,7 @@ impl World {
                 &format!("route add {} via {}", other.net6, other.wire6),
             ]);
         }
+        world.recorder = Recorder::wanted(&world.a);
         world
     }
 

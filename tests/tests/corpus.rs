@@ -3,7 +3,9 @@ use ikecore::fuzzing::{
     certificate_seeds, endpoint_seeds, fuzz_certificate, fuzz_endpoint, fuzz_message, fuzz_select, seeds, select_seeds,
 };
 use ikedaemon::fuzzing::{esp_seeds, fuzz_esp, fuzz_pfkey, pfkey_seeds};
-use policyagent_svc::fuzzing::{blob, blob_seeds, command, command_seeds, import, import_seeds};
+use policyagent_svc::fuzzing::{
+    blob, blob_seeds, capture, capture_seeds, command, command_seeds, document, document_seeds, import, import_seeds,
+};
 use std::path::PathBuf;
 
 fn corpus(target: &str) -> PathBuf {
@@ -70,6 +72,16 @@ fn the_corpus_of_commands_holds_the_seeds_and_is_survived() {
 }
 
 #[test]
+fn the_corpus_of_policy_documents_holds_the_seeds_and_is_survived() {
+    replay("document", &document_seeds(), document);
+}
+
+#[test]
 fn the_corpus_of_imports_holds_the_seeds_and_is_survived() {
     replay("import", &import_seeds(), import);
+}
+
+#[test]
+fn the_corpus_of_captures_holds_the_seeds_and_is_survived() {
+    replay("capture", &capture_seeds(), capture);
 }

@@ -119,6 +119,70 @@ fn refused(daemon: &Daemon<'_>, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// What a host's administrator sees of the directory and changes there by netsh alone.
+#[test]
+fn netsh_edits_the_directory() {
+    let host = host();
+    let slapd = Slapd::start(&host);
+    let settings = format!("{}polling = 1\n", slapd.settings());
+    let daemon = Daemon::start_with_settings(&host, Driver::Memory, LOCAL, &settings);
+    let netsh = |script: &str| {
+        let file = daemon.path("script.txt");
+        std::fs::write(&file, format!("ipsec static\nset store location=domain\n{script}\n")).unwrap();
+        daemon.command(&["netsh", "-f", &file.display().to_string()])
+    };
+    let done = |script: &str| {
+        let output = netsh(script);
+        assert!(output.status.success(), "{script}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(done("show store").contains("example.net"), "{}", done("show store"));
+    done(
+        "add policy name=servers description=\"for the servers\" mmsecmethods=3DES-SHA1-2\n\
+         add filter filterlist=web srcaddr=192.0.2.1 dstaddr=192.0.2.80 protocol=tcp dstport=80\n\
+         add filteraction name=require action=negotiate qmsecmethods=ESP[3DES,SHA1]\n\
+         add rule name=web policy=servers filterlist=web filteraction=require psk=\"correct horse battery\"",
+    );
+    assert_eq!(slapd.search(&container(), "(objectClass=ipsecNFA)", &["1.1"]).matches("dn: ").count(), 2);
+    assert!(done("show gpoassignedpolicy").lines().all(|line| !line.contains("servers")));
+    done("set policy name=servers assign=yes");
+    let assigned = done("show gpoassignedpolicy");
+    for part in ["Domain Policy Name", "servers", "for the servers", "Last Modified"] {
+        assert!(assigned.contains(part), "{part}: {assigned}");
+    }
+    wait_rules(&daemon, &["web"]);
+    assert_eq!(daemon.status()["directory"]["policy"], "servers");
+
+    // A change is a change of the one object, and comes into force.
+    done("set rule name=web policy=servers newname=\"web servers\"");
+    wait_rules(&daemon, &["web servers"]);
+    assert!(done("show rule name=\"web servers\" policy=servers").contains("require"));
+
+    // All of a script or nothing; and what objects cannot express is refused by name.
+    let before = slapd.search(&container(), "(objectClass=ipsecBase)", &["ipsecName", "modifyTimestamp"]);
+    for (script, why) in [
+        ("add policy name=two mmsecmethods=AES256-SHA256-DH14", "which objects of a directory cannot express"),
+        ("delete filterlist name=web", "is in use by"),
+        ("set policy name=servers assign=yes gponame=nobody", "the group policy object \"nobody\": 0 objects"),
+    ] {
+        let output = netsh(script);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains(why), "{script}: {output:?}");
+    }
+    assert_eq!(slapd.search(&container(), "(objectClass=ipsecBase)", &["ipsecName", "modifyTimestamp"]), before);
+    let elsewhere =
+        daemon.command(&["netsh", "ipsec", "static", "set", "store", "location=domain", "domain=example.org"]);
+    let said = String::from_utf8_lossy(&elsewhere.stderr).into_owned();
+    assert!(!elsewhere.status.success() && said.contains("is about example.net, not \"example.org\""), "{elsewhere:?}");
+
+    // Another policy's assignment is not taken away.
+    done("add policy name=other mmsecmethods=3DES-SHA1-2\nset policy name=other assign=no");
+    assert!(done("show gpoassignedpolicy").contains("servers"));
+    done("set policy name=servers assign=no\ndelete policy name=servers");
+    wait_rules(&daemon, &["local"]);
+    assert_eq!(slapd.search(&container(), "(ipsecName=servers)", &["1.1"]).matches("dn: ").count(), 0);
+}
+
 /// The service takes its policy from the directory, follows it, keeps it while the directory is away, and gives it up.
 #[test]
 fn the_service_follows_the_directory() {

@@ -128,8 +128,40 @@ fn a_domain_tells_its_computers_their_policy() {
     let domain =
         format!("\"Default Domain Policy\", linked to {BASE}: does not decide: \"for servers\" has the last word");
     assert!(lines.contains(&domain.as_str()), "{gpos}");
+    let of_server = desk.run(&["netsh", "ipsec", "static", "show", "gpoassignedpolicy"]);
+    assert!(!of_server.contains("of the unit"), "{of_server}");
+    let script = desk.root.write(
+        "script.txt",
+        &format!(
+            "ipsec static\nset store location=domain domain=EXAMPLE.net\nset policy name=\"Client (Respond Only)\" assign=no \
+             gponame=\"{gpo}\"\nshow gpoassignedpolicy\nset policy name=\"of the unit\" assign=no gponame=\"for servers\"\n\
+             show gpoassignedpolicy name=\"for servers\"\nset policy name=\"of the unit\" assign=yes gponame=\"for servers\"\n"
+        ),
+    );
+    let shown = desk.run(&["netsh", "-f", &script.display().to_string()]);
+    let shown: Vec<&str> = shown.lines().filter_map(|line| line.split_once(" : ")).map(|(_, value)| value).collect();
+    let gpo_dn = format!("cn={gpo},cn=policies,cn=system,{BASE}");
+    for value in ["for servers", "of the unit", &gpo_dn] {
+        assert_eq!(shown.iter().filter(|shown| shown.trim() == value).count(), 1, "{value}: {shown:?}");
+    }
     let of_domain = desk.run(&["directory", "gpos", BASE]);
     assert!(of_domain.contains(&format!("\"Default Domain Policy\", linked to {BASE}: decides")), "{of_domain}");
+
+    // What would apply to a unit, or a computer in it, and why not the rest.
+    let plan = |place: &str| {
+        let text = desk.run(&["--format", "json", "rsop", "--plan", place]);
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let planned = plan(&format!("OU=servers,{BASE}"));
+    let rows: Vec<_> = planned["policies"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        (&rows[0]["name"], &rows[0]["precedence"], &rows[0]["applies"]),
+        (&"of the unit".into(), &1.into(), &true.into())
+    );
+    assert_eq!(rows[1]["why"], "\"for servers\" has the last word");
+    let rule = &planned["applied"][0]["policy"]["rules"][0];
+    assert_eq!((&rule["name"], &rule["authentication"][0]), (&"web".into(), &"pre-shared key".into()), "{planned}");
+    assert_eq!(plan(BASE)["applied"][0]["policy"]["name"], "Client (Respond Only)");
 
     // The computer itself.
     let root = Scratch::new("root");
@@ -152,6 +184,15 @@ fn a_domain_tells_its_computers_their_policy() {
     );
     let looked = std::fs::read_to_string(root.join("var/lib/policyagent/directory-gpos.json")).unwrap();
     assert!(looked.contains("\"for servers\"") && looked.contains("has the last word"), "{looked}");
+
+    let set = host.run(&program, &["--root", &directory, "rsop"]);
+    for line in [
+        "directory: \"of the unit\", precedence 1, applies: the directory assigns it to this computer",
+        "directory: \"Client (Respond Only)\", precedence 2, does not apply: \"for servers\" has the last word",
+        "192.0.2.1 <-> 192.0.2.80[80], tcp",
+    ] {
+        assert!(set.contains(line), "{line}: {set}");
+    }
 
     // The link goes: the domain's policy, which answers only.
     samba.modify(&format!("dn: OU=servers,{BASE}\nchangetype: modify\ndelete: gPLink\n"));

@@ -11,6 +11,7 @@ use tests::scenario::libreswan::{
     Numbers, SUITES, certificates, compression, gets_an_address, gives_an_address, nat_traversal, pairs_are_deleted,
     refuses, the_daemon_asks, the_peer_asks, the_peer_rekeys, whole_life,
 };
+use tests::tshark::{MAIN_MODE, agreement};
 use tests::uml::{self, Case};
 
 fn main() -> ExitCode {
@@ -25,6 +26,11 @@ fn main() -> ExitCode {
             whole_life(Driver::PfKey, SUITES[1], Mode::Transport, Role::Initiator);
         }),
     ];
+    cases.push(Case::new("analyser", || {
+        let run = || whole_life(Driver::Xfrm, SUITES[1], Mode::Transport, Role::Responder);
+        let seen = agreement("pluto", run);
+        seen.check(MAIN_MODE);
+    }));
     for role in Role::ALL {
         for (suite, mode) in [(SUITES[0], Mode::Tunnel), (SUITES[1], Mode::Transport), (SUITES[2], Mode::Tunnel)] {
             let suite_name = suite.quick_mode.replace('-', "_");

@@ -24,6 +24,7 @@ pub fn fuzz_message(datagram: &[u8]) {
     for line in dump::lines_datagram(datagram) {
         assert!(!line.text.contains(char::is_control), "control character in {:?}", line.text);
     }
+    check_places(&dump::tree_datagram(datagram), datagram.len());
     let Ok(header) = Header::read(datagram) else { return };
     let mut writer = Writer::new();
     header.encode(&mut writer);
@@ -35,6 +36,16 @@ pub fn fuzz_message(datagram: &[u8]) {
     fuzz_chain(header.next_payload, body);
     dump::lines(&header, body);
     dump::lines_encrypted(&header);
+}
+
+/// Every part stands within what holds it, and this within the `end` octets that there are.
+fn check_places(node: &dump::Node, end: usize) {
+    assert!(node.at.start <= node.at.end && node.at.end <= end, "{} at {:?} of {end}", node.name, node.at);
+    for child in &node.children {
+        let inside = child.name == dump::FAULT || child.at.start >= node.at.start && child.at.end <= node.at.end;
+        assert!(inside, "{} at {:?} in {} at {:?}", child.name, child.at, node.name, node.at);
+        check_places(child, end);
+    }
 }
 
 /// Any octets as the plain body of a message.

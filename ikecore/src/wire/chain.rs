@@ -60,7 +60,7 @@ pub fn parse(first: PayloadType, octets: &[u8], padding: Padding) -> Result<Chai
 }
 
 /// Parses as far as possible: the payloads before the fault, and the fault.
-pub(super) fn parse_lenient(first: PayloadType, octets: &[u8], padding: Padding) -> (Chain<'_>, Option<WireError>) {
+pub fn parse_lenient(first: PayloadType, octets: &[u8], padding: Padding) -> (Chain<'_>, Option<WireError>) {
     let mut reader = Reader::new(Part::Chain, octets);
     let mut payloads = Vec::new();
     let mut kind = first;

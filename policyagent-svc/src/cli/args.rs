@@ -6,6 +6,7 @@ use ikedaemon::driver::select::DriverChoice;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::capture::CaptureArgs;
 use crate::control::request::Handle;
 use crate::format::Format;
 use crate::link::NamedAddress;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show by which rule traffic is permitted, blocked or protected, and why not by the others; needs no running service
     Explain(ExplainArgs),
+    /// Show which policies are assigned to this host, which of them apply, and why not the others: Resultant Set of Policy
+    Rsop(RsopArgs),
     /// Negotiate a rule now and wait for the SAs
     Initiate(InitiateArgs),
     /// Delete SAs and tell the peers
@@ -56,6 +59,10 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     /// Show Oakley.log, or switch it on or off
     Log(LogArgs),
+    /// Show the packets of a capture: ISAKMP, NAT traversal, AH and ESP, by every field
+    ///
+    /// A damaged capture is shown as far as it goes, and the fault is named; the exit status is then 1.
+    Capture(CaptureArgs),
     /// Read the policies of the directory, change and assign them
     Directory(DirectoryArgs),
     /// Make a policy document of a configuration of strongSwan or libreswan; every option without a counterpart is named
@@ -117,6 +124,14 @@ pub(crate) struct CheckArgs {
     /// Fail, with exit status 1, if there is a finding of this severity or a higher one
     #[arg(long, value_name = "SEVERITY", value_enum)]
     pub(crate) fail_on: Option<Severity>,
+}
+
+/// Arguments of `rsop`.
+#[derive(Args, Debug)]
+pub(crate) struct RsopArgs {
+    /// Planning mode: what would apply to this computer or organisational unit of the directory, by its distinguished name
+    #[arg(long, value_name = "DN")]
+    pub(crate) plan: Option<String>,
 }
 
 /// Arguments of `explain`.

@@ -10,6 +10,7 @@ mod import;
 mod log;
 mod policy;
 mod proposal;
+mod rsop;
 mod status;
 mod style;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::capture;
 use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::format::Format;
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Reload => client.simple(Request::Reload),
         Command::Check(arguments) => check::check(&paths, &arguments, format, style),
         Command::Explain(arguments) => explain::explain(&paths, &arguments, format, style),
+        Command::Rsop(arguments) => rsop::rsop(&paths, &arguments, format, style),
         Command::Initiate(arguments) => client.initiate(arguments),
         Command::Terminate(arguments) => client.terminate(&arguments),
         Command::Rekey(arguments) => client.rekey(&arguments),
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::Capture(arguments) => capture::run(&arguments, format),
         Command::Directory(arguments) => match arguments.what {
             DirectoryCommand::Poll => client.simple(Request::PollDirectory),
             what => directory::run(&paths, &what, format),

@@ -54,6 +54,19 @@ pub(crate) enum By {
     Object(String),
 }
 
+/// What is assigned, and by what.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct InPlace {
+    /// The group policy object, if it is one that assigns: what people call it, and its distinguished name.
+    pub(crate) gpo: Option<(String, String)>,
+    /// The policy's name, as the assignment has it.
+    pub(crate) policy: String,
+    /// For people.
+    pub(crate) description: Option<String>,
+    /// When the policy was last changed.
+    pub(crate) last_modified: Option<String>,
+}
+
 /// How a directory serves many hosts that ask at once.
 #[derive(Debug, Serialize)]
 pub(crate) struct Load {
@@ -71,6 +84,34 @@ pub(crate) struct Load {
     pub(crate) later_median_milliseconds: u128,
     /// See above.
     pub(crate) later_99th_milliseconds: u128,
+}
+
+/// What assigns.
+enum Place {
+    /// A group policy object.
+    Gpo(String),
+    /// An assignment object.
+    Object(String),
+}
+
+impl Place {
+    /// The distinguished name of the assignment object.
+    fn assignment(&self) -> String {
+        match self {
+            Self::Gpo(dn) => assignment_dn(dn),
+            Self::Object(dn) => dn.clone(),
+        }
+    }
+}
+
+async fn in_place(client: &mut Client, place: Place) -> Result<Option<InPlace>, DirectoryError> {
+    let Some(assigned) = client.assigned_by(&place.assignment()).await? else { return Ok(None) };
+    let gpo = match place {
+        Place::Gpo(dn) => Some((client.gpo_name(&dn).await?.unwrap_or_default(), dn)),
+        Place::Object(_) => None,
+    };
+    let last_modified = client.last_modified(&assigned.policy).await?;
+    Ok(Some(InPlace { gpo, policy: assigned.name, description: assigned.description, last_modified }))
 }
 
 /// The policies of the directory.
@@ -93,6 +134,11 @@ impl DirectoryStore {
             client.close().await;
             result
         })
+    }
+
+    /// The domain's naming context.
+    pub(crate) fn base(&self) -> Result<String, DirectoryError> {
+        self.with(async |client| Ok(client.base.clone()))
     }
 
     /// All policies as one document.
@@ -133,6 +179,27 @@ impl DirectoryStore {
         })
     }
 
+    /// The group policy objects for a computer or a unit by its distinguished name, and the policy that the one that decides
+    /// assigns, as a document.
+    pub(crate) fn planned(&self, target: &str) -> Result<(Vec<Gpo>, Option<Zeroizing<String>>), DirectoryError> {
+        let site = match &self.settings.assignment {
+            Assignment::Computer { site, .. } => site.clone(),
+            Assignment::Object(_) | Assignment::Gpo(_) => None,
+        };
+        self.with(async |client| {
+            let gpos = client.applying(target, site.as_deref()).await?;
+            let decides = gpos.iter().find(|gpo| gpo.why_not.is_none());
+            let text = match decides.and_then(|gpo| gpo.policy.as_ref()) {
+                Some(policy) => {
+                    let contents = read(&client.policy(&policy.dn).await?).map_err(ClientError::from)?;
+                    contents.document.assigned_text()
+                }
+                None => None,
+            };
+            Ok((gpos, text))
+        })
+    }
+
     /// The group policy objects for a place of the domain, or for this host.
     pub(crate) fn gpos(&self, target: Option<&str>) -> Result<Vec<Gpo>, DirectoryError> {
         let host = super::host()?;
@@ -149,18 +216,47 @@ impl DirectoryStore {
         })
     }
 
+    async fn place(&self, client: &mut Client, by: &By) -> Result<Place, DirectoryError> {
+        Ok(match (by, &self.settings.assignment) {
+            (By::Object(dn), _) | (By::Settings, Assignment::Object(dn)) => Place::Object(dn.clone()),
+            (By::Settings, Assignment::Gpo(guid)) => Place::Gpo(gpo_dn(*guid, &client.base)),
+            (By::Settings, Assignment::Computer { .. }) => return Err(DirectoryError::NoGpo),
+            (By::Gpo(name), _) => Place::Gpo(match name.parse::<Guid>() {
+                Ok(guid) => gpo_dn(guid, &client.base),
+                Err(_) => client.gpo_named(name).await?,
+            }),
+        })
+    }
+
+    /// What a group policy object, or an assignment object, assigns.
+    pub(crate) fn assigned_by(&self, by: &By) -> Result<Option<InPlace>, DirectoryError> {
+        self.with(async |client| {
+            let place = self.place(client, by).await?;
+            in_place(client, place).await
+        })
+    }
+
+    /// What is assigned to this host.
+    pub(crate) fn assigned_here(&self) -> Result<Option<InPlace>, DirectoryError> {
+        if !matches!(self.settings.assignment, Assignment::Computer { .. }) {
+            return self.assigned_by(&By::Settings);
+        }
+        let decides = self.gpos(None)?.into_iter().find(|gpo| gpo.why_not.is_none());
+        Ok(decides.and_then(|gpo| {
+            let policy = gpo.policy?;
+            Some(InPlace {
+                gpo: Some((gpo.name, gpo.dn)),
+                policy: policy.name,
+                description: policy.description,
+                last_modified: policy.changed,
+            })
+        }))
+    }
+
     /// Assigns the policy of this name, or none.
     pub(crate) fn assign(&self, policy: Option<&str>, by: &By) -> Result<(), DirectoryError> {
         self.with(async |client| {
-            let assignment = match (by, &self.settings.assignment) {
-                (By::Object(dn), _) | (By::Settings, Assignment::Object(dn)) => dn.clone(),
-                (By::Settings, Assignment::Gpo(guid)) => assignment_dn(&gpo_dn(*guid, &client.base)),
-                (By::Settings, Assignment::Computer { .. }) => return Err(DirectoryError::NoGpo),
-                (By::Gpo(name), _) => match name.parse::<Guid>() {
-                    Ok(guid) => assignment_dn(&gpo_dn(guid, &client.base)),
-                    Err(_) => assignment_dn(&client.gpo_named(name).await?),
-                },
-            };
+            let assignment = self.place(client, by).await?.assignment();
             let Some(name) = policy else { return Ok(client.assign(&assignment, None).await?) };
             let contents = client.read_all().await?;
             let found = contents.document.policy(name);

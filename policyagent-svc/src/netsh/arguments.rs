@@ -40,6 +40,9 @@ pub(crate) struct NetshArgs {
     /// Say which lines of a script are left out, and why
     #[arg(short = 'v', long)]
     pub(crate) verbose: bool,
+    /// Carry out the commands of another netsh that has set machine to this one: lines of standard input
+    #[arg(long, conflicts_with_all = ["words", "file", "context", "alias", "remote", "check", "atomic", "dialect", "encoding", "verbose"])]
+    pub(crate) serve: bool,
     /// A command; without one, and without a file, commands are read from standard input
     #[arg(value_name = "COMMAND")]
     pub(crate) words: Vec<String>,

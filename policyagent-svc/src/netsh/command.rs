@@ -1,4 +1,4 @@
-//! The commands of `netsh ipsec`, with their values as they mean them: what the language is read into, and what the
+//! The commands of `netsh`, with their values as they mean them: what the language is read into, and what the
 //! stores and the service carry out.
 //!
 //! `None` is what was left out: of `add` the default, of `set` what stays as it is.
@@ -10,13 +10,26 @@ use zeroize::Zeroizing;
 
 use crate::model::{Offer, Side};
 
-/// A command of one of the two contexts.
+/// A command.
 #[derive(PartialEq, Debug)]
 pub(crate) enum Command {
     /// `netsh ipsec static`: the objects of a store.
     Static(Static),
     /// `netsh ipsec dynamic`: what is in force.
     Dynamic(Dynamic),
+    /// `netsh set machine`: on which machine the commands that follow are carried out.
+    SetMachine(Machine),
+}
+
+/// A machine, as it is named.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Machine {
+    /// As ssh takes it; `None`: this host.
+    pub(crate) name: Option<String>,
+    /// Who one is there, of Windows.
+    pub(crate) user: Option<String>,
+    /// That a password was given, which is kept nowhere.
+    pub(crate) password: bool,
 }
 
 /// A command of the static context.

@@ -9,4 +9,5 @@ mod shell;
 
 pub(crate) use arguments::NetshArgs;
 pub(crate) use fuzzing::{command_seeds, fuzz_command};
+pub(crate) use run::fuzzing::dumped_script_is_read;
 pub(crate) use shell::main;

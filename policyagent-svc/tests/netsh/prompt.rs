@@ -4,17 +4,20 @@ use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::instance::{Instance, text};
+use crate::instance::text;
+use crate::machine::Machines;
 
 #[test]
 fn at_the_prompt_contexts_are_shown_and_keys_not_kept() {
-    let instance = Instance::new("prompt");
+    let machines = Machines::new("prompt");
+    let instance = &machines.here;
     let terminal = nix::pty::openpty(None, None).unwrap();
     let end = || Stdio::from(terminal.slave.try_clone().unwrap());
     let mut child = instance
         .command(&["netsh"])
         .env("XDG_STATE_HOME", &instance.root)
         .env("TERM", "xterm")
+        .env("PATH", &machines.path)
         .stdin(end())
         .stdout(end())
         .stderr(end())
@@ -79,6 +82,21 @@ fn at_the_prompt_contexts_are_shown_and_keys_not_kept() {
     until("FilterList Name");
     until(prompt);
     until("netsh ipsec static>");
+    kind("set machine gate\r");
+    until(prompt);
+    until("[gate] netsh ipsec static>");
+    kind("add filterlist There\r");
+    until(prompt);
+    until("[gate] netsh ipsec static>");
+    kind("set machine gate user=joe pwd=sesame\r");
+    until("ssh says who you are");
+    until(prompt);
+    until("[gate] netsh ipsec static>");
+    kind("add filterlist Nowhere\r");
+    until("not carried out");
+    until(prompt);
+    kind("set machine\r");
+    until(prompt);
     kind("quit\r");
     let end = Instant::now() + Duration::from_secs(20);
     while child.try_wait().unwrap().is_none() {
@@ -88,10 +106,12 @@ fn at_the_prompt_contexts_are_shown_and_keys_not_kept() {
     for name in ["Typed", "Ahead", "Pasted"] {
         assert!(instance.policy().contains(name), "{}", instance.policy());
     }
+    assert!(!instance.policy().contains("There") && !instance.policy().contains("Nowhere"), "{}", instance.policy());
     let kept = fs::read_to_string(instance.root.join("policyagent/netsh-history")).unwrap();
     assert_eq!(
         kept,
         "ipsec static\nadd filterlist name=Typed\nadd filterlist Ahead\nshow filterlist name=Ahead\n\
-         add filterlist Pasted\nshow filterlist name=Pasted\nquit\n"
+         add filterlist Pasted\nshow filterlist name=Pasted\nset machine gate\n\
+         add filterlist There\nadd filterlist Nowhere\nset machine\nquit\n"
     );
 }

@@ -74,6 +74,33 @@ fn what_a_netsh_of_a_batch_file_chose_ends_with_it() {
 }
 
 #[test]
+fn what_is_for_a_store_that_is_not_reached_is_done_nowhere() {
+    let instance = Instance::new("storeless");
+    instance.done(&["ipsec", "static", "add", "filterlist", "name=Kept"]);
+    for (wrong, why) in [
+        ("location=domain", "the domain store cannot be reached"),
+        ("location=domian", "location is \"domian\""),
+        ("domain=example.net", "set store has no location"),
+    ] {
+        let script = format!(
+            "ipsec static\nset store {wrong}\ndelete all\ndynamic show nothing\nset store local\nadd filterlist name=More\n\
+             delete filterlist name=More\n"
+        );
+        let (status, errors) = instance.script("a.txt", &script, &[]);
+        assert_eq!(status, Some(1));
+        assert!(errors.starts_with("a.txt:2:") && errors.contains(why), "{errors}");
+        assert!(errors.contains("a.txt:3:1: not carried out, as the last set store has failed"), "{errors}");
+        assert!(errors.ends_with("3 of 7 commands failed\n"), "{errors}");
+        assert!(instance.policy().contains("Kept"), "{}", instance.policy());
+    }
+    // In a batch file each netsh begins anew.
+    let script = "netsh ipsec static set store domain\nnetsh ipsec static add filterlist name=Local\n";
+    let (status, errors) = instance.script("x.cmd", script, &[]);
+    assert!(status == Some(1) && errors.lines().count() == 3, "{errors}");
+    assert!(instance.policy().contains("Local"), "{}", instance.policy());
+}
+
+#[test]
 fn scripts_call_scripts_but_not_for_ever() {
     let instance = Instance::new("nested");
     let inner = instance.root.join("inner.txt");

@@ -6,7 +6,8 @@ use super::super::codes::{
 };
 use super::super::error::{Part, WireError};
 use super::super::reader::Reader;
-use super::{Node, octets, payloads, text};
+use super::{Node, Shown, octets, payloads, text};
+use core::ops::Range;
 
 /// Whose attributes they are.
 #[derive(Clone, Copy)]
@@ -19,24 +20,27 @@ pub(super) enum Kinds {
     Config,
 }
 
-/// Adds the attributes in `octets` to `out`, as far as they go.
-pub(super) fn list(kinds: Kinds, octets: &[u8], out: &mut Vec<Node>) -> Result<(), WireError> {
+/// Adds the attributes in `octets`, which stand at `base` in the chain, to `out`, as far as they go.
+pub(super) fn list(kinds: Kinds, octets: &[u8], base: usize, out: &mut Vec<Node>) -> Result<(), WireError> {
     let mut reader = Reader::new(Part::Attribute, octets);
     while !reader.is_empty() {
+        let start = reader.offset();
         let attribute = Attribute::decode(&mut reader)?;
-        out.push(node(kinds, &attribute));
+        out.push(node(kinds, &attribute, base + start..base + reader.offset()));
     }
     Ok(())
 }
 
-fn node(kinds: Kinds, attribute: &Attribute<'_>) -> Node {
+fn node(kinds: Kinds, attribute: &Attribute<'_>, at: Range<usize>) -> Node {
     let kind = attribute.kind;
     let (name, value) = match kinds {
         Kinds::Ike => (IkeAttribute(kind).to_string(), ike(IkeAttribute(kind), attribute)),
         Kinds::Ipsec => (IpsecAttribute(kind).to_string(), ipsec(IpsecAttribute(kind), attribute)),
         Kinds::Config => (ConfigAttribute(kind).to_string(), config(ConfigAttribute(kind), attribute)),
     };
-    Node::new(name, value)
+    let secret = matches!(kinds, Kinds::Config) && ConfigAttribute(kind).is_secret();
+    let shown = if secret { Shown::Secret } else { Shown::Meaning };
+    Node { shown, ..Node::new(name, value, at) }
 }
 
 /// The value as a code of the type that `name` makes; anything else as it is.

@@ -6,6 +6,7 @@ use super::chain::{GENERIC_HEADER, Padding, RawPayload, parse_lenient};
 use super::codes::Flags;
 use super::error::{Fault, WireError};
 use super::header::Header;
+use core::ops::Range;
 
 mod attributes;
 mod payloads;
@@ -13,13 +14,31 @@ mod sa;
 #[cfg(test)]
 mod tests;
 
+/// The name of a node that says what is wrong where it stands.
+pub const FAULT: &str = "FAULT";
+
+/// How much of a node's octets its value tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// What they mean.
+    Meaning,
+    /// How many there are: they are on the wire for all to see, but do not belong into a trace.
+    Length,
+    /// How many there are, and nobody is to show more: they are a user's secret.
+    Secret,
+}
+
 /// A named thing with what it says and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// What it is: a payload, a field, `FAULT`.
+    /// What it is: a payload, a field, [`FAULT`].
     pub name: String,
     /// What it says; empty if only the children say something.
     pub value: String,
+    /// Where it stands: octets from the start of the message, its header included. Empty for a fault.
+    pub at: Range<usize>,
+    /// What of these octets `value` tells.
+    pub shown: Shown,
     /// What it holds.
     pub children: Vec<Self>,
 }
@@ -34,16 +53,31 @@ pub struct Line {
 }
 
 impl Node {
-    fn new(name: impl Into<String>, value: impl ToString) -> Self {
-        Self { name: name.into(), value: value.to_string(), children: Vec::new() }
+    /// A node that holds nothing.
+    pub fn new(name: impl Into<String>, value: impl ToString, at: Range<usize>) -> Self {
+        Self { name: name.into(), value: value.to_string(), at, shown: Shown::Meaning, children: Vec::new() }
     }
 
-    fn with(name: impl Into<String>, value: impl ToString, children: Vec<Self>) -> Self {
-        Self { children, ..Self::new(name, value) }
+    /// A node that holds others.
+    pub fn with(name: impl Into<String>, value: impl ToString, at: Range<usize>, children: Vec<Self>) -> Self {
+        Self { children, ..Self::new(name, value, at) }
+    }
+
+    /// A node that tells only how many octets there are.
+    pub fn length(name: impl Into<String>, at: Range<usize>) -> Self {
+        Self { shown: Shown::Length, ..Self::new(name, octets(at.len()), at) }
     }
 
     fn fault(error: &WireError) -> Self {
-        Self::new("FAULT", error)
+        Self::new(FAULT, error, error.offset..error.offset)
+    }
+
+    /// The same in octets that begin `base` octets earlier.
+    #[must_use]
+    pub fn moved(mut self, base: usize) -> Self {
+        self.at = self.at.start.saturating_add(base)..self.at.end.saturating_add(base);
+        self.children = self.children.into_iter().map(|child| child.moved(base)).collect();
+        self
     }
 
     /// The node and everything below it, one line each.
@@ -67,20 +101,27 @@ pub fn tree(header: &Header, plain: &[u8]) -> Node {
     let encrypted = header.flags.contains(Flags::ENCRYPTION);
     let padding = if encrypted { Padding::Allowed } else { Padding::Forbidden };
     let (chain, fault) = parse_lenient(header.next_payload, plain, padding);
-    node.children.extend(chain.payloads.iter().map(payload));
+    let mut inside: Vec<Node> = chain.payloads.iter().map(payload).collect();
     if !chain.padding.is_empty() {
         let name = if encrypted { "padding" } else { "octets after the last payload" };
-        node.children.push(Node::new(name, octets(chain.padding.len())));
+        inside.push(Node::length(name, plain.len().saturating_sub(chain.padding.len())..plain.len()));
     }
-    node.children.extend(fault.as_ref().map(Node::fault));
+    inside.extend(fault.as_ref().map(Node::fault));
+    node.children.extend(inside.into_iter().map(|child| child.moved(Header::LEN)));
+    node.at.end = Header::LEN.saturating_add(plain.len());
     node
 }
 
 /// The tree of a message whose body cannot be read.
 pub fn tree_encrypted(header: &Header) -> Node {
+    encrypted(header, usize::try_from(header.length).unwrap_or(usize::MAX).saturating_sub(Header::LEN))
+}
+
+/// The same with so many octets behind the header, whatever it says.
+fn encrypted(header: &Header, body: usize) -> Node {
     let mut node = head(header);
-    let body = usize::try_from(header.length).unwrap_or(usize::MAX).saturating_sub(Header::LEN);
-    node.children.push(Node::new("encrypted", octets(body)));
+    node.at.end = Header::LEN.saturating_add(body);
+    node.children.push(Node::length("encrypted", Header::LEN..node.at.end));
     node
 }
 
@@ -88,12 +129,14 @@ pub fn tree_encrypted(header: &Header) -> Node {
 pub fn tree_datagram(datagram: &[u8]) -> Node {
     let header = match Header::read(datagram) {
         Ok(header) => header,
-        Err(error) => return Node::with("ISAKMP", octets(datagram.len()), vec![Node::fault(&error)]),
+        Err(error) => {
+            return Node::with("ISAKMP", octets(datagram.len()), 0..datagram.len(), vec![Node::fault(&error)]);
+        }
     };
     let body = datagram.get(Header::LEN..).unwrap_or_default();
     let mut node = match Header::decode(datagram) {
         Err(WireError { fault: Fault::MajorVersion(_), .. }) => head(&header),
-        _ if header.flags.contains(Flags::ENCRYPTION) => tree_encrypted(&header),
+        _ if header.flags.contains(Flags::ENCRYPTION) => encrypted(&header, body.len()),
         _ => tree(&header, body),
     };
     let fault = Header::decode(datagram).and_then(|header| header.check());
@@ -118,27 +161,29 @@ pub fn lines_datagram(datagram: &[u8]) -> Vec<Line> {
 
 fn head(header: &Header) -> Node {
     let fields = vec![
-        Node::new("Initiator Cookie", header.initiator),
-        Node::new("Responder Cookie", header.responder),
-        Node::new("Next Payload", header.next_payload),
-        Node::new("Version", format!("{}.{}", header.version >> 4, header.version & 0x0f)),
-        Node::new("Exchange Type", header.exchange),
-        Node::new("Flags", header.flags),
-        Node::new("Message ID", header.message_id),
-        Node::new("Length", header.length),
+        Node::new("Initiator Cookie", header.initiator, 0..8),
+        Node::new("Responder Cookie", header.responder, 8..16),
+        Node::new("Next Payload", header.next_payload, 16..17),
+        Node::new("Version", format!("{}.{}", header.version >> 4, header.version & 0x0f), 17..18),
+        Node::new("Exchange Type", header.exchange, 18..19),
+        Node::new("Flags", header.flags, Header::FLAGS..20),
+        Node::new("Message ID", header.message_id, 20..24),
+        Node::new("Length", header.length, 24..Header::LEN),
     ];
     let summary = header.exchange.to_string();
-    Node::with("ISAKMP", summary, vec![Node::with("header", "", fields)])
+    let whole = 0..Header::LEN;
+    Node::with("ISAKMP", summary, whole.clone(), vec![Node::with("header", "", whole, fields)])
 }
 
-/// A payload with its fields, or with its fault.
+/// A payload with its fields, or with its fault; their places count from the start of the chain.
 fn payload(raw: &RawPayload<'_>) -> Node {
     let mut children = Vec::new();
     let base = raw.offset + GENERIC_HEADER;
     if let Err(error) = raw.decode(|body| payloads::fields(raw.kind, body, base, &mut children)) {
         children.push(Node::fault(&error));
     }
-    Node::with(format!("{} payload", raw.kind), octets(raw.whole.len()), children)
+    let at = raw.offset..raw.offset + raw.whole.len();
+    Node::with(format!("{} payload", raw.kind), octets(raw.whole.len()), at, children)
 }
 
 fn octets(count: usize) -> String {
@@ -149,7 +194,7 @@ fn octets(count: usize) -> String {
 const SHOWN: usize = 64;
 
 /// Octets in hexadecimal, the beginning of them if they are many.
-fn hex(data: &[u8]) -> String {
+pub fn hex(data: &[u8]) -> String {
     let shown: String = data.iter().take(SHOWN).map(|octet| format!("{octet:02x}")).collect();
     let more = data.len().saturating_sub(SHOWN);
     match (data.len(), more) {
@@ -160,7 +205,7 @@ fn hex(data: &[u8]) -> String {
 }
 
 /// Octets as quoted text if they are printable ASCII, else in hexadecimal.
-fn text(data: &[u8]) -> String {
+pub fn text(data: &[u8]) -> String {
     match core::str::from_utf8(data) {
         Ok(text) if !text.is_empty() && data.len() <= 4 * SHOWN && text.bytes().all(|b| matches!(b, b' '..=b'~')) => {
             format!("\"{text}\"")

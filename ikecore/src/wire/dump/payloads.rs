@@ -8,53 +8,61 @@ use super::super::reader::Reader;
 use super::attributes::{self, Kinds};
 use super::{Node, hex, octets, sa, text};
 use core::net::{Ipv4Addr, Ipv6Addr};
+use core::ops::Range;
 
 /// Adds the fields of the payload with this body to `out`, as far as they go. The body stands at `base` in the chain.
 pub(super) fn fields(kind: PayloadType, body: &[u8], base: usize, out: &mut Vec<Node>) -> Result<(), WireError> {
+    let all = base..base + body.len();
     match kind {
         PayloadType::SA => sa::fields(body, base, out)?,
-        PayloadType::KE => hidden("Key Exchange Data", KeyExchange::decode(body)?.data, out),
-        PayloadType::ID => id(&Id::decode(body)?, out),
+        PayloadType::KE => hidden("Key Exchange Data", KeyExchange::decode(body)?.data, all, out),
+        PayloadType::ID => id(&Id::decode(body)?, base, out),
         PayloadType::CERT => {
             let cert = Cert::decode(body)?;
-            out.push(Node::new("Cert Encoding", cert.encoding));
-            hidden("Certificate Data", cert.data, out);
+            out.push(Node::new("Cert Encoding", cert.encoding, base..base + 1));
+            hidden("Certificate Data", cert.data, base + 1..all.end, out);
         }
         PayloadType::CERTREQ => {
             let request = CertReq::decode(body)?;
-            out.push(Node::new("Cert. Type", request.encoding));
-            out.push(Node::new("Certificate Authority", hex(request.authority)));
+            out.push(Node::new("Cert. Type", request.encoding, base..base + 1));
+            out.push(Node::new("Certificate Authority", hex(request.authority), base + 1..all.end));
         }
-        PayloadType::HASH => hidden("Hash Data", Hash::decode(body)?.data, out),
-        PayloadType::SIG => hidden("Signature Data", Signature::decode(body)?.data, out),
-        PayloadType::NONCE => hidden("Nonce Data", Nonce::decode(body)?.data, out),
-        PayloadType::NOTIFY => notify(&Notify::decode(body)?, out)?,
-        PayloadType::DELETE => delete(&Delete::decode(body)?, out),
+        PayloadType::HASH => hidden("Hash Data", Hash::decode(body)?.data, all, out),
+        PayloadType::SIG => hidden("Signature Data", Signature::decode(body)?.data, all, out),
+        PayloadType::NONCE => hidden("Nonce Data", Nonce::decode(body)?.data, all, out),
+        PayloadType::NOTIFY => notify(&Notify::decode(body)?, base, out)?,
+        PayloadType::DELETE => delete(&Delete::decode(body)?, base, out),
         PayloadType::VENDOR => {
             let vendor = Vendor::decode(body)?;
-            out.push(Node::new("Vendor ID", format!("{} ({})", vendor.name().unwrap_or("unknown"), hex(vendor.data))));
+            let name = vendor.name().unwrap_or("unknown");
+            out.push(Node::new("Vendor ID", format!("{name} ({})", hex(vendor.data)), all));
         }
-        PayloadType::ATTRIBUTES => config(body, out)?,
-        PayloadType::NAT_D | PayloadType::NAT_D_DRAFT => out.push(Node::new("HASH", hex(NatD::decode(body)?.data))),
+        PayloadType::ATTRIBUTES => config(body, base, out)?,
+        PayloadType::NAT_D | PayloadType::NAT_D_DRAFT => {
+            out.push(Node::new("HASH", hex(NatD::decode(body)?.data), all));
+        }
         PayloadType::NAT_OA | PayloadType::NAT_OA_DRAFT => {
-            out.push(Node::new("original address", NatOa::decode(body)?.address));
+            let address = NatOa::decode(body)?.address;
+            out.push(Node::new("ID Type", IdType(body.first().copied().unwrap_or_default()), base..base + 1));
+            out.push(Node::new("original address", address, base + 4..all.end));
         }
-        PayloadType::FRAGMENT => fragment(&Fragment::decode(body)?, out),
-        _ => hidden("data", body, out),
+        PayloadType::FRAGMENT => fragment(&Fragment::decode(body)?, base, out),
+        _ => hidden("data", body, all, out),
     }
     Ok(())
 }
 
 /// A field of which only the length is shown.
-fn hidden(name: &str, data: &[u8], out: &mut Vec<Node>) {
-    out.push(Node::new(name, octets(data.len())));
+fn hidden(name: &str, data: &[u8], at: Range<usize>, out: &mut Vec<Node>) {
+    debug_assert_eq!(data.len(), at.len(), "{name} stands elsewhere");
+    out.push(Node::length(name, at));
 }
 
-fn id(id: &Id<'_>, out: &mut Vec<Node>) {
-    out.push(Node::new("ID Type", id.id_type));
-    out.push(Node::new("Protocol ID", id.protocol));
-    out.push(Node::new("Port", id.port));
-    out.push(Node::new("Identification Data", id_data(id)));
+fn id(id: &Id<'_>, base: usize, out: &mut Vec<Node>) {
+    out.push(Node::new("ID Type", id.id_type, base..base + 1));
+    out.push(Node::new("Protocol ID", id.protocol, base + 1..base + 2));
+    out.push(Node::new("Port", id.port, base + 2..base + 4));
+    out.push(Node::new("Identification Data", id_data(id), base + 4..base + 4 + id.data.len()));
 }
 
 fn id_data(id: &Id<'_>) -> String {
@@ -77,30 +85,31 @@ fn id_data(id: &Id<'_>) -> String {
     }
 }
 
-fn notify(notify: &Notify<'_>, out: &mut Vec<Node>) -> Result<(), WireError> {
-    out.push(Node::new("DOI", notify.doi));
-    out.push(Node::new("Protocol-ID", notify.protocol));
-    out.push(Node::new("SPI Size", notify.spi.len()));
-    out.push(Node::new("Notify Message Type", notify.notify_type));
+fn notify(notify: &Notify<'_>, base: usize, out: &mut Vec<Node>) -> Result<(), WireError> {
+    out.push(Node::new("DOI", notify.doi, base..base + 4));
+    out.push(Node::new("Protocol-ID", notify.protocol, base + 4..base + 5));
+    out.push(Node::new("SPI Size", notify.spi.len(), base + 5..base + 6));
+    out.push(Node::new("Notify Message Type", notify.notify_type, base + 6..base + 8));
+    // The offset at which the data stands in the body.
+    let before = 8 + notify.spi.len();
     if !notify.spi.is_empty() {
-        out.push(Node::new("SPI", hex(notify.spi)));
+        out.push(Node::new("SPI", hex(notify.spi), base + 8..base + before));
     }
     if notify.data.is_empty() {
         return Ok(());
     }
+    let at = base + before..base + before + notify.data.len();
     let mut reader = Reader::new(Part::Payload(PayloadType::NOTIFY), notify.data);
     reader.field("Notification Data");
-    // The offset at which the data stands in the body.
-    let base = 8 + notify.spi.len();
-    let number = |reader: Reader<'_>| number(reader).map_err(|error| error.moved(base));
+    let number = |reader: Reader<'_>| number(reader).map_err(|error| error.moved(before));
     let data = match notify.notify_type {
         // RFC 2407 §4.6.3.1: attributes of the SA whose life is meant.
         NotifyType::RESPONDER_LIFETIME if notify.doi == Doi::IPSEC => {
             let kinds = if notify.protocol == ProtocolId::ISAKMP { Kinds::Ike } else { Kinds::Ipsec };
             let mut children = Vec::new();
-            let result = attributes::list(kinds, notify.data, &mut children);
-            out.push(Node::with("Notification Data", "", children));
-            return result.map_err(|error| error.moved(base));
+            let result = attributes::list(kinds, notify.data, at.start, &mut children);
+            out.push(Node::with("Notification Data", "", at, children));
+            return result.map_err(|error| error.moved(before));
         }
         // RFC 2407 §4.6.3.2.
         NotifyType::REPLAY_STATUS => match number(reader)? {
@@ -112,7 +121,7 @@ fn notify(notify: &Notify<'_>, out: &mut Vec<Node>) -> Result<(), WireError> {
         NotifyType::R_U_THERE | NotifyType::R_U_THERE_ACK => format!("sequence number {}", number(reader)?),
         _ => text(notify.data),
     };
-    out.push(Node::new("Notification Data", data));
+    out.push(Node::new("Notification Data", data, at));
     Ok(())
 }
 
@@ -123,32 +132,36 @@ fn number(mut reader: Reader<'_>) -> Result<u32, WireError> {
     Ok(value)
 }
 
-fn delete(delete: &Delete<'_>, out: &mut Vec<Node>) {
-    out.push(Node::new("DOI", delete.doi));
-    out.push(Node::new("Protocol-Id", delete.protocol));
-    out.push(Node::new("SPI Size", delete.spi_size));
-    out.push(Node::new("# of SPIs", delete.spis().len()));
-    out.extend(delete.spis().map(|spi| Node::new("SPI", hex(spi))));
+fn delete(delete: &Delete<'_>, base: usize, out: &mut Vec<Node>) {
+    out.push(Node::new("DOI", delete.doi, base..base + 4));
+    out.push(Node::new("Protocol-Id", delete.protocol, base + 4..base + 5));
+    out.push(Node::new("SPI Size", delete.spi_size, base + 5..base + 6));
+    out.push(Node::new("# of SPIs", delete.spis().len(), base + 6..base + 8));
+    let mut at = base + 8;
+    for spi in delete.spis() {
+        out.push(Node::new("SPI", hex(spi), at..at + spi.len()));
+        at += spi.len();
+    }
 }
 
-fn fragment(fragment: &Fragment<'_>, out: &mut Vec<Node>) {
-    out.push(Node::new("fragment id", fragment.id));
-    out.push(Node::new("fragment number", fragment.number));
-    out.push(Node::new("last", if fragment.is_last() { "yes" } else { "no" }));
-    hidden("fragment data", fragment.data, out);
+fn fragment(fragment: &Fragment<'_>, base: usize, out: &mut Vec<Node>) {
+    out.push(Node::new("fragment id", fragment.id, base..base + 2));
+    out.push(Node::new("fragment number", fragment.number, base + 2..base + 3));
+    out.push(Node::new("last", if fragment.is_last() { "yes" } else { "no" }, base + 3..base + 4));
+    hidden("fragment data", fragment.data, base + 4..base + 4 + fragment.data.len(), out);
 }
 
 /// Attributes of a transaction exchange, as far as they go.
-fn config(body: &[u8], out: &mut Vec<Node>) -> Result<(), WireError> {
+fn config(body: &[u8], base: usize, out: &mut Vec<Node>) -> Result<(), WireError> {
     let mut reader = Reader::new(Part::Payload(PayloadType::ATTRIBUTES), body);
-    out.push(Node::new("Type", ConfigType(reader.field("Type").u8()?)));
+    out.push(Node::new("Type", ConfigType(reader.field("Type").u8()?), base..base + 1));
     let reserved = reader.field("RESERVED").u8()?;
     if reserved != 0 {
         return Err(reader.fault_at(1, Fault::Reserved(reserved.into())));
     }
-    out.push(Node::new("Identifier", reader.field("Identifier").u16()?));
-    let base = reader.offset();
-    attributes::list(Kinds::Config, reader.rest(), out).map_err(|error| error.moved(base))
+    out.push(Node::new("Identifier", reader.field("Identifier").u16()?, base + 2..base + 4));
+    let before = reader.offset();
+    attributes::list(Kinds::Config, reader.rest(), base + before, out).map_err(|error| error.moved(before))
 }
 
 /// The value of a variable attribute of the transaction exchange.

@@ -192,3 +192,30 @@ fn long_data_is_shortened() {
     assert_eq!(text(&[b'a'; 257]), format!("{}... and 193 more octets", "61".repeat(64)));
     assert_eq!(text(b"a b"), "\"a b\"");
 }
+
+/// The node of this name that `path` leads to.
+fn find<'n>(node: &'n Node, path: &[&str]) -> &'n Node {
+    path.iter().fold(node, |node, name| {
+        node.children.iter().find(|child| child.name == *name).unwrap_or_else(|| panic!("no {name} in {node:?}"))
+    })
+}
+
+#[test]
+fn every_part_says_where_it_stands() {
+    let datagram = seed("quick-1");
+    let tree = tree_datagram(&datagram);
+    assert_eq!(tree.at, 0..datagram.len());
+    assert_eq!(find(&tree, &["header", "Message ID"]).at, 20..24);
+    let spi = find(&tree, &["SA (1) payload", "P (2) payload", "SPI"]);
+    assert_eq!(spi.value, hex(&datagram[spi.at.clone()]));
+    let id = find(&tree, &["ID (5) payload", "Identification Data"]);
+    assert_eq!(datagram[id.at.clone()], [10, 0, 0, 0, 255, 0, 0, 0]);
+    let nonce = find(&tree, &["NONCE (10) payload", "Nonce Data"]);
+    assert_eq!((nonce.at.len(), nonce.shown), (datagram[nonce.at.clone()].len(), Shown::Length));
+    let attributes = &find(&tree, &["SA (1) payload", "P (2) payload", "T (3) payload"]).children;
+    let mode = attributes.iter().find(|node| node.name == "Encapsulation Mode (4)").expect("a mode");
+    assert_eq!(datagram[mode.at.clone()], [0x80, 4, 0, 1]);
+
+    let login = tree_datagram(&seed("transaction-login"));
+    assert_eq!(find(&login, &["ATTR (14) payload", "XAUTH-USER-PASSWORD (16522)"]).shown, Shown::Secret);
+}

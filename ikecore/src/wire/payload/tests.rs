@@ -307,5 +307,10 @@ fn vendor_ids_are_known_by_their_beginning() {
     assert_eq!(name(&vendor::RFC_3947), Some("RFC 3947"));
     assert_eq!(name(&[vendor::MS_NT5.as_slice(), &[0, 0, 0, 4]].concat()), Some("MS NT5 ISAKMPOAKLEY"));
     assert_eq!(name(&vendor::MS_NT5[..15]), None);
+    assert_eq!(name(b"OE-Libreswan-4.10"), Some("libreswan"));
     assert_eq!(name(&[]), None);
+    // Most are the MD5 of their names.
+    let hashed = |name: &str| crate::crypto::HashAlg::Md5.digest(&[name.as_bytes()]);
+    let derived = vendor::KNOWN.iter().filter(|(id, name)| *id == hashed(name).as_ref()).count();
+    assert_eq!(derived, 26, "of {}", vendor::KNOWN.len());
 }

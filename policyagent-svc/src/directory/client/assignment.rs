@@ -31,7 +31,7 @@ pub(crate) struct GpoPolicy {
     pub(crate) name: String,
     /// For people.
     pub(crate) description: Option<String>,
-    /// When it was last changed, as the directory says it.
+    /// When it was last changed.
     pub(crate) changed: Option<String>,
 }
 
@@ -193,6 +193,11 @@ impl Client {
         Ok(gpos)
     }
 
+    /// What people call a group policy object.
+    pub(crate) async fn gpo_name(&mut self, dn: &str) -> Result<Option<String>, ClientError> {
+        Ok(self.object_at(dn, &["displayName"]).await?.and_then(|entry| entry.text("displayName")))
+    }
+
     async fn place(&mut self, dn: &str) -> Result<Place, ClientError> {
         let Some(entry) = self.object_at(dn, &["gPLink", "gPOptions"]).await? else { return Ok(Place::default()) };
         let links = entry.text("gPLink").map(|text| links(&text, dn)).unwrap_or_default();
@@ -219,7 +224,7 @@ impl Client {
             gpo.why_not = Some("its settings for computers are disabled".to_owned());
         }
         if let Some(assigned) = self.assigned_by(&assignment_dn(&link.gpo)).await? {
-            let changed = self.changed(&assigned.policy).await?;
+            let changed = self.last_modified(&assigned.policy).await?;
             let (dn, name, description) = (assigned.policy, assigned.name, assigned.description);
             gpo.policy = Some(GpoPolicy { dn, name, description, changed });
         }

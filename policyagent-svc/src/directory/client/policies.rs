@@ -1,6 +1,6 @@
 //! The searches for a policy and what belongs to it.
 use super::{Assigned, Client, ClientError, Entry};
-use crate::directory::objects::{Class, Object, normal, parent};
+use crate::directory::objects::{Class, Object, moment, normal, parent};
 use ldap3::{Scope, ldap_escape};
 use std::collections::BTreeSet;
 
@@ -54,6 +54,14 @@ impl Client {
             }
             stamps.join(" ")
         }))
+    }
+
+    /// When an object was last changed, for people: `2026-11-28T02:40:00Z`.
+    pub(crate) async fn last_modified(&mut self, dn: &str) -> Result<Option<String>, ClientError> {
+        const STAMPS: [&str; 2] = ["whenChanged", "modifyTimestamp"];
+        let entry = self.object_at(dn, &STAMPS).await?;
+        let stamp = entry.and_then(|entry| STAMPS.iter().find_map(|name| entry.text(name)));
+        Ok(stamp.as_deref().and_then(moment).map(|time| time.to_string()))
     }
 
     /// A policy and all objects that belong to it, each found by its name.

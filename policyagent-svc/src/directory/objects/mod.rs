@@ -13,7 +13,7 @@ mod tests;
 mod write;
 
 pub(crate) use names::{guid_in, normal, parent};
-pub(crate) use read::read;
+pub(crate) use read::{moment, read};
 pub(crate) use write::Place;
 
 use crate::guid::Guid;

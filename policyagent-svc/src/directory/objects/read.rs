@@ -6,6 +6,7 @@ use crate::directory::blob::nfa::{ALL, DIAL_UP, LAN, NfaMethod};
 use crate::directory::blob::{Blob, FilterBlob, IsakmpBlob, NegotiationBlob, NfaBlob, PolicyBlob, Read, negotiation};
 use crate::guid::Guid;
 use std::collections::BTreeMap;
+use toml::value::Datetime;
 
 /// The longest life that a document may name, in seconds.
 const LONGEST: u32 = 31_536_000;
@@ -77,18 +78,18 @@ fn head(object: &Object, name: &str) -> Table {
     }
     table.insert("guid".to_owned(), object.guid.to_string().into());
     if let Some(changed) = object.changed.as_deref().and_then(moment) {
-        table.insert("last_modified".to_owned(), changed);
+        table.insert("last_modified".to_owned(), Value::Datetime(changed));
     }
     table
 }
 
 /// A moment as a directory says it (`20261128024000.0Z`), as a document does.
-fn moment(text: &str) -> Option<Value> {
+pub(crate) fn moment(text: &str) -> Option<Datetime> {
     let part = |from: usize, to: usize| text.get(from..to).filter(|part| part.chars().all(|c| c.is_ascii_digit()));
     let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
     let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
     let text = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
-    text.parse().ok().map(Value::Datetime)
+    text.parse().ok()
 }
 
 impl<'a> Reading<'a> {

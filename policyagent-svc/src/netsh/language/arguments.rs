@@ -74,8 +74,7 @@ impl<'a> Arguments<'a> {
             let parameter = parameter(given.parameter).filter(|parameter| tags.contains(&parameter.tag))?;
             Some((parameter, given.tagged))
         };
-        let has_key =
-            self.given.iter().filter_map(|given| parameter(given.parameter)).any(|p| p.kind == Kind::PresharedKey);
+        let has_key = self.given.iter().filter_map(|given| parameter(given.parameter)).any(|p| p.kind.is_secret());
         let with_word = |given| {
             value(given).map(|(parameter, tagged)| Value {
                 parameter,

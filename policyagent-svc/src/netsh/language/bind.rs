@@ -68,7 +68,7 @@ fn has_value(word: &Word, equals: usize) -> bool {
 }
 
 const fn is_key(parameter: &Parameter) -> bool {
-    matches!(parameter.kind, Kind::PresharedKey)
+    parameter.kind.is_secret()
 }
 
 /// True if a word is, or begins with, the tag of a key.

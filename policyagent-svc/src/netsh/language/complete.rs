@@ -1,6 +1,6 @@
 //! What can follow what was typed.
 use super::grammar::{Context, Entry, Kind, Need};
-use super::interpreter::{EVERYWHERE, names};
+use super::interpreter::{EVERYWHERE, names, where_known};
 use super::keyword::{Match, by_prefix};
 use super::lexer::{Word, placed, words};
 
@@ -63,12 +63,7 @@ fn named(word: &Word, names: &[&'static str]) -> Option<&'static str> {
 
 /// The context that words lead to, and how many they are.
 fn descend(mut context: Context, before: &[Word]) -> (Context, usize) {
-    if let Some(first) = before.first() {
-        while named(first, &names(context)).is_none() {
-            let Some(parent) = context.parent() else { break };
-            context = parent;
-        }
-    }
+    context = where_known(context, before);
     let mut used = 0;
     while let Some(child) = before.get(used).and_then(|word| named(word, &names(context))) {
         match context.children().iter().find(|(name, _)| *name == child) {

@@ -17,6 +17,11 @@ impl LanguageError {
     pub(crate) fn new(at: Position, problem: Problem) -> Self {
         Self { at, problem: Box::new(problem), usage: None }
     }
+
+    /// True if it is of this command, whose name is written in full.
+    pub(crate) fn is_of(&self, command: &str) -> bool {
+        self.usage.as_ref().is_some_and(|usage| usage.starts_with(command))
+    }
 }
 
 /// What is wrong.

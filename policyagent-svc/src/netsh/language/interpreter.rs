@@ -98,19 +98,7 @@ impl Interpreter {
 
     /// Reads words from the context, or the next one above that knows the first.
     fn within(&mut self, words: Vec<Word>) -> Result<Outcome, LanguageError> {
-        let first = words.first().map(Word::text).unwrap_or_default();
-        let known = |context: Context| by_prefix(&first, &names(context)) != Match::None;
-        let mut context = self.context;
-        while !known(context) && !words.first().is_some_and(is_help) {
-            match context.parent() {
-                Some(parent) => context = parent,
-                None => {
-                    context = self.context;
-                    break;
-                }
-            }
-        }
-        self.descend(context, words)
+        self.descend(where_known(self.context, &words), words)
     }
 
     /// Reads words from a context on.
@@ -134,6 +122,22 @@ impl Interpreter {
         self.context = context;
         Ok(Outcome::Nothing)
     }
+}
+
+/// From where words are read: the context, or the next one above it that knows the first. Where both know a verb, it is
+/// the one that knows what the verb is about.
+pub(super) fn where_known(context: Context, words: &[Word]) -> Context {
+    let Some(first) = words.first().filter(|word| !is_help(word)) else { return context };
+    let verb = first.text();
+    let above = || core::iter::successors(Some(context), |context| context.parent());
+    let begins = |name: &'static str, text: &str| by_prefix(text, &[name]) != Match::None;
+    let knows_object = |context: &Context| {
+        words.get(1).map(Word::text).is_some_and(|object| {
+            context.entries().iter().any(|entry| begins(entry.verb, &verb) && begins(entry.object, &object))
+        })
+    };
+    let knows = |context: &Context| by_prefix(&verb, &names(*context)) != Match::None;
+    above().find(knows_object).or_else(|| above().find(knows)).unwrap_or(context)
 }
 
 /// The words that a context knows of its own.

@@ -162,6 +162,9 @@ pub(crate) enum RunError {
     /// There is no domain.
     #[error("the domain store cannot be reached: {0}")]
     NoDomain(String),
+    /// The directory was not read or changed.
+    #[error("{0}")]
+    Directory(String),
     /// What the model cannot express.
     #[error("{0}")]
     Unsupported(String),

@@ -1,7 +1,9 @@
 //! Carrying out the commands of `netsh ipsec`, and showing what there is.
 pub(crate) mod document;
+mod domain;
 mod dynamic_context;
 mod error;
+pub(crate) mod fuzzing;
 mod place;
 mod resolve;
 mod script;
@@ -80,6 +82,10 @@ impl Session {
         match command {
             Command::Static(command) => self.carry_out_static(command),
             Command::Dynamic(command) => self.carry_out_dynamic(command),
+            // A run is one of one machine; who runs it changes machines.
+            Command::SetMachine(_) => {
+                Err(RunError::Unsupported("set machine is for a netsh that is not itself served".to_owned()))
+            }
         }
     }
 
@@ -94,6 +100,8 @@ impl Session {
     pub(crate) fn commit(&mut self) -> Result<(), RunError> {
         self.atomic = false;
         let mut places: Vec<&mut Place> = self.left.iter_mut().chain([&mut self.place, &mut self.dynamic]).collect();
+        // A directory cannot be put back: it comes when nothing else can fail any more.
+        places.sort_by_key(|place| place.name == "domain");
         let mut written = Vec::new();
         for at in 0..places.len() {
             match places[at].write() {
@@ -143,7 +151,7 @@ impl Session {
         let next = match location {
             StoreLocation::Local => Self::local(&self.paths, self.service.as_ref())?,
             StoreLocation::Persistent => Place::new("persistent", Box::new(Store::persistent(&self.paths))),
-            StoreLocation::Domain(name) => Place::new("domain", store::domain(&self.paths, name.as_deref())?),
+            StoreLocation::Domain(name) => Place::new("domain", Box::new(domain::open(&self.paths, name.as_deref())?)),
         };
         if !self.atomic {
             self.place.write()?;

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::document::values::text_of;
 use crate::model;
 use crate::netsh::command::{Command, ConnectionType, Method};
-use crate::netsh::language::{Secrets, line};
+use crate::netsh::language::{Secrets, line, says};
 
 /// A script, line by line.
 pub(super) struct Script {
@@ -26,11 +26,15 @@ impl Script {
         self.text
     }
 
-    /// A command.
+    /// A command. A document may say what the language has no words for, as the name `all`.
     pub(super) fn push(&mut self, command: &Command) {
-        let line = Zeroizing::new(line(command, Secrets::Shown));
-        self.text.push_str(&line);
-        self.text.push('\n');
+        let text = Zeroizing::new(line(command, Secrets::Shown));
+        if says(&text, command) {
+            self.text.push_str(&text);
+            self.text.push('\n');
+        } else {
+            self.note(&format!("This cannot be written here: {:?}", line(command, Secrets::Hidden)));
+        }
     }
 
     /// A line for people: what cannot be written.

@@ -4,7 +4,6 @@ use zeroize::Zeroizing;
 
 use super::error::RunError;
 use crate::document::Document;
-use crate::paths::Paths;
 use crate::store::{EditError, Store};
 
 /// Makes a new text of a document's text, or says why not.
@@ -71,10 +70,4 @@ pub(crate) struct GpoAssigned {
     pub(crate) description: Option<String>,
     /// When it was changed.
     pub(crate) last_modified: Option<String>,
-}
-
-/// Opens the store of a domain, that of this host if none is named. Its [`PolicyStore::domain`] is the directory.
-pub(crate) fn domain(_paths: &Paths, name: Option<&str>) -> Result<Box<dyn PolicyStore>, RunError> {
-    let which = name.map_or_else(String::new, |name| format!(" of {name:?}"));
-    Err(RunError::NoDomain(format!("no directory{which} is configured on this machine")))
 }

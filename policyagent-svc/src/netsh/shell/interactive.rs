@@ -48,7 +48,8 @@ pub(super) fn converse(runner: &mut Runner<'_>, context: Context) -> Result<(), 
     let mut interpreter = Interpreter::new(context);
     loop {
         editor.set_helper(Some(Words(interpreter.context())));
-        let text = match editor.readline(&format!("{}>", interpreter.context().name())) {
+        let machine = runner.machine().map(|machine| format!("[{machine}] ")).unwrap_or_default();
+        let text = match editor.readline(&format!("{machine}{}>", interpreter.context().name())) {
             Ok(text) => zeroize::Zeroizing::new(text),
             Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => return Ok(()),

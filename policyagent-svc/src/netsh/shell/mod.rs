@@ -2,10 +2,13 @@
 mod call;
 mod check;
 mod interactive;
+mod machine;
 mod remote;
 mod report;
 mod run;
+mod serve;
 mod source;
+mod ssh;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +49,10 @@ fn netsh(paths: &Paths, format: Format, arguments: &NetshArgs, reporter: &mut Re
     if let Some(machine) = &arguments.remote {
         return remote::run(machine, paths, format, arguments);
     }
+    if arguments.serve {
+        let mut session = Session::new(paths, format).map_err(|error| error.to_string())?;
+        return serve::serve(&mut session, std::io::stdin().lock(), std::io::stdout().lock());
+    }
     let context = start(arguments.context.as_deref())?;
     let source = match (&arguments.file, arguments.words.is_empty()) {
         (Some(path), _) => Some(Source::file(path, arguments)?),
@@ -63,7 +70,7 @@ fn netsh(paths: &Paths, format: Format, arguments: &NetshArgs, reporter: &mut Re
         return Ok(());
     }
     let session = Session::new(paths, format).map_err(|error| error.to_string())?;
-    let mut runner = Runner::new(session, arguments, reporter)?;
+    let mut runner = Runner::new(session, paths, arguments, reporter)?;
     runner.alias()?;
     let talked = match source {
         Some(source) => {

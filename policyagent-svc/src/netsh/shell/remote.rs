@@ -1,9 +1,10 @@
 //! netsh on another machine, by ssh.
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::source::octets_of;
+use super::ssh::ssh;
 use crate::format::Format;
 use crate::netsh::arguments::{DialectName, NetshArgs};
 use crate::netsh::script::Dialect;
@@ -11,10 +12,6 @@ use crate::paths::Paths;
 
 /// Runs netsh there, with the same arguments; a script goes there by standard input.
 pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &NetshArgs) -> Result<(), String> {
-    let sound = |c: char| c.is_alphanumeric() || "-_.:@[]%".contains(c);
-    if machine.is_empty() || machine.starts_with('-') || !machine.chars().all(sound) {
-        return Err(format!("-r is {machine:?}, allowed: MACHINE or USER@MACHINE, as ssh takes it"));
-    }
     if arguments.alias.is_some() {
         return Err("-a is not for -r; allowed: -f FILE".to_owned());
     }
@@ -30,11 +27,7 @@ pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &Nets
     };
     let dialect = arguments.dialect.or_else(by_name);
     let converses = script.is_none() && arguments.words.is_empty() && std::io::stdin().is_terminal();
-    let mut ssh = Command::new("ssh");
-    if converses {
-        ssh.arg("-t");
-    }
-    ssh.arg("--").arg(machine).arg(remote_command(paths, format, arguments, dialect));
+    let mut ssh = ssh("-r", machine, converses, paths, format, &words(arguments, dialect))?;
     if script.is_some() {
         ssh.stdin(Stdio::piped());
     }
@@ -48,24 +41,11 @@ pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &Nets
     if status.success() { Ok(()) } else { Err(format!("netsh on {machine} has failed, or ssh has: {status}")) }
 }
 
-/// The command line that the other machine's shell reads.
-pub(super) fn remote_command(
-    paths: &Paths,
-    format: Format,
-    arguments: &NetshArgs,
-    dialect: Option<DialectName>,
-) -> String {
-    let mut words = vec!["policyagent".to_owned()];
-    let mut with = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
-    if paths.root() != Path::new("/") {
-        with("--root", &paths.root().to_string_lossy());
-    }
-    if format == Format::Json {
-        with("--format", "json");
-    }
-    words.push("netsh".to_owned());
+/// The options and words that are netsh's there.
+fn words(arguments: &NetshArgs, dialect: Option<DialectName>) -> Vec<String> {
     let flags = [("--check", arguments.check), ("--atomic", arguments.atomic), ("--verbose", arguments.verbose)];
-    words.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
+    let mut words: Vec<String> =
+        flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()).collect();
     let mut with = |option: &str, value: Option<&str>| {
         words.extend(value.into_iter().flat_map(|value| [option.to_owned(), value.to_owned()]));
     };
@@ -82,14 +62,5 @@ pub(super) fn remote_command(
         words.push("--".to_owned());
         words.extend(arguments.words.iter().cloned());
     }
-    words.iter().map(|word| for_shell(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// The word as the shell takes it for one.
-fn for_shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    words
 }

@@ -2,22 +2,29 @@
 use std::path::Path;
 
 use super::call::{self, Call, call};
+use super::machine::Target;
 use super::read;
 use super::report::{Place, Reporter};
 use super::source::Source;
 use crate::netsh::arguments::NetshArgs;
-use crate::netsh::command::{Command, Static};
+use crate::netsh::command::{Command, Machine, Static};
 use crate::netsh::language::lexer::Word;
 use crate::netsh::language::{Context, Interpreter, LanguageError, Outcome};
-use crate::netsh::run::Session;
+use crate::netsh::run::{RunError, Session};
 use crate::netsh::script::StatementKind;
+use crate::paths::Paths;
 
 /// As deep as scripts may call scripts.
 const DEEPEST: usize = 20;
 
 /// Carries out.
 pub(super) struct Runner<'a> {
+    /// What is carried out on this host.
     session: Session,
+    target: Target,
+    /// That the last `set store` has failed: what follows is not meant for the store before it.
+    storeless: bool,
+    paths: &'a Paths,
     arguments: &'a NetshArgs,
     reporter: &'a mut Reporter,
     /// How many scripts called each other.
@@ -37,13 +44,14 @@ impl<'a> Runner<'a> {
     /// A run; with `--atomic` all of it happens, or nothing.
     pub(super) fn new(
         mut session: Session,
+        paths: &'a Paths,
         arguments: &'a NetshArgs,
         reporter: &'a mut Reporter,
     ) -> Result<Self, String> {
         if arguments.atomic {
             session.begin().map_err(|error| error.to_string())?;
         }
-        Ok(Self { session, arguments, reporter, depth: 0, commands: 0 })
+        Ok(Self { session, target: Target::Here, storeless: false, paths, arguments, reporter, depth: 0, commands: 0 })
     }
 
     /// Runs the alias file, if there is one.
@@ -58,7 +66,8 @@ impl<'a> Runner<'a> {
     /// The run is over: what was held back is written, or, of an atomic run in which anything failed, forgotten.
     pub(super) fn finish(mut self) -> Result<(), String> {
         if !self.arguments.atomic {
-            return self.session.finish().map_err(|error| error.to_string());
+            let left = self.target.leave();
+            return self.session.finish().map_err(|error| error.to_string()).and(left);
         }
         match self.reporter.failures() {
             0 => self.session.commit().map_err(|error| format!("{error}; nothing was changed")),
@@ -98,13 +107,68 @@ impl<'a> Runner<'a> {
             Ok(Outcome::Help(text)) => self.reporter.printed(&text),
             Ok(Outcome::Leave) => return Flow::Ends,
             Ok(Outcome::Run(file)) => self.nested(&file, context, place),
-            Ok(Outcome::Command(command)) => match self.session.carry_out(*command) {
+            Ok(Outcome::Command(command)) => match self.carry_out(*command) {
                 Ok(text) => self.reporter.printed(&text),
-                Err(error) => self.reporter.error(place, &error.to_string(), None),
+                Err(error) => self.reporter.error(place, &error, None),
             },
-            Err(error) => self.reporter.wrong(place, &error),
+            Err(error) => {
+                self.storeless |= error.is_of("set store");
+                // What follows is meant for a machine that is not known.
+                if error.is_of("set machine") {
+                    let left = self.target.leave();
+                    self.target = Target::Nowhere(String::new());
+                    if let Err(error) = left {
+                        self.reporter.error(place, &error, None);
+                    }
+                }
+                self.reporter.wrong(place, &error);
+            }
         }
         Flow::Goes
+    }
+
+    /// Carries a command out on the machine that it is for.
+    fn carry_out(&mut self, command: Command) -> Result<String, String> {
+        if let Command::SetMachine(machine) = command {
+            return self.set_machine(machine).map(|()| String::new());
+        }
+        let chooses = matches!(command, Command::Static(Static::SetStore { .. }));
+        if self.storeless && !chooses && matches!(command, Command::Static(_)) {
+            let text = "not carried out, as the last set store has failed; allowed: set store with a store that can be reached";
+            return Err(text.to_owned());
+        }
+        let done = match self.target.carry_out(&command) {
+            Some(done) => done,
+            None => self.session.carry_out(command).map_err(|error| error.to_string()),
+        };
+        if chooses {
+            self.storeless = done.is_err();
+        }
+        done
+    }
+
+    /// The machine from now on. On each a run begins anew, on this host too.
+    fn set_machine(&mut self, machine: Machine) -> Result<(), String> {
+        if self.arguments.atomic {
+            return Err(RunError::NotHeldBack { what: "what is done on another machine" }.to_string());
+        }
+        let left = self.target.leave();
+        let begun = self.start_anew();
+        let (target, reached) = Target::of(machine, self.paths, self.reporter.format());
+        self.target = target;
+        // Who is not reached is told before what was left.
+        reached.and(left).and(begun)
+    }
+
+    /// As a new run begins, on this host.
+    fn start_anew(&mut self) -> Result<(), String> {
+        self.storeless = false;
+        self.session.start_anew().map_err(|error| error.to_string())
+    }
+
+    /// The machine on which commands are carried out; nothing for this host.
+    pub(super) fn machine(&self) -> Option<&str> {
+        self.target.name()
     }
 
     /// A script that a line calls.
@@ -163,8 +227,10 @@ impl<'a> Runner<'a> {
 
     /// Does what a netsh that is called does. It begins at the local store, without batch mode.
     fn call(&mut self, words: Result<Vec<Word>, LanguageError>, place: Place<'_>) {
-        if let Err(error) = self.session.start_anew() {
-            self.reporter.error(place, &error.to_string(), None);
+        let left = self.target.leave();
+        let begun = self.start_anew();
+        if let Err(error) = left.and(begun) {
+            self.reporter.error(place, &error, None);
             return;
         }
         match words.and_then(call) {
@@ -173,8 +239,8 @@ impl<'a> Runner<'a> {
             Ok(Call::Words(context, words)) => {
                 let outcome = call::command(context, words, place.position()).map(|(outcome, _)| outcome);
                 if matches!(&outcome, Ok(Outcome::Command(command)) if is_of_session(command)) {
-                    let text = "this holds for this call of netsh only, and the next one begins at the local store, without \
-                                batch mode; allowed: a script of netsh's own, run by netsh -f";
+                    let text = "this holds for this call of netsh only, and the next one begins at the local store of this host, \
+                                without batch mode; allowed: a script of netsh's own, run by netsh -f";
                     self.reporter.warning(place, text);
                 }
                 self.outcome(outcome, context, place);
@@ -185,5 +251,5 @@ impl<'a> Runner<'a> {
 
 /// True for what lasts as long as netsh runs.
 const fn is_of_session(command: &Command) -> bool {
-    matches!(command, Command::Static(Static::SetStore { .. } | Static::SetBatch { .. }))
+    matches!(command, Command::Static(Static::SetStore { .. } | Static::SetBatch { .. }) | Command::SetMachine(_))
 }

@@ -1,5 +1,6 @@
 //! Commands of their arguments.
 pub(super) mod dynamic_context;
+pub(super) mod root_context;
 pub(super) mod static_context;
 
 use super::arguments::{Arguments, Value};

@@ -1,6 +1,7 @@
 //! The commands as data: of each the parameters in the order in which values without a tag fill them.
 mod dynamic_context;
 mod parameters;
+mod root_context;
 mod static_context;
 
 use core::fmt::Write as _;
@@ -51,7 +52,8 @@ impl Context {
     /// Its commands.
     pub(crate) const fn entries(self) -> &'static [Entry] {
         match self {
-            Self::Root | Self::Ipsec => &[],
+            Self::Root => root_context::ENTRIES,
+            Self::Ipsec => &[],
             Self::Static => static_context::ENTRIES,
             Self::Dynamic => dynamic_context::ENTRIES,
         }
@@ -179,6 +181,9 @@ pub(crate) enum Kind {
     QuickModeOffers,
     PfsGroup,
     PresharedKey,
+    /// A machine, as ssh takes it.
+    Machine,
+    Password,
     RootCa,
     /// One of these words.
     Keyword(&'static [&'static str]),
@@ -216,6 +221,8 @@ impl Kind {
             Self::MainModeOffers | Self::QuickModeOffers => "\"METHODS\"".to_owned(),
             Self::PfsGroup => "GROUP".to_owned(),
             Self::PresharedKey => "KEY".to_owned(),
+            Self::Machine => "MACHINE".to_owned(),
+            Self::Password => "PASSWORD".to_owned(),
             Self::RootCa => "\"AUTHORITY\"".to_owned(),
             Self::Setting => "VALUE".to_owned(),
             Self::YesNo | Self::Action | Self::ConnectionType | Self::Keyword(_) => self.keywords().join("|"),
@@ -250,6 +257,8 @@ impl Kind {
                 .to_owned(),
             Self::PfsGroup => "NOPFS, GRPMM, GRP1, GRP2, GRP3, or DHn with IANA's number of the group".to_owned(),
             Self::PresharedKey => "a key of at least one character".to_owned(),
+            Self::Machine => "MACHINE or USER@MACHINE, as ssh takes it".to_owned(),
+            Self::Password => "a password".to_owned(),
             Self::RootCa => {
                 "an authority's name, and behind it certmap:yes|no and excludecaname:yes|no if wanted, all in quotes"
                     .to_owned()
@@ -257,6 +266,11 @@ impl Kind {
             Self::Setting => "what the property can be".to_owned(),
             Self::YesNo | Self::Action | Self::ConnectionType | Self::Keyword(_) => self.keywords().join(", "),
         }
+    }
+
+    /// True for what is told nowhere.
+    pub(crate) const fn is_secret(&self) -> bool {
+        matches!(self, Self::PresharedKey | Self::Password)
     }
 
     /// The words that it can be.

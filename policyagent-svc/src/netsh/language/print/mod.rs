@@ -3,7 +3,7 @@ mod dynamic_context;
 mod static_context;
 mod values;
 
-use crate::netsh::command::Command;
+use crate::netsh::command::{Command, Machine};
 
 /// Whether keys are printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +19,11 @@ pub(crate) fn line(command: &Command, secrets: Secrets) -> String {
     let line = match command {
         Command::Static(command) => static_context::line(command, secrets),
         Command::Dynamic(command) => dynamic_context::line(command, secrets),
+        Command::SetMachine(Machine { name, user, password }) => {
+            let password = password.then_some(if secrets == Secrets::Hidden { "(not shown)" } else { "*" });
+            let line = Line::new("set machine").with_some("name", name.as_deref());
+            line.with_some("user", user.as_deref()).with_some("pwd", password)
+        }
     };
     line.text
 }

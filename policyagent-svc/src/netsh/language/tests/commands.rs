@@ -237,12 +237,18 @@ const DYNAMIC: &[(&str, &str)] = &[
     ("show stats", "show stats type=all"),
 ];
 
+const ROOT: &[(&str, &str)] = &[
+    ("set machine", "set machine"),
+    ("set machine gate", "set machine name=gate"),
+    ("set machine name=root@gate user=joe pwd=x", "set machine name=\"root@gate\" user=joe pwd=\"*\""),
+];
+
 #[test]
 fn commands_mean_what_they_print() {
-    for (context, cases) in [("ipsec static", STATIC), ("ipsec dynamic", DYNAMIC)] {
+    for (context, cases) in [("", ROOT), ("ipsec static ", STATIC), ("ipsec dynamic ", DYNAMIC)] {
         for (written, meant) in cases {
-            let meant = format!("{context} {meant}");
-            assert_eq!(canonical(&format!("{context} {written}")), meant, "{written}");
+            let meant = format!("{context}{meant}");
+            assert_eq!(canonical(&format!("{context}{written}")), meant, "{written}");
             assert_eq!(canonical(&meant), meant);
         }
     }
@@ -250,7 +256,7 @@ fn commands_mean_what_they_print() {
 
 #[test]
 fn every_parameter_of_the_grammar_has_a_case() {
-    for (context, cases) in [(Context::Static, STATIC), (Context::Dynamic, DYNAMIC)] {
+    for (context, cases) in [(Context::Root, ROOT), (Context::Static, STATIC), (Context::Dynamic, DYNAMIC)] {
         for entry in context.entries() {
             let prefix = entry.name();
             let mut tags = Vec::new();
@@ -276,10 +282,12 @@ fn every_parameter_of_the_grammar_has_a_case() {
 
 #[test]
 fn the_examples_of_the_help_are_commands() {
-    for (context, name) in [(Context::Static, "ipsec static"), (Context::Dynamic, "ipsec dynamic")] {
+    for (context, name) in
+        [(Context::Root, ""), (Context::Static, "ipsec static "), (Context::Dynamic, "ipsec dynamic ")]
+    {
         for entry in context.entries() {
             assert!(entry.example.starts_with(&entry.name()), "{}", entry.example);
-            canonical(&format!("{name} {}", entry.example));
+            canonical(&format!("{name}{}", entry.example));
         }
     }
 }

@@ -134,6 +134,10 @@ fn no_message_and_no_debug_print_has_a_key() {
     command("ipsec static add rule R P psk=open kerberos=no F A");
     let command = command("ipsec static add rule R P F A psk=\"open sesame\"");
     assert!(!format!("{command:?}").contains("sesame"));
+    let machine = super::command("set machine gate joe sesame");
+    assert!(!format!("{machine:?} {}", line(&machine, Secrets::Shown)).contains("sesame"));
+    let error = interpret(Context::Root, "set machine gate pwd=open sesame x=y").unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("sesame"), "{error}");
     let hidden = line(&command, Secrets::Hidden);
     assert!(hidden.ends_with("psk=\"(not shown)\""), "{hidden}");
     let words = words(&placed("psk=sesame", 1)).unwrap();

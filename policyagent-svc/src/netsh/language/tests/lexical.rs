@@ -167,6 +167,25 @@ fn contexts_are_remembered() {
 }
 
 #[test]
+fn a_verb_is_read_where_what_it_is_about_is_known() {
+    let read = |context, text: &str| match interpret(context, text) {
+        Ok(Outcome::Command(command)) => line(&command, Secrets::Hidden),
+        other => panic!("{text}: {other:?}"),
+    };
+    for context in [Context::Root, Context::Ipsec, Context::Static, Context::Dynamic] {
+        assert_eq!(read(context, "set machine gate.example"), "set machine name=gate.example");
+        assert_eq!(read(context, "SET MACH"), "set machine");
+    }
+    assert_eq!(read(Context::Static, "set store local"), "ipsec static set store location=local");
+    // What the context itself may mean goes before those above.
+    assert_eq!(read(Context::Dynamic, "set m name=x qmpermm=1"), "ipsec dynamic set mmpolicy name=x qmpermm=1");
+    assert!(
+        error(Context::Static, "set machines").1.starts_with("\"machines\" is no command of netsh ipsec static set")
+    );
+    assert_eq!(super::super::complete::complete(Context::Static, "set machine na").1, ["name="]);
+}
+
+#[test]
 fn help_is_there_at_every_level() {
     let help = |context, text: &str| match interpret(context, text) {
         Ok(Outcome::Help(text)) => text,
@@ -175,7 +194,7 @@ fn help_is_there_at_every_level() {
     for ask in ["?", "/?", "help", "ipsec ?", "ipsec static ?", "ipsec static add ?", "ipsec static add help"] {
         assert!(help(Context::Root, ask).starts_with("Commands of netsh"), "{ask}");
     }
-    for context in [Context::Static, Context::Dynamic] {
+    for context in [Context::Root, Context::Static, Context::Dynamic] {
         for entry in context.entries() {
             let text = help(context, &format!("{} ?", entry.name()));
             assert!(text.contains(&entry.usage()) && text.contains(entry.example), "{text}");

@@ -223,6 +223,11 @@ fn any_command() -> impl Strategy<Value = Command> {
             };
             Command::Static(Static::DeleteFilter { filter_list, filter })
         }),
+        (maybe(name()), text(), any::<bool>()).prop_map(|(name, user, password)| Command::SetMachine(Machine {
+            name,
+            user,
+            password
+        })),
         dynamic_rule().prop_map(|rule| Command::Dynamic(Dynamic::AddRule(rule))),
         dynamic_rule().prop_map(|rule| Command::Dynamic(Dynamic::SetRule(rule))),
         dynamic_rule().prop_map(|rule| Command::Dynamic(Dynamic::DeleteRule(rule.key))),

@@ -13,7 +13,7 @@ use crate::netsh::run::script::{Script, connection_type, methods};
 use crate::netsh::run::show::view::BEYOND;
 
 /// The script. It has pre-shared keys in clear, and says so.
-pub(super) fn dump(document: &PolicyDocument) -> Result<String, RunError> {
+pub(in crate::netsh::run) fn dump(document: &PolicyDocument) -> Result<String, RunError> {
     let file = document.objects()?;
     let mut script = Script::default();
     for list in &file.filter_lists {

@@ -1,5 +1,5 @@
 //! `netsh ipsec static`: the objects of a store.
-mod dump;
+pub(super) mod dump;
 mod examples;
 pub(crate) mod objects;
 mod transfer;

@@ -148,10 +148,9 @@ fn each_refusal_has_its_wording_and_changes_nothing() {
     );
     let unknown = AddFilter { source: Address::Name("no-such-host.invalid".to_owned()), ..filter("web", "me", "me") };
     assert!(refusal(Static::AddFilter(unknown)).starts_with("\"no-such-host.invalid\" has no address: "));
-    assert_eq!(
-        refusal(Static::SetStore { location: StoreLocation::Domain(None) }),
-        "the domain store cannot be reached: no directory is configured on this machine"
-    );
+    let unreachable = refusal(Static::SetStore { location: StoreLocation::Domain(None) });
+    assert!(unreachable.starts_with("the domain store cannot be reached: "), "{unreachable}");
+    assert!(unreachable.ends_with("/etc/policyagent/policyagent.toml has no table [directory]"), "{unreachable}");
     let gpo = Static::SetPolicy {
         which: named("hosts"),
         new_name: None,
@@ -435,4 +434,25 @@ fn the_heading_of_a_file_outlives_its_first_object() {
     assert_eq!(root.policy(), heading);
     run(&mut session, [list("m")]);
     assert!(root.policy().contains("network team"), "{}", root.policy());
+}
+
+#[test]
+fn a_dump_has_a_remark_for_what_the_language_cannot_say() {
+    let root = Root::new();
+    let path = Paths::new(root.path()).policy();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let text = "[[filter_list]]\nname = \"all\"\n\n[[filter_list]]\nname = \"web\"\n\
+                description = \"two\\nipsec static delete all\"\n";
+    fs::write(&path, text).unwrap();
+    let mut session = Session::new(&Paths::new(root.path()), Format::Text).unwrap();
+    let dump = session.carry_out(Command::Static(Static::Dump)).unwrap();
+    let lines: Vec<&str> = dump.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "# This cannot be written here: \"ipsec static add filterlist name=all\"",
+            "# This cannot be written here: \"ipsec static add filterlist name=web description=\\\"two\\nipsec static delete \
+             all\\\"\"",
+        ]
+    );
 }

@@ -13,6 +13,8 @@ fn lines_with_keys_are_not_kept() {
         "help add rule",
         "add ?",
         "add rule ?",
+        "set machine gate",
+        "set machine ?",
         "dynamic add rule /?",
     ] {
         assert!(may_be_kept(Context::Static, line), "{line}");
@@ -26,6 +28,8 @@ fn lines_with_keys_are_not_kept() {
         "add rule R P F A none all yes text no sesame ?",
         "help add rule psk=x",
         "help sesame",
+        "set machine gate pwd=sesame",
+        "set machine gate joe sesame",
         "add sesame ?",
     ] {
         assert!(!may_be_kept(Context::Static, line), "{line}");

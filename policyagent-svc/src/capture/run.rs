@@ -1,0 +1,151 @@
+//! `policyagent capture`: frames in, packets shown.
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::dissect::Packet;
+use super::file::{ReadError, Reader, Timestamp, Writer};
+use super::filter::Filter;
+use super::view::{self, Seen};
+use crate::format::Format;
+
+/// Arguments of `capture`.
+#[derive(Args, Debug)]
+pub(crate) struct CaptureArgs {
+    /// A capture in the form of pcap or pcapng; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Show only what fits: peer ADDR[/LEN], source, destination, port, cookie HEX, spi HEX, exchange NAME, message-id HEX,
+    /// payload NAME, notify NAME, vendor TEXT, protocol NAME, encrypted, fault; with and, or, not, parentheses
+    #[arg(short = 'Y', long, value_name = "FILTER")]
+    pub(crate) filter: Option<Filter>,
+    /// How packets are shown; with --format json every packet is an object on a line of its own with all fields
+    #[arg(long, value_enum, value_name = "VIEW", default_value_t = View::Summary)]
+    pub(crate) view: View,
+    /// Show also what has nothing to do with IPsec
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Write what is shown to FILE, too, as pcapng; FILE must not be there, and its mode is 600
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+    /// End when N packets have been shown
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+}
+
+/// How packets are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum View {
+    /// A line each
+    Summary,
+    /// Every layer and field by name
+    Tree,
+    /// The tree, and all octets
+    Hex,
+}
+
+/// Why it does not go on.
+#[derive(Debug, thiserror::Error)]
+enum CaptureError {
+    #[error("{path}: {error}")]
+    File { path: PathBuf, error: io::Error },
+    #[error("{path}: {error}")]
+    Read { path: PathBuf, error: ReadError },
+    #[error("standard output: {0}")]
+    Output(io::Error),
+}
+
+/// Shows a capture.
+pub(crate) fn run(arguments: &CaptureArgs, format: Format) -> ExitCode {
+    let mut shown =
+        Shown { arguments, format, output: io::stdout().lock(), read: 0, count: 0, start: None, written: None };
+    match shown.all() {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has read enough.
+        Err(CaptureError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            if format == Format::Json {
+                let _ = writeln!(shown.output, "{}", serde_json::json!({ "error": error.to_string() }));
+            }
+            eprintln!("policyagent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What is shown so far.
+struct Shown<'a, W> {
+    arguments: &'a CaptureArgs,
+    format: Format,
+    output: W,
+    /// Frames that were read.
+    read: u64,
+    /// Packets that were shown.
+    count: u64,
+    start: Option<Timestamp>,
+    written: Option<Writer<File>>,
+}
+
+fn open(path: &Path) -> Result<Reader, CaptureError> {
+    let reader = if path == Path::new("-") {
+        Reader::new(io::stdin())
+    } else {
+        let file = File::open(path).map_err(|error| CaptureError::File { path: path.to_owned(), error })?;
+        Reader::new(file)
+    };
+    reader.map_err(|error| CaptureError::Read { path: path.to_owned(), error })
+}
+
+/// Begins a capture in a file of its own.
+fn create(path: &Path) -> Result<Writer<File>, CaptureError> {
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(Writer::new).map_err(|error| CaptureError::File { path: path.to_owned(), error })
+}
+
+impl<W: Write> Shown<'_, W> {
+    fn all(&mut self) -> Result<(), CaptureError> {
+        let path = &self.arguments.file;
+        let mut reader = open(path)?;
+        self.written = self.arguments.write.as_deref().map(create).transpose()?;
+        while self.arguments.count.is_none_or(|most| self.count < most) {
+            let frame = match reader.next() {
+                None => break,
+                Some(frame) => frame.map_err(|error| CaptureError::Read { path: path.clone(), error })?,
+            };
+            self.read += 1;
+            self.start = self.start.or(frame.time);
+            let packet = Packet::new(&frame);
+            let wanted = self.arguments.all || packet.is_ipsec();
+            if wanted && self.arguments.filter.as_ref().is_none_or(|filter| filter.fits(&packet)) {
+                self.count += 1;
+                let seen = Seen { number: self.read, frame: &frame, packet: &packet, start: self.start };
+                self.show(&seen).map_err(CaptureError::Output)?;
+                if let (Some(written), Some(path)) = (&mut self.written, &self.arguments.write) {
+                    written.write(&frame).map_err(|error| CaptureError::File { path: path.clone(), error })?;
+                }
+            }
+        }
+        if self.format == Format::Text && io::stderr().is_terminal() {
+            eprintln!("{} of {} frames shown", self.count, self.read);
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, seen: &Seen<'_>) -> io::Result<()> {
+        if self.format == Format::Json {
+            return writeln!(self.output, "{}", view::json(seen));
+        }
+        writeln!(self.output, "{}", view::summary(seen))?;
+        if self.arguments.view != View::Summary {
+            self.output.write_all(view::tree(seen.packet).as_bytes())?;
+        }
+        if self.arguments.view == View::Hex {
+            self.output.write_all(view::octets(seen.packet).as_bytes())?;
+        }
+        Ok(())
+    }
+}
