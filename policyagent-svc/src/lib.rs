@@ -15,10 +15,12 @@ mod link;
 mod lint;
 mod lock;
 mod model;
+mod monitor;
 mod netsh;
 mod paths;
 mod rsop;
 mod service;
+mod ssh;
 mod store;
 mod users;
 

@@ -72,6 +72,10 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Edit and show policy by the commands of netsh ipsec, or by scripts of them
     Netsh(NetshArgs),
+    /// Show what the service does, and how much of it: IP Security Monitor
+    ///
+    /// A tree of views, as Windows has them, and the last negotiations with the reason of each failure. `?` shows the keys.
+    Monitor(MonitorArgs),
     /// Put in force what holds until the service has its policy, or take it away
     BootMode(BootModeArgs),
     /// Read a password from standard input and print its hash, for the users file of extended authentication
@@ -433,6 +437,26 @@ pub(crate) enum ImportSyntax {
 pub(crate) enum ImportStore {
     /// The local store: the policy file
     Local,
+}
+
+/// Arguments of `monitor`.
+#[derive(Args, Debug)]
+pub(crate) struct MonitorArgs {
+    /// The machine whose service is shown, by ssh [default: this one]
+    #[arg(short = 'r', value_name = "[USER@]MACHINE")]
+    pub(crate) machine: Option<String>,
+    /// Print it once, and end; with --format json for programs
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Seconds after which the service is asked again; 0: when told to
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub(crate) refresh: u32,
+    /// Show DNS names for addresses
+    #[arg(long)]
+    pub(crate) dns: bool,
+    /// Only this view, more than once if wanted; without --once: the view to begin with
+    #[arg(long, value_name = "VIEW", value_parser = clap::builder::PossibleValuesParser::new(crate::monitor::views()))]
+    pub(crate) view: Vec<String>,
 }
 
 /// Arguments of `generate`.

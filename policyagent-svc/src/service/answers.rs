@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::live::{self, Live};
+use super::negotiations::Negotiations;
 use super::policy::{InForce, Look};
 use super::settings::registry::Name;
 use crate::control::report::{
@@ -50,6 +51,8 @@ pub(crate) struct Service {
     pub(crate) stopping: AtomicBool,
     /// Held while a negotiation is begun by command, so that its beginning is not taken for another's.
     pub(crate) initiating: Mutex<()>,
+    /// The last negotiations.
+    pub(crate) negotiations: Negotiations,
 }
 
 /// Why a request was not met.
@@ -68,6 +71,7 @@ impl Answer for Service {
         let answer = match request {
             Request::Status => self.status().await.map(|status| Reply::Status(Box::new(status))),
             Request::InForce => Ok(Reply::InForce(Box::new(self.policy.lock().await.in_force()))),
+            Request::Negotiations => Ok(Reply::Negotiations { negotiations: self.negotiations.report() }),
             Request::Stop => Ok(self.stop().await),
             Request::Reload => self.reload().await,
             Request::PollDirectory => match &self.directory {
@@ -103,7 +107,8 @@ impl Answer for Service {
 }
 
 impl Service {
-    async fn status(&self) -> Result<Status, Refusal> {
+    /// Everything that stands.
+    pub(super) async fn status(&self) -> Result<Status, Refusal> {
         let snapshot = self.engine.snapshot().await?;
         let now = self.engine.now();
         // First, so that the statistics have their traffic.
