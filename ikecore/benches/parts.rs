@@ -6,7 +6,7 @@ use ikecore::exchange::Path;
 use ikecore::exchange::message::Incoming;
 use ikecore::fuzzing::{fuzz_select, seeds, select_seeds};
 use ikecore::policy::db::PolicyDb;
-use ikecore::policy::selector::{Flow, Prefix, Selector};
+use ikecore::policy::selector::{Direction, Flow, Prefix, Selector};
 use ikecore::proposal::select::select_main_mode;
 use ikecore::testing::policy::{FAST, TestPolicy};
 use ikecore::wire::{AuthenticationMethod, Header, Padding, Sa, parse};
@@ -82,9 +82,9 @@ fn policy(criterion: &mut Criterion) {
             remote_port: 80,
             scope: ikecore::address::Scope::ANY,
         };
-        assert!(policy.lookup_flow(&flow).is_some());
+        assert!(policy.lookup_flow(&flow, Direction::Outbound).is_some());
         benchmarks.bench_function(BenchmarkId::new("a packet, last of rules", count), |bencher| {
-            bencher.iter(|| policy.lookup_flow(black_box(&flow)).is_some());
+            bencher.iter(|| policy.lookup_flow(black_box(&flow), Direction::Outbound).is_some());
         });
         benchmarks.bench_function(BenchmarkId::new("the same, filter by filter", count), |bencher| {
             bencher.iter(|| policy.ranked().find(|(_, filter)| filter.matches(black_box(&flow))).is_some());
@@ -132,11 +132,13 @@ fn filters(criterion: &mut Criterion) {
             .collect();
         for flow in &flows {
             let linear = policy.ranked().find(|(_, filter)| filter.matches(flow)).map(|(_, filter)| filter);
-            assert_eq!(policy.lookup_flow(flow).map(|(_, filter)| filter), linear);
+            assert_eq!(policy.lookup_flow(flow, Direction::Outbound).map(|(_, filter)| filter), linear);
         }
         benchmarks.throughput(Throughput::Elements(flows.len() as u64));
         benchmarks.bench_function(BenchmarkId::new("100 packets, by the index", count), |bencher| {
-            bencher.iter(|| flows.iter().filter(|flow| policy.lookup_flow(black_box(flow)).is_some()).count());
+            bencher.iter(|| {
+                flows.iter().filter(|flow| policy.lookup_flow(black_box(flow), Direction::Outbound).is_some()).count()
+            });
         });
         benchmarks.bench_function(BenchmarkId::new("100 packets, filter by filter", count), |bencher| {
             let find = |flow: &Flow| policy.ranked().find(|(_, filter)| filter.matches(flow)).is_some();

@@ -207,3 +207,35 @@ pub fn drop_capabilities() -> io::Result<()> {
     // SAFETY: version 3 reads one header and two data structures; both are live and laid out as the kernel's.
     done(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) })
 }
+
+/// Has a packet socket receive the frames of the interface with this number, or of all interfaces for 0: every protocol,
+/// in both directions.
+pub fn bind_packet_socket(socket: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
+    let every_protocol = u16::try_from(libc::ETH_P_ALL).map_err(io::Error::other)?;
+    let address = libc::sockaddr_ll {
+        sll_family: libc::sa_family_t::try_from(libc::AF_PACKET).map_err(io::Error::other)?,
+        sll_protocol: every_protocol.to_be(),
+        sll_ifindex: libc::c_int::try_from(interface).map_err(io::Error::other)?,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    let length = libc::socklen_t::try_from(size_of_val(&address)).map_err(io::Error::other)?;
+    // SAFETY: the descriptor is open as long as it is borrowed; the kernel reads the address, which has the length that is
+    // given, and keeps no reference to it.
+    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// How many frames a packet socket had no room for since this was asked last (`PACKET_STATISTICS`).
+pub fn lost_packets(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+    let mut length = libc::socklen_t::try_from(size_of_val(&statistics)).map_err(io::Error::other)?;
+    let value = (&raw mut statistics).cast();
+    let (level, name) = (libc::SOL_PACKET, libc::PACKET_STATISTICS);
+    // SAFETY: the descriptor is open as long as it is borrowed; the kernel writes at most `length` octets, those of the
+    // structure, and the length; both are live.
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, value, &raw mut length) };
+    if result == 0 { Ok(statistics.tp_drops) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,5 +1,7 @@
 //! The service and the tools around it: what the `policyagent` binary is made of.
+mod audit;
 mod boot;
+mod calendar;
 mod capture;
 mod cli;
 mod compile;

@@ -78,6 +78,21 @@ impl Paths {
         self.log().join("Oakley.log")
     }
 
+    /// The audit file, if the settings name no other.
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.log().join("audit.jsonl")
+    }
+
+    /// The socket of the journal, if the settings name no other.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.root.join("run/systemd/journal/socket")
+    }
+
+    /// The socket of syslog, if the settings name no other.
+    pub(crate) fn syslog(&self) -> PathBuf {
+        self.root.join("dev/log")
+    }
+
     /// The directory of the key log, if the settings name no other.
     pub(crate) fn key_log(&self) -> PathBuf {
         self.log().join("keylog")

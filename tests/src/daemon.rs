@@ -235,6 +235,33 @@ impl<'a> Daemon<'a> {
         assert!(held, "Oakley.log: {what}: not within {patience:?}:\n{}", self.oakley());
     }
 
+    /// The audit: the entries of its file so far.
+    #[track_caller]
+    pub fn audit(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.root.join("var/log/policyagent/audit.jsonl")).unwrap_or_default();
+        let entry = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("no entry ({e}): {line}"));
+        // A line without its end is being written.
+        text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(entry).collect()
+    }
+
+    /// Waits until the audit has an entry that satisfies `condition`, and gives it; panics with all when it does not within
+    /// `patience`.
+    #[track_caller]
+    pub fn wait_audit(
+        &self,
+        what: &str,
+        patience: Duration,
+        condition: impl Fn(&serde_json::Value) -> bool,
+    ) -> serde_json::Value {
+        let mut found = None;
+        let held = wait_until(patience, || {
+            found = self.audit().into_iter().find(|entry| condition(entry));
+            found.is_some()
+        });
+        assert!(held, "audit: {what}: not within {patience:?}:\n{:#?}\n{}", self.audit(), self.output());
+        found.unwrap_or_default()
+    }
+
     /// What the daemon itself has written to its standard output and error.
     pub fn output(&self) -> String {
         self.process.log()

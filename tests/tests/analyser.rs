@@ -1,13 +1,21 @@
 //! The analyser on captures of several implementations, compared with tshark field by field.
 
+use std::net::UdpSocket;
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use tests::charon::{Charon, Connection, Kernel, Mode};
-use tests::daemon::Driver;
-use tests::netns::{A, B, World};
+use tests::daemon::{Driver, program};
+use tests::netns::{A, B, WIRE, World, recorded};
+use tests::process::Process;
 use tests::scenario::{Role, SUITES, bundles, vpnc, whole_life};
 use tests::scratch::Scratch;
 use tests::tshark::{MAIN_MODE, agreement, compare};
+
+const PATIENCE: Duration = Duration::from_secs(15);
 
 #[test]
 fn the_daemon_and_strongswan() {
@@ -46,6 +54,67 @@ fn ah_around_esp() {
     let drivers = [Driver::Userspace, Driver::Userspace];
     let seen = agreement("ah", || bundles::ah_around_esp(drivers, Mode::Tunnel, false));
     seen.check(&["ah.next_header", "ah.length", "ah.spi", "ah.sequence", "ah.icv", "esp.spi", "isakmp.spisize"]);
+}
+
+/// What is captured live, and written, is what tcpdump has of it; of the rest the kernel hands over nothing.
+#[test]
+fn what_comes_and_goes_is_captured() {
+    let scratch = Scratch::new("live");
+    let (theirs, ours) = (scratch.join("theirs.pcap"), scratch.join("ours.pcapng"));
+    let mut shown = String::new();
+    recorded(&theirs, || {
+        let world = World::new();
+        let file = ours.display().to_string();
+        let arguments = ["capture", "--interface", WIRE, "--write", &file, "--format", "json"];
+        let program = program().display().to_string();
+        let mut capture = Process::start(&world.a, &scratch, "capture", &program, &arguments);
+        capture.wait_for("it captures", PATIENCE, |log| log.contains("capturing on"));
+        world.a.ping_until_answered(A.wire, B.wire, PATIENCE);
+        for (own, other) in [(A.wire, B.wire), (A.wire6, B.wire6)] {
+            for (port, datagram) in [(9, "clear"), (500, "message"), (4500, "\u{7f}"), (500, "the last")] {
+                world.a.within(move || {
+                    let socket = UdpSocket::bind((own, 0)).expect("a socket");
+                    socket.send_to(datagram.as_bytes(), (other, port)).expect("sent");
+                });
+                world.b.within(move || {
+                    let socket = UdpSocket::bind((other, 0)).expect("a socket");
+                    socket.send_to(datagram.as_bytes(), (own, port)).expect("sent");
+                });
+            }
+        }
+        let last = |log: &str| log.lines().filter(|line| line.contains("\"destination\":")).count() == 12;
+        capture.wait_for("all of them", PATIENCE, last);
+        capture.signal(Signal::SIGINT);
+        let status = capture.wait_end(PATIENCE).expect("it ends");
+        assert!(status.success(), "{}", capture.log());
+        shown = capture.log();
+    });
+    let payloads = |file: &Path| -> Vec<String> {
+        // Errors of ICMP have the packet that they are about in them.
+        let mut tshark = Command::new("tshark");
+        tshark.args([
+            "-n",
+            "-Y",
+            "(udp.port == 500 || udp.port == 4500) && !icmp && !icmpv6",
+            "-T",
+            "fields",
+            "-e",
+            "udp.payload",
+            "-r",
+        ]);
+        let output = tshark.arg(file).output().expect("tshark");
+        let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+        // Whoever captures first is a matter of chance where two are sent at once.
+        lines.sort();
+        lines
+    };
+    assert_eq!(payloads(&ours), payloads(&theirs));
+    assert_eq!(payloads(&ours).len(), 12);
+    // Nothing else was handed over: the numbers are without gaps.
+    let number =
+        |line: &str| serde_json::from_str::<serde_json::Value>(line).ok().and_then(|value| value["number"].as_u64());
+    assert_eq!(shown.lines().filter_map(number).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>(), "{shown}");
+    assert!(shown.contains("\"interface\":\"wire0\""), "{shown}");
 }
 
 /// The UDP payloads in a file of recorded values, as a capture.

@@ -7,7 +7,7 @@ use crate::event::{EndpointEvent, EventKind, Failure, NegotiationEvent, Phase};
 use crate::exchange::Path;
 use crate::ids::NegotiationId;
 use crate::policy::rule::Rule;
-use crate::policy::selector::{Flow, Prefix, Selector};
+use crate::policy::selector::{Direction, Flow, Prefix, Selector};
 use crate::sa::driver::Acquire;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ impl Endpoint {
         self.counters.acquires += 1;
         let flow = acquire.flow;
         let policy = Arc::clone(&self.shared.policy);
-        let found = policy.lookup_flow(&flow).filter(|(rule, _)| rule.quick_mode().is_some());
+        let found = policy.lookup_flow(&flow, Direction::Outbound).filter(|(rule, _)| rule.quick_mode().is_some());
         let rule = found.map(|(rule, _)| rule.name.clone());
         self.tell(EventKind::Endpoint(EndpointEvent::Acquire { flow, rule }));
         if found.is_some() {
@@ -29,7 +29,9 @@ impl Endpoint {
     pub(super) fn begin_for_acquire(&mut self, acquire: Acquire) {
         let flow = acquire.flow;
         let policy = Arc::clone(&self.shared.policy);
-        if let Some((rule, filter)) = policy.lookup_flow(&flow).filter(|(rule, _)| rule.quick_mode().is_some()) {
+        if let Some((rule, filter)) =
+            policy.lookup_flow(&flow, Direction::Outbound).filter(|(rule, _)| rule.quick_mode().is_some())
+        {
             self.begin_for_flow(Cause::Acquire(flow), rule, filter, &flow, Some(acquire));
         }
     }
@@ -88,7 +90,8 @@ impl Endpoint {
         self.shared.trace.context.negotiation = Some(id);
         let role = crate::event::negotiation::Role::Initiator;
         self.tell_started(role, Cause::Command, None);
-        let failed = NegotiationEvent::Failed { role, phase: Phase::MainMode, failure, seconds: 0 };
+        let failed =
+            NegotiationEvent::Failed { role, phase: Phase::MainMode, failure, seconds: 0, rule: None, selector: None };
         self.tell(EventKind::Negotiation(failed));
     }
 
@@ -97,7 +100,7 @@ impl Endpoint {
         match command {
             Command::InitiateFlow(flow) => {
                 let policy = Arc::clone(&self.shared.policy);
-                match policy.lookup_flow(&flow).filter(|(rule, _)| rule.quick_mode().is_some()) {
+                match policy.lookup_flow(&flow, Direction::Outbound).filter(|(rule, _)| rule.quick_mode().is_some()) {
                     Some((rule, filter)) => self.begin_for_flow(Cause::Command, rule, filter, &flow, None),
                     None => self.refuse_command(Failure::NoPolicyForFlow(flow)),
                 }

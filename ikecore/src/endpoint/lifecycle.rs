@@ -359,7 +359,8 @@ impl Endpoint {
         context.local = Some(pair.sa.path.local);
         context.remote = Some(pair.sa.path.remote);
         let (inbound, outbound) = (pair.sa.inbound.spi, pair.sa.outbound.spi);
-        self.tell(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound, outbound, reason }));
+        let (selector, rule) = (pair.sa.selector, pair.sa.rule.name.clone());
+        self.tell(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound, outbound, reason, selector, rule }));
         self.return_addresses();
         self.hasten_successor(pair.sa.path.peer(), &pair.sa.selector);
     }
@@ -388,6 +389,8 @@ impl Endpoint {
         }
         let Some(sa) = self.ike_sas.get_mut(&id) else { return };
         let (cookies, quick_modes, negotiation) = (sa.cookies, sa.quick_modes, sa.negotiation);
+        let identity = sa.standing().map(|standing| standing.sa.peer.identity().clone());
+        let rule = sa.rule.name.clone();
         let preparation = sa.standing_mut().and_then(|standing| standing.preparation.take());
         self.remove_ike_sa(id);
         self.tell(EventKind::IkeSa(IkeSaEvent::Ended {
@@ -395,6 +398,8 @@ impl Endpoint {
             established: true,
             reason: reason.clone(),
             quick_modes,
+            identity,
+            rule,
         }));
         self.hand_on(waiting, &reason);
         if let Some(preparation) = preparation {

@@ -494,7 +494,7 @@ impl Endpoint {
     pub(super) fn fail_main_mode(&mut self, id: IkeSaId, failure: Failure) {
         self.focus(id);
         let Some(sa) = self.ike_sas.get(&id) else { return };
-        let (cookies, path, negotiation) = (sa.cookies, sa.path, sa.negotiation);
+        let (cookies, path, negotiation, rule) = (sa.cookies, sa.path, sa.negotiation, sa.rule.name.clone());
         let (waiting, unproven, known, keys) = match &sa.phase {
             Phase::Negotiating(negotiating) => {
                 let unproven = negotiating.exchange.state().is_some_and(Phase1::is_unproven);
@@ -515,7 +515,14 @@ impl Endpoint {
         self.log_key_of_failed(id);
         self.remove_ike_sa(id);
         let reason = failure.clone();
-        self.tell(EventKind::IkeSa(IkeSaEvent::Ended { cookies, established: false, reason, quick_modes: 0 }));
+        self.tell(EventKind::IkeSa(IkeSaEvent::Ended {
+            cookies,
+            established: false,
+            reason,
+            quick_modes: 0,
+            identity: None,
+            rule,
+        }));
         self.fail_negotiation(negotiation, failure.clone());
         for negotiation in waiting {
             self.fail_negotiation(negotiation, failure.clone());

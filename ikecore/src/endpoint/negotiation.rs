@@ -77,7 +77,7 @@ impl Endpoint {
     pub(super) fn fail_negotiation(&mut self, id: NegotiationId, failure: Failure) {
         self.focus_negotiation(id);
         let Some(negotiation) = self.take_negotiation(id) else { return };
-        let Negotiation { role, phase, started, goal, acquire, .. } = negotiation;
+        let Negotiation { role, rule, phase, started, goal, acquire, .. } = negotiation;
         // What a packet of this host waited for will not come from the peer.
         let acquire = acquire.filter(|_| {
             matches!(failure, Failure::TimedOut { .. } | Failure::PeerRefused { .. } | Failure::DeletedByPeer(_))
@@ -85,7 +85,12 @@ impl Endpoint {
         let seconds = self.shared.now.since(started).as_secs();
         // The peer is not to be found any more where the pair has it.
         let is_hopeless = matches!(failure, Failure::OtherPeer { .. });
-        self.tell(EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds }));
+        let selector = match &goal {
+            Goal::IpsecSa { selector, .. } => Some(Box::new(*selector)),
+            Goal::IkeSa { .. } => None,
+        };
+        let rule = rule.map(|rule| rule.name.clone());
+        self.tell(EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds, rule, selector }));
         match goal {
             Goal::IpsecSa { replaces: Some(_), .. } if is_hopeless => {}
             Goal::IpsecSa { replaces: Some(old), .. } => self.retry_rekey_of_pair(old),

@@ -108,6 +108,10 @@ pub enum NegotiationEvent {
         failure: Failure,
         /// Seconds since it began.
         seconds: u64,
+        /// The rule, if it was known.
+        rule: Option<String>,
+        /// The traffic that SAs were wanted for, if it was known.
+        selector: Option<Box<Selector>>,
     },
 }
 
@@ -198,6 +202,10 @@ pub enum IkeSaEvent {
         reason: Failure,
         /// How many quick modes it served.
         quick_modes: u32,
+        /// Who the peer is, if it had been established.
+        identity: Option<Identity>,
+        /// The rule.
+        rule: String,
     },
 }
 
@@ -369,5 +377,9 @@ pub enum IpsecSaEvent {
         outbound: Spi,
         /// Why.
         reason: Failure,
+        /// The traffic.
+        selector: Selector,
+        /// The rule.
+        rule: String,
     },
 }

@@ -49,6 +49,9 @@ pub enum PolicyFault {
         /// The filter.
         filter: Selector,
     },
+    /// A negotiated filter for one direction.
+    #[error("filter {0} is for one direction, which can be permitted or blocked; SAs come in pairs, for both")]
+    OneWay(Selector),
     /// A negotiated filter for multicast.
     #[error("filter {0} is for multicast, which can be permitted or blocked, not negotiated")]
     Multicast(Selector),
@@ -216,6 +219,9 @@ fn check_filters(rule: &Rule) -> Result<(), PolicyFault> {
         }
         if (filter.local_port != 0 || filter.remote_port != 0) && !has_ports(filter.protocol) {
             return Err(PolicyFault::PortWithoutProtocol { filter: *filter });
+        }
+        if rule.quick_mode().is_some() && filter.direction.is_some() {
+            return Err(PolicyFault::OneWay(*filter));
         }
         // IKE negotiates between two hosts. A filter for any address has multicast in it and is in order.
         let multicast = |prefix: Prefix| {

@@ -2,7 +2,7 @@
 use super::check::{PolicyError, check};
 use super::lookup::Index;
 use super::rule::{QuickModePolicy, Rule, RuleAction};
-use super::selector::{Flow, Prefix, Selector, weight};
+use super::selector::{Direction, Flow, Prefix, Selector, weight};
 use crate::address::HostAddress;
 use crate::proposal::offer::QuickModeOffer;
 use crate::proposal::suite::Mode;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// Filters are ranked: the highest [`weight`] first; of equal weight those of tunnel rules before others, since they
 /// name their peer; then in order of creation. The first filter that matches decides, be it to permit, to block or to
-/// negotiate.
+/// negotiate. One for one direction competes with those for both, and is as specific.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyDb {
     /// The number of this version; a later one is higher.
@@ -139,9 +139,9 @@ impl PolicyDb {
         place.saturating_sub(first)
     }
 
-    /// The rule and the filter that a packet falls under.
-    pub fn lookup_flow(&self, flow: &Flow) -> Option<(&Arc<Rule>, &Selector)> {
-        self.covering(&flow.selector()).next()
+    /// The rule and the filter that the packets of a flow that go one way fall under.
+    pub fn lookup_flow(&self, flow: &Flow, direction: Direction) -> Option<(&Arc<Rule>, &Selector)> {
+        self.covering(&flow.selector().going(direction)).next()
     }
 
     /// The rules by which this host, at its address `local`, negotiates with `remote`: those whose tunnel ends there or
@@ -195,7 +195,8 @@ impl PolicyDb {
                 Ok((proven.unwrap_or(rule), *proposed))
             }
             Some((rule, filter)) if rule.quick_mode().is_none() => {
-                let blocks = matches!(rule.action, RuleAction::Block);
+                // What passes one way only needs no SAs either.
+                let blocks = !matches!(rule.action, RuleAction::Permit);
                 Err(NoRule::Excepted { rule: rule.name.clone(), filter: *filter, blocks })
             }
             _ => self.default_quick_mode(local, peer, proposed, mode).map(|rule| (rule, *proposed)).ok_or_else(|| {

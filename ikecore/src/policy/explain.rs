@@ -1,7 +1,7 @@
 //! Why a packet falls under one filter and not under the others.
 use super::db::PolicyDb;
 use super::rule::Rule;
-use super::selector::{Flow, Selector, weight};
+use super::selector::{Direction, Flow, Selector, weight};
 use crate::address::Scope;
 use core::fmt;
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub enum Difference {
     LocalPort,
     /// The port on the peer's side.
     RemotePort,
+    /// The way in which the packet goes.
+    Direction,
 }
 
 impl fmt::Display for WhyNot {
@@ -64,6 +66,7 @@ impl fmt::Display for Difference {
             Self::Protocol => "another protocol",
             Self::LocalPort => "another port on this side",
             Self::RemotePort => "another port on the peer's side",
+            Self::Direction => "the other direction",
         })
     }
 }
@@ -82,8 +85,8 @@ pub struct Other<'a> {
 impl PolicyDb {
     /// Why the rules but the one that [`Self::lookup_flow`] finds do not decide about a packet: those first that have a filter
     /// for it, by rank, then the others in order.
-    pub fn why_not(&self, flow: &Flow) -> Vec<Other<'_>> {
-        let traffic = flow.selector();
+    pub fn why_not(&self, flow: &Flow, direction: Direction) -> Vec<Other<'_>> {
+        let traffic = flow.selector().going(direction);
         let mut covering = self.covering(&traffic);
         let decides = covering.next();
         let mut others: Vec<Other<'_>> = Vec::new();
@@ -126,6 +129,7 @@ fn difference(filter: &Selector, traffic: &Selector) -> Option<Difference> {
         (Difference::Protocol, filter.protocol != 0 && filter.protocol != traffic.protocol),
         (Difference::LocalPort, filter.local_port != 0 && filter.local_port != traffic.local_port),
         (Difference::RemotePort, filter.remote_port != 0 && filter.remote_port != traffic.remote_port),
+        (Difference::Direction, filter.direction.is_some() && filter.direction != traffic.direction),
     ];
     differs.into_iter().find(|(_, differs)| *differs).map(|(difference, _)| difference)
 }

@@ -4,7 +4,7 @@
 //! filter of that shape that covers it. So a look-up is a search in a sorted map for each shape that a policy has: of those
 //! there are few, however many filters there are.
 use super::rule::Rule;
-use super::selector::{Prefix, Selector, weight};
+use super::selector::{Direction, Prefix, Selector, weight};
 use crate::address::Scope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -22,6 +22,7 @@ struct Shape {
     protocol: bool,
     local_port: bool,
     remote_port: bool,
+    direction: Option<Direction>,
 }
 
 impl Shape {
@@ -33,6 +34,7 @@ impl Shape {
             protocol: filter.protocol != 0,
             local_port: filter.local_port != 0,
             remote_port: filter.remote_port != 0,
+            direction: filter.direction,
         }
     }
 
@@ -42,6 +44,9 @@ impl Shape {
             let block = Prefix::new(prefix.address(), len).ok()?;
             block.covers(prefix).then_some(block)
         };
+        if self.direction.is_some() && self.direction != traffic.direction {
+            return None;
+        }
         let named = |names: bool, value: u16| if names { (value != 0).then_some(value) } else { Some(0) };
         Some(Selector {
             local: shorter(traffic.local, self.local)?,
@@ -50,6 +55,7 @@ impl Shape {
             protocol: if self.protocol { (traffic.protocol != 0).then_some(traffic.protocol)? } else { 0 },
             local_port: named(self.local_port, traffic.local_port)?,
             remote_port: named(self.remote_port, traffic.remote_port)?,
+            direction: self.direction,
         })
     }
 }

@@ -1,8 +1,7 @@
 //! What is odd between the filters of a policy: those that never decide, and those that meet with only their order to decide.
 use super::db::PolicyDb;
-use super::rule::{Rule, RuleAction};
-use super::selector::{Prefix, Selector, weight};
-use core::mem::discriminant;
+use super::rule::Rule;
+use super::selector::{Direction, Prefix, Selector, weight};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,16 +48,20 @@ impl PolicyDb {
     /// Rules for peers that differ by what they prove have the same filters for good reason: those are none. Parts are looked
     /// for that halve the filter's addresses on one side, and halve the halves, and are the same in all else.
     pub fn shadowed(&self) -> Vec<Shadowed<'_>> {
-        let mut first: BTreeMap<&Selector, &Arc<Rule>> = BTreeMap::new();
+        let mut first: BTreeMap<Selector, &Arc<Rule>> = BTreeMap::new();
         let parts = Parts::of(self.ranked().map(|(_, filter)| filter));
         let mut shadowed = Vec::new();
         for (rule, filter) in self.ranked() {
-            let by = match first.get(filter) {
+            let ways: Vec<Selector> = each_way(filter).collect();
+            let earlier: Option<Vec<&Arc<Rule>>> = ways.iter().map(|way| first.get(way).copied()).collect();
+            let by = match earlier.as_ref().and_then(|earlier| earlier.first()) {
                 Some(earlier) if tell_peers_apart(earlier, rule) => None,
                 Some(earlier) => Some(Shadow::Same(earlier)),
                 None => parts.are_all_of(filter).then_some(Shadow::Parts),
             };
-            first.entry(filter).or_insert(rule);
+            for way in ways {
+                first.entry(way).or_insert(rule);
+            }
             shadowed.extend(by.map(|by| Shadowed { rule, filter, by }));
         }
         shadowed
@@ -85,7 +88,9 @@ impl PolicyDb {
                     left -= pairs;
                     for (a, b) in one.iter().flat_map(|a| other.iter().map(move |b| (*a.min(b), *a.max(b)))) {
                         let (Some(decides), Some(other)) = (equals.get(a), equals.get(b)) else { continue };
-                        if differ(&decides.0.action, &other.0.action) && decides.1.overlaps(other.1) {
+                        // An exception for one direction comes first on purpose: nothing could make it more specific.
+                        let excepts = decides.1.both_ways() == other.1.both_ways();
+                        if !excepts && decides.1.overlaps(other.1) && differ(*decides, *other) {
                             crossings.push(Crossing { decides: *decides, other: *other });
                         }
                     }
@@ -103,16 +108,22 @@ fn tell_peers_apart(one: &Rule, other: &Rule) -> bool {
     }
 }
 
-/// True if one action lets through, or protects, what the other does not.
-fn differ(one: &RuleAction, other: &RuleAction) -> bool {
-    discriminant(one) != discriminant(other)
+/// The filter, or the two that it stands for, one a direction.
+fn each_way(filter: &Selector) -> impl Iterator<Item = Selector> {
+    Direction::BOTH.into_iter().filter(|direction| filter.goes(*direction)).map(|direction| filter.going(direction))
 }
 
-/// What a filter names of traffic: how long its prefixes are, and whether there is a link, a protocol, and each port.
-fn shape(filter: &Selector) -> (u8, u8, bool, bool, bool, bool) {
-    let Selector { local, remote, scope, protocol, local_port, remote_port } = *filter;
+/// True if one lets through, or protects, what the other does not, of packets that both are for.
+fn differ((one, filter): (&Arc<Rule>, &Selector), (other, of_other): (&Arc<Rule>, &Selector)) -> bool {
+    let both = |direction: &Direction| filter.goes(*direction) && of_other.goes(*direction);
+    Direction::BOTH.iter().filter(|way| both(way)).any(|way| one.action.word(*way) != other.action.word(*way))
+}
+
+/// What a filter names of traffic: how long its prefixes are, and whether there is a link, a protocol, each port, and a direction.
+fn shape(filter: &Selector) -> (u8, u8, [bool; 4], Option<Direction>) {
+    let Selector { local, remote, scope, protocol, local_port, remote_port, direction } = *filter;
     let link = scope != crate::address::Scope::ANY;
-    (local.prefix_len(), remote.prefix_len(), link, protocol != 0, local_port != 0, remote_port != 0)
+    (local.prefix_len(), remote.prefix_len(), [link, protocol != 0, local_port != 0, remote_port != 0], direction)
 }
 
 /// The other half of the block that this one is a half of, and that block.

@@ -1,6 +1,6 @@
 //! The compiled policy objects: what the engine negotiates with whom.
 use super::remote_access::{ModeConfig, Xauth};
-use super::selector::{Flow, Prefix, Selector, transport_selector};
+use super::selector::{Direction, Flow, Prefix, Selector, transport_selector};
 use crate::certificate::{Certificate, Trust};
 use crate::crypto::signature::SignatureAlg;
 use crate::identity::{Identity, Required};
@@ -140,8 +140,37 @@ pub enum RuleAction {
     Permit,
     /// Drop.
     Block,
+    /// Pass in clear what goes this way, and drop what goes the other.
+    PermitOnly(Direction),
     /// Protect by negotiated SAs.
     Negotiate(Arc<QuickModePolicy>),
+}
+
+impl RuleAction {
+    /// What becomes of packets that go one way: `permit`, `block` or `negotiate`.
+    pub fn word(&self, direction: Direction) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Block => "block",
+            Self::PermitOnly(way) => {
+                if *way == direction {
+                    "permit"
+                } else {
+                    "block"
+                }
+            }
+            Self::Negotiate(_) => "negotiate",
+        }
+    }
+
+    /// The same of all packets that a filter with this `direction` can be for, for people.
+    pub fn words(&self, direction: Option<Direction>) -> &'static str {
+        match (self, direction) {
+            (Self::PermitOnly(Direction::Inbound), None) => "permit inbound, block outbound",
+            (Self::PermitOnly(Direction::Outbound), None) => "permit outbound, block inbound",
+            _ => self.word(direction.unwrap_or(Direction::Outbound)),
+        }
+    }
 }
 
 /// The ends of a tunnel.
@@ -260,7 +289,7 @@ impl Rule {
     pub const fn quick_mode(&self) -> Option<&Arc<QuickModePolicy>> {
         match &self.action {
             RuleAction::Negotiate(policy) => Some(policy),
-            RuleAction::Permit | RuleAction::Block => None,
+            RuleAction::Permit | RuleAction::Block | RuleAction::PermitOnly(_) => None,
         }
     }
 }

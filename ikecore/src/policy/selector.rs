@@ -116,6 +116,29 @@ impl fmt::Display for Prefix {
     }
 }
 
+/// Which way packets go, seen from this host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Direction {
+    /// Packets that arrive.
+    Inbound,
+    /// Packets that leave.
+    Outbound,
+}
+
+impl Direction {
+    /// Both, those that leave first.
+    pub const BOTH: [Self; 2] = [Self::Outbound, Self::Inbound];
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        })
+    }
+}
+
 /// The traffic that a filter or an SA is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Selector {
@@ -131,12 +154,31 @@ pub struct Selector {
     pub remote_port: u16,
     /// The link, where an address is link-local; else [`Scope::ANY`].
     pub scope: Scope,
+    /// Only packets that go this way; `None` is both ways. SAs are always for both, as they come in pairs.
+    pub direction: Option<Direction>,
 }
 
 impl Selector {
     /// All traffic between two blocks.
     pub const fn between(local: Prefix, remote: Prefix) -> Self {
-        Self { local, remote, protocol: 0, local_port: 0, remote_port: 0, scope: Scope::ANY }
+        Self { local, remote, protocol: 0, local_port: 0, remote_port: 0, scope: Scope::ANY, direction: None }
+    }
+
+    /// The same for packets that go one way.
+    #[must_use]
+    pub const fn going(self, direction: Direction) -> Self {
+        Self { direction: Some(direction), ..self }
+    }
+
+    /// The same both ways.
+    #[must_use]
+    pub const fn both_ways(self) -> Self {
+        Self { direction: None, ..self }
+    }
+
+    /// True if packets that go this way can be of it.
+    pub fn goes(&self, direction: Direction) -> bool {
+        self.direction.is_none_or(|own| own == direction)
     }
 
     /// True if all traffic of `other` is traffic of this selector.
@@ -147,6 +189,7 @@ impl Selector {
             && (self.protocol == 0 || self.protocol == other.protocol)
             && (self.local_port == 0 || self.local_port == other.local_port)
             && (self.remote_port == 0 || self.remote_port == other.remote_port)
+            && (self.direction.is_none() || self.direction == other.direction)
     }
 
     /// True if there is traffic of both.
@@ -159,9 +202,10 @@ impl Selector {
             && same(self.protocol.into(), other.protocol.into())
             && same(self.local_port, other.local_port)
             && same(self.remote_port, other.remote_port)
+            && self.direction.is_none_or(|direction| other.goes(direction))
     }
 
-    /// True if the packets of `flow` are traffic of this selector.
+    /// True if the packets of `flow`, both those that leave and those that arrive, are traffic of this selector.
     pub fn matches(&self, flow: &Flow) -> bool {
         self.covers(&flow.selector())
     }
@@ -181,7 +225,8 @@ pub const MAX_WEIGHT: u32 = 256 << ADDRESSES | LINK | 3;
 /// First count the addresses: the lengths of both prefixes, added, so that a single address comes before a subnet, a
 /// small subnet before a large one, and any address last. Among filters that are equal in this one for a link counts more
 /// than one for any link, then a protocol more than any protocol, and then each port more than any port. A filter that covers another one and is not the same as it
-/// has the lower weight. Weights of IPv4 and IPv6 filters do not compare, and never meet.
+/// has the lower weight, unless all that it has more is the other direction: one for both ways is as specific as the two that
+/// it stands for. Weights of IPv4 and IPv6 filters do not compare, and never meet.
 pub fn weight(selector: &Selector) -> u32 {
     let addresses = u32::from(selector.local.len) + u32::from(selector.remote.len);
     let link = if selector.scope == Scope::ANY { 0 } else { LINK };
@@ -203,7 +248,11 @@ impl fmt::Display for Selector {
             if port == 0 { Ok(()) } else { write!(f, "[{port}]") }
         };
         end(f, self.local, self.local_port)?;
-        f.write_str(" <-> ")?;
+        f.write_str(match self.direction {
+            None => " <-> ",
+            Some(Direction::Outbound) => " -> ",
+            Some(Direction::Inbound) => " <- ",
+        })?;
         end(f, self.remote, self.remote_port)?;
         match self.protocol {
             0 => Ok(()),
@@ -230,10 +279,11 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The flow alone.
+    /// The flow alone, both ways.
     pub const fn selector(&self) -> Selector {
         let Self { local, remote, protocol, local_port, remote_port, scope } = *self;
-        Selector { local: Prefix::host(local), remote: Prefix::host(remote), protocol, local_port, remote_port, scope }
+        let hosts = Selector::between(Prefix::host(local), Prefix::host(remote));
+        Selector { protocol, local_port, remote_port, scope, ..hosts }
     }
 }
 

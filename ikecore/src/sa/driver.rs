@@ -1,21 +1,13 @@
 //! What the core asks of an SA driver, and what a driver tells the core.
 use crate::address::Scope;
 use crate::ids::{IpsecSaId, Spi};
+pub use crate::policy::selector::Direction;
 use crate::policy::selector::{Flow, Selector};
 use crate::proposal::suite::{Integrity, IpsecSuite, Layer, Lifetime, Mode, ProtectionSuite, Protocols};
 use crate::secret::Secret;
 use crate::wire::codes::ProtocolId;
 use core::fmt;
 use std::net::{IpAddr, SocketAddr};
-
-/// The direction of an SA, seen from this host.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Direction {
-    /// Packets that arrive.
-    Inbound,
-    /// Packets that leave.
-    Outbound,
-}
 
 /// ESP in UDP (RFC 3948).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -197,7 +189,8 @@ pub enum TrafficAction {
     },
 }
 
-/// A policy of the driver: it holds for both directions (and for forwarded packets in tunnel mode).
+/// A policy of the driver. What it does with packets that leave it does with forwarded ones, too; with packets that arrive, it
+/// does not to forwarded ones in transport mode. Only one that permits or blocks can be for one direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TrafficPolicy {
     /// Which packets.

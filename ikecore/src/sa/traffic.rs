@@ -1,8 +1,8 @@
 //! The driver's policies, made of the rules.
 use super::driver::{TrafficAction, TrafficPolicy};
 use crate::policy::db::PolicyDb;
-use crate::policy::rule::{Rule, RuleAction};
-use crate::policy::selector::{MAX_WEIGHT, Selector, weight};
+use crate::policy::rule::{QuickModePolicy, Rule, RuleAction};
+use crate::policy::selector::{Direction, MAX_WEIGHT, Selector, weight};
 use crate::proposal::suite::{Mode, ProtectionSuite};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 const WITHIN_WEIGHT: u32 = 19;
 
 impl PolicyDb {
-    /// The standing policies for the driver, one a filter, in the order in which they must be looked at. Of filters that
+    /// The standing policies for the driver, one a filter (two where a rule does not do the same both ways), in the order in which they must be looked at. Of filters that
     /// are the same the first counts and the others are left out. Before them all stands what is exempt from filters, as far
     /// as there are any that do not permit it; its priority is 0, which is no filter's.
     ///
@@ -21,7 +21,7 @@ impl PolicyDb {
     pub fn traffic_policies(&self) -> Vec<TrafficPolicy> {
         let mut seen = BTreeSet::new();
         let different = self.priorities().filter(|(_, filter, _)| seen.insert(**filter));
-        let of_filters = different.filter_map(|(rule, filter, priority)| self.standing(rule, *filter, priority));
+        let of_filters = different.flat_map(|(rule, filter, priority)| self.standing(rule, *filter, priority));
         let of_filters: Vec<TrafficPolicy> = of_filters.collect();
         let restricts = |exempt: &&Selector| {
             of_filters.iter().any(|of| of.action != TrafficAction::Permit && of.selector.overlaps(exempt))
@@ -81,24 +81,37 @@ impl PolicyDb {
         })
     }
 
-    fn standing(&self, rule: &Rule, selector: Selector, priority: u32) -> Option<TrafficPolicy> {
-        let action = match &rule.action {
-            RuleAction::Permit => TrafficAction::Permit,
-            RuleAction::Block => TrafficAction::Block,
-            // Nobody knows where such peers are before they begin, and until then nothing may go in clear.
-            RuleAction::Negotiate(_) if rule.names_no_peer() => TrafficAction::Block,
-            RuleAction::Negotiate(policy) => TrafficAction::Protect {
-                // One offer may be for ESP and the next for AH: until SAs are there, the preferred one stands for all.
-                protocols: policy.offers.first()?.suite.protocols(),
-                mode: rule.mode(),
-                endpoints: match rule.tunnel {
-                    Some(tunnel) => Some((tunnel.source(&self.local_addresses)?, tunnel.remote?)),
-                    None => None,
-                },
-                inbound_passthrough: policy.inbound_passthrough,
+    fn standing(&self, rule: &Rule, selector: Selector, priority: u32) -> Vec<TrafficPolicy> {
+        let one = |selector, action| TrafficPolicy { selector, action, priority, reqid: rule.reqid };
+        match &rule.action {
+            RuleAction::Permit => vec![one(selector, TrafficAction::Permit)],
+            RuleAction::Block => vec![one(selector, TrafficAction::Block)],
+            RuleAction::PermitOnly(permitted) => {
+                let ways = Direction::BOTH.into_iter().filter(|direction| selector.goes(*direction));
+                let action = |way| if way == *permitted { TrafficAction::Permit } else { TrafficAction::Block };
+                ways.map(|way| one(selector.going(way), action(way))).collect()
+            }
+            RuleAction::Negotiate(policy) => {
+                self.negotiated(rule, policy).map(|action| one(selector, action)).into_iter().collect()
+            }
+        }
+    }
+
+    fn negotiated(&self, rule: &Rule, policy: &QuickModePolicy) -> Option<TrafficAction> {
+        // Nobody knows where such peers are before they begin, and until then nothing may go in clear.
+        if rule.names_no_peer() {
+            return Some(TrafficAction::Block);
+        }
+        Some(TrafficAction::Protect {
+            // One offer may be for ESP and the next for AH: until SAs are there, the preferred one stands for all.
+            protocols: policy.offers.first()?.suite.protocols(),
+            mode: rule.mode(),
+            endpoints: match rule.tunnel {
+                Some(tunnel) => Some((tunnel.source(&self.local_addresses)?, tunnel.remote?)),
+                None => None,
             },
-        };
-        Some(TrafficPolicy { selector, action, priority, reqid: rule.reqid })
+            inbound_passthrough: policy.inbound_passthrough,
+        })
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! A kernel holds one policy for a selector and direction. Here they are layers: the policies of installed pairs and of
 //! soft SAs, the newest on top, above the standing policy. What lies on top is in force; a change yields the fewest operations that
-//! make the kernel follow. The table itself touches no kernel: XFRM and PF_KEY drivers share it.
+//! make the kernel follow. A standing policy for one direction counts there where it is to be looked at before what is in force
+//! otherwise. The table itself touches no kernel: XFRM and PF_KEY drivers share it.
 use ikecore::ids::IpsecSaId;
 use ikecore::policy::selector::Selector;
 use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{TrafficAction, TrafficPolicy};
+use ikecore::sa::driver::{Direction, TrafficAction, TrafficPolicy};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -25,6 +26,18 @@ pub enum PolicyDirection {
 }
 
 impl PolicyDirection {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Inbound, Self::Outbound, Self::Forward];
+
+    /// Which way packets go that the kernel compares: those that are forwarded have arrived, and are compared once more when
+    /// they leave.
+    const fn way(self) -> Direction {
+        match self {
+            Self::Inbound | Self::Forward => Direction::Inbound,
+            Self::Outbound => Direction::Outbound,
+        }
+    }
+
     /// The directions in which `action` has a policy. Transport mode protects this host's own packets only.
     pub const fn of(action: TrafficAction) -> &'static [Self] {
         match action {
@@ -49,7 +62,7 @@ impl fmt::Display for PolicyDirection {
 /// One operation on the kernel's policies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PolicyChange {
-    /// There is none with this selector and direction yet.
+    /// There is none with this selector and direction yet. The selector itself names no direction.
     Add {
         /// Where.
         direction: PolicyDirection,
@@ -104,17 +117,62 @@ impl fmt::Display for PolicyChange {
     }
 }
 
+/// The standing policies of one selector.
+#[derive(Clone, Copy, Default, Debug)]
+struct Standing {
+    both_ways: Option<TrafficPolicy>,
+    inbound: Option<TrafficPolicy>,
+    outbound: Option<TrafficPolicy>,
+}
+
+impl Standing {
+    fn add(&mut self, policy: TrafficPolicy) {
+        let place = match policy.selector.direction {
+            None => &mut self.both_ways,
+            Some(Direction::Inbound) => &mut self.inbound,
+            Some(Direction::Outbound) => &mut self.outbound,
+        };
+        if place.is_none_or(|known| policy.priority < known.priority) {
+            *place = Some(policy);
+        }
+    }
+
+    const fn one_way(&self, direction: Direction) -> Option<TrafficPolicy> {
+        match direction {
+            Direction::Inbound => self.inbound,
+            Direction::Outbound => self.outbound,
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.both_ways.is_none() && self.inbound.is_none() && self.outbound.is_none()
+    }
+}
+
 /// The policies of one selector.
 #[derive(Default, Debug)]
 struct Layers {
-    standing: Option<TrafficPolicy>,
+    standing: Standing,
     /// In the order of installation.
     pairs: Vec<(IpsecSaId, TrafficPolicy)>,
 }
 
 impl Layers {
-    fn in_force(&self) -> Option<TrafficPolicy> {
-        self.pairs.last().map(|(_, policy)| *policy).or(self.standing)
+    fn in_force(&self, direction: PolicyDirection) -> Option<TrafficPolicy> {
+        let both_ways = self.pairs.last().map(|(_, policy)| *policy).or(self.standing.both_ways);
+        let both_ways = both_ways.filter(|policy| PolicyDirection::of(policy.action).contains(&direction));
+        let one_way = self.standing.one_way(direction.way());
+        let sooner = one_way.filter(|one| both_ways.is_none_or(|both| one.priority < both.priority));
+        let policy = sooner.or(both_ways)?;
+        Some(TrafficPolicy { selector: policy.selector.both_ways(), ..policy })
+    }
+
+    fn all_in_force(&self) -> [Option<TrafficPolicy>; 3] {
+        PolicyDirection::ALL.map(|direction| self.in_force(direction))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.standing.is_empty() && self.pairs.is_empty()
     }
 }
 
@@ -165,25 +223,17 @@ impl PolicyTable {
     /// Replaces all standing policies; returns the former ones and what changes. Of several with the same selector, the
     /// one that is looked at first counts. New protection comes before old goes.
     pub fn set_standing(&mut self, policies: Vec<TrafficPolicy>) -> (Vec<TrafficPolicy>, Vec<PolicyChange>) {
-        let mut wanted: BTreeMap<Selector, TrafficPolicy> = BTreeMap::new();
+        let mut wanted: BTreeMap<Selector, Standing> = BTreeMap::new();
         for policy in &policies {
-            wanted
-                .entry(policy.selector)
-                .and_modify(|known| {
-                    if policy.priority < known.priority {
-                        *known = *policy;
-                    }
-                })
-                .or_insert(*policy);
+            wanted.entry(policy.selector.both_ways()).or_default().add(*policy);
         }
         let mut changes = Vec::new();
-        for (selector, policy) in &wanted {
-            changes.extend(self.alter(*selector, |layers| layers.standing = Some(*policy)));
+        let gone: Vec<Selector> = self.standing.iter().map(|policy| policy.selector.both_ways()).collect();
+        for (place, standing) in &wanted {
+            changes.extend(self.alter(*place, |layers| layers.standing = *standing));
         }
-        let gone: Vec<Selector> =
-            self.standing.iter().map(|policy| policy.selector).filter(|known| !wanted.contains_key(known)).collect();
-        for selector in gone {
-            changes.extend(self.alter(selector, |layers| layers.standing = None));
+        for place in gone.into_iter().filter(|known| !wanted.contains_key(known)) {
+            changes.extend(self.alter(place, |layers| layers.standing = Standing::default()));
         }
         // A stable sort: deletions come last, nothing else moves.
         changes.sort_by_key(|change| matches!(change, PolicyChange::Delete { .. }));
@@ -192,39 +242,33 @@ impl PolicyTable {
 
     /// Everything in force.
     pub fn in_force(&self) -> impl Iterator<Item = (PolicyDirection, TrafficPolicy)> {
-        self.layers
-            .values()
-            .filter_map(Layers::in_force)
-            .flat_map(|policy| PolicyDirection::of(policy.action).iter().map(move |direction| (*direction, policy)))
+        let each = |layers: &Layers| PolicyDirection::ALL.into_iter().zip(layers.all_in_force());
+        self.layers.values().flat_map(each).filter_map(|(direction, policy)| policy.map(|policy| (direction, policy)))
     }
 
     fn alter(&mut self, selector: Selector, change: impl FnOnce(&mut Layers)) -> Vec<PolicyChange> {
-        let layers = self.layers.entry(selector).or_default();
-        let old = layers.in_force();
+        let place = selector.both_ways();
+        let layers = self.layers.entry(place).or_default();
+        let old = layers.all_in_force();
         change(layers);
-        let new = layers.in_force();
-        if layers.standing.is_none() && layers.pairs.is_empty() {
-            self.layers.remove(&selector);
+        let new = layers.all_in_force();
+        if layers.is_empty() {
+            self.layers.remove(&place);
         }
         difference(old, new)
     }
 }
 
-/// What takes the policies of one selector from `old` to `new`.
-fn difference(old: Option<TrafficPolicy>, new: Option<TrafficPolicy>) -> Vec<PolicyChange> {
-    if old == new {
-        return Vec::new();
-    }
-    let within = |policy: Option<TrafficPolicy>, direction| {
-        policy.filter(|policy| PolicyDirection::of(policy.action).contains(&direction))
-    };
-    [PolicyDirection::Inbound, PolicyDirection::Outbound, PolicyDirection::Forward]
-        .into_iter()
-        .filter_map(|direction| match (within(old, direction), within(new, direction)) {
-            (None, None) => None,
+/// What takes the policies of one selector from `old` to `new`, each by direction.
+fn difference(old: [Option<TrafficPolicy>; 3], new: [Option<TrafficPolicy>; 3]) -> Vec<PolicyChange> {
+    let changes = PolicyDirection::ALL.into_iter().zip(old.into_iter().zip(new));
+    changes
+        .filter_map(|(direction, change)| match change {
+            (old, new) if old == new => None,
             (None, Some(policy)) => Some(PolicyChange::Add { direction, policy }),
             (Some(policy), None) => Some(PolicyChange::Delete { direction, policy }),
             (Some(old), Some(new)) => Some(PolicyChange::Update { direction, old, new }),
+            (None, None) => None,
         })
         .collect()
 }

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::driver::SaDriver;
 use crate::listener::{self, BindError, Listener};
 use crate::random::SystemRandom;
+use crate::sinks::Observer;
 use crate::sinks::keylog::KeyLog;
 use handle::Control;
 use ikecore::endpoint;
@@ -39,6 +40,8 @@ pub struct Config {
     pub key_log: Option<Arc<KeyLog>>,
     /// Who knows the users of extended authentication; without anybody no user is admitted.
     pub users: Option<Arc<dyn Users>>,
+    /// Who misses no event, as a subscriber that is slow does.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Config {

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::driver::open::Opened;
 use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use crate::listener::{self, Listener};
+use crate::sinks::Observer;
 use crate::sinks::keylog::KeyLog;
 use crate::statistics::{Figure, Statistics};
 use ikecore::certificate::RevocationCheck;
@@ -54,6 +55,7 @@ pub(super) struct Engine {
     requests: mpsc::UnboundedReceiver<Control>,
     events: broadcast::Sender<Arc<Event>>,
     key_log: Option<Arc<KeyLog>>,
+    observer: Option<Arc<dyn Observer>>,
     /// Answers that came up while the endpoint was being drained.
     answers: VecDeque<(AskId, Answer)>,
     /// What is known of paths, and the endpoint has not heard yet.
@@ -124,6 +126,7 @@ impl Engine {
             requests,
             events,
             key_log: config.key_log,
+            observer: config.observer,
             answers: VecDeque::new(),
             path_mtus: Vec::new(),
             deadline: None,
@@ -259,6 +262,9 @@ impl Engine {
     fn publish(&mut self, event: Event) {
         self.counting.event(&event);
         crate::sinks::publish(&event);
+        if let Some(observer) = &self.observer {
+            observer.observe(&event);
+        }
         if self.events.receiver_count() > 0 {
             // All receivers may have gone in between.
             let _ = self.events.send(Arc::new(event));

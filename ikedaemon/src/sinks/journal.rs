@@ -25,7 +25,7 @@ pub(super) fn publish(event: &Event) {
         EventKind::Negotiation(NegotiationEvent::Succeeded { role, phase }) => {
             tracing::info!(target: TARGET, "{phase} with {peer} succeeded ({role})");
         }
-        EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds }) => {
+        EventKind::Negotiation(NegotiationEvent::Failed { role, phase, failure, seconds, .. }) => {
             let status = failure.status();
             let line = format_args!(
                 "{phase} with {peer} failed ({role}, after {seconds} s): {failure} (status {} {})",

@@ -1,4 +1,4 @@
-//! What becomes of events: the trace and the outcomes, both by way of `tracing`.
+//! What becomes of events: the trace and the outcomes, both by way of `tracing`; and whoever else wants each of them.
 pub mod audit_id;
 pub mod journal;
 pub mod keylog;
@@ -7,6 +7,13 @@ pub mod oakley;
 pub(crate) mod testing;
 
 use ikecore::event::Event;
+use std::fmt;
+
+/// Hears of every event, when it happens: on the engine's thread, so it must not wait for anything.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// Something happened.
+    fn observe(&self, event: &Event);
+}
 
 /// Gives an event to every sink that wants it.
 pub fn publish(event: &Event) {

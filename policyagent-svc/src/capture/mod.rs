@@ -3,6 +3,7 @@ pub(crate) mod dissect;
 pub(crate) mod file;
 pub(crate) mod filter;
 mod fuzzing;
+mod live;
 mod run;
 pub(crate) mod view;
 

@@ -4,12 +4,14 @@ use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::dissect::Packet;
-use super::file::{ReadError, Reader, Timestamp, Writer};
+use super::file::{Frame, ReadError, Reader, Timestamp, Writer};
 use super::filter::Filter;
+use super::live::{Live, LiveError};
 use super::view::{self, Seen};
 use crate::format::Format;
 
@@ -17,8 +19,14 @@ use crate::format::Format;
 #[derive(Args, Debug)]
 pub(crate) struct CaptureArgs {
     /// A capture in the form of pcap or pcapng; - is standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "interface")]
+    pub(crate) file: Option<PathBuf>,
+    /// Capture what comes and goes by an interface, or by `any` of them, until interrupted; needs CAP_NET_RAW
+    #[arg(short, long, value_name = "NAME", conflicts_with = "file")]
+    pub(crate) interface: Option<String>,
+    /// End after so many seconds
+    #[arg(long, value_name = "SECONDS", requires = "interface")]
+    pub(crate) duration: Option<u64>,
     /// Show only what fits: peer ADDR[/LEN], source, destination, port, cookie HEX, spi HEX, exchange NAME, message-id HEX,
     /// payload NAME, notify NAME, vendor TEXT, protocol NAME, encrypted, fault; with and, or, not, parentheses
     #[arg(short = 'Y', long, value_name = "FILTER")]
@@ -55,6 +63,8 @@ enum CaptureError {
     File { path: PathBuf, error: io::Error },
     #[error("{path}: {error}")]
     Read { path: PathBuf, error: ReadError },
+    #[error(transparent)]
+    Live(#[from] LiveError),
     #[error("standard output: {0}")]
     Output(io::Error),
 }
@@ -90,14 +100,43 @@ struct Shown<'a, W> {
     written: Option<Writer<File>>,
 }
 
-fn open(path: &Path) -> Result<Reader, CaptureError> {
-    let reader = if path == Path::new("-") {
-        Reader::new(io::stdin())
-    } else {
-        let file = File::open(path).map_err(|error| CaptureError::File { path: path.to_owned(), error })?;
-        Reader::new(file)
-    };
-    reader.map_err(|error| CaptureError::Read { path: path.to_owned(), error })
+/// Where frames come from.
+enum Source<'a> {
+    /// A file, or standard input.
+    File(&'a Path, Reader),
+    /// Interfaces of this host.
+    Live(Box<Live>),
+}
+
+impl<'a> Source<'a> {
+    fn open(arguments: &'a CaptureArgs) -> Result<Self, CaptureError> {
+        let CaptureArgs { file, interface, duration, all, .. } = arguments;
+        let path = file.as_deref().unwrap_or_else(|| Path::new("-"));
+        if let Some(interface) = interface {
+            let live = Live::open(interface, *all, duration.map(Duration::from_secs))?;
+            eprintln!("capturing on {interface}");
+            return Ok(Self::Live(Box::new(live)));
+        }
+        let reader = if path == Path::new("-") {
+            Reader::new(io::stdin())
+        } else {
+            let file = File::open(path).map_err(|error| CaptureError::File { path: path.to_owned(), error })?;
+            Reader::new(file)
+        };
+        reader
+            .map(|reader| Self::File(path, reader))
+            .map_err(|error| CaptureError::Read { path: path.to_owned(), error })
+    }
+
+    fn next(&mut self) -> Option<Result<Frame, CaptureError>> {
+        match self {
+            Self::File(path, reader) => {
+                let frame = reader.next()?;
+                Some(frame.map_err(|error| CaptureError::Read { path: path.to_path_buf(), error }))
+            }
+            Self::Live(live) => live.next().map(|frame| frame.map_err(CaptureError::Live)),
+        }
+    }
 }
 
 /// Begins a capture in a file of its own.
@@ -108,14 +147,11 @@ fn create(path: &Path) -> Result<Writer<File>, CaptureError> {
 
 impl<W: Write> Shown<'_, W> {
     fn all(&mut self) -> Result<(), CaptureError> {
-        let path = &self.arguments.file;
-        let mut reader = open(path)?;
+        let mut source = Source::open(self.arguments)?;
         self.written = self.arguments.write.as_deref().map(create).transpose()?;
         while self.arguments.count.is_none_or(|most| self.count < most) {
-            let frame = match reader.next() {
-                None => break,
-                Some(frame) => frame.map_err(|error| CaptureError::Read { path: path.clone(), error })?,
-            };
+            let Some(frame) = source.next() else { break };
+            let frame = frame?;
             self.read += 1;
             self.start = self.start.or(frame.time);
             let packet = Packet::new(&frame);
@@ -131,6 +167,11 @@ impl<W: Write> Shown<'_, W> {
         }
         if self.format == Format::Text && io::stderr().is_terminal() {
             eprintln!("{} of {} frames shown", self.count, self.read);
+        }
+        if let Source::Live(live) = &source
+            && let lost @ 1.. = live.lost()
+        {
+            eprintln!("{lost} frames were lost: more came than could be shown");
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use ikecore::proposal::offer::{MainModeOffer, QuickModeOffer};
 use ikedaemon::driver::select::DriverChoice;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
+use crate::audit::EventChoice;
 use crate::capture::CaptureArgs;
 use crate::control::request::Handle;
 use crate::format::Format;
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     /// Show Oakley.log, or switch it on or off
     Log(LogArgs),
+    /// Show the audit: SAs that came and went, negotiations that failed, what befell the service; needs no running service
+    Audit(AuditArgs),
     /// Show the packets of a capture: ISAKMP, NAT traversal, AH and ESP, by every field
     ///
     /// A damaged capture is shown as far as it goes, and the fault is named; the exit status is then 1.
@@ -327,6 +331,42 @@ pub(crate) struct LogArgs {
     /// Have the running service write the log, or cease to
     #[arg(long, value_enum, value_name = "on|off")]
     pub(crate) switch: Option<Switch>,
+}
+
+/// Arguments of `audit`. Without any it shows everything that the files hold, the oldest first.
+#[derive(Args, Debug)]
+pub(crate) struct AuditArgs {
+    /// From then on: "2026-11-28 08:15" or 08:15 by the clocks of this place, 2026-11-28T08:15:00Z, or how long ago: 90s, 15m,
+    /// 2h, 7d
+    #[arg(long, value_name = "TIME", value_parser = super::audit::time)]
+    pub(crate) since: Option<SystemTime>,
+    /// Until then
+    #[arg(long, value_name = "TIME", value_parser = super::audit::time)]
+    pub(crate) until: Option<SystemTime>,
+    /// With this peer, or one of this block (10.0.0.0/8); more than once if wanted
+    #[arg(long, value_name = "ADDR", value_parser = parse_prefix)]
+    pub(crate) peer: Vec<Prefix>,
+    /// Events of this number (547) or name (negotiation_failed); more than once if wanted
+    #[arg(long, value_name = "EVENT", value_parser = EventChoice::parse)]
+    pub(crate) event: Vec<EventChoice>,
+    /// With these words in the message or in the name of the status, whatever the case: "no acceptable", POLICY_MATCH
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Only successes
+    #[arg(long, conflicts_with = "failure")]
+    pub(crate) success: bool,
+    /// Only failures
+    #[arg(long)]
+    pub(crate) failure: bool,
+    /// Go on with what is written from now on, until interrupted
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only the last N of them
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) lines: Option<usize>,
+    /// With all fields of each; JSON has them anyway
+    #[arg(short, long)]
+    pub(crate) details: bool,
 }
 
 /// Arguments of `directory`.

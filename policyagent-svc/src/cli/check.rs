@@ -183,8 +183,9 @@ fn report(paths: &Paths, path: &Path) -> Result<Report, DocumentError> {
     let in_force = compiled.db.rules.iter().chain(compiled.db.default_response()).map(|rule| RuleReport {
         name: rule.name.clone(),
         action: match &rule.action {
-            RuleAction::Permit => "permit".to_owned(),
-            RuleAction::Block => "block".to_owned(),
+            clear @ (RuleAction::Permit | RuleAction::Block | RuleAction::PermitOnly(_)) => {
+                clear.words(None).to_owned()
+            }
             RuleAction::Negotiate(policy) => {
                 let offers: Vec<String> = policy.offers.iter().map(|offer| offer.suite.to_string()).collect();
                 format!("negotiate {}", offers.join(", or "))

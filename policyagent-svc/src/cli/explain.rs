@@ -1,8 +1,8 @@
 //! `policyagent explain`.
 use ikecore::policy::exempt::DefaultExemptions;
 use ikecore::policy::explain::Other;
-use ikecore::policy::rule::{AuthMethod, Rule, RuleAction};
-use ikecore::policy::selector::{Flow, Selector, transport_selector, weight};
+use ikecore::policy::rule::{AuthMethod, Rule};
+use ikecore::policy::selector::{Direction, Flow, Selector, transport_selector, weight};
 use ikecore::proposal::suite::Mode;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -25,8 +25,19 @@ struct Report {
     flow: FlowReport,
     /// The exemption from filters that it falls under.
     exempt: Option<String>,
+    /// What decides about packets that leave; about those that arrive, too, unless `inbound` is there.
     decides: Option<Decision>,
     /// Whether the default response would answer if the other host began.
+    default_response: bool,
+    others: Vec<OtherReport>,
+    /// What becomes of packets that arrive, where it is something else.
+    inbound: Option<Inbound>,
+}
+
+/// What becomes of packets that arrive.
+#[derive(Serialize)]
+struct Inbound {
+    decides: Option<Decision>,
     default_response: bool,
     others: Vec<OtherReport>,
 }
@@ -123,25 +134,31 @@ fn report(file: &PolicyFile, compiled: &Compiled, flow: &Flow) -> Report {
         let position = compiled.origin(rule, filter)?;
         file.filter_lists.iter().flat_map(|list| &list.filters).find(|written| written.position == position)
     };
-    let decides = db.lookup_flow(flow).filter(|_| exempt.is_none()).map(|(rule, filter)| Decision {
-        rule: rule.name.clone(),
-        filter: shown(filter),
-        weight: weight(filter),
-        generic: written(rule, filter).map(ToString::to_string),
-        line: written(rule, filter).map(|written| written.position.line),
-        action: match rule.action {
-            RuleAction::Permit => "permit",
-            RuleAction::Block => "block",
-            RuleAction::Negotiate(_) => "negotiate",
-        },
-        negotiation: negotiation(rule, filter, flow),
-    });
+    let found = |direction| db.lookup_flow(flow, direction).filter(|_| exempt.is_none());
+    let decision = |direction| {
+        found(direction).map(|(rule, filter)| Decision {
+            rule: rule.name.clone(),
+            filter: shown(filter),
+            weight: weight(filter),
+            generic: written(rule, filter).map(ToString::to_string),
+            line: written(rule, filter).map(|written| written.position.line),
+            action: rule.action.word(direction),
+            negotiation: negotiation(rule, filter, flow),
+        })
+    };
     let other = |Other { rule, filter, why }: Other<'_>| OtherReport {
         rule: rule.name.clone(),
         filter: filter.map(shown),
         weight: filter.map(weight),
         why: why.to_string(),
     };
+    let others = |direction| {
+        let others = if exempt.is_none() { db.why_not(flow, direction) } else { Vec::new() };
+        others.into_iter().map(other).collect()
+    };
+    let answers = |direction| found(direction).is_none() && exempt.is_none() && db.default_response().is_some();
+    let [leaving, arriving] = Direction::BOTH
+        .map(|direction| found(direction).map(|(rule, filter)| (&rule.name, filter, rule.action.word(direction))));
     Report {
         flow: FlowReport {
             local: named(&ikecore::address::HostAddress::new(flow.local, flow.scope).to_string(), flow.scope),
@@ -151,9 +168,14 @@ fn report(file: &PolicyFile, compiled: &Compiled, flow: &Flow) -> Report {
             remote_port: flow.remote_port,
         },
         exempt: exempt.map(shown),
-        default_response: decides.is_none() && exempt.is_none() && db.default_response().is_some(),
-        decides,
-        others: if exempt.is_none() { db.why_not(flow).into_iter().map(other).collect() } else { Vec::new() },
+        default_response: answers(Direction::Outbound),
+        decides: decision(Direction::Outbound),
+        others: others(Direction::Outbound),
+        inbound: (leaving != arriving).then(|| Inbound {
+            decides: decision(Direction::Inbound),
+            default_response: answers(Direction::Inbound),
+            others: others(Direction::Inbound),
+        }),
     }
 }
 
@@ -206,21 +228,38 @@ fn text(report: &Report, style: Style) -> String {
 }
 
 fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
-    let Report { flow, exempt, decides, default_response, others } = report;
+    let Report { flow, exempt, decides, default_response, others, inbound } = report;
     let end = |address: &str, port: u16| if port == 0 { address.to_owned() } else { format!("{address}[{port}]") };
     let (local, remote) = (end(&flow.local, flow.local_port), end(&flow.remote, flow.remote_port));
-    writeln!(out, "{}", style.heading(&format!("{local} <-> {remote}, {}", flow.protocol)))?;
+    let arrow = if inbound.is_some() { "->" } else { "<->" };
+    writeln!(out, "{}", style.heading(&format!("{local} {arrow} {remote}, {}", flow.protocol)))?;
     if let Some(exempt) = exempt {
         let why = "NoDefaultExempt of the settings exempts it from filters";
         return writeln!(out, "  {} {why}: {exempt}", style.warning("in clear:"));
     }
+    write_decision(out, decides.as_ref(), *default_response, style)?;
+    write_others(out, others, style)?;
+    if let Some(Inbound { decides, default_response, others }) = inbound {
+        writeln!(out, "{}", style.heading(&format!("{local} <- {remote}, {}", flow.protocol)))?;
+        write_decision(out, decides.as_ref(), *default_response, style)?;
+        write_others(out, others, style)?;
+    }
+    Ok(())
+}
+
+fn write_decision(
+    out: &mut String,
+    decides: Option<&Decision>,
+    default_response: bool,
+    style: Style,
+) -> std::fmt::Result {
     match decides {
-        None if *default_response => writeln!(
+        None if default_response => writeln!(
             out,
             "  {} no filter is for it; if the other host begins a negotiation, the default response answers",
             style.warning("in clear:")
-        )?,
-        None => writeln!(out, "  {} no filter is for it", style.warning("in clear:"))?,
+        ),
+        None => writeln!(out, "  {} no filter is for it", style.warning("in clear:")),
         Some(Decision { rule, filter, weight, generic, line, action, negotiation }) => {
             let action = match *action {
                 "negotiate" => style.good("negotiate"),
@@ -231,11 +270,12 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             if let (Some(generic), Some(line)) = (generic, line) {
                 writeln!(out, "  written as  {generic} (line {line})")?;
             }
-            if let Some(negotiation) = negotiation {
-                write_negotiation(out, negotiation)?;
-            }
+            negotiation.as_ref().map_or(Ok(()), |negotiation| write_negotiation(out, negotiation))
         }
     }
+}
+
+fn write_others(out: &mut String, others: &[OtherReport], style: Style) -> std::fmt::Result {
     if !others.is_empty() {
         writeln!(out, "{}", style.heading("Why not the others"))?;
     }

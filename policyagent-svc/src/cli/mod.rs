@@ -1,5 +1,6 @@
 //! The commands.
 pub(crate) mod args;
+mod audit;
 mod boot_mode;
 mod check;
 mod directory;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
             Some(switch) => client.simple(Request::Log { enabled: switch == Switch::On }),
             None => log::show(&paths, &arguments, format),
         },
+        Command::Audit(arguments) => audit::show(&paths, &arguments, format, style),
         Command::Capture(arguments) => capture::run(&arguments, format),
         Command::Directory(arguments) => match arguments.what {
             DirectoryCommand::Poll => client.simple(Request::PollDirectory),

@@ -3,8 +3,8 @@ use std::fmt::Write as _;
 
 use super::style::Style;
 use crate::control::report::{
-    DirectoryReport, IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport, Status,
-    StoreReport, StoreState,
+    AuditReport, DirectoryReport, IkeSaReport, InitiateReport, IpsecSaReport, Lifetime, SelectorReport, SoftSaReport,
+    Status, StoreReport, StoreState,
 };
 use crate::model::protocol_name;
 use ikedaemon::statistics::Figure;
@@ -25,6 +25,7 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         directory,
         settings,
         oakley,
+        audit,
         ike_sas,
         quick_modes,
         ipsec_sas,
@@ -60,6 +61,7 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         write_error(out, settings.error.as_deref(), style)?;
     }
     writeln!(out, "  Oakley.log    {}, {}", if oakley.enabled { "on" } else { "off" }, oakley.path.display())?;
+    write_audit(out, audit, style)?;
 
     writeln!(out, "\n{}", style.heading(&format!("ISAKMP SAs: {}", ike_sas.len())))?;
     ike_sas.iter().try_for_each(|sa| ike_sa(out, sa, style))?;
@@ -131,6 +133,18 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         }
     }
     Ok(())
+}
+
+/// Where the audit is written, and what is missing in it.
+fn write_audit(out: &mut String, report: &AuditReport, style: Style) -> std::fmt::Result {
+    let AuditReport { negotiations, file, journal, syslog, not_written, not_queued, .. } = report;
+    let places = [file, journal, syslog].into_iter().flatten().map(|path| path.display().to_string());
+    let places = places.collect::<Vec<_>>().join(", ");
+    let places = if places.is_empty() { style.warning("written nowhere") } else { places };
+    let without = if *negotiations { String::new() } else { style.warning(", without negotiations") };
+    let missing = not_written + not_queued;
+    let missing = if missing == 0 { String::new() } else { style.bad(&format!(", {missing} entries missing")) };
+    writeln!(out, "  audit         {places}{without}{missing}")
 }
 
 /// A store, unless there is nothing to say of it.

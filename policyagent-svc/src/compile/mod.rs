@@ -76,7 +76,7 @@ impl<'a> Compiler<'a> {
         let negotiates = matches!(action.action, Action::Negotiate { .. });
         let (mut filters, mut origins, mut known) = (Vec::new(), Vec::new(), BTreeSet::new());
         for filter in &list.filters {
-            let selectors = view.selectors(filter);
+            let selectors = view.selectors(filter, negotiates);
             if selectors.is_empty() {
                 self.warn(filter.position, format!("{who}: {}", self.why_none(rule, filter)));
             }
@@ -87,11 +87,6 @@ impl<'a> Compiler<'a> {
                      allowed: the driver xfrm",
                     server.name()
                 );
-                self.warn(filter.position, message);
-            }
-            if !filter.mirrored && !negotiates {
-                let message =
-                    format!("{who}: the filter is not mirrored, but {:?} holds for both directions", action.name);
                 self.warn(filter.position, message);
             }
             if rule.connection_type != ConnectionType::All && !filter.sides().contains(&&Side::Me) {
@@ -262,7 +257,11 @@ impl<'a> Compiler<'a> {
 
     fn action(&mut self, who: &str, position: Position, action: &'a FilterAction) -> RuleAction {
         let Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, idle } = &action.action else {
-            return if matches!(action.action, Action::Permit) { RuleAction::Permit } else { RuleAction::Block };
+            return match action.action {
+                Action::Permit => RuleAction::Permit,
+                Action::PermitOnly(direction) => RuleAction::PermitOnly(direction),
+                _ => RuleAction::Block,
+            };
         };
         if let Some(policy) = self.quick_modes.get(action.name.as_str()) {
             return RuleAction::Negotiate(Arc::clone(policy));

@@ -1,6 +1,6 @@
 //! Filters, written without regard to the host, become selectors seen from this host.
 use ikecore::address::{HostAddress, Scope};
-use ikecore::policy::selector::{Prefix, Selector};
+use ikecore::policy::selector::{Direction, Prefix, Selector};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::machine::Machine;
@@ -32,35 +32,38 @@ pub(super) struct View<'a> {
 type Block = (Prefix, Scope);
 
 impl View<'_> {
-    /// The selectors of `filter`.
-    pub(super) fn selectors(&self, filter: &Filter) -> Vec<Selector> {
+    /// The selectors of `filter`. One that is not mirrored is for one direction, unless it `negotiates`: SAs are for both.
+    pub(super) fn selectors(&self, filter: &Filter, negotiates: bool) -> Vec<Selector> {
         let Filter { source, destination, .. } = filter;
         let pool_is_here = matches!(self.pool, PoolSide::Local);
         let (forward, backward) = match (self.is_here(source), self.is_here(destination)) {
             _ if *source == Side::Pool => (pool_is_here, !pool_is_here),
             _ if *destination == Side::Pool => (!pool_is_here, pool_is_here),
             _ if filter.sides().contains(&&Side::Me) => (*source == Side::Me, *destination == Side::Me),
-            (true, true) => (true, filter.mirrored),
+            // What goes from one side to the other leaves, or arrives.
+            (true, true) => (true, filter.mirrored || !negotiates),
             (false, false) => (!self.exchanged, self.exchanged),
             one => one,
         };
-        let selector = |(local, remote): (Block, Block), local_port, remote_port| Selector {
+        let one_way = !filter.mirrored && !negotiates;
+        let selector = |(local, remote): (Block, Block), local_port, remote_port, direction| Selector {
             local: local.0,
             remote: remote.0,
             protocol: filter.protocol,
             local_port,
             remote_port,
             scope: local.1.max(remote.1),
+            direction: one_way.then_some(direction),
         };
         let (source_port, destination_port) = (filter.source_port, filter.destination_port);
         let mut selectors = Vec::new();
         if forward {
             let pairs = self.pairs(source, destination).into_iter();
-            selectors.extend(pairs.map(|pair| selector(pair, source_port, destination_port)));
+            selectors.extend(pairs.map(|pair| selector(pair, source_port, destination_port, Direction::Outbound)));
         }
         if backward {
             let pairs = self.pairs(destination, source).into_iter();
-            selectors.extend(pairs.map(|pair| selector(pair, destination_port, source_port)));
+            selectors.extend(pairs.map(|pair| selector(pair, destination_port, source_port, Direction::Inbound)));
         }
         selectors
     }

@@ -123,14 +123,65 @@ fn pfs_with_the_main_mode_group_is_warned_of_when_there_are_several() {
     assert!(compiled.warnings[0].message.contains("quick mode takes ECP-256 (19)"), "{:?}", compiled.warnings);
 }
 
-#[test]
-fn permit_and_block_hold_in_both_directions_and_say_so() {
+/// GOOD with this action in place of its own, and other filters, compiled for a machine with these addresses.
+fn in_clear(action: &str, filters: &str, here: &[&str]) -> Compiled {
     let text = GOOD
-        .replace("action = \"negotiate\"\noffers = [{ esp = \"aes256-sha256\" }]", "action = \"block\"")
-        .replace("\"10.9.0.2\" }", "\"10.9.0.2\", mirrored = false }");
-    let compiled = compile(&parse(&text).unwrap(), &addresses(&["10.9.0.1"]), &mut Reqids::default()).unwrap();
-    assert!(matches!(compiled.db.rules[0].action, RuleAction::Block));
-    assert!(compiled.warnings[0].message.contains("holds for both directions"), "{:?}", compiled.warnings);
+        .replace("action = \"negotiate\"\noffers = [{ esp = \"aes256-sha256\" }]", action)
+        .replace("{ source = \"me\", destination = \"10.9.0.2\" }", filters);
+    let file = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    compile(&file, &addresses(here), &mut Reqids::default()).unwrap()
+}
+
+#[test]
+fn what_is_permitted_or_blocked_and_not_mirrored_is_so_one_way() {
+    let one_way = |source: &str, destination: &str, here: &[&str]| {
+        let filter = format!("{{ source = \"{source}\", destination = \"{destination}\", mirrored = false }}");
+        let compiled = in_clear("action = \"block\"", &filter, here);
+        assert!(compiled.warnings.is_empty(), "{:?}", compiled.warnings);
+        let rule = &compiled.db.rules[0];
+        assert!(matches!(rule.action, RuleAction::Block));
+        rule.filters.iter().map(Selector::to_string).collect::<Vec<_>>()
+    };
+    let here = ["10.9.0.1"];
+    assert_eq!(one_way("me", "10.9.0.2", &here), ["10.9.0.1 -> 10.9.0.2"]);
+    assert_eq!(one_way("10.9.0.2", "me", &here), ["10.9.0.1 <- 10.9.0.2"]);
+    assert_eq!(one_way("10.9.0.0/24", "10.8.0.0/24", &here), ["10.9.0.0/24 -> 10.8.0.0/24"]);
+    assert_eq!(one_way("10.8.0.0/24", "10.9.0.0/24", &here), ["10.9.0.0/24 <- 10.8.0.0/24"]);
+    // Both sides are this host's: what it sends, and what it receives.
+    assert_eq!(one_way("10.9.0.0/24", "10.0.0.0/8", &here), ["10.9.0.0/24 -> 10.0.0.0/8", "10.0.0.0/8 <- 10.9.0.0/24"]);
+    // A gateway's: it forwards them.
+    assert_eq!(one_way("10.7.0.0/24", "10.8.0.0/24", &here), ["10.7.0.0/24 -> 10.8.0.0/24"]);
+    // SAs come in pairs.
+    let negotiates = "{ source = \"me\", destination = \"10.9.0.2\", mirrored = false }";
+    assert_eq!(selectors(negotiates, &here), ["10.9.0.1 <-> 10.9.0.2"]);
+}
+
+#[test]
+fn an_action_may_be_another_one_for_what_arrives() {
+    let filter = "{ source = \"me\", destination = \"10.9.0.2\" }";
+    let words = |action: &str, filter: &str| {
+        let compiled = in_clear(action, filter, &["10.9.0.1"]);
+        let rule = &compiled.db.rules[0];
+        (rule.filters[0].to_string(), rule.action.words(rule.filters[0].direction))
+    };
+    let both = "10.9.0.1 <-> 10.9.0.2".to_owned();
+    assert_eq!(
+        words("action = \"permit\"\ninbound_action = \"block\"", filter),
+        (both.clone(), "permit outbound, block inbound")
+    );
+    assert_eq!(
+        words("action = \"block\"\ninbound_action = \"permit\"", filter),
+        (both.clone(), "permit inbound, block outbound")
+    );
+    assert_eq!(words("action = \"block\"\ninbound_action = \"block\"", filter), (both, "block"));
+    let arriving = "{ source = \"10.9.0.2\", destination = \"me\", mirrored = false }";
+    assert_eq!(
+        words("action = \"permit\"\ninbound_action = \"block\"", arriving),
+        ("10.9.0.1 <- 10.9.0.2".to_owned(), "block")
+    );
+    let text = GOOD.replace("action = \"negotiate\"", "action = \"negotiate\"\ninbound_action = \"block\"");
+    let error = parse(&text).unwrap_err().to_string();
+    assert!(error.contains("is for the actions \"permit\" and \"block\" only"), "{error}");
 }
 
 /// Filters with the side `pool`, for a gateway and for a client.

@@ -68,6 +68,15 @@ pub(crate) fn example() -> Status {
             error: Some("/settings.toml:1:1: wrong".into()),
         },
         oakley: OakleyReport { enabled: true, path: "/Oakley.log".into() },
+        audit: AuditReport {
+            negotiations: true,
+            file: Some("/audit.jsonl".into()),
+            journal: Some("/journal".into()),
+            syslog: None,
+            written: 12,
+            not_written: 3,
+            not_queued: 4,
+        },
         ike_sas: vec![IkeSaReport {
             id: "2".into(),
             initiator_cookie: "aa".into(),

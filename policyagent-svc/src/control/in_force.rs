@@ -1,7 +1,7 @@
 //! What is in force, policy by policy and filter by filter: the shape of `--format json`.
 use ikecore::policy::db::PolicyDb;
-use ikecore::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule, RuleAction};
-use ikecore::policy::selector::{Selector, weight};
+use ikecore::policy::rule::{AuthMethod, MainModePolicy, QuickModePolicy, Rule};
+use ikecore::policy::selector::{Direction, Selector, weight};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -111,10 +111,14 @@ pub(crate) struct FilterReport {
     pub(crate) destination_port: u16,
     /// Also the way back.
     pub(crate) mirrored: bool,
+    /// Of a specific filter that is not mirrored, which way its packets go: `inbound` or `outbound`.
+    pub(crate) direction: Option<String>,
     /// `all`, `lan`, `dialup`; of a specific filter `all`, since it is for this host's addresses as they are.
     pub(crate) connection_type: String,
-    /// `permit`, `block`, `negotiate`.
+    /// `permit`, `block`, `negotiate`: what becomes of packets that leave.
     pub(crate) action: String,
+    /// The same of packets that arrive.
+    pub(crate) inbound_action: String,
     /// The main-mode policy, if it negotiates.
     pub(crate) main_mode_policy: Option<String>,
     /// The quick-mode policy, if it negotiates.
@@ -244,12 +248,8 @@ fn generic<'a>(file: &'a PolicyFile, policy: &'a model::Policy) -> impl Iterator
         let action = file.filter_action(&rule.filter_action);
         let passes = action
             .is_some_and(|action| matches!(action.action, model::Action::Negotiate { inbound_passthrough: true, .. }));
-        let word = action.map(|action| match action.action {
-            model::Action::Permit => "permit",
-            model::Action::Block => "block",
-            model::Action::Negotiate { .. } => "negotiate",
-        });
-        let negotiates = action.filter(|_| word == Some("negotiate"));
+        let word = move |direction| action.map(|action| action.action.word(direction)).unwrap_or_default();
+        let negotiates = action.filter(|action| matches!(action.action, model::Action::Negotiate { .. }));
         let filters = file.filter_list(&rule.filter_list).map(|list| list.filters.as_slice()).unwrap_or_default();
         filters.iter().map(move |filter| FilterReport {
             rule: rule.name.clone(),
@@ -261,7 +261,9 @@ fn generic<'a>(file: &'a PolicyFile, policy: &'a model::Policy) -> impl Iterator
             source_port: filter.source_port,
             destination_port: filter.destination_port,
             mirrored: filter.mirrored,
-            action: word.unwrap_or_default().to_owned(),
+            direction: None,
+            action: word(Direction::Outbound).to_owned(),
+            inbound_action: word(Direction::Inbound).to_owned(),
             main_mode_policy: negotiates.map(|_| policy.name.clone()),
             quick_mode_policy: negotiates.map(|action| action.name.clone()),
             inbound_passthrough: passes,
@@ -273,11 +275,6 @@ fn generic<'a>(file: &'a PolicyFile, policy: &'a model::Policy) -> impl Iterator
 }
 
 fn filter(rule: &Rule, filter: &Selector) -> FilterReport {
-    let action = match rule.action {
-        RuleAction::Permit => "permit",
-        RuleAction::Block => "block",
-        RuleAction::Negotiate(_) => "negotiate",
-    };
     let quick_mode = rule.quick_mode();
     let selector = SelectorReport::from(*filter);
     FilterReport {
@@ -289,9 +286,11 @@ fn filter(rule: &Rule, filter: &Selector) -> FilterReport {
         protocol: selector.protocol,
         source_port: selector.local_port,
         destination_port: selector.remote_port,
-        mirrored: true,
+        mirrored: filter.direction.is_none(),
+        direction: filter.direction.map(|direction| direction.to_string()),
         connection_type: model::ConnectionType::All.name().to_owned(),
-        action: action.to_owned(),
+        action: rule.action.word(Direction::Outbound).to_owned(),
+        inbound_action: rule.action.word(Direction::Inbound).to_owned(),
         main_mode_policy: quick_mode.map(|_| rule.main_mode.name.clone()),
         quick_mode_policy: quick_mode.map(|policy| policy.name.clone()),
         inbound_passthrough: quick_mode.is_some_and(|policy| policy.inbound_passthrough),

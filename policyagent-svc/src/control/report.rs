@@ -29,6 +29,8 @@ pub(crate) struct Status {
     pub(crate) settings: SettingsReport,
     /// The trace.
     pub(crate) oakley: OakleyReport,
+    /// The audit.
+    pub(crate) audit: AuditReport,
     /// ISAKMP SAs, those being negotiated included.
     pub(crate) ike_sas: Vec<IkeSaReport>,
     /// Quick modes under way.
@@ -77,6 +79,25 @@ impl StatisticsReport {
     pub(crate) fn text(&self, figure: Figure) -> String {
         self.get(figure).map_or_else(|| format!("not known: {}", figure.unknown()), |value| value.to_string())
     }
+}
+
+/// The audit.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct AuditReport {
+    /// Negotiations and SAs are audited: `DisableIKEAudits` is not set.
+    pub(crate) negotiations: bool,
+    /// The file, if one is written.
+    pub(crate) file: Option<PathBuf>,
+    /// The journal's socket, if it is written to where it is there.
+    pub(crate) journal: Option<PathBuf>,
+    /// The socket of syslog, if it is written to where it is there.
+    pub(crate) syslog: Option<PathBuf>,
+    /// Entries written, to each place once.
+    pub(crate) written: u64,
+    /// Entries that a place did not take.
+    pub(crate) not_written: u64,
+    /// Events that came too fast.
+    pub(crate) not_queued: u64,
 }
 
 /// The process.

@@ -12,6 +12,7 @@ use super::client::assignment::Gpo;
 use super::client::{Assigned, Client, ClientError};
 use super::objects::{self, Remark};
 use super::settings::Settings;
+use crate::audit::{AgentEvent, Audit};
 use crate::control::report::DirectoryReport;
 use crate::paths::Paths;
 use crate::store::{EditError, Store};
@@ -85,7 +86,7 @@ impl Drop for Agent {
 
 impl Agent {
     /// Starts it, on a thread of its own: what it waits for holds nobody else up.
-    pub(crate) fn start(settings: &Settings, paths: &Paths) -> io::Result<Self> {
+    pub(crate) fn start(settings: &Settings, paths: &Paths, audit: Audit) -> io::Result<Self> {
         let settings = Arc::new(settings.clone());
         let (state, wake, end) = (Arc::default(), Arc::new(Notify::new()), Arc::new(Notify::new()));
         let agent = Self { settings, state, wake, end };
@@ -95,6 +96,7 @@ impl Agent {
             looked: paths.directory_gpos(),
             state: Arc::clone(&agent.state),
             remembered: None,
+            audit,
         };
         let (wake, end) = (Arc::clone(&agent.wake), Arc::clone(&agent.end));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -144,6 +146,7 @@ struct Work {
     state: Arc<Mutex<State>>,
     /// The policy that the copy is of, and its last change; nothing before the first poll.
     remembered: Option<(String, String)>,
+    audit: Audit,
 }
 
 /// The pause after a failure that follows `n`: the square of one more, at most 166 (MS-GPIPSEC). In minutes.
@@ -171,10 +174,7 @@ impl Work {
                 Err(error) => {
                     minutes = back_off(minutes);
                     let pause = Duration::from_secs(u64::from(minutes) * 60);
-                    tracing::error!(
-                        target: "policyagent::directory",
-                        "{error}; the copy of its policy stays in force, next attempt in {minutes} min"
-                    );
+                    self.audit.tell(AgentEvent::DirectoryNotRead { error: error.to_string(), minutes });
                     self.note(|state| {
                         state.error = Some(error.to_string());
                         state.failures += 1;
@@ -210,7 +210,7 @@ impl Work {
         }
         let Some(assigned) = assigned else {
             if self.remembered.take().is_some() || self.state.lock().is_ok_and(|state| state.polls == 0) {
-                tracing::info!(target: "policyagent::directory", "{}: no policy is assigned to this host", client.server);
+                self.audit.tell(AgentEvent::DirectoryUnassigned { server: client.server.clone() });
                 // No copy says the same.
                 if self.store.path().exists() {
                     self.write("# The directory assigns no policy to this host.\n")?;
@@ -229,11 +229,11 @@ impl Work {
         let contents = objects::read(&client.policy(&assigned.policy).await?).map_err(ClientError::from)?;
         let text = assigned_text(&contents.document, &client.server, &assigned.policy)?;
         self.write(&text)?;
-        tracing::info!(
-            target: "policyagent::directory",
-            "{}: policy {:?} ({}) was read: assigned by {}",
-            client.server, assigned.name, assigned.policy, assigned.assignment
-        );
+        self.audit.tell(AgentEvent::DirectoryRead {
+            server: client.server.clone(),
+            policy: format!("{:?} ({})", assigned.name, assigned.policy),
+            assignment: assigned.assignment.clone(),
+        });
         for note in &contents.notes {
             tracing::warn!(target: "policyagent::directory", "{note}");
         }

@@ -1,7 +1,7 @@
 //! Filters that never decide, and filters that contradict each other.
 use ikecore::policy::db::PolicyDb;
 use ikecore::policy::review::Shadow;
-use ikecore::policy::rule::{Rule, RuleAction};
+use ikecore::policy::rule::Rule;
 use ikecore::policy::selector::Selector;
 use std::collections::BTreeMap;
 
@@ -37,7 +37,8 @@ pub(super) fn check(file: &PolicyFile, db: &PolicyDb, findings: &mut Findings) {
         let filter = shown(one.filter);
         match one.by {
             Shadow::Same(first) => {
-                let (own, other) = (action(&one.rule.action), action(&first.action));
+                let (own, other) =
+                    (one.rule.action.words(one.filter.direction), first.action.words(one.filter.direction));
                 let same = own == other && one.rule.tunnel == first.tunnel;
                 let kind = if same { DUPLICATE } else { CONTRADICTION };
                 let what = if same { "as well" } else { "but" };
@@ -71,10 +72,10 @@ pub(super) fn check(file: &PolicyFile, db: &PolicyDb, findings: &mut Findings) {
             "its filter {} is to {}, and meets {} of rule {:?}, which is to {} and as specific: for traffic of both the latter \
              decides, by its place only",
             shown(of_other),
-            action(&other.action),
+            other.action.words(of_other.direction),
             shown(filter),
             first.name,
-            action(&first.action)
+            first.action.words(filter.direction)
         );
         findings.add(CROSSING, &object, position, message);
     }
@@ -89,14 +90,6 @@ fn rule(file: &PolicyFile, rule: &Rule) -> (String, Option<Position>) {
     let mut rules = file.assigned().into_iter().flat_map(|policy| &policy.rules);
     let position = rules.find(|written| written.name == rule.name).map(|written| written.position);
     (format!("rule {:?}", rule.name), position)
-}
-
-const fn action(action: &RuleAction) -> &'static str {
-    match action {
-        RuleAction::Permit => "permit",
-        RuleAction::Block => "block",
-        RuleAction::Negotiate(_) => "negotiate",
-    }
 }
 
 fn shown(filter: &Selector) -> String {

@@ -1,5 +1,6 @@
 //! Filter actions: what is done with the traffic of a rule.
 use ikecore::crypto::group::Group;
+use ikecore::policy::selector::Direction;
 use ikecore::proposal::suite::{IpsecSuite, Lifetime, ProtectionSuite};
 
 use super::{Record, algorithms, record};
@@ -25,6 +26,8 @@ pub(crate) enum Action {
     Permit,
     /// Drop.
     Block,
+    /// Pass in clear what goes this way, and drop what goes the other.
+    PermitOnly(Direction),
     /// Protect.
     Negotiate {
         /// In order of preference; at least one.
@@ -81,14 +84,23 @@ pub(super) fn filter_action(value: &Value<'_>) -> Option<FilterAction> {
         .require("action")
         .and_then(|v| v.one_of(&[("permit", Kind::Permit), ("block", Kind::Block), ("negotiate", Kind::Negotiate)]));
     let action = match kind {
-        Some(Kind::Negotiate) => negotiate(&table),
+        Some(Kind::Negotiate) => {
+            if let Some(value) = table.get(INBOUND_ACTION) {
+                value.fault(format!(
+                    "{} is for the actions \"permit\" and \"block\" only, as SAs come in pairs; allowed: inbound_passthrough, \
+                     which accepts clear packets that arrive",
+                    value.what()
+                ));
+            }
+            negotiate(&table)
+        }
         Some(kind) => {
             for key in ["offers", "lifetime", "pfs", "inbound_passthrough", "fallback_to_clear", "idle"] {
                 if let Some(value) = table.get(key) {
                     value.fault(format!("{} is for the action \"negotiate\" only", value.what()));
                 }
             }
-            Some(if matches!(kind, Kind::Permit) { Action::Permit } else { Action::Block })
+            clear(&table, matches!(kind, Kind::Permit))
         }
         // What belongs to an unknown action is read as if it were to negotiate, so that it is known, and looked at.
         None => negotiate(&table),
@@ -96,6 +108,23 @@ pub(super) fn filter_action(value: &Value<'_>) -> Option<FilterAction> {
     table.finish();
     kind?;
     Some(FilterAction { name: name?, description: description?, record: record?, action: action? })
+}
+
+/// The key of what is done with packets that arrive, where that is something else.
+pub(crate) const INBOUND_ACTION: &str = "inbound_action";
+
+/// An action without protection: that of packets that leave, and of those that arrive unless they have one of their own.
+fn clear(table: &Table<'_>, permits: bool) -> Option<Action> {
+    let inbound = match table.get(INBOUND_ACTION) {
+        Some(value) => value.one_of(&[("permit", true), ("block", false)])?,
+        None => permits,
+    };
+    Some(match (inbound, permits) {
+        (true, true) => Action::Permit,
+        (false, false) => Action::Block,
+        (true, false) => Action::PermitOnly(Direction::Inbound),
+        (false, true) => Action::PermitOnly(Direction::Outbound),
+    })
 }
 
 fn negotiate(table: &Table<'_>) -> Option<Action> {
@@ -132,6 +161,19 @@ fn pfs(table: &Table<'_>) -> Option<Pfs> {
             algorithms::group(&value).map(Pfs::Group)
         }
     })
+}
+
+impl Action {
+    /// What becomes of packets that go one way: `permit`, `block` or `negotiate`.
+    pub(crate) fn word(&self, direction: Direction) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Block => "block",
+            Self::PermitOnly(way) if *way == direction => "permit",
+            Self::PermitOnly(_) => "block",
+            Self::Negotiate { .. } => "negotiate",
+        }
+    }
 }
 
 /// What a table has of an action that negotiates in transport mode and only answers.

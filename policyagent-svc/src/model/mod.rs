@@ -11,7 +11,7 @@ mod rule;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use action::{Action, FilterAction, Offer, Pfs};
+pub(crate) use action::{Action, FilterAction, INBOUND_ACTION, Offer, Pfs};
 pub(crate) use authentication::{Method, RootCa};
 pub(crate) use filter::{Filter, FilterList, Server, Side, fault_of_port, parse_protocol, protocol_name, side_named};
 pub(crate) use proposal::{main_mode_proposal, quick_mode_proposal};

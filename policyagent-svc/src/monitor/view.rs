@@ -185,9 +185,23 @@ fn active_policy(told: &Told) -> Table {
     table
 }
 
-/// The directions in which a filter is shown: of a specific one each is a line.
-fn directions(specific: bool) -> &'static [Option<&'static str>] {
-    if specific { &[Some("Outbound"), Some("Inbound")] } else { &[None] }
+/// The directions in which a filter is shown: of a specific one each that it is for is a line.
+fn directions(filter: &FilterReport, specific: bool) -> &'static [Option<&'static str>] {
+    match filter.direction.as_deref() {
+        _ if !specific => &[None],
+        Some("inbound") => &[Some("Inbound")],
+        Some("outbound") => &[Some("Outbound")],
+        _ => &[Some("Outbound"), Some("Inbound")],
+    }
+}
+
+/// What becomes of packets, for people.
+fn action(word: &str) -> &'static str {
+    match word {
+        "permit" => "Permit",
+        "block" => "Block",
+        _ => "Negotiate",
+    }
 }
 
 /// Source and destination of a filter in a direction.
@@ -215,7 +229,7 @@ fn main_mode_filters(filters: &[FilterReport], specific: bool, look: &mut Look<'
     let mut seen = std::collections::BTreeSet::new();
     // What is not negotiated has no main mode.
     for filter in filters.iter().filter(|filter| filter.main_mode_policy.is_some()) {
-        for direction in directions(specific) {
+        for direction in directions(filter, specific) {
             let ((source, _), (destination, _)) = ends(filter, *direction);
             // Of several filters between the same ends main mode has one.
             let is_new = seen.insert((&filter.rule, source, destination, *direction));
@@ -269,17 +283,13 @@ fn quick_mode_filters(filters: &[FilterReport], specific: bool, look: &mut Look<
     }
     let mut table = Table::new(&columns);
     for filter in filters {
-        for direction in directions(specific) {
+        for direction in directions(filter, specific) {
             let ((source, source_port), (destination, destination_port)) = ends(filter, *direction);
             if !look.search.finds(source, destination, look.own) {
                 continue;
             }
-            let (inbound, outbound) = match filter.action.as_str() {
-                "permit" => ("Permit", "Permit"),
-                "block" => ("Block", "Block"),
-                _ if filter.inbound_passthrough => ("Permit", "Negotiate"),
-                _ => ("Negotiate", "Negotiate"),
-            };
+            let inbound = if filter.inbound_passthrough { "Permit" } else { action(&filter.inbound_action) };
+            let outbound = action(&filter.action);
             let tunnel = filter
                 .tunnel
                 .as_ref()

@@ -1,5 +1,6 @@
 //! A policy in full, for people and programs; no secret is among it.
 use ikecore::policy::rule::{AuthMethod, HybridMethod, OwnCertificate};
+use ikecore::policy::selector::Direction;
 use serde::Serialize;
 
 use crate::model::{Action, FilterAction, Method, ModeConfig, Pfs, Policy, PolicyFile, Rule};
@@ -138,6 +139,8 @@ fn action(action: &FilterAction) -> ActionDetails {
     match &action.action {
         Action::Permit => plain("permit"),
         Action::Block => plain("block"),
+        Action::PermitOnly(Direction::Outbound) => plain("permit outbound, block inbound"),
+        Action::PermitOnly(Direction::Inbound) => plain("permit inbound, block outbound"),
         Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, .. } => ActionDetails {
             offers: offers
                 .iter()

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::live::{self, Live};
+use super::live::Live;
 use super::negotiations::Negotiations;
 use super::policy::{InForce, Look};
 use super::settings::registry::Name;
+use crate::audit::{self, AgentEvent, Audit};
 use crate::control::report::{
     DriverReport, IkeSaReport, InitiateReport, IpsecSaReport, OakleyReport, PolicyReport, ServiceReport, SoftSaReport,
     Status,
@@ -45,10 +46,14 @@ pub(crate) struct Service {
     pub(crate) settings: Mutex<Live>,
     /// The policy.
     pub(crate) policy: Mutex<InForce>,
+    /// The audit.
+    pub(crate) audit: Audit,
     /// Who asks the directory for policy.
     pub(crate) directory: Option<Agent>,
     /// A client has told it to end.
     pub(crate) stopping: AtomicBool,
+    /// It has ended so, and everything was deleted.
+    pub(crate) clean: AtomicBool,
     /// Held while a negotiation is begun by command, so that its beginning is not taken for another's.
     pub(crate) initiating: Mutex<()>,
     /// The last negotiations.
@@ -126,6 +131,7 @@ impl Service {
             directory: self.directory.as_ref().map(Agent::report),
             settings: self.settings.lock().await.report(),
             oakley: OakleyReport { enabled: self.oakley.is_enabled(), path: self.paths.oakley() },
+            audit: self.audit.report(),
             ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
             quick_modes: snapshot.quick_modes.iter().map(Into::into).collect(),
             ipsec_sas,
@@ -150,9 +156,16 @@ impl Service {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// True if the end that a client wanted has left nothing.
+    pub(crate) fn has_ended_cleanly(&self) -> bool {
+        self.clean.load(Ordering::Relaxed)
+    }
+
     async fn stop(&self) -> Reply {
         self.stopping.store(true, Ordering::Relaxed);
-        if self.engine.shutdown().await {
+        let clean = self.engine.shutdown().await;
+        self.clean.store(clean, Ordering::Relaxed);
+        if clean {
             Reply::done("stopped")
         } else {
             let warnings =
@@ -171,12 +184,11 @@ impl Service {
 
     async fn change(&self, policy: &mut InForce, look: Look, why: &str) -> Result<bool, Refusal> {
         policy.set_granted(self.engine.snapshot().await?.granted);
-        let before = policy.report().error;
+        let before = policy.faults();
         // Files are read, and ten thousand filters compiled.
         let attempt = tokio::task::block_in_place(|| policy.attempt(look));
-        let error = policy.report().error;
-        if let Some(error) = error.filter(|error| before.as_ref() != Some(error)) {
-            tracing::error!(target: "policyagent::service", "{error}\nwhat was in force before stays in force");
+        for fault in policy.faults().into_iter().filter(|fault| !before.contains(fault)) {
+            self.audit.tell(fault);
         }
         let Some(attempt) = attempt.map_err(Refusal::Other)? else { return Ok(false) };
         match self.engine.set_policy(Arc::clone(&attempt.db)).await? {
@@ -193,7 +205,7 @@ impl Service {
             }
         }
         let report = policy.report();
-        tracing::info!(target: "policyagent::service", "{why}: {}", in_force(&report));
+        self.audit.tell(AgentEvent::PolicyChanged { why: why.to_owned(), policy: (&report).into() });
         for warning in &report.warnings {
             tracing::warn!(target: "policyagent::service", "{warning}");
         }
@@ -206,7 +218,7 @@ impl Service {
         let change = match settings.look() {
             Ok(change) => change,
             Err(error) => {
-                tracing::error!(target: "policyagent::service", "{error}\nthe settings before stay in force");
+                self.audit.tell(AgentEvent::SettingsRefused { error });
                 return;
             }
         };
@@ -215,11 +227,16 @@ impl Service {
                 Name::EnableLogging => self.oakley.set_enabled(change.in_force.enable_logging),
                 _ => self.engine.set_revocation_check(change.in_force.strong_crl_check),
             }
-            tracing::info!(target: "policyagent::service", "the setting {} has changed", name.place().1);
+            self.tell_setting(name);
         }
         for name in change.later {
-            tracing::info!(target: "policyagent::service", "a changed setting takes effect later: {}", live::pending(name));
+            self.tell_setting(name);
         }
+    }
+
+    fn tell_setting(&self, setting: Name) {
+        let (name, takes_effect) = (setting.place().1, setting.takes_effect().text());
+        self.audit.tell(AgentEvent::SettingChanged { name, takes_effect });
     }
 
     async fn reload(&self) -> Result<Reply, Refusal> {
@@ -241,7 +258,11 @@ impl Service {
             return Ok(Reply::OtherRevision { revision });
         }
         if old != text {
-            self.change(&mut policy, Look::Dynamic(document), "the dynamic policy has changed").await?;
+            let changed = self.change(&mut policy, Look::Dynamic(document), "the dynamic policy has changed").await;
+            if let Err(Refusal::Other(error)) = &changed {
+                self.audit.tell(AgentEvent::PolicyRefused { error: error.clone() });
+            }
+            changed?;
         }
         let report = policy.report();
         Ok(Reply::Done { message: in_force(&report), warnings: report.warnings })
@@ -251,7 +272,7 @@ impl Service {
     pub(crate) async fn follow_and_tell(&self, look: Look, why: &str) -> Result<(), Refusal> {
         let followed = self.follow(look, why).await;
         if let Err(Refusal::Other(error)) = &followed {
-            tracing::error!(target: "policyagent::service", "{error}");
+            self.audit.tell(AgentEvent::PolicyRefused { error: error.clone() });
         }
         followed.map(drop)
     }
@@ -360,8 +381,7 @@ impl Service {
 
 /// What is in force, for people.
 fn in_force(report: &PolicyReport) -> String {
-    let name = report.name.as_deref().unwrap_or("no policy assigned");
-    format!("version {} is in force: {name}", report.version)
+    audit::InForce::from(report).to_string()
 }
 
 fn ike_sa(snapshot: &Snapshot, id: u64) -> Result<IkeSaId, Refusal> {

@@ -33,8 +33,9 @@ use tokio::sync::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::audit::{self, AgentEvent, Audit};
 use crate::boot;
-use crate::control::report::{DriverReport, PolicyReport};
+use crate::control::report::DriverReport;
 use crate::control::server::{ControlSocket, SocketError};
 use crate::directory::agent::Agent;
 use crate::document::DocumentError;
@@ -129,20 +130,40 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
     let lock = lock::take(&paths.lock(), paths.root())?;
     let exemptions = settings.registry.no_default_exempt;
     let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.sources(&paths), exemptions)?;
-    let first = policy.start().map_err(RunError::Policy)?;
+    let first = policy.start();
     let pam = settings.pam_service.as_deref().map(Helper::start).transpose()?;
     // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.
     ikedaemon::sys::drop_capabilities().map_err(|error| RunError::System { what: "give up privileges", error })?;
+    let system = |what| move |error| RunError::System { what, error };
+    let audited = settings.audit.config(&paths, settings.registry.disable_ike_audits);
+    let audit = audit::start(audited).map_err(system("start the audit"))?;
+    let result = first.map_err(RunError::Policy).and_then(|first| work(paths, settings, policy, first, pam, &audit));
+    if let Err(error) = &result {
+        audit.tell(AgentEvent::Failed { error: error.to_string() });
+    }
+    audit.stop(FAREWELL);
+    drop(lock);
+    result
+}
+
+/// Serves until the end.
+fn work(
+    paths: Paths,
+    settings: Settings,
+    policy: InForce,
+    first: Attempt,
+    pam: Option<Helper>,
+    audit: &Audit,
+) -> Result<(), RunError> {
     let system = |what| move |error| RunError::System { what, error };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(system("start the runtime"))?;
-    let result = runtime.block_on(serve(paths, settings, policy, first, pam));
+    let result = runtime.block_on(serve(paths, settings, policy, first, pam, audit));
     // Nothing that is left may hold the end up.
     runtime.shutdown_timeout(Duration::from_millis(500));
-    drop(lock);
     result
 }
 
@@ -157,6 +178,7 @@ async fn serve(
     mut policy: InForce,
     first: Attempt,
     pam: Option<Helper>,
+    audit: &Audit,
 ) -> Result<(), RunError> {
     let system = |what| move |error| RunError::System { what, error };
     let trace = oakley::Config { enabled: settings.oakley, ..oakley::Config::new(paths.log()) };
@@ -186,7 +208,13 @@ async fn serve(
         None => Arc::new(UsersFile::new(&settings.users.clone().unwrap_or_else(|| paths.users()))),
     };
     let endpoint = settings.endpoint.clone();
-    let config = engine::Config { endpoint, listen: settings.sockets(), key_log, users: Some(users) };
+    let config = engine::Config {
+        endpoint,
+        listen: settings.sockets(),
+        key_log,
+        users: Some(users),
+        observer: Some(Arc::new(audit.clone())),
+    };
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
     engine.set_revocation_check(settings.registry.strong_crl_check);
@@ -194,7 +222,8 @@ async fn serve(
     let events = engine.subscribe();
     let script = settings.mode_config_script.clone().map(ModeConfigScript::new);
     let script = script.map(|script| tokio::spawn(script.follow(engine.subscribe())));
-    let driver = Mutex::new(DriverReport::new(capabilities, opened.why));
+    let driver = DriverReport::new(capabilities, opened.why);
+    let described = format!("{}: {}", driver.name, driver.why);
     let result = async {
         let socket = ControlSocket::open(&paths.socket())?;
         // Before anybody is told that the service is ready: from now on the driver holds to the policy.
@@ -202,9 +231,10 @@ async fn serve(
         let unsupported = set.map_err(|_| RunError::DriverHangs)?.map_err(|_| RunError::EngineEnded)??;
         tokio::task::block_in_place(|| policy.put_in_force(first));
         policy.warn_of(unsupported);
-        tell(&policy.report());
-        tokio::task::block_in_place(lift_boot_mode);
-        let directory = settings.directory.as_ref().map(|directory| Agent::start(directory, &paths)).transpose();
+        tell_policy(&policy, audit);
+        tokio::task::block_in_place(|| lift_boot_mode(audit));
+        let directory = settings.directory.as_ref();
+        let directory = directory.map(|directory| Agent::start(directory, &paths, audit.clone())).transpose();
         let service = Arc::new(Service {
             directory: directory.map_err(system("start asking the directory"))?,
             engine: engine.clone(),
@@ -212,12 +242,15 @@ async fn serve(
             oakley: oakley.clone(),
             settings: Mutex::new(Live::new(paths.settings(), settings.registry.clone())),
             paths,
-            driver,
+            driver: Mutex::new(driver),
             policy: Mutex::new(policy),
+            audit: audit.clone(),
             stopping: AtomicBool::new(false),
+            clean: AtomicBool::new(false),
             initiating: Mutex::new(()),
             negotiations: Negotiations::default(),
         });
+        audit.tell(AgentEvent::Started { driver: described });
         notify(&[NotifyState::Ready]);
         let by_request = tokio::select! {
             () = socket.serve(Arc::clone(&service)) => false,
@@ -235,8 +268,9 @@ async fn serve(
             () = engine.ended() => service.is_stopped_by_request(),
         };
         notify(&[NotifyState::Stopping]);
-        engine.shutdown().await;
+        let clean = engine.shutdown().await || service.has_ended_cleanly();
         socket.farewell(FAREWELL).await;
+        audit.tell(AgentEvent::Stopped { clean });
         if by_request { Ok(()) } else { Err(RunError::EngineEnded) }
     }
     .await;
@@ -250,12 +284,12 @@ async fn serve(
     result
 }
 
-/// What is in force from the start, in the journal.
-fn tell(report: &PolicyReport) {
-    let name = report.name.as_deref().unwrap_or("no policy assigned");
-    tracing::info!(target: "policyagent::service", "policy {}: {name}, {} rules", report.path.display(), report.rules.len());
-    if let Some(error) = &report.error {
-        tracing::error!(target: "policyagent::service", "{error}");
+/// Tells what is in force from the start.
+fn tell_policy(policy: &InForce, audit: &Audit) {
+    let report = policy.report();
+    audit.tell(AgentEvent::PolicyApplied((&report).into()));
+    for fault in policy.faults() {
+        audit.tell(fault);
     }
     for warning in &report.warnings {
         tracing::warn!(target: "policyagent::service", "{warning}");
@@ -263,11 +297,11 @@ fn tell(report: &PolicyReport) {
 }
 
 /// The driver holds to the policy: nothing need stand in for it any more.
-fn lift_boot_mode() {
+fn lift_boot_mode(audit: &Audit) {
     match boot::lift() {
-        Ok(true) => tracing::info!(target: "policyagent::service", "the boot mode is lifted: the policy is in force"),
+        Ok(true) => audit.tell(AgentEvent::BootModeLifted),
         Ok(false) => {}
-        Err(error) => tracing::error!(target: "policyagent::service", "the boot mode cannot be lifted: {error}"),
+        Err(error) => audit.tell(AgentEvent::BootModeNotLifted { error: error.to_string() }),
     }
 }
 
@@ -301,12 +335,13 @@ async fn replace_lost_drivers(service: &Service, choice: DriverChoice) {
             tokio::time::sleep(pause).await;
             match service.engine.replace_driver(move || open(choice)).await {
                 Ok(Ok((capabilities, why))) => {
-                    tracing::warn!(target: "policyagent::service", "SA driver {} opened again: {why}", capabilities.name);
+                    let (name, why_this) = (capabilities.name.to_owned(), why.clone());
+                    service.audit.tell(AgentEvent::DriverOpened { name, why: why_this });
                     service.policy.lock().await.set_link_local(capabilities.link_local);
                     *service.driver.lock().await = DriverReport::new(capabilities, why);
                     break;
                 }
-                Ok(Err(error)) => tracing::error!(target: "policyagent::service", "no new SA driver: {error}"),
+                Ok(Err(error)) => service.audit.tell(AgentEvent::DriverNotOpened { error: error.to_string() }),
                 Err(EngineGone) => return,
             }
             pause = (pause * 2).min(REOPEN_LAST);

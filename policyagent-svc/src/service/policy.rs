@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::held::{Content, Held};
+use crate::audit::AgentEvent;
 use crate::compile::{Compiled, Hosts, Machine, Needs, Part, Reqids, Sources, compile_all};
 use crate::control::in_force::InForceReport;
 use crate::control::report::PolicyReport;
@@ -129,6 +130,16 @@ impl InForce {
             warnings: self.warnings.clone(),
             stores,
         }
+    }
+
+    /// What is wrong with its stores.
+    pub(crate) fn faults(&self) -> Vec<AgentEvent> {
+        let faults = self.stores.iter().filter_map(|held| {
+            let error = held.error.clone()?;
+            let path = held.store.as_ref().map(|store| store.path().to_owned());
+            Some(AgentEvent::StoreFault { store: held.location.name().to_owned(), path, error })
+        });
+        faults.collect()
     }
 
     /// Its policies and filters, one by one.

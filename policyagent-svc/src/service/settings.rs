@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::listen::Listen;
+use crate::audit;
 use crate::compile::{Sources, is_me};
 use crate::directory;
 use crate::document::{Document, DocumentError, Table, Value};
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) mode_config_script: Option<PathBuf>,
     /// What administrators know from Windows.
     pub(crate) registry: Registry,
+    /// What is audited, and where to.
+    pub(crate) audit: audit::Settings,
     /// Oakley.log is written from the start.
     pub(crate) oakley: bool,
     /// The keys of all that is negotiated are written, for who wants to look into the traffic.
@@ -158,11 +161,14 @@ fn settings(table: &Table<'_>) -> Settings {
         }
         oakley.finish();
     }
-    for section in ["IPsec", "audit"] {
-        if let Some(of_windows) = table.get(section).and_then(|value| value.table()) {
-            settings.registry.read(section, &of_windows);
-            of_windows.finish();
-        }
+    if let Some(ipsec) = table.get("IPsec").and_then(|value| value.table()) {
+        settings.registry.read("IPsec", &ipsec);
+        ipsec.finish();
+    }
+    if let Some(audit) = table.get("audit").and_then(|value| value.table()) {
+        settings.registry.read("audit", &audit);
+        settings.audit.read(&audit);
+        audit.finish();
     }
     if let Some(key_log) = table.get("key_log").and_then(|value| value.table()) {
         if let Some(on) = key_log.get("enabled").and_then(|value| flag(&value)) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use ikecore::ids::Spi;
 use ikecore::policy::selector::{Flow, Prefix, Selector};
 use ikecore::proposal::suite::Mode;
-use ikecore::sa::driver::{SaOp, TrafficAction, TrafficPolicy};
+use ikecore::sa::driver::{Direction, SaOp, TrafficAction, TrafficPolicy};
 use ikedaemon::driver::DriverMessage;
 
 use super::bench::{Bench, Shape};
@@ -13,6 +13,7 @@ use super::{Case, Host, Needs};
 pub(super) const CASES: &[Case] = &[
     Case::new("a_packet_without_sa_asks_for_one", Needs::Policies, acquire),
     Case::new("block_drops_and_permit_before_it_passes", Needs::Policies, block),
+    Case::new("a_policy_for_one_direction_is_nothing_to_the_other", Needs::Policies, one_way),
     Case::new("clear_packets_are_dropped_where_protection_is_due", Needs::Policies, inbound),
     Case::new("a_soft_sa_passes_its_traffic_until_it_ends", Needs::Policies, soft),
     Case::new("policies_replaced_are_gone", Needs::Policies, replaced),
@@ -78,6 +79,43 @@ fn block(bench: &mut Bench<'_>) {
     bench.must(Host::A, SaOp::SetPolicies(vec![block, late]));
     assert!(bench.is_lost(&from, &to, 100));
     assert_eq!(bench.told_within(Host::A, Duration::from_millis(50)).len(), 0, "nothing is needed");
+}
+
+fn one_way(bench: &mut Bench<'_>) {
+    for ipv6 in [false, true] {
+        let shape = Shape { ipv6, ..Shape::new(Mode::Transport) };
+        let from = bench.socket(Host::A, shape.inner(Host::A), 0);
+        let to = bench.socket(Host::B, shape.inner(Host::B), 7777);
+        let both = shape.policy(Host::A);
+        let going = |action, priority, direction| TrafficPolicy {
+            selector: both.selector.going(direction),
+            action,
+            priority,
+            ..both
+        };
+        let (block, permit) = (TrafficAction::Block, TrafficAction::Permit);
+        bench.must(Host::A, SaOp::SetPolicies(vec![going(block, 1000, Direction::Inbound)]));
+        assert!(bench.arrives(&from, &to, 100), "out");
+        assert!(bench.is_lost(&to, &from, 100), "in");
+        bench.must(Host::A, SaOp::SetPolicies(vec![going(block, 1000, Direction::Outbound)]));
+        assert!(bench.is_lost(&from, &to, 100), "out");
+        assert!(bench.arrives(&to, &from, 100), "in");
+        // An exception for one direction, before and after what it is an exception from.
+        let all = TrafficPolicy { action: block, ..both };
+        bench.must(Host::A, SaOp::SetPolicies(vec![going(permit, 900, Direction::Inbound), all]));
+        assert!(bench.is_lost(&from, &to, 100), "out");
+        assert!(bench.arrives(&to, &from, 100), "in");
+        bench.must(Host::A, SaOp::SetPolicies(vec![going(permit, 1100, Direction::Inbound), all]));
+        assert!(bench.is_lost(&to, &from, 100), "it comes too late");
+        // Each its own way.
+        let each = vec![going(permit, 1000, Direction::Outbound), going(block, 1000, Direction::Inbound)];
+        bench.must(Host::A, SaOp::SetPolicies(each));
+        assert!(bench.arrives(&from, &to, 100), "out");
+        assert!(bench.is_lost(&to, &from, 100), "in");
+        bench.must(Host::A, SaOp::SetPolicies(vec![]));
+        assert!(bench.arrives(&from, &to, 100));
+        assert!(bench.arrives(&to, &from, 100));
+    }
 }
 
 fn soft(bench: &mut Bench<'_>) {

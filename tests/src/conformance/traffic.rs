@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime, Mode};
-use ikecore::sa::driver::SaOp;
+use ikecore::sa::driver::{Direction, SaOp, TrafficAction, TrafficPolicy};
 use ikedaemon::driver::DriverMessage;
 
 use super::bench::{Bench, Established, Shape, USUAL, parse};
@@ -28,6 +28,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("half_a_pair_takes_what_arrives_and_diverts_nothing", Needs::Traffic, half),
     Case::new("each_packet_takes_the_sa_of_its_selector", Needs::Traffic, selectors),
     Case::new("an_acquire_is_answered_by_an_installation", Needs::Traffic, acquire),
+    Case::new("what_is_blocked_one_way_is_protected_the_other", Needs::Traffic, blocked_one_way),
     Case::new("a_wrong_key_is_counted", Needs::Traffic, wrong_key),
     Case::new("a_driver_that_ends_takes_its_sas_along", Needs::Traffic, end),
 ];
@@ -66,6 +67,32 @@ fn whole_life(bench: &mut Bench<'_>, shape: &Shape) {
     travels(bench, shape, pair);
     for host in Host::BOTH {
         bench.delete(host, shape, pair);
+    }
+}
+
+fn blocked_one_way(bench: &mut Bench<'_>) {
+    for mode in [Mode::Transport, Mode::Tunnel] {
+        let shape = Shape::new(mode);
+        let both = shape.policy(Host::A);
+        let block = TrafficPolicy {
+            selector: both.selector.going(Direction::Inbound),
+            action: TrafficAction::Block,
+            priority: 900,
+            ..both
+        };
+        bench.must(Host::A, SaOp::SetPolicies(vec![both, block]));
+        let pair = bench.establish(&shape);
+        let from = bench.socket(Host::A, shape.inner(Host::A), 0);
+        let to = bench.socket(Host::B, shape.inner(Host::B), 7777);
+        assert!(bench.arrives(&from, &to, 100), "{mode}: out");
+        assert_eq!(bench.usage(Host::B, pair.id).inbound_packets, 1, "{mode}");
+        assert!(bench.is_lost(&to, &from, 100), "{mode}: in");
+        bench.must(Host::A, SaOp::SetPolicies(vec![both]));
+        assert!(bench.arrives(&to, &from, 100), "{mode}: in, once nothing blocks it");
+        for host in Host::BOTH {
+            bench.delete(host, &shape, pair);
+        }
+        bench.must(Host::A, SaOp::SetPolicies(vec![]));
     }
 }
 

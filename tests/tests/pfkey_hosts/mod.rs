@@ -161,14 +161,13 @@ impl Plan {
 
     /// The same, seen from the other host.
     pub(crate) fn reversed(&self) -> Self {
-        let Selector { local, remote, protocol, local_port, remote_port, scope } = self.selector;
+        let Selector { local, remote, local_port, remote_port, .. } = self.selector;
         let selector = Selector {
             local: remote,
             remote: local,
-            protocol,
             local_port: remote_port,
             remote_port: local_port,
-            scope,
+            ..self.selector
         };
         Self { outer: (self.outer.1, self.outer.0), selector, ..self.clone() }
     }

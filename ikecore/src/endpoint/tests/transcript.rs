@@ -47,7 +47,7 @@ fn say(kind: &EventKind) -> String {
                 format!("negotiation began as {role} because of {cause}, rule {rule:?}")
             }
             NegotiationEvent::Succeeded { role, phase } => format!("negotiation succeeded as {role} in {phase}"),
-            NegotiationEvent::Failed { role, phase, failure, seconds } => {
+            NegotiationEvent::Failed { role, phase, failure, seconds, .. } => {
                 format!("negotiation failed as {role} in {phase} after {seconds} s: {failure} [{}]", failure.status())
             }
         },
@@ -80,7 +80,7 @@ fn say(kind: &EventKind) -> String {
                 "IPsec SAs {inbound} in, {outbound} out: {suite}, {mode}, {selector}, life {lifetime}, replaces {replaces:?}"
             ),
             IpsecSaEvent::DeleteSent(spi) => format!("delete of {spi} sent"),
-            IpsecSaEvent::Ended { inbound, outbound, reason } => {
+            IpsecSaEvent::Ended { inbound, outbound, reason, .. } => {
                 format!("IPsec SAs {inbound} in, {outbound} out ended: {reason}")
             }
         },

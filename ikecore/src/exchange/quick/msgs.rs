@@ -175,7 +175,7 @@ pub(super) fn selector(local: &[u8], remote: &[u8], link: Scope) -> Result<Selec
         )));
     }
     let scope = if local.is_link_local() || remote.is_link_local() { link } else { Scope::ANY };
-    Ok(Selector { local, remote, protocol, local_port, remote_port, scope })
+    Ok(Selector { local, remote, protocol, local_port, remote_port, scope, direction: None })
 }
 
 /// The selector for the two hosts themselves that two ID payloads name behind a NAT: only protocol and ports count. An

@@ -193,3 +193,12 @@ fn hybrid_authentication_needs_the_extended_one_of_its_end_and_rsa() {
          the user is what counts",
     );
 }
+
+#[test]
+fn what_negotiates_does_so_both_ways() {
+    let one_way = filter("10.9.0.1", "10.9.0.2").going(crate::policy::selector::Direction::Outbound);
+    let text = "filter 10.9.0.1 -> 10.9.0.2 is for one direction, which can be permitted or blocked; SAs come in pairs, for both";
+    refused(Rule { filters: vec![one_way], ..rule("a", 1) }, text);
+    let block = Rule { filters: vec![one_way], action: RuleAction::Block, ..rule("a", 1) };
+    assert_eq!(check_all(vec![block], &[]), Ok(()));
+}

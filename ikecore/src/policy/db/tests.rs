@@ -19,7 +19,7 @@ fn flow(local: &str, remote: &str) -> Flow {
 }
 
 fn found<'a>(db: &'a PolicyDb, flow: &Flow) -> Option<&'a str> {
-    db.lookup_flow(flow).map(|(rule, _)| rule.name.as_str())
+    db.lookup_flow(flow, Direction::Outbound).map(|(rule, _)| rule.name.as_str())
 }
 
 fn main_mode(db: &PolicyDb, local: &str, remote: &str) -> Vec<String> {
@@ -62,7 +62,7 @@ fn the_most_specific_filter_decides_about_a_packet() {
     assert_eq!(found(&db, &flow("10.9.0.5", "10.7.1.1")), Some("site"));
     assert_eq!(found(&db, &flow("10.9.0.2", "10.9.0.8")), Some("all"));
     assert_eq!(found(&db, &flow("::1", "::1")), None);
-    let (_, filter) = db.lookup_flow(&flow("10.9.0.1", "10.9.0.7")).expect("found");
+    let (_, filter) = db.lookup_flow(&flow("10.9.0.1", "10.9.0.7"), Direction::Outbound).expect("found");
     assert_eq!(*filter, web);
 }
 
@@ -189,4 +189,31 @@ fn of_rules_with_the_same_filter_the_peer_gets_the_one_it_has_proven_itself_for(
     assert_eq!(given("two"), "two");
     // What a more specific filter is for, a wider one does not give: the caller refuses.
     assert_eq!(given("wide"), "one");
+}
+
+#[test]
+fn filters_for_one_direction_compete_with_those_for_both() {
+    let hosts = between("10.9.0.1", "10.9.0.2");
+    let block = plain("block", 1, RuleAction::Block, &[hosts.going(Direction::Inbound)]);
+    let db = db(vec![block, transport("negotiate", 2, &[hosts])]);
+    let decides = |direction| {
+        let (rule, _) = db.lookup_flow(&flow("10.9.0.1", "10.9.0.2"), direction).expect("a filter is for it");
+        (rule.name.as_str(), rule.action.word(direction))
+    };
+    assert_eq!(decides(Direction::Inbound), ("block", "block"));
+    assert_eq!(decides(Direction::Outbound), ("negotiate", "negotiate"));
+    // SAs are for both directions: what is blocked one way is negotiated all the same, for the other.
+    assert_eq!(quick_mode(&db, "10.9.0.2", hosts, Mode::Transport), Ok("negotiate".to_owned()));
+}
+
+#[test]
+fn what_passes_one_way_only_is_not_negotiated() {
+    let hosts = between("10.9.0.1", "10.9.0.2");
+    let only = plain("only", 1, RuleAction::PermitOnly(Direction::Outbound), &[hosts]);
+    let action = &only.action;
+    assert_eq!(Direction::BOTH.map(|direction| action.word(direction)), ["permit", "block"]);
+    assert_eq!(action.words(None), "permit outbound, block inbound");
+    let db = db(vec![only, transport("negotiate", 2, &[between("10.9.0.0/24", "10.9.0.0/24")])]);
+    let found = db.quick_mode_rule(address("10.9.0.2"), address("10.9.0.1"), &hosts, Mode::Transport, |_| true);
+    assert!(matches!(found, Err(NoRule::Excepted { blocks: true, .. })), "{found:?}");
 }

@@ -18,7 +18,7 @@ fn db(rules: Vec<Rule>) -> PolicyDb {
 }
 
 fn why_not(db: &PolicyDb) -> Vec<(&str, WhyNot)> {
-    db.why_not(&web()).into_iter().map(|other| (other.rule.name.as_str(), other.why)).collect()
+    db.why_not(&web(), Direction::Outbound).into_iter().map(|other| (other.rule.name.as_str(), other.why)).collect()
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn each_rule_that_does_not_decide_has_its_reason() {
         transport("latest", 8, &[hosts]),
         tunnel("tunnel", 9, &[hosts], None, "192.0.2.9"),
     ]);
-    let (rule, filter) = db.lookup_flow(&web()).expect("a rule");
+    let (rule, filter) = db.lookup_flow(&web(), Direction::Outbound).expect("a rule");
     assert_eq!((rule.name.as_str(), *filter), ("tunnel", hosts));
     assert_eq!(
         why_not(&db),
@@ -63,10 +63,19 @@ fn of_equal_filters_the_later_rule_says_so() {
 #[test]
 fn where_nothing_decides_every_rule_differs() {
     let db = db(vec![transport("other", 1, &[between("10.9.0.1", "10.9.0.8")]), transport("none", 2, &[])]);
-    assert!(db.lookup_flow(&web()).is_none());
-    let others = db.why_not(&web());
+    assert!(db.lookup_flow(&web(), Direction::Outbound).is_none());
+    let others = db.why_not(&web(), Direction::Outbound);
     assert_eq!(others[0].filter, Some(&between("10.9.0.1", "10.9.0.8")));
     assert_eq!(others[0].why.to_string(), "its filter is for another address on the peer's side");
     assert_eq!((others[1].filter, others[1].why), (None, WhyNot::NoFilter));
-    assert!(PolicyDb::default().why_not(&web()).is_empty());
+    assert!(PolicyDb::default().why_not(&web(), Direction::Outbound).is_empty());
+}
+
+#[test]
+fn a_filter_for_the_other_direction_says_so() {
+    let hosts = between("10.9.0.1", "10.9.0.7");
+    let db = db(vec![plain("block", 1, RuleAction::Block, &[hosts.going(Direction::Inbound)])]);
+    assert_eq!(why_not(&db), [("block", WhyNot::Differs(Difference::Direction))]);
+    assert_eq!(db.why_not(&web(), Direction::Inbound).len(), 0);
+    assert_eq!(WhyNot::Differs(Difference::Direction).to_string(), "its filter is for the other direction");
 }

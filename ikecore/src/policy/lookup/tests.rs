@@ -1,7 +1,7 @@
 use crate::address::{HostAddress, Scope};
 use crate::policy::db::{PolicyDb, between};
 use crate::policy::rule::{Rule, RuleAction, TunnelEndpoints};
-use crate::policy::selector::{Flow, Prefix, Selector, weight};
+use crate::policy::selector::{Direction, Flow, Prefix, Selector, weight};
 use crate::policy::tests::{plain, transport};
 use crate::rng::SecureRandom as _;
 use crate::testing::SeededRandom;
@@ -51,6 +51,10 @@ impl Draw {
         Selector { protocol, local_port, remote_port, scope, ..Selector::between(self.prefix(v4), self.prefix(v4)) }
     }
 
+    fn direction(&mut self) -> Option<Direction> {
+        self.of(&[None, Some(Direction::Inbound), Some(Direction::Outbound)])
+    }
+
     fn flow(&mut self) -> Flow {
         let v4 = self.below(4) != 0;
         Flow {
@@ -67,7 +71,11 @@ impl Draw {
         let filters: Vec<Selector> = (0..=self.below(5)).map(|_| self.filter()).collect();
         let name = number.to_string();
         match self.below(4) {
-            0 => plain(&name, number, RuleAction::Block, &filters),
+            0 => {
+                let one_way = |filter| Selector { direction: self.direction(), ..filter };
+                let filters: Vec<Selector> = filters.into_iter().map(one_way).collect();
+                plain(&name, number, RuleAction::Block, &filters)
+            }
             1 => {
                 let tunnel = TunnelEndpoints {
                     local: (self.below(3) != 0).then(|| self.of(&OWN)),
@@ -105,7 +113,7 @@ fn names<'a>(found: impl Iterator<Item = (&'a Arc<Rule>, &'a Selector)>) -> Vec<
 /// What the index finds is what one finds who looks at everything.
 #[test]
 fn nothing_is_missed_and_nothing_is_found_besides() {
-    let mut found = [0; 3];
+    let mut found = [0; 4];
     for seed in 0..300 {
         let mut draw = Draw(SeededRandom::new(seed));
         let rules: Vec<Arc<Rule>> = (1..=1 + draw.below(12)).map(|number| Arc::new(draw.rule(number))).collect();
@@ -113,11 +121,15 @@ fn nothing_is_missed_and_nothing_is_found_besides() {
         let db = PolicyDb::new(1, rules, own).expect("a policy");
         for _ in 0..30 {
             let flow = draw.flow();
-            let first = db.ranked().find(|(_, filter)| filter.matches(&flow));
-            assert_eq!(names(db.lookup_flow(&flow).into_iter()), names(first.into_iter()), "seed {seed}: {flow}");
-            found[0] += usize::from(first.is_some());
+            for direction in Direction::BOTH {
+                let first = db.ranked().find(|(_, filter)| filter.covers(&flow.selector().going(direction)));
+                let indexed = db.lookup_flow(&flow, direction);
+                assert_eq!(names(indexed.into_iter()), names(first.into_iter()), "seed {seed}: {flow} {direction}");
+                found[0] += usize::from(first.is_some());
+                found[3] += usize::from(first.is_some_and(|(_, filter)| filter.direction.is_some()));
+            }
 
-            let traffic = draw.filter();
+            let traffic = Selector { direction: draw.direction(), ..draw.filter() };
             let covering = names(db.ranked().filter(|(_, filter)| filter.covers(&traffic)));
             assert_eq!(names(db.covering(&traffic)), covering, "seed {seed}: {traffic}");
             found[1] += covering.len();

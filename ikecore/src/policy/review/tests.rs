@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::rule::RuleAction;
 use crate::policy::tests::{between, plain, prefix, transport, tunnel};
 
 fn db(rules: Vec<Rule>) -> PolicyDb {
@@ -22,6 +23,34 @@ fn the_same_filter_again_never_decides() {
         plain("larger", 3, RuleAction::Block, &[between("10.9.0.1", "10.9.0.0/24")]),
     ]);
     assert_eq!(shadowed(&db), [("again", hosts.to_string(), "first")]);
+}
+
+#[test]
+fn a_filter_for_one_direction_leaves_the_other_to_a_later_one() {
+    let hosts = between("10.9.0.1", "10.9.0.7");
+    let [out, back] = Direction::BOTH.map(|direction| hosts.going(direction));
+    let (block, permit) = (|| RuleAction::Block, || RuleAction::Permit);
+    let with = |rules: Vec<Rule>| {
+        let db = db(rules);
+        let found = shadowed(&db).into_iter().map(|(rule, ..)| rule.to_owned()).collect::<Vec<_>>();
+        (found, db.crossings().0.len())
+    };
+    let (first, second) =
+        (|action, filter| plain("first", 1, action, &[filter]), |filter| transport("second", 2, &[filter]));
+    assert_eq!(with(vec![first(block(), out), second(hosts)]), (vec![], 0), "an exception for one direction");
+    assert_eq!(with(vec![second(hosts), first(block(), out)]), (vec!["first".to_owned()], 0));
+    assert_eq!(with(vec![first(block(), out), plain("back", 3, permit(), &[back])]), (vec![], 0));
+    let both = vec![first(block(), out), plain("back", 3, permit(), &[back]), second(hosts)];
+    assert_eq!(with(both), (vec!["second".to_owned()], 0));
+    // Those that cross do so only where both decide, and differ there.
+    let across = between("10.9.0.0/24", "10.9.0.0/24").going(Direction::Inbound);
+    let crossing = |action| {
+        let one = plain("one", 4, action, &[between("10.9.0.1", "10.9.0.0/16")]);
+        with(vec![one, plain("across", 5, block(), &[across])]).1
+    };
+    assert_eq!(crossing(permit()), 1);
+    assert_eq!(crossing(RuleAction::PermitOnly(Direction::Inbound)), 1);
+    assert_eq!(crossing(RuleAction::PermitOnly(Direction::Outbound)), 0);
 }
 
 #[test]
@@ -79,7 +108,7 @@ fn filters_that_cross_are_found_where_their_actions_differ() {
 proptest::proptest! {
     #[test]
     fn what_is_said_to_be_shadowed_decides_about_no_packet(
-        filters in proptest::collection::vec((0_u8..8, 29_u8..=32, 0_u8..8, 29_u8..=32, 0_usize..3), 1..40)
+        filters in proptest::collection::vec((0_u8..8, 29_u8..=32, 0_u8..8, 29_u8..=32, 0_usize..5), 1..40)
     ) {
         let block = |address: u8, len| Prefix::new(IpAddr::from([10, 0, 0, address]), len).unwrap();
         let rules = filters.into_iter().enumerate().map(|(at, (local, local_len, remote, remote_len, action))| {
@@ -88,6 +117,8 @@ proptest::proptest! {
             match action {
                 0 => plain(&name, reqid, RuleAction::Permit, &[filter]),
                 1 => plain(&name, reqid, RuleAction::Block, &[filter]),
+                2 => plain(&name, reqid, RuleAction::Block, &[filter.going(Direction::Inbound)]),
+                3 => plain(&name, reqid, RuleAction::Permit, &[filter.going(Direction::Outbound)]),
                 _ => transport(&name, reqid, &[filter]),
             }
         });
@@ -98,7 +129,7 @@ proptest::proptest! {
             let flow = crate::policy::selector::Flow {
                 local, remote, protocol: 6, local_port: 1, remote_port: 2, scope: crate::address::Scope::ANY,
             };
-            if let Some((rule, _)) = db.lookup_flow(&flow) {
+            for (rule, _) in Direction::BOTH.iter().filter_map(|direction| db.lookup_flow(&flow, *direction)) {
                 proptest::prop_assert!(!shadowed.contains(rule.name.as_str()), "{} decides about {flow}", rule.name);
             }
         }

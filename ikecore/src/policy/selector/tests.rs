@@ -38,17 +38,22 @@ fn selector() -> impl Strategy<Value = Selector> {
             .prop_map(|(bits, len)| Prefix::new(IpAddr::V4((0x0a09_0000 | bits).into()), len).expect("in range"))
     };
     let ports = (0_u16..2, 0_u16..2);
-    (prefix(), prefix(), 0_u8..2, ports, 0_u32..3).prop_map(|(local, remote, protocol, ports, link)| {
+    let direction = prop_oneof![Just(None), Just(Some(Direction::Inbound)), Just(Some(Direction::Outbound))];
+    let upper = (0_u8..2, ports, 0_u32..3, direction);
+    (prefix(), prefix(), upper).prop_map(|(local, remote, (protocol, ports, link, direction))| {
         let (local_port, remote_port) = ports;
-        Selector { local, remote, protocol: protocol * 17, local_port, remote_port, scope: Scope(link) }
+        Selector { local, remote, protocol: protocol * 17, local_port, remote_port, scope: Scope(link), direction }
     })
 }
 
 proptest! {
     #[test]
     fn what_covers_another_weighs_less(one in selector(), other in selector()) {
-        if one.covers(&other) && one != other {
-            prop_assert!(weight(&one) < weight(&other), "{one} covers {other}");
+        if one.covers(&other) {
+            match one.both_ways() == other.both_ways() {
+                true => prop_assert_eq!(weight(&one), weight(&other)),
+                false => prop_assert!(weight(&one) < weight(&other), "{one} covers {other}"),
+            }
         }
     }
 
@@ -62,10 +67,26 @@ proptest! {
         let common = flows.flat_map(|flow| (1..4).map(move |link| (flow, link))).any(|(flow, link)| {
             let ((local, remote), (protocol, local_port, remote_port)) = flow;
             let flow = Flow { local, remote, protocol, local_port, remote_port, scope: Scope(link) };
-            one.matches(&flow) && other.matches(&flow)
+            let both = |way: &Direction| {
+                let packet = flow.selector().going(*way);
+                one.covers(&packet) && other.covers(&packet)
+            };
+            Direction::BOTH.iter().any(both)
         });
         prop_assert_eq!(one.overlaps(&other), common, "{} and {}", one, other);
     }
+}
+
+#[test]
+fn a_direction_is_part_of_what_traffic_is() {
+    let hosts = between("10.9.0.1", "10.9.0.2");
+    let [out, back] = Direction::BOTH.map(|direction| hosts.going(direction));
+    assert!(hosts.covers(&out) && hosts.covers(&back) && out.covers(&out));
+    assert!(!out.covers(&back) && !out.covers(&hosts) && !out.overlaps(&back) && out.overlaps(&hosts));
+    assert!(out.goes(Direction::Outbound) && !out.goes(Direction::Inbound) && hosts.goes(Direction::Inbound));
+    assert_eq!(out.to_string(), "10.9.0.1 -> 10.9.0.2");
+    assert_eq!(back.to_string(), "10.9.0.1 <- 10.9.0.2");
+    assert_eq!(out.both_ways(), hosts);
 }
 
 #[test]

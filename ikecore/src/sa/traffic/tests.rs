@@ -123,3 +123,22 @@ fn what_is_exempt_comes_first_where_a_filter_restricts_it() {
     assert_eq!((selectors.len(), selectors), (4, ipv4));
     assert!(policies.iter().all(|policy| policy.action == TrafficAction::Permit));
 }
+
+#[test]
+fn what_differs_by_direction_is_a_policy_for_each() {
+    let (host, other) = (between("10.9.0.1", "10.9.0.2"), between("10.9.0.1", "10.9.0.3"));
+    let policies = db(vec![
+        plain("block", 1, RuleAction::Block, &[host.going(Direction::Inbound)]),
+        plain("only", 2, RuleAction::PermitOnly(Direction::Outbound), &[other]),
+    ])
+    .traffic_policies();
+    let told: Vec<_> = policies.iter().map(|policy| (policy.selector, policy.action, policy.reqid)).collect();
+    assert_eq!(
+        told,
+        [
+            (host.going(Direction::Inbound), TrafficAction::Block, 1),
+            (other.going(Direction::Outbound), TrafficAction::Permit, 2),
+            (other.going(Direction::Inbound), TrafficAction::Block, 2),
+        ]
+    );
+}

@@ -165,7 +165,7 @@ impl Policies {
     /// matched and between which addresses the SA is to be, but nothing of the packet itself.
     pub(super) fn acquire(&self, id: u32, source: IpAddr, destination: IpAddr) -> Option<Acquire> {
         let (_, policy) = self.installed.values().find(|(known, _)| *known == id)?;
-        let Selector { local, remote, protocol, local_port, remote_port, scope } = policy.selector;
+        let Selector { local, remote, protocol, local_port, remote_port, scope, .. } = policy.selector;
         // In transport mode the SA's addresses are the packet's; in tunnel mode they are the tunnel's, and the blocks of
         // the policy are all that is left.
         let known = |block: Prefix, address| if block.contains(address) { address } else { block.address() };
@@ -262,7 +262,7 @@ pub(super) fn whole(
             (PolicyType::IPSEC, requests.collect())
         }
     };
-    let Selector { local, remote, protocol, local_port, remote_port, scope } = policy.selector;
+    let Selector { local, remote, protocol, local_port, remote_port, scope, .. } = policy.selector;
     if scope != Scope::ANY {
         return Err(PolicyError::LinkLocal);
     }

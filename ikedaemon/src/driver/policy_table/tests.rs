@@ -3,7 +3,7 @@ use PolicyDirection::{Forward, Inbound, Outbound};
 use ikecore::ids::IpsecSaId;
 use ikecore::policy::selector::{Prefix, Selector};
 use ikecore::proposal::suite::{Mode, Protocols};
-use ikecore::sa::driver::{TrafficAction, TrafficPolicy};
+use ikecore::sa::driver::{Direction, TrafficAction, TrafficPolicy};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -117,6 +117,35 @@ fn of_two_with_one_selector_the_first_in_order_counts() {
 }
 
 #[test]
+fn a_policy_for_one_direction_is_in_force_there_only() {
+    let mut table = PolicyTable::new();
+    let block = TrafficPolicy { priority: 1, ..policy(1, TrafficAction::Block) };
+    let inbound = TrafficPolicy { selector: block.selector.going(Direction::Inbound), ..block };
+    let protect = policy(1, TRANSPORT);
+    let (_, changes) = table.set_standing(vec![inbound, protect]);
+    assert_eq!(changes, [add(Inbound, block), add(Outbound, protect), add(Forward, block)]);
+    // The policy of a pair is for what is left; one that comes sooner stays in force.
+    let of_pair = TrafficPolicy { priority: 99, ..protect };
+    let leaving = PolicyChange::Update { direction: Outbound, old: protect, new: of_pair };
+    assert_eq!(table.install(IpsecSaId(1), of_pair), [leaving]);
+    assert_eq!(table.remove(IpsecSaId(1)), [leaving.inverse()]);
+    // One that comes later never counts.
+    let late = TrafficPolicy { priority: 200, ..inbound };
+    let (_, changes) = table.set_standing(vec![protect, late]);
+    let old = block;
+    assert_eq!(
+        changes,
+        [
+            PolicyChange::Update { direction: Inbound, old, new: protect },
+            PolicyChange::Update { direction: Forward, old, new: TrafficPolicy { priority: 200, ..block } },
+        ]
+    );
+    let (_, changes) = table.set_standing(Vec::new());
+    assert_eq!(changes.len(), 3);
+    assert_eq!(table.in_force().count(), 0);
+}
+
+#[test]
 fn new_protection_comes_before_old_goes() {
     let mut table = PolicyTable::new();
     table.set_standing(vec![policy(1, TRANSPORT)]);
@@ -168,11 +197,21 @@ fn any_policy() -> impl Strategy<Value = TrafficPolicy> {
         .prop_map(|(number, action, priority)| TrafficPolicy { priority, ..policy(number, action) })
 }
 
+/// Also for one direction, if it permits or blocks.
+fn any_standing() -> impl Strategy<Value = TrafficPolicy> {
+    let direction = prop_oneof![Just(None), Just(Some(Direction::Inbound)), Just(Some(Direction::Outbound))];
+    (any_policy(), direction).prop_map(|(policy, direction)| {
+        let protects = matches!(policy.action, TrafficAction::Protect { .. });
+        let direction = direction.filter(|_| !protects);
+        TrafficPolicy { selector: Selector { direction, ..policy.selector }, ..policy }
+    })
+}
+
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0..5_u64, any_policy()).prop_map(|(id, policy)| Step::Install(id, policy)),
         (0..5_u64).prop_map(Step::Remove),
-        proptest::collection::vec(any_policy(), 0..5).prop_map(Step::Standing),
+        proptest::collection::vec(any_standing(), 0..8).prop_map(Step::Standing),
     ]
 }
 

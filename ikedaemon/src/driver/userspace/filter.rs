@@ -7,7 +7,7 @@ use super::{INJECTED_MARK, XFRM_PRIORITIES};
 use crate::netlink::Netlink;
 use crate::sys;
 use ikecore::policy::selector::{Prefix, Selector};
-use ikecore::sa::driver::{TrafficAction, TrafficPolicy};
+use ikecore::sa::driver::{Direction, TrafficAction, TrafficPolicy};
 use netlink_packet_core::Emitable as _;
 use netlink_packet_xfrm::constants::{
     XFRM_POLICY_ALLOW, XFRM_POLICY_BLOCK, XFRM_POLICY_FWD, XFRM_POLICY_IN, XFRM_POLICY_OUT,
@@ -57,14 +57,15 @@ impl Filter {
     /// Makes the kernel's policies those that `policies`, the first to look at first, mean for packets that arrive.
     /// `own` are this host's addresses.
     pub(super) fn set_policies(&mut self, policies: &[TrafficPolicy], own: &BTreeSet<IpAddr>) -> io::Result<()> {
+        let policies = || policies.iter().filter(|policy| policy.selector.goes(Direction::Inbound));
         let mut wanted = BTreeMap::new();
         let mut priority = *XFRM_PRIORITIES.start();
-        let any = policies.iter().any(|policy| policy.action != TrafficAction::Permit);
+        let any = policies().any(|policy| policy.action != TrafficAction::Permit);
         if any {
             let verdict = Verdict { action: XFRM_POLICY_ALLOW, priority };
             wanted.extend(exempt(own).map(|place| (place, verdict)));
         }
-        for policy in policies.iter().filter(|_| any) {
+        for policy in policies().filter(|_| any) {
             priority = priority.saturating_add(1).min(*XFRM_PRIORITIES.end());
             let action = match policy.action {
                 TrafficAction::Permit | TrafficAction::Protect { inbound_passthrough: true, .. } => XFRM_POLICY_ALLOW,
@@ -73,7 +74,7 @@ impl Filter {
             for direction in [XFRM_POLICY_IN, XFRM_POLICY_FWD] {
                 // Decrypted IPv6 packets that are forwarded cannot be told from others.
                 if direction == XFRM_POLICY_IN || policy.selector.local.address().is_ipv4() {
-                    let place = Place { selector: policy.selector, direction, injected: false };
+                    let place = Place { selector: policy.selector.both_ways(), direction, injected: false };
                     wanted.entry(place).or_insert(Verdict { action, priority });
                 }
             }
@@ -155,7 +156,7 @@ fn mark(place: &Place) -> Vec<XfrmAttrs> {
 }
 
 fn info(place: &Place, verdict: Verdict) -> UserPolicyInfo {
-    let Selector { local, remote, protocol, local_port, remote_port, scope: _ } = place.selector;
+    let Selector { local, remote, protocol, local_port, remote_port, .. } = place.selector;
     let mut info = UserPolicyInfo { direction: place.direction, ..verdict_info(verdict) };
     let selector = &mut info.selector;
     selector.family = if local.address().is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }.try_into().unwrap_or(0);

@@ -12,7 +12,7 @@ use ikecore::ids::{IpsecSaId, Spi};
 use ikecore::policy::selector::Flow;
 use ikecore::proposal::suite::Mode;
 use ikecore::rng::SecureRandom;
-use ikecore::sa::driver::{Acquire, Expire, Mapping, SaName, TrafficAction, TrafficPolicy};
+use ikecore::sa::driver::{Acquire, Direction, Expire, Mapping, SaName, TrafficAction, TrafficPolicy};
 use ikecore::time::Time;
 use ikecore::wire::codes::ProtocolId;
 use std::borrow::Cow;
@@ -142,7 +142,7 @@ impl Plane {
             return;
         }
         let flow = packet.outbound_flow();
-        let policy = match self.spd.find(&flow) {
+        let policy = match self.spd.find(&flow, Direction::Outbound) {
             Some(policy) => *policy,
             None => return self.effects.push_back(Effect::Network(packet.octets.to_vec())),
         };
@@ -367,12 +367,16 @@ impl Plane {
             self.note_mapping(id, arrival.source);
         }
         self.tell_age(name, age);
-        // RFC 4301 §5.2 step 4: the packet must be one that the SA is for.
+        // RFC 4301 §5.2 step 4: the packet must be one that the SA is for, and none that is blocked.
+        let blocked = |flow: &Flow| {
+            self.spd.find(flow, Direction::Inbound).is_some_and(|policy| policy.action == TrafficAction::Block)
+        };
         let fits = |inner: &Vec<u8>| {
             Packet::parse(inner).is_some_and(|packet| {
                 let version = if packet.source.is_ipv4() { protocol::IPV4 } else { protocol::IPV6 };
                 let version_fits = mode == Mode::Transport || version == opened.next_header;
-                version_fits && !packet.is_link_scoped() && selector.matches(&packet.inbound_flow())
+                let flow = packet.inbound_flow();
+                version_fits && !packet.is_link_scoped() && selector.matches(&flow) && !blocked(&flow)
             })
         };
         if let Some(inner) = inner.filter(fits) {

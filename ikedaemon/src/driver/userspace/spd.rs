@@ -1,7 +1,7 @@
 //! The security policy database (RFC 4301 §4.4.1): which packets are protected, dropped or let through.
 use ikecore::ids::IpsecSaId;
 use ikecore::policy::selector::{Flow, Prefix, Selector};
-use ikecore::sa::driver::{TrafficAction, TrafficPolicy};
+use ikecore::sa::driver::{Direction, TrafficAction, TrafficPolicy};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,9 +62,10 @@ impl Spd {
         self.order.sort_by_key(|policy| (policy.priority, Reverse(specificity(&policy.selector))));
     }
 
-    /// The policy for `flow`, if any.
-    pub(super) fn find(&self, flow: &Flow) -> Option<&TrafficPolicy> {
-        self.order.iter().find(|policy| policy.selector.matches(flow))
+    /// The policy for packets of `flow` that go one way, if any.
+    pub(super) fn find(&self, flow: &Flow, direction: Direction) -> Option<&TrafficPolicy> {
+        let packet = flow.selector().going(direction);
+        self.order.iter().find(|policy| policy.selector.covers(&packet))
     }
 
     /// The policies in force, the first to look at first.
@@ -72,10 +73,11 @@ impl Spd {
         &self.order
     }
 
-    /// Which traffic has to be looked at: each block once.
+    /// Which traffic has to be looked at when it leaves: each block once.
     pub(super) fn captures(&self) -> Vec<Capture> {
+        let leaving = self.order.iter().filter(|policy| policy.selector.goes(Direction::Outbound));
         let (permits, others): (Vec<&TrafficPolicy>, Vec<&TrafficPolicy>) =
-            self.order.iter().partition(|policy| policy.action == TrafficAction::Permit);
+            leaving.partition(|policy| policy.action == TrafficAction::Permit);
         let permitted: BTreeSet<Prefix> = permits.iter().map(|policy| policy.selector.remote).collect();
         let permits_within =
             |remote: Prefix| permitted.iter().any(|other| remote.covers(*other) || other.covers(remote));

@@ -48,7 +48,8 @@ fn negotiation(event: NegotiationEvent) {
 fn a_negotiation_fails_and_one_succeeds() {
     negotiation(NegotiationEvent::Started { role: Role::Initiator, cause: Cause::Command, rule: None });
     let failure = Failure::NoPolicyForPeer { peer: std::net::IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 2]).into() };
-    negotiation(NegotiationEvent::Failed { role: Role::Responder, phase: Phase::MainMode, failure, seconds: 0 });
+    let (role, phase, rule, selector) = (Role::Responder, Phase::MainMode, None, None);
+    negotiation(NegotiationEvent::Failed { role, phase, failure, seconds: 0, rule, selector });
     negotiation(NegotiationEvent::Succeeded { role: Role::Initiator, phase: Phase::QuickMode });
 }
 

@@ -34,8 +34,10 @@ impl Packet {
                 let plain = if readable { body } else { &[] };
                 Facts::Isakmp(Box::new(facts(header, plain, readable)))
             }
-            Ok(header) => Facts::Other(format!("ISAKMP version {}.{}", header.version >> 4, header.version & 0x0f)),
-            Err(_) => Facts::Other("ISAKMP".to_owned()),
+            Ok(header) => {
+                Facts::Unreadable(format!("ISAKMP version {}.{}", header.version >> 4, header.version & 0x0f))
+            }
+            Err(_) => Facts::Unreadable("ISAKMP".to_owned()),
         };
         self.push(at, facts, node);
     }

@@ -88,6 +88,8 @@ pub(crate) enum Facts {
         /// The sequence number, or its lower half.
         sequence: u32,
     },
+    /// ISAKMP, AH or ESP of which not even the header can be read, or of another version, by name.
+    Unreadable(String),
     /// Anything else, by the name of its protocol.
     Other(String),
     /// What is wrong with the frame as a whole.
@@ -123,8 +125,12 @@ impl Packet {
 
     /// True if it has to do with IPsec: ISAKMP, AH, ESP, or a keep-alive of NAT traversal.
     pub(crate) fn is_ipsec(&self) -> bool {
-        let of =
-            |facts: &Facts| matches!(facts, Facts::Isakmp(_) | Facts::Ah { .. } | Facts::Esp { .. } | Facts::KeepAlive);
+        let of = |facts: &Facts| {
+            matches!(
+                facts,
+                Facts::Isakmp(_) | Facts::Ah { .. } | Facts::Esp { .. } | Facts::KeepAlive | Facts::Unreadable(_)
+            )
+        };
         self.facts().any(of)
     }
 

@@ -8,7 +8,7 @@ impl Packet {
     pub(super) fn ah(&mut self, at: Place, octets: &[u8], depth: usize) {
         let mut fields = Fields::new(octets);
         let Ok((next, spi, sequence)) = ah(&mut fields) else {
-            return self.push(at, Facts::Other("AH".to_owned()), fields.into_node("AH", ""));
+            return self.push(at, Facts::Unreadable("AH".to_owned()), fields.into_node("AH", ""));
         };
         let header = fields.at;
         self.push(at, Facts::Ah { spi, sequence }, fields.into_node("AH", format!("SPI {spi}")));
@@ -21,7 +21,7 @@ impl Packet {
     pub(super) fn esp(&mut self, at: Place, octets: &[u8]) {
         let mut fields = Fields::new(octets);
         let Ok((spi, sequence)) = esp(&mut fields) else {
-            return self.push(at, Facts::Other("ESP".to_owned()), fields.into_node("ESP", ""));
+            return self.push(at, Facts::Unreadable("ESP".to_owned()), fields.into_node("ESP", ""));
         };
         self.push(at, Facts::Esp { spi, sequence }, fields.into_node("ESP", format!("SPI {spi}")));
     }

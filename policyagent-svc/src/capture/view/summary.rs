@@ -43,7 +43,7 @@ pub(super) fn about(packet: &Packet) -> (String, String) {
             Facts::Ah { spi, sequence } => ("AH".to_owned(), format!("SPI {spi}, number {sequence}")),
             Facts::Esp { spi, sequence } => ("ESP".to_owned(), format!("SPI {spi}, number {sequence}")),
             Facts::Other(name) if name == "non-ESP marker" => continue,
-            Facts::Other(name) => (name.clone(), layer.node.value.clone()),
+            Facts::Unreadable(name) | Facts::Other(name) => (name.clone(), layer.node.value.clone()),
         };
         if said.is_empty() {
             protocol.clone_from(&name);

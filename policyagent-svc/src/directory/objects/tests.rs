@@ -282,6 +282,17 @@ fn modern() -> String {
 }
 
 #[test]
+fn an_action_for_what_arrives_alone_has_no_place_in_objects() {
+    let text = DOCUMENT.replace("action = \"permit\"", "action = \"permit\"\ninbound_action = \"block\"");
+    for place in [PLACE, EXTENDED] {
+        let error = difference(&Contents::default(), &tree(&text), &place).unwrap_err().to_string();
+        let told =
+            "filter action \"permit\": has inbound_action = \"block\", which objects of a directory have no place for";
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
 fn what_objects_cannot_express_is_named_or_kept_in_an_extension() {
     let text = modern();
     let error = difference(&Contents::default(), &tree(&text), &PLACE).unwrap_err();

@@ -7,6 +7,7 @@ use crate::directory::blob::negotiation::{AH, Algorithm, ESP, NegotiationOffer};
 use crate::directory::blob::nfa::{ALL, DIAL_UP, LAN, NfaMethod};
 use crate::directory::blob::{Blob, IsakmpBlob, NegotiationBlob, NfaBlob, PolicyBlob};
 use crate::guid::Guid;
+use crate::model::INBOUND_ACTION;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -199,6 +200,10 @@ impl Writing<'_> {
         object.kind = Some(numbers::STANDARD);
         let passthrough = table.get("inbound_passthrough").and_then(Value::as_bool).unwrap_or(false);
         let empty = NegotiationBlob { offers: Vec::new() };
+        if let Some(inbound) = text(table, INBOUND_ACTION) {
+            // Hosts that read no extension would take the one action for both directions.
+            self.refuse(who, vec![format!("has {INBOUND_ACTION} = {inbound:?}")]);
+        }
         (object.action, object.data) = match (text(table, "action"), passthrough) {
             (Some("permit"), _) => (Some(numbers::PERMIT), Data(empty.write(None))),
             (Some("block"), _) => (Some(numbers::BLOCK), Data(empty.write(None))),

@@ -4,7 +4,7 @@ use crate::model::tests::GOOD;
 use crate::service::settings::Settings;
 use ikecore::address::Scope;
 use ikecore::policy::rule::RuleAction;
-use ikecore::policy::selector::Flow;
+use ikecore::policy::selector::{Direction, Flow};
 use std::fs;
 
 /// An instance's files; each service of it begins anew.
@@ -178,7 +178,7 @@ fn the_stores_are_in_force_together() {
         remote_port: 0,
         scope: Scope::ANY,
     };
-    let decides = |policy: &InForce| policy.db().lookup_flow(&flow).unwrap().0.name.clone();
+    let decides = |policy: &InForce| policy.db().lookup_flow(&flow, Direction::Outbound).unwrap().0.name.clone();
     assert_eq!(decides(&policy), "to b (persistent)");
 
     // The directory takes the place of the local store, if it assigns a policy.
@@ -247,7 +247,10 @@ fn a_persistent_store_of_which_nothing_good_is_known_blocks_everything() {
         let action = |protocol, local_port, remote_port| {
             let (local, remote) = ("10.9.0.1".parse().unwrap(), "10.9.0.2".parse().unwrap());
             let flow = Flow { local, remote, protocol, local_port, remote_port, scope: Scope::ANY };
-            policy.db().lookup_flow(&flow).map(|(rule, _)| matches!(rule.action, RuleAction::Permit))
+            policy
+                .db()
+                .lookup_flow(&flow, Direction::Outbound)
+                .map(|(rule, _)| matches!(rule.action, RuleAction::Permit))
         };
         assert_eq!((action(6, 22, 1024), action(1, 0, 0), action(17, 68, 67)), (Some(false), Some(false), Some(true)));
         // Whatever else changes: it lasts until the persistent store is repaired.

@@ -29,7 +29,7 @@ fn flow(remote: &str) -> Flow {
 }
 
 fn found(spd: &Spd, remote: &str) -> Option<u32> {
-    spd.find(&flow(remote)).map(|policy| policy.reqid)
+    spd.find(&flow(remote), Direction::Outbound).map(|policy| policy.reqid)
 }
 
 #[test]
@@ -76,4 +76,20 @@ fn captures_name_each_block_once_and_tell_what_is_protected_as_a_whole() {
         spd.captures().into_iter().map(|capture| (capture.remote.to_string(), capture.all)).collect();
     let expected = [("10.1.0.0/16", true), ("10.2.0.0/16", false), ("10.3.0.0/16", false)];
     assert_eq!(captures, expected.map(|(remote, all)| (remote.to_owned(), all)));
+}
+
+#[test]
+fn a_policy_for_what_arrives_is_nothing_to_what_leaves() {
+    let mut spd = Spd::default();
+    let [there, back] = [prefix("10.1.0.0", 16), prefix("10.2.0.0", 16)];
+    let one_way =
+        |policy: TrafficPolicy, direction| TrafficPolicy { selector: policy.selector.going(direction), ..policy };
+    spd.set_standing(vec![
+        one_way(policy(there, TrafficAction::Block, 10, 1), Direction::Outbound),
+        one_way(policy(back, TrafficAction::Block, 10, 2), Direction::Inbound),
+        one_way(policy(there, TrafficAction::Permit, 5, 3), Direction::Inbound),
+    ]);
+    assert_eq!((found(&spd, "10.1.2.3"), found(&spd, "10.2.2.3")), (Some(1), None));
+    let captures = spd.captures();
+    assert_eq!(captures.iter().map(|capture| (capture.remote, capture.all)).collect::<Vec<_>>(), [(there, true)]);
 }

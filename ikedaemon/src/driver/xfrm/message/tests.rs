@@ -30,6 +30,7 @@ fn telling_selector() -> Selector {
         local_port: 1000,
         remote_port: 2000,
         scope: ikecore::address::Scope::ANY,
+        direction: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Algorithms and addresses in the words of this log.
 use ikecore::crypto::cipher::CipherAlg;
 use ikecore::crypto::hash::HashAlg;
-use ikecore::event::{Context, Phase};
+use ikecore::event::Context;
 use ikecore::policy::selector::Prefix;
 use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Layer, ProtectionSuite};
 use ikecore::wire::{
@@ -53,15 +53,6 @@ pub(super) fn mask(prefix: Prefix) -> IpAddr {
     match prefix.address() {
         IpAddr::V4(_) => Ipv4Addr::from(!u32::MAX.checked_shr(len).unwrap_or(0)).into(),
         IpAddr::V6(_) => Ipv6Addr::from(!u128::MAX.checked_shr(len).unwrap_or(0)).into(),
-    }
-}
-
-/// The mode as audit events call it.
-pub(super) const fn mode(phase: Phase) -> &'static str {
-    match phase {
-        Phase::MainMode => "Key Exchange Mode (Main Mode)",
-        Phase::AggressiveMode => "Key Exchange Mode (Aggressive Mode)",
-        Phase::QuickMode => "Data Protection Mode (Quick Mode)",
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn ike_sa(context: &Context, event: &IkeSaEvent, out: &mut Vec<String
             out.push(format!("dead peer detection: sa:{sa} R-U-THERE {sequence}, unanswered {count}"));
         }
         IkeSaEvent::DeleteSent => out.push(format!("delete of SA {sa} sent")),
-        IkeSaEvent::Ended { cookies, established, reason, quick_modes } => {
+        IkeSaEvent::Ended { cookies, established, reason, quick_modes, .. } => {
             let status = reason.status();
             out.push(format!("SA Dead. sa:{sa} status:{:x}", status.code()));
             out.push(format!("  {reason}"));
@@ -198,7 +198,7 @@ pub(super) fn ipsec_sa(context: &Context, event: &IpsecSaEvent, out: &mut Vec<St
             out.push(set_status(context, Status::Success, audit_id::ESTABLISHED));
         }
         IpsecSaEvent::DeleteSent(spi) => out.push(format!("delete of SPI {} sent, centry:{centry}", spi.0)),
-        IpsecSaEvent::Ended { inbound, outbound, reason } => {
+        IpsecSaEvent::Ended { inbound, outbound, reason, .. } => {
             let status = reason.status();
             out.push(format!("CE Dead. sa:{sa} ce:{centry} status:{:x}", status.code()));
             out.push(format!("  {reason}"));

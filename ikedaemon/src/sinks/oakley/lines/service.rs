@@ -2,7 +2,7 @@
 use super::names;
 use crate::sinks::audit_id;
 use ikecore::event::negotiation::{Cause, Role};
-use ikecore::event::{Context, EndpointEvent, Failure, NegotiationEvent};
+use ikecore::event::{Context, EndpointEvent, NegotiationEvent};
 use std::net::IpAddr;
 
 /// The lines of one event of a negotiation.
@@ -35,13 +35,13 @@ pub(super) fn negotiation(context: &Context, event: &NegotiationEvent, out: &mut
         NegotiationEvent::Succeeded { role, phase } => {
             out.push(format!("Negotiation done: context = {id:08x}, {phase} as {role}, status 0 SUCCESS"));
         }
-        NegotiationEvent::Failed { role, phase, failure, seconds } => {
-            out.push(names::mode(*phase).to_owned());
+        NegotiationEvent::Failed { role, phase, failure, seconds, .. } => {
+            out.push(audit_id::mode(*phase).to_owned());
             let (me, peer) = (names::ip(context.local), names::ip(context.remote));
             out.push(format!("Source IP Address {me}  Destination IP Address {peer}"));
             let (local, remote) = (names::with_port(context.local), names::with_port(context.remote));
             out.push(format!("IKE Local Addr {local}  IKE Peer Addr {remote}"));
-            out.push(point(failure).to_owned());
+            out.push(audit_id::point(failure).to_owned());
             out.push(failure.to_string());
             out.push("0x0 0x0".to_owned());
             let (sa, centry) = (names::sa(context), names::centry(context));
@@ -53,14 +53,6 @@ pub(super) fn negotiation(context: &Context, event: &NegotiationEvent, out: &mut
                  after {seconds} s)"
             ));
         }
-    }
-}
-
-/// Where audit events see the failure.
-const fn point(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::PeerRefused { .. } | Failure::DeletedByPeer(_) | Failure::InitialContact => "Peer",
-        _ => "Me",
     }
 }
 

@@ -157,7 +157,15 @@ isadb_set_status sa:12fd20 centry:7 status 0 SUCCESS audit 541";
 
     let ended = |established| {
         let reason = Failure::DeletedByPeer("ISAKMP");
-        text(EventKind::IkeSa(IkeSaEvent::Ended { cookies: cookies(), established, reason, quick_modes: 2 }))
+        let (identity, rule) = (None, "servers".to_owned());
+        text(EventKind::IkeSa(IkeSaEvent::Ended {
+            cookies: cookies(),
+            established,
+            reason,
+            quick_modes: 2,
+            identity,
+            rule,
+        }))
     };
     let expected = "\
 SA Dead. sa:12fd20 status:35ef
@@ -285,7 +293,13 @@ QM established. sa:12fd20 centry:7
 isadb_set_status sa:12fd20 centry:7 status 0 SUCCESS audit 541";
     assert_eq!(shown, expected);
     let reason = Failure::Replaced;
-    let shown = text(EventKind::IpsecSa(IpsecSaEvent::Ended { inbound: Spi(1234), outbound: Spi(5678), reason }));
+    let shown = text(EventKind::IpsecSa(IpsecSaEvent::Ended {
+        inbound: Spi(1234),
+        outbound: Spi(5678),
+        reason,
+        selector: selector(),
+        rule: "servers".to_owned(),
+    }));
     let expected = "\
 CE Dead. sa:12fd20 ce:7 status:35f0
   replaced by a newer SA
@@ -316,8 +330,10 @@ ProxySrc = 192.168.1.5.40000, ProxyDst = 192.168.2.6.0445
     let shown = negotiation(NegotiationEvent::Succeeded { role: Role::Initiator, phase: Phase::QuickMode });
     assert_eq!(shown, "Negotiation done: context = 00000005, quick mode as initiator, status 0 SUCCESS");
 
-    let failed =
-        |phase, failure| negotiation(NegotiationEvent::Failed { role: Role::Responder, phase, failure, seconds: 63 });
+    let failed = |phase, failure| {
+        let (role, seconds, rule, selector) = (Role::Responder, 63, None, None);
+        negotiation(NegotiationEvent::Failed { role, phase, failure, seconds, rule, selector })
+    };
     let timed_out = Failure::TimedOut {
         peer: (PEER, 500).into(),
         message: "main mode message 1",
@@ -349,6 +365,11 @@ isadb_set_status sa:12fd20 centry:7 status 35ed TIMED_OUT audit 547 (responder, 
     let detail = "HASH_I is wrong";
     let wrong_key = Failure::PreSharedKeyMismatch { peer: PEER.into(), detail, rule: "servers".into() };
     assert!(failed(Phase::MainMode, wrong_key).contains(" status 35e9 AUTH_FAIL audit 545 "));
+    let certificate = |fault| failed(Phase::MainMode, Failure::Certificate { fault, rule: "servers".into() });
+    let malformed = CertificateFault::Malformed { reason: "no ASN.1".into() };
+    assert!(certificate(malformed).contains(" audit 544 "));
+    assert!(certificate(CertificateFault::Missing).contains(" audit 545 "));
+    assert!(certificate(CertificateFault::Aborted("signature")).contains(" audit 547 "));
     let choice = Failure::ChoiceNotOffered(mismatch("Key Length", "128 bits", "256 bits"));
     let shown = failed(Phase::MainMode, choice);
     assert!(

@@ -46,7 +46,7 @@ pub(crate) fn text_of<'a>(table: &'a (impl TableLike + ?Sized), key: &str) -> Op
 /// A time of day in UTC, to the second.
 pub(crate) fn date_time(time: SystemTime) -> Datetime {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (year, month, day) = civil(seconds / 86_400);
+    let (year, month, day) = crate::calendar::date(seconds / 86_400);
     let of_day = seconds % 86_400;
     let part = |value: u64| u8::try_from(value).unwrap_or_default();
     Datetime {
@@ -59,21 +59,6 @@ pub(crate) fn date_time(time: SystemTime) -> Datetime {
         }),
         offset: Some(Offset::Z),
     }
-}
-
-/// The date of a day that is so many days after 1970-01-01, by the Gregorian calendar, whose years begin in March for the
-/// sake of the leap day.
-fn civil(days: u64) -> (u16, u8, u8) {
-    let days = days + 719_468;
-    let of_era = days % 146_097;
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + days / 146_097 * 400 + u64::from(month <= 2);
-    let part = |value: u64| u8::try_from(value).unwrap_or_default();
-    (u16::try_from(year).unwrap_or(u16::MAX), part(month), part(day))
 }
 
 /// The offers of main mode, a line each.

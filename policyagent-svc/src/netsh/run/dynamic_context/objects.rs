@@ -5,7 +5,7 @@
 use ikecore::crypto::group::Group;
 use toml_edit::{InlineTable, Item, Table, TableLike, Value};
 
-use crate::model::{Offer, Side, algorithms, protocol_name};
+use crate::model::{INBOUND_ACTION, Offer, Side, algorithms, protocol_name};
 use crate::netsh::command::{
     Action, ConnectionType, DynamicRule, MainModeSettings, Method, OneOrAll, PfsGroup, QuickModeSettings, RuleKey,
     RuleNamed, RulesNamed, TunnelEnd,
@@ -23,12 +23,16 @@ const SOFT_LIFETIME: u32 = 28_800;
 pub(crate) const PERMIT: &str = "(permit)";
 /// The same.
 pub(crate) const BLOCK: &str = "(block)";
+/// The same, where what arrives is treated otherwise than what leaves.
+pub(crate) const PERMIT_INBOUND: &str = "(permit inbound, block outbound)";
+/// The same.
+pub(crate) const PERMIT_OUTBOUND: &str = "(permit outbound, block inbound)";
 /// Begins the names of filter actions that are a quick-mode policy with inbound passthrough.
 pub(crate) const PASSTHROUGH: &str = "(inbound permit) ";
 
 /// True if a filter action was made for rules, not by `add qmpolicy`.
 pub(crate) fn is_made(name: &str) -> bool {
-    name == PERMIT || name == BLOCK || name.starts_with(PASSTHROUGH)
+    [PERMIT, BLOCK, PERMIT_INBOUND, PERMIT_OUTBOUND].contains(&name) || name.starts_with(PASSTHROUGH)
 }
 
 /// Messages call the objects what the dynamic context does.
@@ -224,8 +228,10 @@ fn filter_action(
     quick_mode: Option<&str>,
 ) -> Result<String, RunError> {
     let made = match both {
-        (Action::Permit, Action::Permit) => (PERMIT, "permit"),
-        (Action::Block, Action::Block) => (BLOCK, "block"),
+        (Action::Permit, Action::Permit) => (PERMIT, "permit", None),
+        (Action::Block, Action::Block) => (BLOCK, "block", None),
+        (Action::Permit, Action::Block) => (PERMIT_INBOUND, "block", Some("permit")),
+        (Action::Block, Action::Permit) => (PERMIT_OUTBOUND, "permit", Some("block")),
         (Action::Negotiate | Action::Permit, Action::Negotiate) => {
             let name = quick_mode.ok_or_else(|| {
                 RunError::Unsupported("a rule that negotiates has no qmpolicy; allowed: the name of one".to_owned())
@@ -252,18 +258,20 @@ fn filter_action(
                 Action::Negotiate => "negotiate",
             };
             return Err(RunError::Unsupported(format!(
-                "actioninbound={} with actionoutbound={}: what is permitted, blocked or negotiated is so in both directions \
-                 here; allowed: the same for both, or actioninbound=permit with actionoutbound=negotiate",
+                "actioninbound={} with actionoutbound={}: SAs come in pairs, so that what is negotiated for one direction is \
+                 for the other too; allowed: negotiate for both, actioninbound=permit with actionoutbound=negotiate, and any pair \
+                 of permit and block",
                 word(inbound),
                 word(outbound)
             )));
         }
     };
-    let (name, action) = made;
+    let (name, action, inbound) = made;
     if document.find_name(Kind::FilterAction, name).is_err() {
         let mut table = Table::new();
         set(&mut table, "name", name.into());
         set(&mut table, "action", action.into());
+        set_some(&mut table, INBOUND_ACTION, inbound);
         document.add(Kind::FilterAction, name, table)?;
     }
     Ok(name.to_owned())
@@ -274,6 +282,8 @@ pub(crate) fn actions_of(rule: &Table) -> ((Action, Action), Option<&str>) {
     match text_of(rule, Kind::FilterAction.key()) {
         Some(PERMIT) => ((Action::Permit, Action::Permit), None),
         Some(BLOCK) => ((Action::Block, Action::Block), None),
+        Some(PERMIT_INBOUND) => ((Action::Permit, Action::Block), None),
+        Some(PERMIT_OUTBOUND) => ((Action::Block, Action::Permit), None),
         Some(name) => match name.strip_prefix(PASSTHROUGH) {
             Some(name) => ((Action::Permit, Action::Negotiate), Some(name)),
             None => ((Action::Negotiate, Action::Negotiate), Some(name)),

@@ -221,12 +221,13 @@ fn covers(wanted: &str, own: &Side) -> bool {
 }
 
 fn actions(filter: &FilterReport) -> (&'static str, &'static str) {
-    match filter.action.as_str() {
-        "permit" => ("Permit", "Permit"),
-        "block" => ("Block", "Block"),
-        _ if filter.inbound_passthrough => ("Permit", "Negotiate"),
-        _ => ("Negotiate", "Negotiate"),
-    }
+    let word = |action: &str| match action {
+        "permit" => "Permit",
+        "block" => "Block",
+        _ => "Negotiate",
+    };
+    let inbound = if filter.inbound_passthrough { "permit" } else { filter.inbound_action.as_str() };
+    (word(inbound), word(&filter.action))
 }
 
 /// A filter of main mode: the two ends alone.
@@ -295,7 +296,12 @@ fn side(text: &str, resolve_dns: bool) -> String {
 
 /// A line for each direction of a specific filter, which has a weight; a generic filter is shown once.
 fn directions(filter: &FilterReport) -> Vec<Option<&'static str>> {
-    if filter.weight.is_some() { vec![Some("Outbound"), Some("Inbound")] } else { vec![None] }
+    match filter.direction.as_deref() {
+        _ if filter.weight.is_none() => vec![None],
+        Some("outbound") => vec![Some("Outbound")],
+        Some(_) => vec![Some("Inbound")],
+        None => vec![Some("Outbound"), Some("Inbound")],
+    }
 }
 
 fn main_mode_filters(filters: &[FilterReport], resolve_dns: bool) -> String {

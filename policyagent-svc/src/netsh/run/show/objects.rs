@@ -325,6 +325,9 @@ fn filter_action(lines: &mut Lines, action: &FilterActionView, layout: Layout) {
     lines.field("Store", &action.store);
     let negotiates = action.action == "negotiate";
     lines.field("Action", if negotiates { "NEGOTIATE SECURITY".to_owned() } else { action.action.to_uppercase() });
+    if let Some(inbound) = &action.inbound_action {
+        lines.field("Inbound Action", inbound.to_uppercase());
+    }
     if negotiates {
         lines.field("AllowUnsecure(Fallback)", yes_no(action.fallback_to_clear));
         lines.field("Inbound Passthrough", yes_no(action.inbound_passthrough));

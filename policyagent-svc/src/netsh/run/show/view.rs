@@ -3,6 +3,7 @@ use serde::Serialize;
 use toml_edit::{Array, Item, Table, TableLike, Value};
 
 use super::words::{self, OfferView};
+use crate::model::INBOUND_ACTION;
 use crate::model::default_response;
 use crate::netsh::run::document::values::text_of;
 use crate::netsh::run::document::{Kind, PolicyDocument, filter_tables, is_mirrored, port_of, protocol_of, rules_of};
@@ -125,6 +126,8 @@ pub(crate) struct FilterActionView {
     pub(crate) store: String,
     /// `permit`, `block`, `negotiate`.
     pub(crate) action: String,
+    /// `permit` or `block`, where packets that arrive have an action of their own.
+    pub(crate) inbound_action: Option<String>,
     pub(crate) fallback_to_clear: bool,
     pub(crate) inbound_passthrough: bool,
     /// A group, or `main mode` for that of main mode; nothing is none.
@@ -315,6 +318,7 @@ fn filter_action(table: &dyn TableLike, store: &str) -> FilterActionView {
         description: owned(table, "description"),
         store: store.to_owned(),
         action: owned(table, "action").unwrap_or_default(),
+        inbound_action: owned(table, INBOUND_ACTION),
         fallback_to_clear: flag(table, "fallback_to_clear", false),
         inbound_passthrough: flag(table, "inbound_passthrough", false),
         quick_mode_pfs: pfs,

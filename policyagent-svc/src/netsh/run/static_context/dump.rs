@@ -1,4 +1,5 @@
 //! `dump`: a script that makes the store anew.
+use ikecore::policy::selector::Direction;
 use toml_edit::{Item, Table};
 
 use crate::model::default_response::ResponseAction;
@@ -75,6 +76,14 @@ fn filter_action(script: &mut Script, action: &model::FilterAction) {
     settings.action = Some(match &action.action {
         model::Action::Permit => Action::Permit,
         model::Action::Block => Action::Block,
+        one_way @ model::Action::PermitOnly(_) => {
+            let inbound = one_way.word(Direction::Inbound);
+            script.note(&format!(
+                "{:?} is to {inbound} what arrives, which cannot be written here: it blocks.",
+                action.name
+            ));
+            Action::Block
+        }
         model::Action::Negotiate { offers, pfs, inbound_passthrough, fallback_to_clear, idle } => {
             settings.offers = Some(offers.clone());
             settings.quick_mode_pfs = Some(*pfs != Pfs::Off);

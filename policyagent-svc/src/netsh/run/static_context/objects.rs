@@ -7,7 +7,7 @@ use ikecore::proposal::suite::{EspCipher, Integrity, IpsecSuite, Lifetime};
 use std::net::IpAddr;
 use toml_edit::{InlineTable, Item, Table, TableLike, Value};
 
-use crate::model::Offer;
+use crate::model::{INBOUND_ACTION, Offer};
 use crate::netsh::command::{
     Action, DefaultRuleSettings, FilterActionSettings, Method, Named, PolicySettings, RuleNamed, RuleSettings,
     TunnelEnd,
@@ -278,6 +278,10 @@ fn change_filter_action(action: &mut Table, settings: &FilterActionSettings, kin
         Action::Negotiate => "negotiate",
     };
     set(action, "action", word.into());
+    if settings.action.is_some() {
+        // The word is for both directions.
+        action.remove(INBOUND_ACTION);
+    }
     if kind != Action::Negotiate {
         // What only a negotiation has is no part of it.
         for key in ["offers", "lifetime", "pfs", "inbound_passthrough", "fallback_to_clear", "idle"] {

@@ -294,6 +294,27 @@ fn set_changes_what_is_named_and_nothing_else() {
 }
 
 #[test]
+fn what_arrives_keeps_an_action_of_its_own_until_a_command_names_one() {
+    let root = Root::new();
+    root.write("[[filter_action]]\nname = \"out\"\naction = \"permit\"\ninbound_action = \"block\"\n");
+    let mut session = root.session();
+    let set = |action| Static::SetFilterAction {
+        which: named("out"),
+        new_name: None,
+        action: FilterActionSettings { action, description: Some("x".to_owned()), ..FilterActionSettings::default() },
+    };
+    let all = ShowStatic::FilterAction { which: Lists::All, layout: Layout::default() };
+    assert!(show(&mut session, all).contains("BLOCK"));
+    run(&mut session, [set(None)]);
+    assert!(root.policy().contains("inbound_action = \"block\""), "{}", root.policy());
+    let dump = session.carry_out(Command::Static(Static::Dump)).unwrap();
+    assert!(dump.contains("# \"out\" is to block what arrives, which cannot be written here: it blocks.\n"), "{dump}");
+    assert!(dump.contains("add filteraction name=out description=x action=block"), "{dump}");
+    run(&mut session, [set(Some(Action::Permit))]);
+    assert!(!root.policy().contains("inbound_action"), "{}", root.policy());
+}
+
+#[test]
 fn a_default_response_takes_over_what_its_filter_action_said() {
     let root = Root::new();
     root.write(
