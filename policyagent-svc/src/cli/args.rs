@@ -14,6 +14,7 @@ use crate::format::Format;
 use crate::link::NamedAddress;
 use crate::lint::Severity;
 use crate::model::{main_mode_proposal, parse_protocol, quick_mode_proposal};
+use crate::monitor::arguments::MonitorArgs;
 use crate::netsh::NetshArgs;
 use crate::service::listen::Listen;
 use crate::service::settings::Overrides;
@@ -477,26 +478,6 @@ pub(crate) enum ImportSyntax {
 pub(crate) enum ImportStore {
     /// The local store: the policy file
     Local,
-}
-
-/// Arguments of `monitor`.
-#[derive(Args, Debug)]
-pub(crate) struct MonitorArgs {
-    /// The machine whose service is shown, by ssh [default: this one]
-    #[arg(short = 'r', value_name = "[USER@]MACHINE")]
-    pub(crate) machine: Option<String>,
-    /// Print it once, and end; with --format json for programs
-    #[arg(long)]
-    pub(crate) once: bool,
-    /// Seconds after which the service is asked again; 0: when told to
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=3600))]
-    pub(crate) refresh: u32,
-    /// Show DNS names for addresses
-    #[arg(long)]
-    pub(crate) dns: bool,
-    /// Only this view, more than once if wanted; without --once: the view to begin with
-    #[arg(long, value_name = "VIEW", value_parser = clap::builder::PossibleValuesParser::new(crate::monitor::views()))]
-    pub(crate) view: Vec<String>,
 }
 
 /// Arguments of `generate`.

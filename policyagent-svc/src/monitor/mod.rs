@@ -1,6 +1,7 @@
 //! `policyagent monitor`: IP Security Monitor. It shows what the service tells over the control socket; what it cannot
 //! know is left to the words of the service.
 mod app;
+pub(crate) mod arguments;
 mod names;
 mod screen;
 mod search;
@@ -16,13 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::cli::args::MonitorArgs;
 use crate::control::client::ask;
 use crate::control::request::{Reply, Request};
 use crate::format::Format;
 use crate::paths::Paths;
 use crate::ssh::ssh;
 use app::{Action, App};
+use arguments::MonitorArgs;
 use names::Names;
 use search::{Search, own_addresses};
 use view::{Look, Told, View};
@@ -32,11 +33,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a key is waited for before it is looked whether the service has answered.
 const TICK: Duration = Duration::from_millis(100);
-
-/// The views' names, for the command line.
-pub(crate) fn views() -> Vec<&'static str> {
-    View::ALL.iter().map(|view| view.key()).collect()
-}
 
 /// Shows it, until the user has seen enough, or once.
 pub(crate) fn main(paths: &Paths, format: Format, arguments: &MonitorArgs) -> Result<(), String> {
