@@ -23,6 +23,7 @@ mod paths;
 mod rsop;
 mod service;
 mod ssh;
+mod stamp;
 mod store;
 mod users;
 

@@ -1,5 +1,6 @@
 //! A domain of Samba, with its directory and its Kerberos, on the loopback interface of a namespace.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +9,7 @@ use ikecore::testing::authority::{Authority, KeyKind, Wish, pem};
 
 use crate::daemon::program;
 use crate::netns::Namespace;
-use crate::process::Process;
+use crate::process::{Process, wait_until};
 use crate::scratch::Scratch;
 
 /// The domain's naming context.
@@ -26,7 +27,7 @@ const START: Duration = Duration::from_secs(60);
 pub struct Samba<'a> {
     namespace: &'a Namespace,
     files: Scratch,
-    _process: Process,
+    process: RefCell<Option<Process>>,
 }
 
 impl<'a> Samba<'a> {
@@ -68,6 +69,20 @@ impl<'a> Samba<'a> {
         );
         let config = path("dc/etc/smb.conf");
         namespace.run("samba-tool", &["spn", "add", "ldap/localhost", "DC1$", "-s", &config]);
+        let samba = Self { namespace, files, process: RefCell::default() };
+        samba.up();
+        // A keytab of the administrator, and a ticket by it.
+        let principal = format!("--principal={ADMIN}");
+        let keytab = samba.path("admin.keytab");
+        namespace.run("samba-tool", &["domain", "exportkeytab", &keytab, &principal, "-s", &config]);
+        samba.kerberos("kinit", &["-k", "-t", &keytab, ADMIN]);
+        samba
+    }
+
+    /// Serves the domain.
+    pub fn up(&self) {
+        let path = |name: &str| self.files.join(name).display().to_string();
+        let config = path("dc/etc/smb.conf");
         let tls = [("cafile", "ca.pem"), ("certfile", "dc.pem"), ("keyfile", "dc.key")]
             .map(|(what, name)| format!("--option=tls {what}={}", path(name)));
         let mut arguments = vec!["-F", "--no-process-group", "--debug-stdout", "-s", &config];
@@ -78,16 +93,19 @@ impl<'a> Samba<'a> {
             "--option=interfaces=lo",
             "--option=bind interfaces only=yes",
         ]);
-        let mut process = Process::start(namespace, &files, "samba", "samba", &arguments);
+        let mut process = Process::start(self.namespace, &self.files, "samba", "samba", &arguments);
         let search = ["-x", "-H", "ldap://127.0.0.1", "-s", "base", "-b", "", "1.1"];
-        process.wait_until("an answer", START, || namespace.output("ldapsearch", &search).status.success());
-        let samba = Self { namespace, files, _process: process };
-        // A keytab of the administrator, and a ticket by it.
-        let principal = format!("--principal={ADMIN}");
-        let keytab = samba.path("admin.keytab");
-        namespace.run("samba-tool", &["domain", "exportkeytab", &keytab, &principal, "-s", &config]);
-        samba.kerberos("kinit", &["-k", "-t", &keytab, ADMIN]);
-        samba
+        process.wait_until("an answer", START, || self.namespace.output("ldapsearch", &search).status.success());
+        self.process.replace(Some(process));
+    }
+
+    /// Serves it no more.
+    #[track_caller]
+    pub fn down(&self) {
+        drop(self.process.take());
+        let search = ["-x", "-H", "ldap://127.0.0.1", "-s", "base", "-b", "", "1.1"];
+        let silent = || !self.namespace.output("ldapsearch", &search).status.success();
+        assert!(wait_until(START, silent), "the domain controller is still there");
     }
 
     fn path(&self, name: &str) -> String {

@@ -150,7 +150,8 @@ const fn quick_mode(quick_mode: &'static str, quick_mode_listed: &'static str) -
 }
 
 /// The less common suites of ESP that PF_KEY has, too.
-pub const RARE: [Suite; 6] = [
+pub const RARE: [Suite; 7] = [
+    quick_mode("3des-none", "3DES_CBC"),
     quick_mode("des-md5", "DES_CBC HMAC_MD5_96"),
     quick_mode("null-sha256_96", "NULL HMAC_SHA2_256_128"),
     quick_mode("aes128ctr-sha1", "AES_CTR 128 HMAC_SHA1_96"),

@@ -200,6 +200,21 @@ fn a_domain_tells_its_computers_their_policy() {
     let there = wait_until(PATIENCE, || status()["directory"]["policy"] == "Client (Respond Only)");
     assert!(there, "{}\n{}", status(), agent.log());
 
+    // The domain controller is away: what it said stays in force. When it is back, it is followed again.
+    samba.down();
+    host.run(&program, &["--root", &directory, "directory", "poll"]);
+    let refused = || status()["directory"]["error"].as_str().is_some_and(|error| error.contains("Connection refused"));
+    assert!(wait_until(PATIENCE, refused), "{}\n{}", status(), agent.log());
+    assert_eq!(status()["directory"]["policy"], "Client (Respond Only)");
+    let set = host.run(&program, &["--root", &directory, "rsop"]);
+    assert!(set.contains("\"Client (Respond Only)\", precedence 1, applies"), "{set}");
+    samba.up();
+    let link = format!("[LDAP://cn={gpo},cn=policies,cn=system,{BASE};0]");
+    samba.modify(&format!("dn: OU=servers,{BASE}\nchangetype: modify\nreplace: gPLink\ngPLink: {link}\n"));
+    host.run(&program, &["--root", &directory, "directory", "poll"]);
+    let there = wait_until(PATIENCE, || status()["policy"]["rules"] == serde_json::json!(["web"]));
+    assert!(there, "{}\n{}", status(), agent.log());
+
     // A password over TLS instead, and without TLS not.
     let password = samba.password_file();
     let bind = format!(

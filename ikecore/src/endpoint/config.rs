@@ -3,7 +3,7 @@ use crate::event::Detail;
 use crate::time::Duration;
 
 /// The endpoint's settings. Policy is not among them: it comes by [`super::Input::Policy`].
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// How much is told in events.
     pub detail: Detail,

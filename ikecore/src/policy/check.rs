@@ -157,6 +157,17 @@ pub enum PolicyFault {
         /// The offer.
         suite: ProtectionSuite,
     },
+    /// Extended sequence numbers that nothing authenticates.
+    #[error(
+        "quick mode policy {policy:?} offers {suite} with extended sequence numbers, allowed only with an integrity algorithm, \
+         which checks their upper half (RFC 4303 §2.2.1)"
+    )]
+    Unauthenticated {
+        /// The policy's name.
+        policy: String,
+        /// The offer.
+        suite: ProtectionSuite,
+    },
 }
 
 fn used_by(earlier: Option<&str>) -> String {
@@ -297,6 +308,9 @@ fn check_negotiation(rule: &Rule, policy: &QuickModePolicy) -> Result<(), Policy
         let named = || policy.name.clone();
         if !offer.suite.is_sound() {
             return Err(PolicyFault::Unsound { policy: named(), suite: offer.suite });
+        }
+        if offer.extended_sequence_numbers && !offer.suite.authenticates() {
+            return Err(PolicyFault::Unauthenticated { policy: named(), suite: offer.suite });
         }
         let other = offer.suite;
         let mut earlier = policy.offers.iter().take(index).map(|earlier| earlier.suite);

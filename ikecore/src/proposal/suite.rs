@@ -283,7 +283,8 @@ impl fmt::Display for IpsecSuite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Esp { cipher, integrity: Some(integrity) } => write!(f, "ESP {} {}", cipher.name(), integrity.name()),
-            Self::Esp { cipher, integrity: None } => write!(f, "ESP {}", cipher.name()),
+            Self::Esp { cipher, integrity: None } if cipher.is_aead() => write!(f, "ESP {}", cipher.name()),
+            Self::Esp { cipher, integrity: None } => write!(f, "ESP {} without integrity", cipher.name()),
             Self::Ah { integrity } => write!(f, "AH {}", integrity.name()),
         }
     }
@@ -391,6 +392,15 @@ impl ProtectionSuite {
     pub const fn protocols(self) -> Protocols {
         let esp = matches!(self.main, IpsecSuite::Esp { .. });
         Protocols { compression: self.compression, esp, ah: !esp || self.outer.is_some() }
+    }
+
+    /// True if all packets are authenticated. If not, nothing tells a repeated or forged one from others: there can be neither
+    /// an anti-replay window (RFC 4303 §3.4.3) nor extended sequence numbers, whose upper half only the ICV checks.
+    pub const fn authenticates(self) -> bool {
+        match self.main {
+            IpsecSuite::Esp { cipher, integrity: None } => cipher.is_aead() || self.outer.is_some(),
+            _ => true,
+        }
     }
 
     /// True if its SAs can be negotiated: no AH around AH, and [`IpsecSuite::is_sound`].

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sides::{PoolSide, View};
-use tunnel::Halves;
+use tunnel::{Ends, Halves};
 
 use crate::document::{Fault, Position};
 use crate::model::default_response::{self, DefaultResponse};
@@ -66,7 +66,7 @@ impl<'a> Compiler<'a> {
         if list.filters.is_empty() {
             self.warn(rule.filter_list.position, format!("{who}: the filter list {:?} is empty", list.name));
         }
-        let (tunnel, exchanged) = self.tunnel(rule)?;
+        let Ends { tunnel, exchanged, waits } = self.tunnel(rule)?;
         let (mode_config, blocks) = self.mode_config(rule)?;
         let pool = match &mode_config {
             Some(ModeConfig::Client { .. }) => PoolSide::Local,
@@ -119,7 +119,7 @@ impl<'a> Compiler<'a> {
             uniqueness: rule.uniqueness,
             reqid,
         };
-        if !negotiates || !compiled.authentication.is_empty() {
+        if !negotiates || !(waits || compiled.authentication.is_empty()) {
             if compiled.tunnel.is_some() && compiled.quick_mode().is_some_and(|policy| policy.fallback_to_clear) {
                 let message = format!(
                     "{who}: fallback_to_clear of {:?} is for transport mode; in a tunnel nothing falls back",
@@ -129,7 +129,9 @@ impl<'a> Compiler<'a> {
             }
             return Some((compiled, origins));
         }
-        self.warn(rule.position, format!("{who}: none of its methods can be used, so that its traffic is blocked"));
+        if !waits {
+            self.warn(rule.position, format!("{who}: none of its methods can be used, so that its traffic is blocked"));
+        }
         // In clear it must not go.
         let blocked = Rule {
             action: RuleAction::Block,

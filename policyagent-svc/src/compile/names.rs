@@ -13,10 +13,14 @@ pub(super) struct Names {
 
 impl Names {
     /// The names of exactly these rules, in their order. No place is there twice.
-    pub(super) fn assign(&mut self, places: &[Place<'_>]) -> Vec<String> {
+    ///
+    /// None of them is `reserved`: that is the default response's, where there is one.
+    pub(super) fn assign(&mut self, places: &[Place<'_>], reserved: Option<&str>) -> Vec<String> {
         let known: BTreeSet<&Place<'_>> = places.iter().collect();
-        self.given.retain(|(store, policy, name), _| known.contains(&(store.as_str(), policy.as_str(), name.as_str())));
-        let mut taken: BTreeSet<String> = self.given.values().cloned().collect();
+        self.given.retain(|(store, policy, name), given| {
+            known.contains(&(store.as_str(), policy.as_str(), name.as_str())) && reserved != Some(given.as_str())
+        });
+        let mut taken: BTreeSet<String> = self.given.values().cloned().chain(reserved.map(str::to_owned)).collect();
         let mut name_of = |&(store, policy, name): &Place<'_>| {
             let place = (store.to_owned(), policy.to_owned(), name.to_owned());
             let given = self.given.entry(place).or_insert_with(|| {
@@ -40,17 +44,23 @@ mod tests {
     fn names_are_changed_only_where_they_are_taken_and_then_stay() {
         let mut names = Names::default();
         let local = ("local", "lab", "to b");
-        assert_eq!(names.assign(&[local, ("local", "lab", "to c")]), ["to b", "to c"]);
+        assert_eq!(names.assign(&[local, ("local", "lab", "to c")], None), ["to b", "to c"]);
         let persistent = ("persistent", "base", "to b");
         let dynamic = [("dynamic", "one", "to b"), ("dynamic", "two", "to b"), ("dynamic", "three", "to d")];
         let all = [persistent, local, dynamic[0], dynamic[1], dynamic[2]];
         let expected = ["to b (persistent)", "to b", "to b (dynamic)", "to b (dynamic 2)", "to d"];
-        assert_eq!(names.assign(&all), expected);
+        assert_eq!(names.assign(&all, None), expected);
         // The first is gone: the others have SAs under their names.
-        assert_eq!(names.assign(&[persistent, dynamic[1]]), ["to b (persistent)", "to b (dynamic 2)"]);
-        assert_eq!(names.assign(&[persistent, dynamic[1], local]), ["to b (persistent)", "to b (dynamic 2)", "to b"]);
+        assert_eq!(names.assign(&[persistent, dynamic[1]], None), ["to b (persistent)", "to b (dynamic 2)"]);
+        assert_eq!(
+            names.assign(&[persistent, dynamic[1], local], None),
+            ["to b (persistent)", "to b (dynamic 2)", "to b"]
+        );
         // What looks like a name that was given is in nobody's way.
         let odd = ("local", "lab", "to b (dynamic)");
-        assert_eq!(names.assign(&[odd, local, dynamic[0]]), ["to b (dynamic)", "to b", "to b (dynamic 2)"]);
+        assert_eq!(names.assign(&[odd, local, dynamic[0]], None), ["to b (dynamic)", "to b", "to b (dynamic 2)"]);
+        let default = ("persistent", "base", "default response");
+        assert_eq!(names.assign(&[default], None), ["default response"]);
+        assert_eq!(names.assign(&[default], Some("default response")), ["default response (persistent)"]);
     }
 }

@@ -55,8 +55,8 @@ pub(crate) fn compile_all(parts: &[Part<'_>], machine: &Machine, reqids: &mut Re
         .collect();
     let places: Vec<_> =
         rules.iter().map(|(part, policy, rule)| (part.store, policy.name.as_str(), rule.name.as_str())).collect();
-    let names = reqids.names.assign(&places);
     let default = default_response(&policies, &mut warnings);
+    let names = reqids.names.assign(&places, default.map(|_| default_response::NAME));
     let known = names.iter().map(String::as_str).chain(default.map(|_| default_response::NAME));
     let numbers = reqids.assign(known).ok_or_else(|| {
         let (name, count) = (&last.name, rules.len());

@@ -70,17 +70,28 @@ fn traffic(rule: &model::Rule, file: &PolicyFile, answers: bool) -> BTreeSet<Str
     ways.collect()
 }
 
+/// A rule's tunnel on a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Ends {
+    /// The endpoints; nothing is transport mode.
+    pub(super) tunnel: Option<TunnelEndpoints>,
+    /// They had to be exchanged, as the rule is written for the other end.
+    pub(super) exchanged: bool,
+    /// There is to be a tunnel, and the machine has no address that could be its end.
+    pub(super) waits: bool,
+}
+
 impl Compiler<'_> {
-    /// The tunnel's endpoints seen from this machine, and whether they had to be exchanged for that; nothing if this
-    /// machine can have no tunnel to there, or another rule is for it.
-    pub(super) fn tunnel(&mut self, rule: &model::Rule) -> Option<(Option<TunnelEndpoints>, bool)> {
-        let Some(tunnel) = rule.tunnel else { return Some((None, false)) };
+    /// A rule's tunnel seen from this machine; nothing if another rule is for it, or no interface is that the rule is about.
+    pub(super) fn tunnel(&mut self, rule: &model::Rule) -> Option<Ends> {
+        let of = |tunnel| Ends { tunnel: Some(tunnel), ..Ends::default() };
+        let Some(tunnel) = rule.tunnel else { return Some(Ends::default()) };
         let who = format!("rule {:?}", rule.name);
         let Some(remote) = tunnel.remote else {
             if let Some(local) = tunnel.local.filter(|local| !self.machine.addresses.contains(local)) {
                 self.warn(rule.position, format!("{who}: the tunnel's end {local} is no address of this machine"));
             }
-            return Some((Some(tunnel), false));
+            return Some(of(tunnel));
         };
         if let Some(other) = self.halves.other(rule) {
             if other.filter_action.name != rule.filter_action.name {
@@ -99,8 +110,19 @@ impl Compiler<'_> {
         let family = |address: &IpAddr| address.is_ipv4() == remote.is_ipv4();
         let of_type = self.machine.addresses_of(rule.connection_type).find(family);
         if tunnel.local.is_none() && of_type.is_none() {
-            self.warn(rule.position, format!("{who}: this machine has no address for a tunnel to {remote}"));
-            return None;
+            if rule.connection_type != ConnectionType::All {
+                let kind = rule.connection_type.name();
+                self.warn(
+                    rule.position,
+                    format!("{who}: no interface of type {kind:?} has an address for a tunnel to {remote}"),
+                );
+                return None;
+            }
+            let message = format!(
+                "{who}: this machine has no address for a tunnel to {remote}: the traffic is blocked until it has one"
+            );
+            self.warn(rule.position, message);
+            return Some(Ends { waits: true, ..Ends::default() });
         }
         let tunnel = match rule.connection_type {
             ConnectionType::All => tunnel,
@@ -109,7 +131,8 @@ impl Compiler<'_> {
         let is_here = |address: IpAddr| self.machine.addresses.contains(&address);
         match tunnel.local {
             Some(local) if is_here(remote) && !is_here(local) => {
-                Some((Some(TunnelEndpoints { local: Some(remote), remote: Some(local) }), true))
+                let tunnel = TunnelEndpoints { local: Some(remote), remote: Some(local) };
+                Some(Ends { exchanged: true, ..of(tunnel) })
             }
             local => {
                 let stranger = local.filter(|local| !is_here(*local));
@@ -121,7 +144,7 @@ impl Compiler<'_> {
                 } else if is_here(remote) {
                     self.warn(rule.position, format!("{who}: the tunnel's remote end {remote} is this machine"));
                 }
-                Some((Some(tunnel), false))
+                Some(of(tunnel))
             }
         }
     }

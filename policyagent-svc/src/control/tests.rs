@@ -188,3 +188,25 @@ fn handles_are_hexadecimal_digits() {
     let line = RequestLine { version: VERSION, request: Request::Rekey(Target::IpsecSa(Handle(255))) };
     assert_eq!(serde_json::to_string(&line).unwrap(), r#"{"version":1,"command":"rekey","ipsec_sa":"ff"}"#);
 }
+
+/// The keys of a value, those of what is in it too.
+fn keys(value: &serde_json::Value, into: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(object) => object.iter().for_each(|(key, value)| {
+            into.insert(key.clone());
+            keys(value, into);
+        }),
+        serde_json::Value::Array(values) => values.iter().for_each(|value| keys(value, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_the_status_is_documented() {
+    let page = include_str!("../../../docs/running.md");
+    let (_, section) = page.split_once("\n## The control socket\n").unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    keys(&serde_json::to_value(super::example::example()).unwrap(), &mut names);
+    let missing: Vec<&String> = names.iter().filter(|name| !section.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

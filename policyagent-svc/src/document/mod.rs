@@ -10,9 +10,10 @@ mod tests;
 pub(crate) use suggest::{allowed, suggestion};
 pub(crate) use table::{Table, Value};
 
+use crate::stamp::Stamp;
 use core::fmt;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
@@ -71,8 +72,8 @@ pub(crate) struct Document {
     text: Zeroizing<String>,
     /// Where each line begins.
     lines: Vec<usize>,
-    /// The files that were read for it.
-    files: RefCell<BTreeSet<PathBuf>>,
+    /// The files that were read for it, as they were before.
+    files: RefCell<BTreeMap<PathBuf, Stamp>>,
 }
 
 impl Document {
@@ -114,8 +115,8 @@ impl Document {
         &self.text
     }
 
-    /// The files that were read while it was parsed, those that are not there among them.
-    pub(crate) fn files(&self) -> BTreeSet<PathBuf> {
+    /// The files that were read while it was parsed, those that are not there among them, each as it was before it was read.
+    pub(crate) fn files(&self) -> BTreeMap<PathBuf, Stamp> {
         self.files.borrow().clone()
     }
 

@@ -1,5 +1,6 @@
 //! Tables and values of a document, read with a fault for everything that is not as it must be.
 use super::{Faults, Position, allowed, suggestion};
+use crate::stamp::stamp;
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -228,9 +229,9 @@ impl<'a> Value<'a> {
         Some(self.faults.directory().join(text))
     }
 
-    /// Notes that the file is read for this value: who follows the document follows it, too.
+    /// Notes that the file is about to be read for this value: who follows the document follows it, too.
     pub(crate) fn reads(&self, path: &Path) {
-        self.faults.document.files.borrow_mut().insert(path.to_owned());
+        self.faults.document.files.borrow_mut().entry(path.to_owned()).or_insert_with(|| stamp(path));
     }
 
     /// What `parse` makes of the text; `None` of it is a fault that says what is `allowed`.

@@ -18,6 +18,10 @@ const OLD_GROUP: Kind = Kind::low("old-group", "offer modp2048 or ecp256");
 const UNEXPLAINED_GROUP: Kind = Kind::medium("unexplained-group", "offer modp2048 or ecp256 (RFC 8247 §2.4)");
 const NO_CONFIDENTIALITY: Kind =
     Kind::low("no-confidentiality", "offer a cipher, if the traffic should not be read by others");
+const NO_INTEGRITY: Kind = Kind::high(
+    "no-integrity",
+    "name an integrity algorithm, or AH around it: who can change packets can read much of what is in them (RFC 4303 §1)",
+);
 const SHORT_CHECK: Kind = Kind::medium("short-integrity-check", "offer the same cipher with 16 octets");
 const LONG_LIFE: Kind = Kind::low("long-life", "let it be a day (86400 seconds) or less");
 const MANY_OCTETS: Kind = Kind::medium(
@@ -73,6 +77,9 @@ fn filter_action(action: &FilterAction, object: &str, findings: &mut Findings) {
         }
         if !encrypts(suite.main) {
             add(NO_CONFIDENTIALITY, format!("it offers {suite}, which does not encrypt"));
+        }
+        if !suite.authenticates() {
+            add(NO_INTEGRITY, format!("it offers {suite}: forged and repeated packets are taken for the peer's"));
         }
         let kilobytes = lifetime.kilobytes;
         if has_small_blocks(suite.main) && (kilobytes == 0 || kilobytes > SMALL_BLOCK_LIMIT) {

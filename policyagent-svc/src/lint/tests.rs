@@ -227,3 +227,19 @@ fn the_severities_are_in_order() {
     let severities: Vec<Severity> = found.iter().map(|finding| finding.severity).collect();
     assert_eq!(severities, [Severity::High, Severity::Medium, Severity::Low]);
 }
+
+#[test]
+fn esp_without_integrity_is_found() {
+    let kinds = |offer: &str| {
+        let found = with("{ esp = \"aes256-sha256\" }", offer);
+        found
+            .into_iter()
+            .filter(|finding| finding.kind == "no-integrity")
+            .map(|finding| finding.message)
+            .collect::<Vec<_>>()
+    };
+    let message = "it offers ESP AES-256-CBC without integrity: forged and repeated packets are taken for the peer's";
+    assert_eq!(kinds("{ esp = \"aes256-none\" }"), [message]);
+    assert!(kinds("{ esp = \"aes256-none\", ah = \"sha256\" }").is_empty(), "AH authenticates it");
+    assert!(kinds("{ esp = \"aes256gcm16\" }").is_empty());
+}

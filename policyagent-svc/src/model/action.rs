@@ -227,6 +227,13 @@ fn offer(value: &Value<'_>, default: Lifetime) -> Option<Offer> {
         }
     };
     let suite = ProtectionSuite { compression: compression?, ..suite };
+    if extended_sequence_numbers == Some(true) && !suite.authenticates() {
+        table.fault(format!(
+            "{} is for extended sequence numbers, allowed only with an integrity algorithm",
+            table.what()
+        ));
+        return None;
+    }
     Some(Offer { suite, lifetime: lifetime?, extended_sequence_numbers: extended_sequence_numbers? })
 }
 

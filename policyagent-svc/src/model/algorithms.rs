@@ -146,6 +146,9 @@ pub(super) fn group(value: &Value<'_>) -> Option<Group> {
     Some(group)
 }
 
+/// In the place of an integrity algorithm: ESP without one.
+pub(crate) const NONE: &str = "none";
+
 /// The algorithms of ESP: `aes256-sha256`, `aes256gcm16`.
 pub(super) fn esp(value: &Value<'_>) -> Option<IpsecSuite> {
     let text = value.text()?.to_ascii_lowercase();
@@ -155,12 +158,23 @@ pub(super) fn esp(value: &Value<'_>) -> Option<IpsecSuite> {
     };
     let cipher = find(value, "the cipher", cipher, &ESP_CIPHERS);
     let integrity = match integrity {
+        Some(NONE) => None,
         Some(word) => Some(find(value, "the integrity algorithm", word, &INTEGRITIES)?),
-        None => None,
+        None if cipher?.is_aead() => None,
+        None => {
+            let integrities = allowed(INTEGRITIES.iter().map(|(name, _)| *name));
+            value.fault(format!(
+                "{} is {text:?} without an integrity algorithm; allowed: {text}- followed by one of {integrities}, or {NONE} if \
+                 nobody shall know whether packets are forged",
+                value.what()
+            ));
+            return None;
+        }
     };
     let cipher = cipher?;
-    match (cipher.is_aead(), integrity) {
-        (true, Some(_)) => {
+    let suite = IpsecSuite::Esp { cipher, integrity };
+    match (suite.is_sound(), integrity) {
+        (false, Some(_)) => {
             let cipher = cipher.name();
             value.fault(format!(
                 "{} is {text:?}, but {cipher} authenticates by itself; allowed: the cipher alone",
@@ -169,14 +183,14 @@ pub(super) fn esp(value: &Value<'_>) -> Option<IpsecSuite> {
             None
         }
         (false, None) => {
-            let integrities = allowed(INTEGRITIES.iter().map(|(name, _)| *name));
             value.fault(format!(
-                "{} is {text:?} without an integrity algorithm; allowed: {text}- followed by one of {integrities}",
-                value.what()
+                "{} is {text:?}, which protects nothing; allowed: an integrity algorithm with {}",
+                value.what(),
+                cipher.name()
             ));
             None
         }
-        _ => available(value, IpsecSuite::Esp { cipher, integrity }),
+        _ => available(value, suite),
     }
 }
 
@@ -228,7 +242,8 @@ pub(crate) fn suite_text(suite: IpsecSuite) -> String {
         IpsecSuite::Esp { cipher, integrity: Some(integrity) } => {
             format!("{}-{}", name_in(&ESP_CIPHERS, &cipher), name_in(&INTEGRITIES, &integrity))
         }
-        IpsecSuite::Esp { cipher, integrity: None } => name_in(&ESP_CIPHERS, &cipher).to_owned(),
+        IpsecSuite::Esp { cipher, integrity: None } if cipher.is_aead() => name_in(&ESP_CIPHERS, &cipher).to_owned(),
+        IpsecSuite::Esp { cipher, integrity: None } => format!("{}-{NONE}", name_in(&ESP_CIPHERS, &cipher)),
         IpsecSuite::Ah { integrity } => name_in(&INTEGRITIES, &integrity).to_owned(),
     }
 }

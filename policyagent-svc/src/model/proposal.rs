@@ -3,7 +3,7 @@ use ikecore::crypto::group::Group;
 use ikecore::proposal::offer::{MainModeOffer, QuickModeOffer};
 use ikecore::proposal::suite::{IpsecSuite, Lifetime};
 
-use super::algorithms::{CIPHERS, ESP_CIPHERS, GROUPS, HASHES, INTEGRITIES};
+use super::algorithms::{CIPHERS, ESP_CIPHERS, GROUPS, HASHES, INTEGRITIES, NONE};
 use crate::document::{allowed, suggestion};
 
 /// What a name stands for; the error tells all names.
@@ -61,7 +61,8 @@ pub(crate) fn quick_mode_proposal(text: &str) -> Result<QuickModeOffer, String> 
         [word] => IpsecSuite::Esp { cipher: named("the cipher", word, &ESP_CIPHERS)?, integrity: None },
         [cipher, word] => {
             let cipher = named("the cipher", cipher, &ESP_CIPHERS)?;
-            IpsecSuite::Esp { cipher, integrity: Some(integrity(word)?) }
+            let integrity = if word == NONE { None } else { Some(integrity(word)?) };
+            IpsecSuite::Esp { cipher, integrity }
         }
         _ => {
             return Err("allowed: cipher-integrity, as in aes256-sha256, a cipher alone, or ah-integrity; then a group, then esn".to_owned());
@@ -69,6 +70,13 @@ pub(crate) fn quick_mode_proposal(text: &str) -> Result<QuickModeOffer, String> 
     };
     if !suite.is_sound() {
         return Err("without integrity algorithm: null and ctr protect nothing; with one: those with gcm authenticate by themselves".to_owned());
+    }
+    let suite_alone = suite.alone();
+    if words.len() == 1 && !suite_alone.authenticates() {
+        return Err(format!("{lower:?} names no integrity algorithm; allowed: one, or {}-{NONE}", words.join("-")));
+    }
+    if extended_sequence_numbers && !suite_alone.authenticates() {
+        return Err("extended sequence numbers need an integrity algorithm".to_owned());
     }
     let lifetime = Lifetime::default();
     Ok(QuickModeOffer { suite: suite.alone(), lifetime, pfs, extended_sequence_numbers })
@@ -87,6 +95,7 @@ mod tests {
             ("aes128gcm16-ecp256-esn", "ESP AES-128-GCM-16", Some(Group::Ecp256), true),
             ("ah-sha1-modp1024", "AH HMAC-SHA-1-96", Some(Group::Modp1024), false),
             ("3des-md5-esn", "ESP 3DES-CBC HMAC-MD5-96", None, true),
+            ("3des-none-modp1024", "ESP 3DES-CBC without integrity", Some(Group::Modp1024), false),
         ] {
             let offer = quick_mode_proposal(text).unwrap();
             let told = (offer.suite.to_string(), offer.pfs, offer.extended_sequence_numbers);
@@ -106,6 +115,9 @@ mod tests {
         for (text, expected) in [
             ("aes256gcm16-sha1", "authenticate by themselves"),
             ("null", "null and ctr protect nothing"),
+            ("null-none", "null and ctr protect nothing"),
+            ("3des", "\"3des\" names no integrity algorithm; allowed: one, or 3des-none"),
+            ("3des-none-esn", "extended sequence numbers need an integrity algorithm"),
             ("aes256-sha257", "did you mean \"sha256\"?"),
             ("modp2048", "the cipher is \"modp2048\""),
             ("a-b-c-d", "allowed: cipher-integrity"),

@@ -142,7 +142,20 @@ fn each_fault_names_its_place_the_value_and_what_is_allowed() {
             "aes256-sha256\" }",
             "aes256\" }",
             "/x/policy.toml:21:19: esp of offer 1 in offers of filter action \"require\" is \"aes256\" without an \
-             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha256_96, sha1, md5, aesxcbc",
+             integrity algorithm; allowed: aes256- followed by one of sha512, sha384, sha256, sha256_96, sha1, md5, aesxcbc, \
+             or none if nobody shall know whether packets are forged",
+        ),
+        (
+            "aes256-sha256\" }",
+            "null-none\" }",
+            "/x/policy.toml:21:19: esp of offer 1 in offers of filter action \"require\" is \"null-none\", which protects nothing; \
+             allowed: an integrity algorithm with NULL",
+        ),
+        (
+            "aes256-sha256\" }",
+            "3des-none\", extended_sequence_numbers = true }",
+            "/x/policy.toml:21:11: offer 1 in offers of filter action \"require\" is for extended sequence numbers, allowed only \
+             with an integrity algorithm",
         ),
         (
             "aes256-sha256\" }",
@@ -277,6 +290,9 @@ fn every_suite_has_a_name_and_either_kind_of_sequence_numbers() {
         let suffix = if cipher.is_aead() { "" } else { "-sha1" };
         assert_eq!(suite(&format!("esp = \"{name}{suffix}\"")), IpsecSuite::Esp { cipher, integrity }.alone());
     }
+    let bare = IpsecSuite::Esp { cipher: EspCipher::TripleDesCbc, integrity: None };
+    assert_eq!(suite("esp = \"3des-none\""), bare.alone());
+    assert_eq!(algorithms::suite_text(bare), "3des-none");
     let names = ["md5", "sha1", "sha256", "sha256_96", "sha384", "sha512", "aesxcbc"];
     for (name, integrity) in names.into_iter().zip(Integrity::ALL) {
         assert_eq!(suite(&format!("ah = \"{name}\"")), IpsecSuite::Ah { integrity }.alone());

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::live::Live;
+use super::live::{Live, Pending};
 use super::negotiations::Negotiations;
 use super::policy::{InForce, Look};
 use super::settings::registry::Name;
@@ -227,16 +227,12 @@ impl Service {
                 Name::EnableLogging => self.oakley.set_enabled(change.in_force.enable_logging),
                 _ => self.engine.set_revocation_check(change.in_force.strong_crl_check),
             }
-            self.tell_setting(name);
+            let takes_effect = name.takes_effect().text();
+            self.audit.tell(AgentEvent::SettingChanged { name: name.place().1, takes_effect });
         }
-        for name in change.later {
-            self.tell_setting(name);
+        for Pending { name, takes_effect } in change.later {
+            self.audit.tell(AgentEvent::SettingChanged { name, takes_effect: takes_effect.text() });
         }
-    }
-
-    fn tell_setting(&self, setting: Name) {
-        let (name, takes_effect) = (setting.place().1, setting.takes_effect().text());
-        self.audit.tell(AgentEvent::SettingChanged { name, takes_effect });
     }
 
     async fn reload(&self) -> Result<Reply, Refusal> {

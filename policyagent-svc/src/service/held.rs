@@ -1,8 +1,7 @@
 //! A policy store as the service has it.
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -10,24 +9,15 @@ use crate::compile::Part;
 use crate::control::report::{StoreReport, StoreState};
 use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
+use crate::stamp::{Stamp, stamp};
 use crate::store::{Location, Offer, Store, StoreError, Verdict, Why};
 
 /// How long, and how often, a file that was emptied is waited for.
 const EMPTIED_PAUSE: Duration = Duration::from_millis(20);
 const EMPTIED_LOOKS: u32 = 25;
 
-/// What tells one state of a file from another; nothing of one that is not there.
-pub(super) type Stamp = Option<(u64, u64, u64, (i64, i64), (i64, i64))>;
-
-pub(super) fn stamp(path: &Path) -> Stamp {
-    let metadata = fs::metadata(path).ok()?;
-    let (modified, changed) = ((metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec()));
-    Some((metadata.dev(), metadata.ino(), metadata.size(), modified, changed))
-}
-
-fn stamps(paths: impl IntoIterator<Item = PathBuf>) -> BTreeMap<PathBuf, Stamp> {
-    paths.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
-}
+/// No state of a file.
+const NEVER: Stamp = Some((0, 0, 0, (i64::MIN, 0), (i64::MIN, 0)));
 
 /// A document that was read and is sound.
 #[derive(Debug, Default)]
@@ -46,7 +36,7 @@ impl Content {
     /// Reads the objects of a document, and gives the files that it names whether it has faults or not.
     pub(super) fn of(document: Document) -> (Result<Self, DocumentError>, BTreeMap<PathBuf, Stamp>) {
         let file = PolicyFile::parse(&document);
-        let files = stamps(document.files());
+        let files = document.files();
         let content = file.map(|file| Self {
             file: Some(file),
             text: document.into_text(),
@@ -150,6 +140,11 @@ impl Held {
         let last = self.store.as_ref()?.last_good()?;
         let (content, _) = Content::of(last);
         content.ok().map(|content| Content { is_last_good: true, ..content })
+    }
+
+    /// What is not in force for what another store has may be once that has changed: it is looked at again.
+    pub(super) fn forget_look(&mut self) {
+        self.seen.values_mut().for_each(|stamp| *stamp = NEVER);
     }
 
     /// From now on this is in force.

@@ -124,20 +124,24 @@ pub(crate) enum RunError {
 
 /// Runs the service until it is told to end.
 pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
-    let settings = Settings::read(&paths.settings())?.with(overrides);
+    let said = Settings::read(&paths.settings())?;
+    let live = Live::new(paths.settings(), said.clone());
+    let settings = said.with(overrides);
     make_directory(&paths.run(), 0o755)?;
     make_directory(&paths.log(), 0o750)?;
     let lock = lock::take(&paths.lock(), paths.root())?;
     let exemptions = settings.registry.no_default_exempt;
     let mut policy = InForce::new(&paths, settings.policy.as_deref(), settings.sources(&paths), exemptions)?;
-    let first = policy.start();
     let pam = settings.pam_service.as_deref().map(Helper::start).transpose()?;
     // While there is one thread only, so that no other one keeps them. What is opened from here on needs no others.
     ikedaemon::sys::drop_capabilities().map_err(|error| RunError::System { what: "give up privileges", error })?;
+    // Not before: what could only be read with them could not be read again.
+    let first = policy.start();
     let system = |what| move |error| RunError::System { what, error };
     let audited = settings.audit.config(&paths, settings.registry.disable_ike_audits);
     let audit = audit::start(audited).map_err(system("start the audit"))?;
-    let result = first.map_err(RunError::Policy).and_then(|first| work(paths, settings, policy, first, pam, &audit));
+    let result =
+        first.map_err(RunError::Policy).and_then(|first| work(paths, settings, live, policy, first, pam, &audit));
     if let Err(error) = &result {
         audit.tell(AgentEvent::Failed { error: error.to_string() });
     }
@@ -150,6 +154,7 @@ pub(crate) fn run(paths: Paths, overrides: Overrides) -> Result<(), RunError> {
 fn work(
     paths: Paths,
     settings: Settings,
+    live: Live,
     policy: InForce,
     first: Attempt,
     pam: Option<Helper>,
@@ -161,7 +166,7 @@ fn work(
         .enable_all()
         .build()
         .map_err(system("start the runtime"))?;
-    let result = runtime.block_on(serve(paths, settings, policy, first, pam, audit));
+    let result = runtime.block_on(serve(paths, settings, live, policy, first, pam, audit));
     // Nothing that is left may hold the end up.
     runtime.shutdown_timeout(Duration::from_millis(500));
     result
@@ -175,6 +180,7 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), RunError> {
 async fn serve(
     paths: Paths,
     settings: Settings,
+    live: Live,
     mut policy: InForce,
     first: Attempt,
     pam: Option<Helper>,
@@ -240,7 +246,7 @@ async fn serve(
             engine: engine.clone(),
             started,
             oakley: oakley.clone(),
-            settings: Mutex::new(Live::new(paths.settings(), settings.registry.clone())),
+            settings: Mutex::new(live),
             paths,
             driver: Mutex::new(driver),
             policy: Mutex::new(policy),
@@ -339,6 +345,8 @@ async fn replace_lost_drivers(service: &Service, choice: DriverChoice) {
                     service.audit.tell(AgentEvent::DriverOpened { name, why: why_this });
                     service.policy.lock().await.set_link_local(capabilities.link_local);
                     *service.driver.lock().await = DriverReport::new(capabilities, why);
+                    // What has changed meanwhile could not be put in force.
+                    let _ = service.follow_and_tell(Look::All, "the SA driver was opened again").await;
                     break;
                 }
                 Ok(Err(error)) => service.audit.tell(AgentEvent::DriverNotOpened { error: error.to_string() }),

@@ -19,7 +19,7 @@ use crate::control::report::PolicyReport;
 use crate::document::{Document, DocumentError};
 use crate::model::PolicyFile;
 use crate::paths::Paths;
-use crate::store::{Location, Store, Verdict, Why, precedence};
+use crate::store::{Location, Offer, Store, Verdict, Why, precedence};
 
 /// In force when the persistent store cannot be.
 const BLOCK: &str = include_str!("block.toml");
@@ -235,15 +235,14 @@ impl InForce {
         considered.filter_map(|((held, content), _)| held.part(content.as_ref().unwrap_or(&held.content))).collect()
     }
 
-    /// The first policy. An error if nothing good is known of the local store, and either somebody named its file or nothing
-    /// else is there.
+    /// The first policy. An error if nothing good is known of the local store, and either somebody named its file or no other
+    /// store has anything to be put in force.
     pub(crate) fn start(&mut self) -> Result<Attempt, String> {
         let attempt = self.attempt(Look::All)?.ok_or("the policy was started before")?;
         let is_good = |at: usize| self.stores[at].is_good || attempt.contents[at].is_some();
-        let others = [PERSISTENT, DIRECTORY].into_iter().any(|at| {
-            let held = &self.stores[at];
-            attempt.contents[at].as_ref().is_some_and(|content| held.part(content).is_some()) || !is_good(at)
-        });
+        let offer = |at: usize| self.stores[at].offer(attempt.contents[at].as_ref());
+        let others = matches!(offer(PERSISTENT), Offer::Failed | Offer::Assigned(_))
+            || matches!(offer(DIRECTORY), Offer::Assigned(_));
         match &self.stores[LOCAL].error {
             Some(error) if !is_good(LOCAL) && (self.is_named || !others) => Err(error.clone()),
             _ => Ok(attempt),
@@ -268,6 +267,7 @@ impl InForce {
                 }
             }
         }
+        self.refuse_by_themselves(&mut contents)?;
         loop {
             let parts = self.parts(&contents);
             let machine =
@@ -279,7 +279,11 @@ impl InForce {
             let fault = match compile_all(&parts, &machine, &mut reqids) {
                 Ok(Compiled { db, warnings, .. }) => {
                     let broadcasts: Vec<_> = machine.broadcasts.iter().copied().collect();
-                    let mut db = db.with_exempt(self.exemptions.traffic(&broadcasts));
+                    let mut db = match self.verdicts(&contents)[PERSISTENT].why {
+                        // Block mode is not to be got round.
+                        Why::Failed => db,
+                        _ => db.with_exempt(self.exemptions.traffic(&broadcasts)),
+                    };
                     db.version = self.db.version + 1;
                     let warnings = warnings.iter().map(ToString::to_string).collect();
                     return Ok(Some(Attempt { contents, machine, reqids, db: Arc::new(db), warnings }));
@@ -290,7 +294,8 @@ impl InForce {
             let is_at_fault = |content: &Option<Content>| {
                 content.as_ref().and_then(|content| content.file.as_ref()).is_some_and(|file| file.path == fault.path)
             };
-            let at = contents.iter().position(is_at_fault).or_else(|| contents.iter().rposition(Option::is_some));
+            let own = contents.iter().position(is_at_fault);
+            let at = own.or_else(|| contents.iter().rposition(Option::is_some));
             let fault = fault.to_string();
             match at {
                 None | Some(DYNAMIC) => return Err(fault),
@@ -298,9 +303,34 @@ impl InForce {
                     let was_last_good = contents[at].take().is_some_and(|content| content.is_last_good);
                     let last_good = self.stores[at].refuse(fault);
                     contents[at] = last_good.filter(|_| !was_last_good);
+                    if own.is_none() {
+                        self.stores[at].forget_look();
+                    }
                 }
             }
         }
+    }
+
+    /// Refuses of what is new what is not to be in force now, and could not be if it were: when its time comes its fault would
+    /// be another store's.
+    fn refuse_by_themselves(&mut self, contents: &mut [Option<Content>; STORES]) -> Result<(), String> {
+        for at in 0..STORES {
+            while let Some(fault) = self.own_fault(at, contents)? {
+                let was_last_good = contents[at].take().is_some_and(|content| content.is_last_good);
+                contents[at] = self.stores[at].refuse(fault).filter(|_| !was_last_good);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with what is new of a store, if it is not to be in force now.
+    fn own_fault(&self, at: usize, contents: &[Option<Content>; STORES]) -> Result<Option<String>, String> {
+        let Some(content) = &contents[at] else { return Ok(None) };
+        let verdicts = self.verdicts(contents);
+        let waits = !verdicts[at].applies() || verdicts[PERSISTENT].why == Why::Failed;
+        let Some(part) = self.stores[at].part(content).filter(|_| waits) else { return Ok(None) };
+        let machine = self.machine_for(&[part]).map_err(|error| format!("the addresses of this machine: {error}"))?;
+        Ok(compile_all(&[part], &machine, &mut Reqids::default()).err().map(|fault| fault.to_string()))
     }
 
     /// The driver holds to it: it is in force. What is good of the stores is kept for a start at which it is no more.

@@ -3,6 +3,7 @@ pub(crate) mod registry;
 
 use ikecore::endpoint;
 use ikedaemon::driver::select::DriverChoice;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -95,6 +96,30 @@ impl Settings {
         self
     }
 
+    /// The keys and tables in which these settings differ from others, but for the [`Registry`]'s: a change of them takes effect when
+    /// the service is started again.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let Self { driver, listen, policy, users, pam_service, own_certificates, authorities, .. } = self;
+        let Self { wins_servers, mode_config_script, registry: _, oakley: _, key_log, key_log_directory, .. } = self;
+        let Self { endpoint, directory, audit, .. } = self;
+        let certificates = (own_certificates, authorities) == (&other.own_certificates, &other.authorities);
+        let compared = [
+            ("driver", *driver == other.driver),
+            ("listen", *listen == other.listen),
+            ("policy", *policy == other.policy),
+            ("users", *users == other.users),
+            ("pam_service", *pam_service == other.pam_service),
+            ("[certificates]", certificates),
+            ("wins_servers", *wins_servers == other.wins_servers),
+            ("mode_config_script", *mode_config_script == other.mode_config_script),
+            ("[key_log]", (key_log, key_log_directory) == (&other.key_log, &other.key_log_directory)),
+            ("[ike] or NLBSFlags", *endpoint == other.endpoint),
+            ("[directory]", *directory == other.directory),
+            ("[audit]", *audit == other.audit),
+        ];
+        compared.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
+    }
+
     /// Where it is written what a machine does not know by itself.
     pub(crate) fn sources(&self, paths: &Paths) -> Sources {
         Sources {
@@ -109,9 +134,9 @@ impl Settings {
     /// The sockets to open; none is every address with the ports of IKE and NAT traversal.
     pub(crate) fn sockets(&self) -> Vec<SocketAddr> {
         let port = self.endpoint.nat_t_port;
-        let mut sockets: Vec<SocketAddr> = self.listen.iter().flat_map(|listen| listen.sockets(port)).collect();
-        sockets.dedup();
-        sockets
+        let mut known = BTreeSet::new();
+        let sockets = self.listen.iter().flat_map(|listen| listen.sockets(port));
+        sockets.filter(|socket| known.insert(*socket)).collect()
     }
 }
 
@@ -119,7 +144,7 @@ impl Settings {
 /// fault. What of it takes effect at once the running service notices.
 pub(crate) fn edit<R, E>(paths: &Paths, edit: impl FnMut(&str) -> Result<(String, R), E>) -> Result<R, EditError<E>> {
     let check = |document: &Document| Settings::parse(document).map(drop);
-    edit_file(&paths.settings(), 0o755, PATIENCE, check, edit).map(|(result, _)| result)
+    edit_file(&paths.settings(), 0o755, PATIENCE, check, edit)
 }
 
 /// Takes what is right and faults the rest: with a fault the result is not used.

@@ -223,25 +223,20 @@ impl Store {
         }
         let mode = if self.location == Location::Local { 0o755 } else { 0o700 };
         let check = |document: &Document| PolicyFile::parse(document).map(drop);
-        let (result, new) = edit_file(&self.path, mode, self.patience, check, edit)?;
-        if let Some(new) = new {
-            // The file is what counts. Without this the last good version is an older one.
-            let _ = self.keep(&new);
-        }
-        Ok(result)
+        // What is good is kept by the service, which has seen it in force.
+        edit_file(&self.path, mode, self.patience, check, edit)
     }
 }
 
 /// Has `edit` make a new text of the text of a file, as [`Store::edit`] does, and puts it in its place if `check` finds no fault in
-/// it. Gives what `edit` gives besides, and the new text if it is another. A directory that is not there is made with this
-/// mode. Waits for somebody else's edit as long as `patience`.
+/// it. Gives what `edit` gives besides. A directory that is not there is made with this mode. Waits for somebody else's edit as long as `patience`.
 pub(crate) fn edit_file<R, E>(
     path: &Path,
     directory_mode: u32,
     patience: Duration,
     check: impl Fn(&Document) -> Result<(), DocumentError>,
     mut edit: impl FnMut(&str) -> Result<(String, R), E>,
-) -> Result<(R, Option<Zeroizing<String>>), EditError<E>> {
+) -> Result<R, EditError<E>> {
     // A link stays one: what it leads to is edited.
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let write_error = |error| StoreError::Write { path: target.clone(), error };
@@ -256,8 +251,8 @@ pub(crate) fn edit_file<R, E>(
     let new = Document::from_text(path, &directory_of(path), Zeroizing::new(new)).map_err(StoreError::Document)?;
     check(&new).map_err(StoreError::Document)?;
     if new.text() == old.as_str() {
-        return Ok((result, None));
+        return Ok(result);
     }
     atomic::write(&target, new.text().as_bytes()).map_err(write_error)?;
-    Ok((result, Some(new.into_text())))
+    Ok(result)
 }

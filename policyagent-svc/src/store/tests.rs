@@ -69,6 +69,8 @@ fn an_edit_is_there_whole_or_not_at_all() {
     let old = store.edit(|old| Ok::<_, Infallible>((GOOD.to_owned(), old.to_owned()))).unwrap();
     assert_eq!((old.as_str(), objects(&store.load().unwrap())), ("", Some("lab")));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert!(store.last_good().is_none(), "nobody has seen it in force");
+    store.keep(GOOD).unwrap();
     assert_eq!((mode(store.path()), mode(&store.last_good)), (0o600, 0o600), "there are keys in it");
     assert_eq!(mode(&scratch.paths().last_good()), 0o700);
 
@@ -108,6 +110,7 @@ fn a_broken_file_is_its_last_good_version_and_can_be_repaired() {
     let scratch = Scratch::new("last-good");
     let store = scratch.local();
     set(&store, GOOD).unwrap();
+    store.keep(GOOD).unwrap();
     fs::write(store.path(), &GOOD[..GOOD.len() / 2]).unwrap();
     let loaded = store.load().unwrap();
     assert_eq!(objects(&loaded), Some("lab"));
@@ -128,6 +131,7 @@ fn a_broken_file_is_its_last_good_version_and_can_be_repaired() {
     fs::write(&other, "[[policy]]\n").unwrap();
     assert!(named.load().unwrap_err().to_string().contains("has no name"));
     set(&named, GOOD).unwrap();
+    named.keep(GOOD).unwrap();
     fs::remove_file(&other).unwrap();
     assert_eq!(objects(&named.load().unwrap()), Some("lab"));
 }
@@ -138,7 +142,9 @@ fn the_stores_have_files_of_their_own() {
     let paths = scratch.paths();
     let stores = [Store::local(&paths, None), Store::persistent(&paths), Store::directory(&paths)];
     for (store, name) in stores.iter().zip(["a", "b", "c"]) {
-        set(store, &GOOD.replace("lab", name)).unwrap();
+        let text = GOOD.replace("lab", name);
+        set(store, &text).unwrap();
+        store.keep(&text).unwrap();
     }
     for (store, name) in stores.iter().zip(["a", "b", "c"]) {
         fs::write(store.path(), "=").unwrap();
@@ -291,7 +297,10 @@ fn child_that_edits_for_ever() {
             let list = format!("[[filter_list]]\nname = \"{number}\"\nfilters = [{FILTER}]\n");
             Ok::<_, Infallible>((old.to_owned() + &list, number))
         });
-        println!("edited {}", edited.unwrap());
+        let edited = edited.unwrap();
+        // As the service does that has it in force.
+        store.keep(store.read().unwrap().unwrap().text()).unwrap();
+        println!("edited {edited}");
         io::stdout().flush().unwrap();
     }
 }

@@ -336,6 +336,12 @@ fn settings_that_take_effect_at_once_do() {
     fs::write(&settings, "[oakley]\nEnableLogging = 0\n").unwrap();
     host.until("the trace is switched off", |host| host.status()["oakley"]["enabled"] == false);
     assert_eq!(host.status()["settings"]["pending"], Value::Array(Vec::new()));
+    fs::write(&settings, "[oakley]\nEnableLogging = 0\n[ike]\ntransmissions = 4\n[key_log]\nenabled = true\n").unwrap();
+    let pending =
+        ["[key_log]: when the service is started again", "[ike] or NLBSFlags: when the service is started again"];
+    host.until("other settings are told", |host| {
+        host.status()["settings"]["pending"] == Value::from(pending.as_slice())
+    });
     fs::write(&settings, "[oakley]\nEnableLogging = 2\n").unwrap();
     host.until("the fault is told", |host| host.status()["settings"]["error"].is_string());
     assert_eq!(host.status()["oakley"]["enabled"], false);

@@ -282,9 +282,11 @@ impl Connection {
             }
         };
         let seconds = |share: u32, whole: u32| format!("{}s", u64::from(whole) * u64::from(share) / 100);
+        // A cipher alone is without integrity there.
+        let words = |proposal: &String| proposal.replace("sha256_96", "sha256").replace("-none", "");
         // What is cut is not negotiated: charon has a setting for it beside the proposals.
         let cut = self.esp.iter().any(|proposal| proposal.contains("sha256_96"));
-        let proposals: Vec<String> = self.esp.iter().map(|proposal| proposal.replace("sha256_96", "sha256")).collect();
+        let proposals: Vec<String> = self.esp.iter().map(words).collect();
         let child = |local: &[String], remote: &[String]| {
             let child = Section::new()
                 .text("mode", self.mode.name())

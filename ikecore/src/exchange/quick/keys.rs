@@ -67,7 +67,7 @@ pub(super) fn make(
             cpi,
             outer: outer.transpose()?,
             reqid: plan.rule.reqid,
-            replay_window,
+            replay_window: if suite.authenticates() { replay_window } else { 0 },
             extended_sequence_numbers: chosen.extended_sequence_numbers,
             soft,
             hard,

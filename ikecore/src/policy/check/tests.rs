@@ -116,14 +116,14 @@ fn offers_of_one_policy_have_one_group_and_make_sense() {
         QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Null, integrity: None }.alone(), ..OFFER };
     refused(
         Rule { action: quick(vec![OFFER, nothing]), ..rule("a", 1) },
-        "quick mode policy \"protect\" offers ESP NULL: it neither encrypts nor authenticates, allowed is NULL with an \
+        "quick mode policy \"protect\" offers ESP NULL without integrity: it neither encrypts nor authenticates, allowed is NULL with an \
          integrity algorithm",
     );
     let counter =
         QuickModeOffer { suite: IpsecSuite::Esp { cipher: EspCipher::Aes128Ctr, integrity: None }.alone(), ..OFFER };
     refused(
         Rule { action: quick(vec![counter]), ..rule("a", 1) },
-        "quick mode policy \"protect\" offers ESP AES-128-CTR: counter mode alone is no protection (RFC 3686 §3.3), allowed \
+        "quick mode policy \"protect\" offers ESP AES-128-CTR without integrity: counter mode alone is no protection (RFC 3686 §3.3), allowed \
          is an integrity algorithm with it",
     );
     let [whole, cut] = [Integrity::HmacSha256_128, Integrity::HmacSha256_96].map(|integrity| {
@@ -201,4 +201,21 @@ fn what_negotiates_does_so_both_ways() {
     refused(Rule { filters: vec![one_way], ..rule("a", 1) }, text);
     let block = Rule { filters: vec![one_way], action: RuleAction::Block, ..rule("a", 1) };
     assert_eq!(check_all(vec![block], &[]), Ok(()));
+}
+
+#[test]
+fn the_upper_half_of_a_number_needs_an_integrity_algorithm() {
+    let suite = IpsecSuite::Esp { cipher: EspCipher::TripleDesCbc, integrity: None }.alone();
+    let offering = |suite, extended_sequence_numbers| {
+        let offer = QuickModeOffer { suite, extended_sequence_numbers, ..OFFER };
+        Rule { action: quick(vec![offer]), ..rule("a", 1) }
+    };
+    assert_eq!(check_all(vec![offering(suite, false)], &[]), Ok(()), "whoever wants it gets it");
+    refused(
+        offering(suite, true),
+        "quick mode policy \"protect\" offers ESP 3DES-CBC without integrity with extended sequence numbers, allowed only with \
+         an integrity algorithm, which checks their upper half (RFC 4303 §2.2.1)",
+    );
+    let around = ProtectionSuite { outer: Some(Integrity::HmacSha1_96), ..suite };
+    assert_eq!(check_all(vec![offering(around, true)], &[]), Ok(()), "AH authenticates it");
 }

@@ -22,4 +22,8 @@ fn suites_that_cannot_be_negotiated_are_not_sound() {
     assert!(!esp(EspCipher::Aes256Ctr, None).is_sound());
     assert!(esp(EspCipher::Aes256Ctr, sha).is_sound());
     assert!(IpsecSuite::all().all(IpsecSuite::is_sound));
+    let bare = esp(EspCipher::TripleDesCbc, None);
+    assert!(!bare.alone().authenticates() && esp(EspCipher::Aes128Gcm16, None).alone().authenticates());
+    assert!(ProtectionSuite { outer: sha, ..bare.alone() }.authenticates());
+    assert_eq!(bare.to_string(), "ESP 3DES-CBC without integrity");
 }

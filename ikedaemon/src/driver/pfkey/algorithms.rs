@@ -25,6 +25,9 @@ pub(super) struct SuiteNumbers {
 /// A suite that cannot be had.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum AlgorithmError {
+    /// It protects nothing, or authenticates twice.
+    #[error("{0} is no suite for an SA")]
+    Unsound(IpsecSuite),
     /// The kernel does not list it.
     #[error("this kernel offers no {name} (number {number}) over PF_KEY")]
     Missing {
@@ -81,6 +84,9 @@ impl Supported {
             IpsecSuite::Esp { cipher, integrity } => (Some(cipher), integrity),
             IpsecSuite::Ah { integrity } => (None, Some(integrity)),
         };
+        if !suite.is_sound() {
+            return Err(AlgorithmError::Unsound(suite));
+        }
         let encryption = match cipher.map(|cipher| (cipher, encryption_number(cipher))) {
             None => ENCRYPTION_NONE,
             Some((_, number)) if self.encryption.contains(&number) => number,

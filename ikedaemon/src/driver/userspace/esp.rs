@@ -49,12 +49,12 @@ impl Sequence {
 /// The algorithms of one SA with their keys.
 #[derive(Debug)]
 pub(super) enum Transform {
-    /// A cipher, or none, and an integrity algorithm.
+    /// A cipher and an integrity algorithm, either of which can be missing.
     Combined {
         /// The cipher's key.
         cipher: Cipher,
-        /// The integrity algorithm's key.
-        integrity: IcvKey,
+        /// The integrity algorithm's key; without one nothing is authenticated (RFC 4303 §3.2.2).
+        integrity: Option<IcvKey>,
     },
     /// AES-GCM (RFC 4106).
     Gcm {
@@ -157,10 +157,9 @@ impl Transform {
         if let EspAlgorithm::AesGcm(icv) = cipher.algorithm() {
             return Self::gcm(cipher, icv, integrity, encryption_key, integrity_key);
         }
-        let Some(integrity) = integrity else {
-            // RFC 4303 §1: confidentiality without integrity is not offered.
-            return Err(format!("{} without an integrity algorithm is not allowed", cipher.name()));
-        };
+        if !suite.is_sound() {
+            return Err(format!("{} without an integrity algorithm protects nothing", cipher.name()));
+        }
         let said = |error: CryptoError| error.to_string();
         let cipher = match cipher.algorithm() {
             EspAlgorithm::Cbc(alg) => Cipher::Cbc(CipherKey::new(alg, encryption_key).map_err(said)?),
@@ -171,7 +170,14 @@ impl Transform {
             _ if encryption_key.is_empty() => Cipher::Null,
             _ => return Err(format!("NULL takes no key, not one of {} octets", encryption_key.len())),
         };
-        Ok(Self::Combined { cipher, integrity: IcvKey::new(integrity, integrity_key).map_err(said)? })
+        let integrity = match integrity {
+            Some(integrity) => Some(IcvKey::new(integrity, integrity_key).map_err(said)?),
+            None if integrity_key.is_empty() => None,
+            None => {
+                return Err(format!("without integrity there is no key, not one of {} octets", integrity_key.len()));
+            }
+        };
+        Ok(Self::Combined { cipher, integrity })
     }
 
     fn gcm(
@@ -211,7 +217,8 @@ impl Transform {
 
     const fn icv_len(&self) -> usize {
         match self {
-            Self::Combined { integrity, .. } => integrity.alg().icv_len(),
+            Self::Combined { integrity: Some(integrity), .. } => integrity.alg().icv_len(),
+            Self::Combined { integrity: None, .. } => 0,
             Self::Gcm { key, .. } => key.icv_len(),
         }
     }
@@ -241,9 +248,11 @@ impl Transform {
         match self {
             Self::Combined { cipher, integrity } => {
                 cipher.encrypt(iv, text)?;
-                // RFC 4303 §2.2.1: the upper half follows the packet.
-                let icv = integrity.sign(&[&packet, &sequence.upper()]);
-                packet.extend_from_slice(icv.as_ref());
+                if let Some(integrity) = integrity {
+                    // RFC 4303 §2.2.1: the upper half follows the packet.
+                    let icv = integrity.sign(&[&packet, &sequence.upper()]);
+                    packet.extend_from_slice(icv.as_ref());
+                }
             }
             Self::Gcm { key, salt } => {
                 let nonce = gcm_nonce(salt, iv)?;
@@ -255,7 +264,7 @@ impl Transform {
     }
 
     /// Verifies and decrypts a packet from its SPI on, whose number is `sequence`. Nothing is decrypted before the ICV was
-    /// verified.
+    /// verified, if there is one.
     pub(super) fn open(&self, packet: &[u8], sequence: Sequence) -> Result<Opened, OpenError> {
         let length = || OpenError::Length(packet.len());
         let (signed, icv) =
@@ -268,7 +277,8 @@ impl Transform {
         let mut payload = text.to_vec();
         match self {
             Self::Combined { cipher, integrity } => {
-                if !integrity.verify(&[signed, &sequence.upper()], icv) {
+                let verifies = |key: &IcvKey| key.verify(&[signed, &sequence.upper()], icv);
+                if !integrity.as_ref().is_none_or(verifies) {
                     return Err(OpenError::Integrity);
                 }
                 cipher.decrypt(iv, &mut payload).map_err(OpenError::Crypto)?;

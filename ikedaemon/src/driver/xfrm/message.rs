@@ -237,9 +237,11 @@ fn algorithms(layer: &SaLayer<'_>) -> Result<Vec<XfrmAttrs>, String> {
         IpsecSuite::Esp { cipher, integrity: Some(alg) } if !cipher.is_aead() => {
             Ok(vec![encrypt(cipher, encryption), authentication(alg, integrity)])
         }
-        IpsecSuite::Esp { cipher, integrity: None } if cipher.is_aead() => Ok(vec![encrypt(cipher, encryption)]),
+        suite @ IpsecSuite::Esp { cipher, integrity: None } if suite.is_sound() => {
+            Ok(vec![encrypt(cipher, encryption)])
+        }
         suite @ IpsecSuite::Esp { .. } => {
-            Err(format!("{suite}: an AEAD cipher goes without integrity algorithm, any other with one"))
+            Err(format!("{suite}: an AEAD cipher goes without integrity algorithm, NULL and counter mode with one"))
         }
     }
 }

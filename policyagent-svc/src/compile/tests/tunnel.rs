@@ -110,3 +110,18 @@ fn halves_that_want_different_protection_are_told_apart() {
         ]
     );
 }
+
+#[test]
+fn a_tunnel_without_an_address_for_its_end_blocks_until_there_is_one() {
+    let text = PAIR.replace("10.9.0.2", "2001:db8::2");
+    let of = |here: &[&str]| {
+        let compiled = compile(&parse(&text).unwrap(), &addresses(here), &mut Reqids::default()).unwrap();
+        let rule = compiled.db.rules.iter().find(|rule| rule.name == "1 to 2").unwrap().clone();
+        (matches!(rule.action, RuleAction::Block), compiled.warnings)
+    };
+    let (blocks, warnings) = of(&["10.9.0.7"]);
+    assert!(blocks);
+    let told = "no address for a tunnel to 2001:db8::2: the traffic is blocked until it has one";
+    assert!(warnings.iter().any(|warning| warning.message.contains(told)), "{warnings:?}");
+    assert!(!of(&["10.9.0.7", "2001:db8::1"]).0);
+}

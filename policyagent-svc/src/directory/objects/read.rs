@@ -5,6 +5,7 @@ use crate::directory::blob::isakmp::{MAP_CERTIFICATES, NO_CERTIFICATE_REQUEST};
 use crate::directory::blob::nfa::{ALL, DIAL_UP, LAN, NfaMethod};
 use crate::directory::blob::{Blob, FilterBlob, IsakmpBlob, NegotiationBlob, NfaBlob, PolicyBlob, Read, negotiation};
 use crate::guid::Guid;
+use crate::model::algorithms::NONE;
 use std::collections::BTreeMap;
 use toml::value::Datetime;
 
@@ -416,17 +417,21 @@ fn quick_mode_offer(offer: &negotiation::NegotiationOffer) -> Result<Table, Stri
     let mut table = Table::new();
     for algorithm in &offer.algorithms {
         let integrity = |number| {
-            numbers::name(&numbers::HASHES, number).ok_or_else(|| match number {
-                0 => "ESP without an integrity algorithm protects nobody".to_owned(),
-                other => format!("the integrity algorithm {other} is unknown"),
-            })
+            numbers::name(&numbers::HASHES, number)
+                .ok_or_else(|| format!("the integrity algorithm {number} is unknown"))
         };
         let (key, value) = match algorithm.kind {
             negotiation::AH => ("ah", integrity(algorithm.algorithm)?.to_owned()),
             negotiation::ESP => {
                 let cipher = numbers::name(&numbers::ESP_CIPHERS, algorithm.algorithm)
                     .ok_or_else(|| format!("the cipher {} of ESP is unknown", algorithm.algorithm))?;
-                ("esp", format!("{cipher}-{}", integrity(algorithm.integrity)?))
+                match (cipher, algorithm.integrity) {
+                    ("null", 0) => {
+                        return Err("ESP with neither cipher nor integrity algorithm protects nobody".to_owned());
+                    }
+                    (cipher, 0) => ("esp", format!("{cipher}-{NONE}")),
+                    (cipher, number) => ("esp", format!("{cipher}-{}", integrity(number)?)),
+                }
             }
             other => return Err(format!("the type {other} of an algorithm is unknown")),
         };

@@ -332,7 +332,7 @@ fn what_a_document_cannot_say_is_a_note_or_a_fault() {
         let object = objects.iter_mut().find(|object| object.name == name && object.class == class).unwrap();
         object.data.0[at] = to;
     };
-    // The second offer with ESP without integrity: left out, there is another.
+    // The second offer with NULL and no integrity: left out, there is another.
     change(&mut objects, "require", Class::Negotiation, 24 + 80 + 20 + 4, 0);
     // An interface type that nobody knows.
     let unknown = objects.iter().position(|object| object.name == "ping" && object.class == Class::Nfa).unwrap();
@@ -342,7 +342,7 @@ fn what_a_document_cannot_say_is_a_note_or_a_fault() {
     assert_eq!(
         notes,
         [
-            "offer 2 is left out: ESP without an integrity algorithm protects nobody",
+            "offer 2 is left out: ESP with neither cipher nor integrity algorithm protects nobody",
             "the interface type 0xffffff77 is unknown, and taken as all",
         ]
     );

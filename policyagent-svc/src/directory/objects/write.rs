@@ -8,6 +8,7 @@ use crate::directory::blob::nfa::{ALL, DIAL_UP, LAN, NfaMethod};
 use crate::directory::blob::{Blob, IsakmpBlob, NegotiationBlob, NfaBlob, PolicyBlob};
 use crate::guid::Guid;
 use crate::model::INBOUND_ACTION;
+use crate::model::algorithms::NONE;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -328,7 +329,8 @@ fn algorithms(offer: &Table) -> Result<Vec<Algorithm>, String> {
     if let Some(name) = text(offer, "esp") {
         let found = name.split_once('-').and_then(|(cipher, integrity)| {
             let algorithm = numbers::number(&numbers::ESP_CIPHERS, cipher)?;
-            Some(Algorithm { algorithm, integrity: hash(integrity)?, kind: ESP })
+            let integrity = if integrity == NONE { 0 } else { hash(integrity)? };
+            Some(Algorithm { algorithm, integrity, kind: ESP })
         });
         all.push(found.ok_or_else(|| format!("esp {name}"))?);
     }

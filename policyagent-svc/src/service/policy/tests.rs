@@ -207,6 +207,16 @@ fn the_stores_are_in_force_together() {
     assert!(policy.report().error.unwrap().contains("directory.toml:1:1"));
 }
 
+/// A packet of UDP.
+const ALL_OF_UDP: Flow = Flow {
+    local: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+    remote: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+    protocol: 17,
+    local_port: 88,
+    remote_port: 88,
+    scope: Scope::ANY,
+};
+
 /// A rule that only shows as wrong when it is compiled.
 fn client_of_nobody() -> String {
     document("base", "to c", "pool")
@@ -253,6 +263,8 @@ fn a_persistent_store_of_which_nothing_good_is_known_blocks_everything() {
                 .map(|(rule, _)| matches!(rule.action, RuleAction::Permit))
         };
         assert_eq!((action(6, 22, 1024), action(1, 0, 0), action(17, 68, 67)), (Some(false), Some(false), Some(true)));
+        let many = Flow { remote: "224.0.0.251".parse().unwrap(), local: "10.9.0.1".parse().unwrap(), ..ALL_OF_UDP };
+        assert_eq!(policy.db().exemption(&many), None, "what is exempt otherwise is not here");
         // Whatever else changes: it lasts until the persistent store is repaired.
         host.write(&host.local(), &document("lab", rule, "any"));
         assert!(look(&mut policy, Look::Changed).is_some());
@@ -279,6 +291,48 @@ fn a_local_store_that_never_was_good_ends_the_start_unless_there_is_another_poli
     let policy = host.started(None).unwrap();
     assert_eq!(states(&policy)[..3], [IN_FORCE, ABSENT, StoreState::Failed]);
     assert!(host.started(Some(host.local().path())).unwrap_err().contains("policy.toml:1:1"), "somebody named it");
+    // What assigns nothing, or is faulty itself, puts nothing in force.
+    for other in [host.persistent(), host.directory()] {
+        let _ = fs::remove_dir_all(host.paths().last_good());
+        let _ = fs::remove_file(host.persistent().path());
+        host.write(&other, &document("base", "to b", "any").replace("assigned = true", "assigned = false"));
+        assert!(host.started(None).unwrap_err().contains("policy.toml:1:1"), "{}", other.path().display());
+    }
+    host.write(&host.directory(), "=");
+    assert!(host.started(None).unwrap_err().contains("policy.toml:1:1"));
+}
+
+#[test]
+fn what_is_not_in_force_is_refused_by_itself() {
+    let host = Host::new("waits");
+    let (local, directory) = (host.local(), host.directory());
+    host.write(&local, &document("lab", "to b", "any"));
+    host.write(&directory, &document("domain", "to d", "any"));
+    let mut policy = host.started(None).unwrap();
+    assert_eq!(policy.report().rules, ["to d"]);
+    // Its fault shows when it is compiled, and is its own although another is in force.
+    host.write(&local, &client_of_nobody());
+    assert_eq!(look(&mut policy, Look::Changed), None);
+    assert!(policy.report().stores[LOCAL].error.as_ref().unwrap().contains("names no peer"));
+    assert_eq!(local.last_good().unwrap().text(), document("lab", "to b", "any"));
+    // The directory assigns nothing any more: what was good of the local store is in force.
+    host.write(&directory, "");
+    assert!(look(&mut policy, Look::Changed).is_some());
+    assert_eq!(
+        (policy.report().rules, policy.report().stores[DIRECTORY].error.clone()),
+        (vec!["to b".to_owned()], None)
+    );
+}
+
+#[test]
+fn a_default_response_leaves_its_name_to_nobody() {
+    let host = Host::new("default");
+    host.write(&host.persistent(), &document("base", "default response", "any"));
+    let default = "horse\" }]\n[policy.default_response]\nfilter_action = \"require\"\nauthentication = [{ preshared_key = \"k\" }]";
+    host.write(&host.local(), &document("lab", "to b", "any").replace("horse\" }]", default));
+    let policy = host.started(None).unwrap();
+    assert_eq!(states(&policy)[..3], [IN_FORCE, ABSENT, IN_FORCE]);
+    assert_eq!(policy.report().rules, ["default response (persistent)", "to b", "default response"]);
 }
 
 #[test]

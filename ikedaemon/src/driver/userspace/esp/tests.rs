@@ -75,7 +75,7 @@ fn the_upper_half_of_a_number_is_authenticated_but_not_sent() {
 fn wrong_padding_is_refused() {
     let suite = IpsecSuite::Esp { cipher: EspCipher::Null, integrity: Some(Integrity::HmacSha1_96) };
     let transform = transform(suite);
-    let Transform::Combined { integrity, .. } = &transform else { panic!("NULL is no AEAD") };
+    let Transform::Combined { integrity: Some(integrity), .. } = &transform else { panic!("NULL is no AEAD") };
     let open = |text: &[u8]| {
         let mut packet = [&[0, 0, 0x12, 0x34, 0, 0, 0, 1], text].concat();
         let icv = integrity.sign(&[&packet]).as_ref().to_vec();
@@ -91,6 +91,22 @@ fn wrong_padding_is_refused() {
 }
 
 #[test]
+fn without_integrity_nothing_is_added_and_nothing_is_noticed() {
+    for cipher in [EspCipher::TripleDesCbc, EspCipher::DesCbc, EspCipher::Aes256Cbc] {
+        let transform = transform(IpsecSuite::Esp { cipher, integrity: None });
+        assert_eq!(transform.icv_len(), 0);
+        let iv = vec![3; transform.iv_len()];
+        let mut sealed = transform.seal(Spi(0x1234), FIVE, &iv, 17, b"payload").expect("sealed");
+        assert_eq!((sealed.len() - HEADER) % iv.len(), 0, "whole blocks and no more");
+        let opened = transform.open(&sealed, FIVE).expect("opened");
+        assert_eq!((opened.next_header, opened.payload.as_slice()), (17, b"payload".as_slice()));
+        // A bit of the IV is a bit of the first block.
+        sealed[HEADER] ^= 1;
+        assert_eq!(transform.open(&sealed, FIVE).expect("opened").payload[0], b'p' ^ 1);
+    }
+}
+
+#[test]
 fn keys_that_do_not_fit_are_refused() {
     let refused = |cipher, integrity, key: usize, integrity_key: usize| {
         let suite = IpsecSuite::Esp { cipher, integrity };
@@ -99,7 +115,8 @@ fn keys_that_do_not_fit_are_refused() {
     let sha1 = Some(Integrity::HmacSha1_96);
     assert!(refused(EspCipher::Aes128Cbc, sha1, 24, 20).contains("not of 24"));
     assert!(refused(EspCipher::Aes128Cbc, sha1, 16, 16).contains("not of 16"));
-    assert!(refused(EspCipher::Aes128Cbc, None, 16, 0).contains("without an integrity algorithm"));
+    assert!(refused(EspCipher::Null, None, 0, 0).contains("NULL without an integrity algorithm protects nothing"));
+    assert!(refused(EspCipher::Aes128Cbc, None, 16, 20).contains("there is no key"));
     assert!(refused(EspCipher::Null, sha1, 1, 20).contains("NULL takes no key"));
     assert!(refused(EspCipher::Aes128Gcm16, None, 16, 0).contains("20 octets of key and salt"));
     assert!(refused(EspCipher::Aes256Ctr, sha1, 32, 20).contains("36 octets of key and nonce, not 32"));

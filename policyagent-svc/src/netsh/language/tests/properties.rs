@@ -98,7 +98,10 @@ fn offers() -> impl Strategy<Value = Option<Vec<Offer>>> {
     let offer = (prop::sample::select(suites), outer, any::<bool>(), lifetime, any::<bool>());
     let offer = offer.prop_map(|(main, outer, compression, lifetime, extended_sequence_numbers)| {
         let outer = outer.filter(|_| matches!(main, IpsecSuite::Esp { .. }));
-        Offer { suite: ProtectionSuite { compression, main, outer }, lifetime, extended_sequence_numbers }
+        let suite = ProtectionSuite { compression, main, outer };
+        // Nothing else checks the upper half of the numbers.
+        let extended_sequence_numbers = extended_sequence_numbers && suite.authenticates();
+        Offer { suite, lifetime, extended_sequence_numbers }
     });
     maybe(prop::collection::vec(offer, 1..5))
 }

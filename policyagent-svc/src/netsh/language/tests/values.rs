@@ -202,6 +202,7 @@ fn quick_mode_methods_have_algorithms_and_a_life() {
     }
     for (wrong, at, part) in [
         ("ESP[None,None]", 5, "None,None"),
+        ("ESP[3DES,None]+ESN", 1, "ESP[3DES,None]+ESN"),
         ("ESP[AES256]", 1, "ESP[AES256]"),
         ("ESP[AESGCM256,SHA1]", 5, "AESGCM256,SHA1"),
         ("ESP[3DES,SHA9]", 10, "SHA9"),

@@ -88,6 +88,9 @@ fn offer(word: &str) -> Result<Offer, Wrong> {
         (None, Some(integrity)) => IpsecSuite::Ah { integrity }.alone(),
         (None, None) => return Err(Wrong::whole(word).allowed(FORM)),
     };
+    if extended_sequence_numbers && !suite.authenticates() {
+        return Err(Wrong::whole(word).allowed("ESN with an integrity algorithm only"));
+    }
     let life_at = word.chars().count() - life.map_or(0, |life| life.chars().count());
     let lifetime = life.map_or(Ok(LIFETIME), lifetime).map_err(|wrong| wrong.after(life_at))?;
     Ok(Offer { suite: ProtectionSuite { compression, ..suite }, lifetime, extended_sequence_numbers })
