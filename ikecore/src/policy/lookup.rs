@@ -60,9 +60,9 @@ impl Shape {
     }
 }
 
-/// Filters with what belongs to each.
+/// Filters with what belongs to each, found by traffic: drivers that look packets up have one, too.
 #[derive(Clone, Debug)]
-struct Filters<T> {
+pub struct Filters<T> {
     shapes: BTreeMap<Shape, BTreeMap<Selector, Vec<T>>>,
 }
 
@@ -73,12 +73,13 @@ impl<T> Default for Filters<T> {
 }
 
 impl<T> Filters<T> {
-    fn add(&mut self, filter: Selector, of: T) {
+    /// Adds what belongs to a filter; a filter can have several.
+    pub fn add(&mut self, filter: Selector, of: T) {
         self.shapes.entry(Shape::of(&filter)).or_default().entry(filter).or_default().push(of);
     }
 
-    /// The filters that cover the traffic, with what belongs to them.
-    fn covering(&self, traffic: &Selector) -> impl Iterator<Item = (Selector, &T)> {
+    /// The filters that cover the traffic, with what belongs to them; of one filter in the order in which it was added.
+    pub fn covering(&self, traffic: &Selector) -> impl Iterator<Item = (Selector, &T)> {
         let found = self.shapes.iter().filter_map(|(shape, filters)| {
             let filter = shape.cut(traffic)?;
             filters.get(&filter).map(|all| (filter, all))

@@ -5,7 +5,7 @@ mod default_response;
 pub mod exempt;
 pub mod explain;
 pub mod lease;
-mod lookup;
+pub mod lookup;
 pub mod pool;
 pub mod remote_access;
 pub mod review;

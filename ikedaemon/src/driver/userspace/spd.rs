@@ -1,5 +1,6 @@
 //! The security policy database (RFC 4301 §4.4.1): which packets are protected, dropped or let through.
 use ikecore::ids::IpsecSaId;
+use ikecore::policy::lookup::Filters;
 use ikecore::policy::selector::{Flow, Prefix, Selector};
 use ikecore::sa::driver::{Direction, TrafficAction, TrafficPolicy};
 use std::cmp::Reverse;
@@ -16,6 +17,8 @@ pub(super) struct Spd {
     pairs: Vec<(IpsecSaId, TrafficPolicy)>,
     /// Those in force, the first to look at first.
     order: Vec<TrafficPolicy>,
+    /// Their places in it.
+    index: Filters<usize>,
 }
 
 /// Traffic to this block of addresses has to be looked at.
@@ -60,12 +63,17 @@ impl Spd {
         self.order = all.filter(|policy| known.insert(policy.selector)).copied().collect();
         // The sort is stable: among equals, the newest pair and then the first standing policy.
         self.order.sort_by_key(|policy| (policy.priority, Reverse(specificity(&policy.selector))));
+        self.index = Filters::default();
+        for (place, policy) in self.order.iter().enumerate() {
+            self.index.add(policy.selector, place);
+        }
     }
 
     /// The policy for packets of `flow` that go one way, if any.
     pub(super) fn find(&self, flow: &Flow, direction: Direction) -> Option<&TrafficPolicy> {
         let packet = flow.selector().going(direction);
-        self.order.iter().find(|policy| policy.selector.covers(&packet))
+        let first = self.index.covering(&packet).map(|(_, place)| *place).min()?;
+        self.order.get(first)
     }
 
     /// The policies in force, the first to look at first.

@@ -1,5 +1,6 @@
 use super::*;
 use ikecore::proposal::suite::{Mode, Protocols};
+use proptest::prelude::*;
 
 fn prefix(text: &str, len: u8) -> Prefix {
     Prefix::new(text.parse().expect("an address"), len).expect("a length")
@@ -92,4 +93,47 @@ fn a_policy_for_what_arrives_is_nothing_to_what_leaves() {
     assert_eq!((found(&spd, "10.1.2.3"), found(&spd, "10.2.2.3")), (Some(1), None));
     let captures = spd.captures();
     assert_eq!(captures.iter().map(|capture| (capture.remote, capture.all)).collect::<Vec<_>>(), [(there, true)]);
+}
+
+/// Few values, so that policies meet.
+fn any_policy() -> impl Strategy<Value = TrafficPolicy> {
+    let block = || (0_u32..4, prop_oneof![Just(0_u8), 29_u8..=32]);
+    let direction = prop_oneof![Just(None), Just(Some(Direction::Inbound)), Just(Some(Direction::Outbound))];
+    let action = prop_oneof![Just(TrafficAction::Permit), Just(TrafficAction::Block), Just(PROTECT)];
+    (block(), block(), prop_oneof![Just(0_u8), Just(17)], 0_u16..2, direction, action, 0_u32..3).prop_map(
+        |((local, local_len), (remote, remote_len), protocol, port, direction, action, priority)| {
+            let block = |bits: u32, len| {
+                Prefix::new(std::net::Ipv4Addr::from_bits(0x0a00_0000 | bits).into(), len).expect("a length")
+            };
+            let ends = Selector::between(block(local, local_len), block(remote, remote_len));
+            let remote_port = if protocol == 0 { 0 } else { port };
+            let selector = Selector { protocol, remote_port, direction, ..ends };
+            TrafficPolicy { selector, action, priority, reqid: 1 }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_the_index_finds_is_what_one_finds_policy_by_policy(
+        standing in proptest::collection::vec(any_policy(), 0..30),
+        pairs in proptest::collection::vec(any_policy(), 0..5),
+    ) {
+        let mut spd = Spd::default();
+        spd.set_standing(standing);
+        for (id, policy) in (1..).zip(pairs) {
+            spd.add_pair(IpsecSaId(id), policy);
+        }
+        for (local, remote) in (0..4_u32).flat_map(|local| (0..4_u32).map(move |remote| (local, remote))) {
+            let [local, remote] = [local, remote].map(|bits| std::net::Ipv4Addr::from_bits(0x0a00_0000 | bits).into());
+            for (protocol, remote_port) in [(6, 1), (17, 1), (17, 2)] {
+                let flow = Flow { local, remote, protocol, remote_port, ..flow("10.0.0.1") };
+                for direction in Direction::BOTH {
+                    let packet = flow.selector().going(direction);
+                    let first = spd.in_order().iter().find(|policy| policy.selector.covers(&packet));
+                    prop_assert_eq!(spd.find(&flow, direction), first);
+                }
+            }
+        }
+    }
 }
