@@ -63,6 +63,14 @@ const SAME: &[(&str, &[&str])] = &[
     ("udpencap.non_esp_marker", &["Non-ESP Marker"]),
     ("esp.spi", &["Security Parameters Index (SPI)"]),
     ("esp.sequence", &["Sequence Number"]),
+    ("isakmp.extradata", &["padding"]),
+    ("esp.icv_good", &["Integrity Check Value (ICV)"]),
+    ("esp.icv", &["Integrity Check Value (ICV)"]),
+    ("esp.iv", &["IV"]),
+    ("esp.encrypted_data", &["encrypted"]),
+    ("esp.pad_len", &["Pad Length"]),
+    ("esp.pad", &["Padding"]),
+    ("esp.protocol", &["Next Header"]),
     ("ah.next_header", &["Next Header"]),
     ("ah.length", &["Payload Len"]),
     ("ah.reserved", &["RESERVED"]),
@@ -85,8 +93,16 @@ const PART_OF: &[(&str, &[&str])] = &[
     ("isakmp.cert.", &["Certificate Data"]),
 ];
 
-/// Fields that nothing stands for: reserved octets, of which any but zero is a fault, and what tshark makes up itself.
-const NOTHING: &[&str] = &["isakmp.reserved", "isakmp.enc.decrypted", "isakmp.enc.contained", "esp.sequence-analysis"];
+/// Fields that nothing stands for: reserved octets, of which any but zero is a fault; all that was decrypted in one, whose parts
+/// are compared; and what tshark makes up itself.
+const NOTHING: &[&str] = &[
+    "isakmp.reserved",
+    "isakmp.enc.decrypted",
+    "isakmp.enc.contained",
+    "esp.decrypted_data",
+    "esp.contained_data",
+    "esp.sequence-analysis",
+];
 
 /// What every main mode and quick mode shows without keys.
 pub const MAIN_MODE: &[&str] = &[
@@ -169,15 +185,39 @@ pub fn agreement(purpose: &str, scenario: impl FnOnce()) -> Agreement {
     compare(&file, &scratch.join("no-settings"))
 }
 
-/// Compares what both see in the capture `file`. tshark has its settings from `home`, where there need be none.
-pub fn compare(file: &Path, home: &Path) -> Agreement {
+/// Compares what both see in the capture `file` with the keys in `keys`; tshark with those that the analyser exports, into
+/// `home`.
+pub fn compare_decrypted(file: &Path, keys: &Path, home: &Path) -> Agreement {
+    let mut analyser = Command::new(program());
+    analyser
+        .args(["capture", "--all", "--format", "json", "--keys"])
+        .arg(keys)
+        .arg("--export-keys")
+        .arg(home)
+        .arg(file);
+    let ours = output(&mut analyser);
+    let mut tshark = tshark(file, home);
+    tshark.args(["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE"]);
+    agreement_of(&output(&mut tshark), &ours)
+}
+
+fn tshark(file: &Path, home: &Path) -> Command {
     let mut tshark = Command::new("tshark");
     tshark.env("WIRESHARK_CONFIG_DIR", home).args(["-n", "-T", "json", "-x", "--no-duplicate-keys", "-r"]).arg(file);
-    let theirs: Vec<Value> = serde_json::from_str(&output(&mut tshark)).expect("JSON of tshark");
+    tshark
+}
+
+/// Compares what both see in the capture `file`. tshark has its settings from `home`, where there need be none.
+pub fn compare(file: &Path, home: &Path) -> Agreement {
     let mut analyser = Command::new(program());
     let ours = output(analyser.args(["capture", "--all", "--format", "json"]).arg(file));
+    agreement_of(&output(&mut tshark(file, home)), &ours)
+}
+
+fn agreement_of(theirs: &str, ours: &str) -> Agreement {
+    let theirs: Vec<Value> = serde_json::from_str(theirs).expect("JSON of tshark");
     let ours: Vec<Value> = ours.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(theirs.len(), ours.len(), "packets in {}", file.display());
+    assert_eq!(theirs.len(), ours.len(), "packets");
     let mut agreement = Agreement::default();
     for (number, (theirs, ours)) in theirs.iter().zip(&ours).enumerate() {
         packet(number + 1, &theirs["_source"]["layers"], ours, &mut agreement);
@@ -198,7 +238,11 @@ fn packet(number: usize, theirs: &Value, ours: &Value, agreement: &mut Agreement
     }
     agreement.packets += 1;
     let mut nodes = Vec::new();
-    ours["layers"].as_array().into_iter().flatten().for_each(|layer| collect_ours(layer, &mut nodes));
+    ours["layers"].as_array().into_iter().flatten().for_each(|layer| {
+        // tshark counts in what was decrypted from behind the header, which was not.
+        let before = if layer["in"] == "decrypted message" { 28 } else { 0 };
+        collect_ours(layer, before, &mut nodes);
+    });
     if fields.is_empty() {
         agreement.differences.push(format!("packet {number}: tshark sees nothing in {}", ours["summary"]));
     }
@@ -232,6 +276,7 @@ fn found(field: &Field, nodes: &[Field]) -> Option<bool> {
             let header = nodes.iter().any(|node| node.name == "Next Payload" && same(node, field));
             Some(header || next_payload(field, nodes))
         }
+        "esp.icv_bad" => Some(field.value == "0"),
         "isakmp.typepayload" => {
             Some(nodes.iter().any(|node| node.name.ends_with(" payload") && place(node) == place(field)))
         }
@@ -333,16 +378,16 @@ fn their_field(name: &str, entry: &Value, shown: &Value) -> Option<Field> {
 }
 
 /// Every field of the analyser, those that hold others, too.
-fn collect_ours(value: &Value, fields: &mut Vec<Field>) {
+fn collect_ours(value: &Value, before: usize, fields: &mut Vec<Field>) {
     let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let number = |key: &str| value[key].as_u64().and_then(|value| usize::try_from(value).ok()).unwrap_or_default();
     fields.push(Field {
         name: text("name"),
-        offset: number("offset"),
+        offset: number("offset").wrapping_sub(before),
         length: number("length"),
         octets: text("octets"),
         value: text("value"),
         leaf: value["fields"].is_null(),
     });
-    value["fields"].as_array().into_iter().flatten().for_each(|field| collect_ours(field, fields));
+    value["fields"].as_array().into_iter().flatten().for_each(|field| collect_ours(field, before, fields));
 }

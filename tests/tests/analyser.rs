@@ -8,12 +8,13 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use tests::charon::{Charon, Connection, Kernel, Mode};
-use tests::daemon::{Driver, program};
+use tests::daemon::{Daemon, Driver, program};
 use tests::netns::{A, B, WIRE, World, recorded};
-use tests::process::Process;
-use tests::scenario::{Role, SUITES, bundles, vpnc, whole_life};
+use tests::policy_text::Policy;
+use tests::process::{Process, wait_until};
+use tests::scenario::{GCM, RARE, Role, SUITES, Suite, bundles, vpnc, whole_life};
 use tests::scratch::Scratch;
-use tests::tshark::{MAIN_MODE, agreement, compare};
+use tests::tshark::{MAIN_MODE, agreement, compare, compare_decrypted};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -115,6 +116,80 @@ fn what_comes_and_goes_is_captured() {
         |line: &str| serde_json::from_str::<serde_json::Value>(line).ok().and_then(|value| value["number"].as_u64());
     assert_eq!(shown.lines().filter_map(number).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>(), "{shown}");
     assert!(shown.contains("\"interface\":\"wire0\""), "{shown}");
+}
+
+/// Two daemons with key logs: what one of them has written decrypts all that both said and sent, for the analyser, and, as
+/// it exports the keys, for tshark.
+fn decrypted(suite: Suite) {
+    let scratch = Scratch::new("keys");
+    let (file, keys, home) = (scratch.join("wire.pcap"), scratch.join("keys"), scratch.join("home"));
+    recorded(&file, || {
+        let world = World::new();
+        let policy = |own, other| Policy::between(own, other).transport().proposals(suite.main_mode, suite.quick_mode);
+        let start = |namespace, own, other| {
+            let settings = "[key_log]\nenabled = true\n";
+            Daemon::start_with_settings(namespace, Driver::Userspace, &policy(own, other).text(), settings)
+        };
+        let (mut a, b) = (start(&world.a, A, B), start(&world.b, B, A));
+        assert!(world.a.ping_until_answered(A.wire, B.wire, PATIENCE), "no ping was answered:\n{}", a.oakley());
+        a.stop();
+        let gone = wait_until(PATIENCE, || (b.isakmp_sas(), b.ipsec_sas()) == (0, 0));
+        assert!(gone, "the peer's deletes were not followed:\n{}", b.oakley());
+        std::fs::rename(a.path("var/log/policyagent/keylog"), &keys).expect("moved");
+    });
+    let seen = compare_decrypted(&file, &keys, &home);
+    seen.check(MAIN_MODE);
+    seen.check(&[
+        "isakmp.id.data",
+        "isakmp.hash",
+        "isakmp.ipsec.attr.encap_mode",
+        "isakmp.delete.spi",
+        "esp.pad_len",
+        "esp.protocol",
+    ]);
+    let show = |options: &[&str]| {
+        let mut command = Command::new(program());
+        command.arg("capture").args(options).arg(&file);
+        String::from_utf8_lossy(&command.output().expect("it runs").stdout).into_owned()
+    };
+    let exported = home.display().to_string();
+    let all = show(&["--keys", &exported]);
+    assert!(all.contains("ICMP echo request") && all.contains("ICMP echo reply"), "{all}");
+    assert!(!all.contains(" encrypted") && !all.contains("FAULT"), "{all}");
+    assert_eq!(
+        show(&["--keys", &exported, "--filter", "payload D and exchange informational"]).lines().count(),
+        2,
+        "{all}"
+    );
+    let without = show(&[]);
+    assert!(without.contains(" encrypted") && !without.contains("ICMP"), "{without}");
+}
+
+#[test]
+fn what_was_encrypted_is_read_with_the_key_log() {
+    for suite in [SUITES[1], SUITES[2], GCM] {
+        decrypted(suite);
+    }
+}
+
+/// Packets of SAs that do not encrypt are read without any key.
+#[test]
+fn what_is_not_encrypted_is_recognised() {
+    let scratch = Scratch::new("null");
+    let file = scratch.join("wire.pcap");
+    let suite = RARE.into_iter().find(|suite| suite.quick_mode.starts_with("null-")).expect("one without encryption");
+    recorded(&file, || {
+        let world = World::new();
+        let policy = |own, other| Policy::between(own, other).proposals(suite.main_mode, suite.quick_mode);
+        let start = |namespace, own, other| Daemon::start(namespace, Driver::Userspace, &policy(own, other).text());
+        let (a, _b) = (start(&world.a, A, B), start(&world.b, B, A));
+        assert!(world.a.ping_until_answered(A.inside, B.inside, PATIENCE), "no ping was answered:\n{}", a.oakley());
+    });
+    let shown = Command::new(program()).args(["capture", "--filter", "protocol esp"]).arg(&file).output();
+    let shown = String::from_utf8_lossy(&shown.expect("it runs").stdout).into_owned();
+    let inside = format!("| IP {} to {} | ICMP echo request", A.inside, B.inside);
+    assert!(shown.contains(&inside) && shown.contains("| ICMP echo reply"), "{shown}");
+    compare(&file, &scratch.join("no-settings")).check(&["esp.spi"]);
 }
 
 /// The UDP payloads in a file of recorded values, as a capture.

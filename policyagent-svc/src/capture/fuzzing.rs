@@ -3,7 +3,16 @@
 mod tests;
 
 use std::io::Cursor;
+use std::net::{IpAddr, Ipv4Addr};
 
+use ikecore::endpoint::LoggedKey;
+use ikecore::endpoint::key_log::EspKey;
+use ikecore::ids::{Cookie, Spi};
+use ikecore::proposal::suite::{EspCipher, Integrity};
+use ikecore::secret::Secret;
+
+use super::dissect::Dissector;
+#[cfg(test)]
 use super::dissect::Packet;
 use super::file::{Frame, LinkType, Reader, Timestamp, Writer};
 use super::filter::Filter;
@@ -16,20 +25,40 @@ use super::view::{self, Seen};
 /// If it does not, or is not.
 pub(crate) fn fuzz_capture(octets: &[u8]) {
     if let Ok(mut reader) = Reader::new(Cursor::new(octets.to_vec())) {
+        let mut dissector = Dissector::new(keys());
         while let Some(Ok(frame)) = reader.next() {
-            check(&frame);
+            check(&frame, &mut dissector);
         }
     }
     for link in [LinkType::ETHERNET, LinkType::RAW, LinkType::LINUX_SLL, LinkType::LINUX_SLL2, LinkType::NULL] {
-        check(&Frame { time: None, link, interface: None, original: octets.len(), octets: octets.to_vec() });
+        let frame = Frame { time: None, link, interface: None, original: octets.len(), octets: octets.to_vec() };
+        check(&frame, &mut Dissector::default());
     }
     if let Ok(text) = std::str::from_utf8(octets) {
         let _ = text.parse::<Filter>();
     }
 }
 
-fn check(frame: &Frame) {
-    let packet = Packet::new(frame);
+/// Keys for the messages and packets of the seeds.
+fn keys() -> Vec<LoggedKey> {
+    let key = |octets| Secret::new(vec![7; octets]);
+    let isakmp = LoggedKey::Isakmp { initiator: Cookie([1, 2, 3, 4, 5, 6, 7, 8]), key: key(32) };
+    let any = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+    let esp = LoggedKey::Esp(EspKey {
+        source: any,
+        destination: any,
+        encapsulated: true,
+        spi: Spi(0xc000_0001),
+        cipher: EspCipher::Null,
+        integrity: Some(Integrity::HmacSha1_96),
+        encryption_key: key(0),
+        integrity_key: key(20),
+    });
+    vec![isakmp, esp]
+}
+
+fn check(frame: &Frame, dissector: &mut Dissector) {
+    let packet = dissector.packet(frame);
     for layer in &packet.layers {
         let end = packet.buffers.get(layer.buffer).map_or(0, |buffer| buffer.octets.len());
         assert!(layer.node.at.start <= layer.node.at.end && layer.node.at.end <= end, "{:?} of {end}", layer.node);
@@ -39,6 +68,12 @@ fn check(frame: &Frame) {
     let printable = shown.chars().all(|c| c == '\n' || !c.is_control());
     assert!(printable, "control characters in {shown:?}");
     let _ = view::json(&seen).to_string();
+}
+
+/// A frame by itself, without keys.
+#[cfg(test)]
+pub(super) fn packet(frame: &Frame) -> Packet {
+    Dissector::default().packet(frame)
 }
 
 /// An IPv4 packet from 192.0.2.1 to 192.0.2.2.

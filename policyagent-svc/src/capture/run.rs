@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use ikedaemon::sinks::keylog::{KeyLog, KeyLogError, read};
 
-use super::dissect::Packet;
+use super::dissect::Dissector;
 use super::file::{Frame, ReadError, Reader, Timestamp, Writer};
 use super::filter::Filter;
 use super::live::{Live, LiveError};
@@ -40,6 +41,13 @@ pub(crate) struct CaptureArgs {
     /// Write what is shown to FILE, too, as pcapng; FILE must not be there, and its mode is 600
     #[arg(short, long, value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
+    /// Decrypt with the keys in the tables ikev1_decryption_table and esp_sa in DIR, as the service's key log and Wireshark
+    /// write them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Write the keys that were of use into such tables in DIR, which serves Wireshark as its configuration directory
+    #[arg(long, value_name = "DIR", requires = "keys")]
+    pub(crate) export_keys: Option<PathBuf>,
     /// End when N packets have been shown
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) count: Option<u64>,
@@ -65,6 +73,10 @@ enum CaptureError {
     Read { path: PathBuf, error: ReadError },
     #[error(transparent)]
     Live(#[from] LiveError),
+    #[error(transparent)]
+    Keys(#[from] read::ReadError),
+    #[error(transparent)]
+    Export(#[from] KeyLogError),
     #[error("standard output: {0}")]
     Output(io::Error),
 }
@@ -147,14 +159,24 @@ fn create(path: &Path) -> Result<Writer<File>, CaptureError> {
 
 impl<W: Write> Shown<'_, W> {
     fn all(&mut self) -> Result<(), CaptureError> {
+        let keys = self.arguments.keys.as_deref().map(read::read).transpose()?.unwrap_or_default();
+        let mut dissector = Dissector::new(keys);
+        let exported = self.arguments.export_keys.clone().map(KeyLog::open).transpose()?;
         let mut source = Source::open(self.arguments)?;
         self.written = self.arguments.write.as_deref().map(create).transpose()?;
+        let mut failed = Ok(());
         while self.arguments.count.is_none_or(|most| self.count < most) {
             let Some(frame) = source.next() else { break };
-            let frame = frame?;
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(error) => {
+                    failed = Err(error);
+                    break;
+                }
+            };
             self.read += 1;
             self.start = self.start.or(frame.time);
-            let packet = Packet::new(&frame);
+            let packet = dissector.packet(&frame);
             let wanted = self.arguments.all || packet.is_ipsec();
             if wanted && self.arguments.filter.as_ref().is_none_or(|filter| filter.fits(&packet)) {
                 self.count += 1;
@@ -173,7 +195,10 @@ impl<W: Write> Shown<'_, W> {
         {
             eprintln!("{lost} frames were lost: more came than could be shown");
         }
-        Ok(())
+        if let Some(exported) = exported {
+            dissector.used().try_for_each(|key| exported.write(key))?;
+        }
+        failed
     }
 
     fn show(&mut self, seen: &Seen<'_>) -> io::Result<()> {

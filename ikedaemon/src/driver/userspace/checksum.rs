@@ -2,7 +2,7 @@
 use std::net::IpAddr;
 
 /// The checksum of `parts`, as if they were one. All parts but the last have an even number of octets.
-pub(super) fn internet_checksum(parts: &[&[u8]]) -> u16 {
+pub fn internet_checksum(parts: &[&[u8]]) -> u16 {
     let mut sum = 0_u64;
     for part in parts {
         let (words, rest) = part.as_chunks::<2>();
@@ -17,7 +17,7 @@ pub(super) fn internet_checksum(parts: &[&[u8]]) -> u16 {
 }
 
 /// The checksum of `segment` of `protocol`, with the pseudo-header of the two addresses (RFC 9293 §3.1, RFC 8200 §8.1).
-pub(super) fn pseudo_header_checksum(source: IpAddr, destination: IpAddr, protocol: u8, segment: &[u8]) -> u16 {
+pub fn pseudo_header_checksum(source: IpAddr, destination: IpAddr, protocol: u8, segment: &[u8]) -> u16 {
     let length = u32::try_from(segment.len()).unwrap_or(u32::MAX).to_be_bytes();
     let protocol = [0, 0, 0, protocol];
     match (source, destination) {

@@ -18,7 +18,7 @@ const GCM_SALT: usize = 4;
 
 /// The number of a packet (RFC 4303 §2.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Sequence {
+pub enum Sequence {
     /// All of it is in the packet.
     Short(u32),
     /// The packet has the lower half; the upper one is authenticated with it.
@@ -48,7 +48,7 @@ impl Sequence {
 
 /// The algorithms of one SA with their keys.
 #[derive(Debug)]
-pub(super) enum Transform {
+pub enum Transform {
     /// A cipher and an integrity algorithm, either of which can be missing.
     Combined {
         /// The cipher's key.
@@ -67,7 +67,7 @@ pub(super) enum Transform {
 
 /// A cipher that does not authenticate, with its key.
 #[derive(Debug)]
-pub(super) enum Cipher {
+pub enum Cipher {
     /// NULL (RFC 2410).
     Null,
     /// A block cipher in CBC mode.
@@ -117,7 +117,7 @@ impl Drop for Cipher {
 
 /// Why a packet was not opened.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub(super) enum OpenError {
+pub enum OpenError {
     /// Too short, or no whole number of blocks.
     #[error("a length of {0} octets is impossible")]
     Length(usize),
@@ -134,11 +134,11 @@ pub(super) enum OpenError {
 
 /// What a packet held.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub struct Opened {
     /// The protocol of the payload.
-    pub(super) next_header: u8,
+    pub next_header: u8,
     /// The payload.
-    pub(super) payload: Vec<u8>,
+    pub payload: Vec<u8>,
 }
 
 /// SPI and sequence number of a packet.
@@ -150,7 +150,7 @@ pub(super) fn header(packet: &[u8]) -> Option<(Spi, u32)> {
 
 impl Transform {
     /// Prepares the keys of `suite`; the error says what does not fit.
-    pub(super) fn new(suite: IpsecSuite, encryption_key: &[u8], integrity_key: &[u8]) -> Result<Self, String> {
+    pub fn new(suite: IpsecSuite, encryption_key: &[u8], integrity_key: &[u8]) -> Result<Self, String> {
         let IpsecSuite::Esp { cipher, integrity } = suite else {
             return Err(format!("{suite} is not ESP"));
         };
@@ -195,7 +195,7 @@ impl Transform {
     }
 
     /// Octets of the IV in each packet.
-    pub(super) const fn iv_len(&self) -> usize {
+    pub const fn iv_len(&self) -> usize {
         match self {
             Self::Combined { cipher, .. } => cipher.iv_len(),
             Self::Gcm { .. } => GCM_IV,
@@ -215,7 +215,8 @@ impl Transform {
         }
     }
 
-    const fn icv_len(&self) -> usize {
+    /// Octets of the integrity check value in each packet.
+    pub const fn icv_len(&self) -> usize {
         match self {
             Self::Combined { integrity: Some(integrity), .. } => integrity.alg().icv_len(),
             Self::Combined { integrity: None, .. } => 0,
@@ -265,7 +266,7 @@ impl Transform {
 
     /// Verifies and decrypts a packet from its SPI on, whose number is `sequence`. Nothing is decrypted before the ICV was
     /// verified, if there is one.
-    pub(super) fn open(&self, packet: &[u8], sequence: Sequence) -> Result<Opened, OpenError> {
+    pub fn open(&self, packet: &[u8], sequence: Sequence) -> Result<Opened, OpenError> {
         let length = || OpenError::Length(packet.len());
         let (signed, icv) =
             packet.len().checked_sub(self.icv_len()).map(|at| packet.split_at(at)).ok_or_else(length)?;

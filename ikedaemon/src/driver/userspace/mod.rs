@@ -33,9 +33,9 @@
 //! - One driver at a time can run in a network namespace: each start removes what carries the table, the rule's
 //!   priority or the policies' priorities.
 mod ah;
-mod checksum;
+pub mod checksum;
 mod device;
-mod esp;
+pub mod esp;
 mod filter;
 mod fragment;
 mod fuzzing;

@@ -45,7 +45,7 @@ fn hexadecimal(key: &Secret<Vec<u8>>) -> Zeroizing<String> {
 }
 
 /// The cipher as Wireshark names it.
-const fn encryption(cipher: EspCipher) -> Option<&'static str> {
+pub(super) const fn encryption(cipher: EspCipher) -> Option<&'static str> {
     Some(match cipher.algorithm() {
         EspAlgorithm::Null => "NULL",
         EspAlgorithm::Cbc(CipherAlg::Des) => "DES-CBC [RFC2405]",
@@ -60,7 +60,7 @@ const fn encryption(cipher: EspCipher) -> Option<&'static str> {
 }
 
 /// The integrity algorithm as Wireshark names it.
-const fn authentication(integrity: Integrity) -> &'static str {
+pub(super) const fn authentication(integrity: Integrity) -> &'static str {
     match integrity {
         Integrity::HmacMd5_96 => "HMAC-MD5-96 [RFC2403]",
         Integrity::HmacSha1_96 => "HMAC-SHA-1-96 [RFC2404]",

@@ -5,6 +5,7 @@
 //! files are for the user alone that the service runs as. It is a tool for finding faults: each key is written at once,
 //! and negotiations wait for it.
 mod lines;
+pub mod read;
 #[cfg(test)]
 mod tests;
 

@@ -121,3 +121,32 @@ fn what_others_can_read_is_refused() {
     std::os::unix::fs::symlink(scratch.0.join("elsewhere"), &table).unwrap();
     assert!(matches!(log.write(&isakmp()), Err(KeyLogError::File { .. })));
 }
+
+#[test]
+fn what_was_written_is_read_again() {
+    let scratch = Scratch::new("read");
+    let log = KeyLog::open(scratch.0.join("keys")).unwrap();
+    log.write(&isakmp()).unwrap();
+    let ciphers = EspCipher::ALL.into_iter().filter(|cipher| lines::esp(&esp(*cipher, None)).is_some());
+    let written: Vec<EspKey> = ciphers
+        .zip(Integrity::ALL.into_iter().cycle())
+        .map(|(cipher, integrity)| esp(cipher, (!cipher.is_aead()).then_some(integrity)))
+        .chain([EspKey { encapsulated: true, ..esp(EspCipher::Null, Some(Integrity::HmacMd5_96)) }])
+        .collect();
+    let shown: Vec<String> = written.iter().map(|key| lines::esp(key).unwrap().to_string()).collect();
+    written.into_iter().for_each(|key| log.write(&LoggedKey::Esp(key)).unwrap());
+    let read = read::read(log.directory()).unwrap();
+    let [LoggedKey::Isakmp { initiator, key }, rest @ ..] = read.as_slice() else { panic!("{read:?}") };
+    assert_eq!((initiator.to_string().as_str(), key.expose().as_slice()), ("01020304050607f8", &[0xab, 0, 0x0c][..]));
+    let again = rest.iter().map(|key| match key {
+        LoggedKey::Esp(key) => lines::esp(key).unwrap().to_string(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(again.collect::<Vec<_>>(), shown);
+
+    fs::write(log.directory().join(ISAKMP_TABLE), "01020304050607f8,ab\n01,ab\n").unwrap();
+    let error = read::read(log.directory()).unwrap_err().to_string();
+    assert!(error.ends_with("line 2: allowed: a cookie of 16 hexadecimal digits, and a key"), "{error}");
+    let error = read::read(&scratch.0.join("nowhere")).unwrap_err().to_string();
+    assert!(error.contains("No such file"), "{error}");
+}

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ikecore::wire::dump::Node;
 
-use super::{DEEPEST, Facts, Fields, Packet, Place, Short};
+use super::{DEEPEST, Facts, Fields, Place, Short, Walk};
 use crate::model::protocol_name;
 
 /// Protocols.
@@ -50,7 +50,7 @@ pub(super) fn named(protocol: u8) -> String {
     if name == protocol.to_string() { format!("unknown ({protocol})") } else { format!("{name} ({protocol})") }
 }
 
-impl Packet {
+impl Walk<'_> {
     /// Takes an IP packet apart. `octets` may go on behind its end, as frames do.
     pub(super) fn ip(&mut self, at: Place, octets: &[u8], depth: usize) {
         if depth >= DEEPEST {
@@ -92,11 +92,11 @@ impl Packet {
     /// What an IP header, or AH, or ESP holds.
     pub(super) fn upper(&mut self, at: Place, protocol: u8, octets: &[u8], depth: usize) {
         match protocol {
-            UDP => self.udp(at, octets),
+            UDP => self.udp(at, octets, depth),
             TCP => self.tcp(at, octets),
             ICMP | ICMPV6 => self.icmp(at, octets, protocol),
             AH => self.ah(at, octets, depth),
-            ESP => self.esp(at, octets),
+            ESP => self.esp(at, octets, depth),
             IPIP | IPV6 => self.ip(at, octets, depth + 1),
             NOTHING if octets.is_empty() => {}
             other => self.opaque(at, octets, &named(other)),

@@ -1,10 +1,11 @@
 //! ISAKMP, by the codec that negotiates.
 use ikecore::ids::Spi;
+use ikecore::wire::dump::Node;
 use ikecore::wire::{
     Delete, Flags, Header, Notify, NotifyType, Padding, PayloadType, Sa, Vendor, chain::parse_lenient, dump,
 };
 
-use super::{Facts, Packet, Place};
+use super::{Facts, Place, Walk};
 
 /// What of a message is asked for.
 #[derive(Debug, Clone)]
@@ -23,23 +24,37 @@ pub(crate) struct Isakmp {
     pub(crate) spis: Vec<Spi>,
 }
 
-impl Packet {
-    /// Takes a message apart that stands in clear, or cannot be read.
+impl Walk<'_> {
+    /// Takes a message apart; if there is a key for it, also what is encrypted.
     pub(super) fn isakmp(&mut self, at: Place, datagram: &[u8]) {
-        let node = dump::tree_datagram(datagram);
-        let facts = match Header::read(datagram) {
-            Ok(header) if header.version >> 4 == Header::VERSION >> 4 => {
-                let body = datagram.get(Header::LEN..).unwrap_or_default();
-                let readable = !header.flags.contains(Flags::ENCRYPTION);
-                let plain = if readable { body } else { &[] };
-                Facts::Isakmp(Box::new(facts(header, plain, readable)))
-            }
+        let mut node = dump::tree_datagram(datagram);
+        let header = match Header::read(datagram) {
+            Ok(header) if header.version >> 4 == Header::VERSION >> 4 => header,
             Ok(header) => {
-                Facts::Unreadable(format!("ISAKMP version {}.{}", header.version >> 4, header.version & 0x0f))
+                let name = format!("ISAKMP version {}.{}", header.version >> 4, header.version & 0x0f);
+                return self.push(at, Facts::Unreadable(name), node);
             }
-            Err(_) => Facts::Unreadable("ISAKMP".to_owned()),
+            Err(_) => return self.push(at, Facts::Unreadable("ISAKMP".to_owned()), node),
         };
-        self.push(at, facts, node);
+        let body = datagram.get(Header::LEN..).unwrap_or_default();
+        if !header.flags.contains(Flags::ENCRYPTION) {
+            self.session.learn(&header, body);
+            return self.push(at, Facts::Isakmp(Box::new(facts(header, body, true))), node);
+        }
+        match self.session.decrypt(&header, body) {
+            None => self.push(at, Facts::Isakmp(Box::new(facts(header, &[], false))), node),
+            Some(Err(sealed)) => {
+                node.children.push(Node::new("not decrypted", sealed, Header::LEN..Header::LEN));
+                self.push(at, Facts::Isakmp(Box::new(facts(header, &[], false))), node);
+            }
+            Some(Ok(plain)) => {
+                self.push(at, Facts::Encrypted, node);
+                let head = datagram.get(..Header::LEN).unwrap_or_default();
+                let inside = self.buffer("decrypted message", [head, &plain].concat());
+                let facts = facts(header, &plain, true);
+                self.push(inside, Facts::Isakmp(Box::new(facts)), dump::tree(&header, &plain));
+            }
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! What stands before IP.
-use super::{Facts, Fields, Packet, Place, Short};
+use super::{Facts, Fields, Place, Short, Walk};
 use crate::capture::file::LinkType;
 
 /// What may follow: types of Ethernet frames.
@@ -11,7 +11,7 @@ const SERVICE_VLAN: u16 = 0x88a8;
 /// VLAN tags that are looked behind.
 const MOST_TAGS: usize = 4;
 
-impl Packet {
+impl Walk<'_> {
     /// Takes a whole frame apart.
     pub(super) fn link(&mut self, link: LinkType, octets: &[u8]) {
         let mut fields = Fields::new(octets);

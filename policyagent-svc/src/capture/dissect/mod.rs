@@ -5,17 +5,21 @@
 mod ip;
 mod isakmp;
 mod link;
+mod null;
 mod protected;
+mod session;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 use std::net::IpAddr;
 
+use ikecore::endpoint::LoggedKey;
 use ikecore::ids::Spi;
 use ikecore::wire::dump::{FAULT, Node};
 
 pub(crate) use isakmp::Isakmp;
+use session::Session;
 
 use super::file::Frame;
 
@@ -88,6 +92,8 @@ pub(crate) enum Facts {
         /// The sequence number, or its lower half.
         sequence: u32,
     },
+    /// An ISAKMP message that was decrypted: the next layer is what it holds.
+    Encrypted,
     /// ISAKMP, AH or ESP of which not even the header can be read, or of another version, by name.
     Unreadable(String),
     /// Anything else, by the name of its protocol.
@@ -97,20 +103,7 @@ pub(crate) enum Facts {
 }
 
 impl Packet {
-    /// Takes a frame apart.
-    pub(crate) fn new(frame: &Frame) -> Self {
-        let mut packet =
-            Self { buffers: vec![Buffer { name: "frame", octets: frame.octets.clone() }], layers: Vec::new() };
-        packet.link(frame.link, &frame.octets);
-        let there = frame.octets.len();
-        if frame.original > there {
-            let fault = format!("the frame had {} octets, {there} of them were captured", frame.original);
-            packet.layers.push(Layer { buffer: 0, facts: Facts::Fault, node: Node::new(FAULT, fault, there..there) });
-        }
-        packet
-    }
-
-    /// The innermost layer of each that there is: what the packet is about.
+    /// What each layer is.
     pub(crate) fn facts(&self) -> impl DoubleEndedIterator<Item = &Facts> {
         self.layers.iter().map(|layer| &layer.facts)
     }
@@ -146,9 +139,54 @@ impl Packet {
         self.layers.iter().for_each(|layer| collect(&layer.node, &mut faults));
         faults
     }
+}
 
+/// Takes frames apart, one after the other: what is said in one is needed to read a later one.
+#[derive(Debug, Default)]
+pub(crate) struct Dissector {
+    session: Session,
+}
+
+impl Dissector {
+    /// One that reads what is encrypted with these keys.
+    pub(crate) fn new(keys: Vec<LoggedKey>) -> Self {
+        Self { session: Session::new(keys) }
+    }
+
+    /// Takes a frame apart.
+    pub(crate) fn packet(&mut self, frame: &Frame) -> Packet {
+        let buffers = vec![Buffer { name: "frame", octets: frame.octets.clone() }];
+        let mut walk = Walk { packet: Packet { buffers, layers: Vec::new() }, session: &mut self.session };
+        walk.link(frame.link, &frame.octets);
+        let there = frame.octets.len();
+        if frame.original > there {
+            let fault = format!("the frame had {} octets, {there} of them were captured", frame.original);
+            walk.push(Place { buffer: 0, base: 0 }, Facts::Fault, Node::new(FAULT, fault, there..there));
+        }
+        walk.packet
+    }
+
+    /// The keys that have been of use.
+    pub(crate) fn used(&self) -> impl Iterator<Item = &LoggedKey> {
+        self.session.used()
+    }
+}
+
+/// The way through one frame.
+struct Walk<'s> {
+    packet: Packet,
+    session: &'s mut Session,
+}
+
+impl Walk<'_> {
     fn push(&mut self, at: Place, facts: Facts, node: Node) {
-        self.layers.push(Layer { buffer: at.buffer, facts, node: node.moved(at.base) });
+        self.packet.layers.push(Layer { buffer: at.buffer, facts, node: node.moved(at.base) });
+    }
+
+    /// Octets that did not stand in the frame as they are.
+    fn buffer(&mut self, name: &'static str, octets: Vec<u8>) -> Place {
+        self.packet.buffers.push(Buffer { name, octets });
+        Place { buffer: self.packet.buffers.len() - 1, base: 0 }
     }
 }
 

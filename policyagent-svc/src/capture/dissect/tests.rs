@@ -1,6 +1,6 @@
 use super::*;
 use crate::capture::file::LinkType;
-use crate::capture::fuzzing::{frames, ipv4, udp};
+use crate::capture::fuzzing::{frames, ipv4, packet, udp};
 use crate::capture::view;
 
 fn raw(octets: Vec<u8>) -> Frame {
@@ -8,7 +8,7 @@ fn raw(octets: Vec<u8>) -> Frame {
 }
 
 fn shown(frame: &Frame) -> String {
-    view::tree(&Packet::new(frame))
+    view::tree(&packet(frame))
 }
 
 #[track_caller]
@@ -57,7 +57,7 @@ fn every_layer_is_shown_in_its_order() {
     has(&named("in-nat-t"), &["UDP: port 4500 to port 4500", "Non-ESP Marker: 00000000", "ISAKMP: Main Mode (2)"]);
     has(&named("esp-in-udp"), &["UDP: port 4500 to port 4500", "ESP: SPI 0xc0000001"]);
     has(&named("keep-alive"), &["UDP: port 4500 to port 4500", "NAT-keepalive"]);
-    assert!(frames().iter().all(|(name, frame)| Packet::new(frame).faults().is_empty() || *name == "cut"));
+    assert!(frames().iter().all(|(name, frame)| packet(frame).faults().is_empty() || *name == "cut"));
 }
 
 #[test]
@@ -91,8 +91,8 @@ fn ipv6_is_read_with_its_extension_headers() {
 
 #[test]
 fn every_form_of_frame_leads_to_ip() {
-    let packet = ipv4(50, &[0xc0, 0, 0, 4, 0, 0, 0, 1]);
-    let with = |link: LinkType, head: &[u8]| Frame { link, ..raw([head, &packet].concat()) };
+    let inner = ipv4(50, &[0xc0, 0, 0, 4, 0, 0, 0, 1]);
+    let with = |link: LinkType, head: &[u8]| Frame { link, ..raw([head, &inner].concat()) };
     let cooked = [0, 4, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0, 8, 0];
     let cooked_2 = [8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 2, 2, 2, 2, 2, 0, 0];
     for frame in [
@@ -105,9 +105,9 @@ fn every_form_of_frame_leads_to_ip() {
         with(LinkType::IPV4, &[]),
     ] {
         has(&frame, &["IPv4: 192.0.2.1 to 192.0.2.2", "ESP: SPI 0xc0000004"]);
-        assert!(Packet::new(&frame).faults().is_empty());
+        assert!(packet(&frame).faults().is_empty());
     }
-    let other = Packet::new(&with(LinkType(105), &[]));
+    let other = packet(&with(LinkType(105), &[]));
     assert_eq!(other.faults(), ["frames of the link type unknown (105) are not read"]);
 }
 
@@ -117,7 +117,7 @@ fn what_is_cut_is_shown_up_to_there_with_the_fault() {
     let full = shown(&whole);
     for end in 0..whole.octets.len() {
         let cut = Frame { octets: whole.octets[..end].to_vec(), ..whole.clone() };
-        let packet = Packet::new(&cut);
+        let packet = packet(&cut);
         let faults = packet.faults();
         let last = format!("the frame had {} octets, {end} of them were captured", whole.octets.len());
         assert_eq!(faults.last(), Some(&last.as_str()));
@@ -127,13 +127,13 @@ fn what_is_cut_is_shown_up_to_there_with_the_fault() {
         let least = [(14, 4), (34, 15), (42, 20), (70, 30)].iter().rfind(|(octets, _)| end >= *octets);
         assert!(same >= least.map_or(0, |(_, lines)| *lines), "{end}: {same} lines of\n{full}\n{tree}");
     }
-    assert_eq!(Packet::new(&named("cut")).faults(), ["Sequence Number needs 4 octets, 1 are left"]);
+    assert_eq!(packet(&named("cut")).faults(), ["Sequence Number needs 4 octets, 1 are left"]);
 }
 
 #[test]
 fn contradictions_are_named() {
     let faults = |octets: Vec<u8>| -> Vec<String> {
-        Packet::new(&raw(octets)).faults().iter().map(|&fault| fault.to_owned()).collect()
+        packet(&raw(octets)).faults().iter().map(|&fault| fault.to_owned()).collect()
     };
     let mut long = ipv4(50, &[0xc0, 0, 0, 4, 0, 0, 0, 1]);
     long[3] = 200;

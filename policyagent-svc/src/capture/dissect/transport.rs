@@ -1,15 +1,15 @@
 //! UDP (RFC 768), with what IKE and NAT traversal carry in it (RFC 3948); a little of TCP and ICMP, to show what ESP holds.
 use ikecore::wire::dump::Node;
 
-use super::{Facts, Fields, Packet, Place, Short};
+use super::{Facts, Fields, Place, Short, Walk};
 
 /// The port of IKE.
 pub(super) const ISAKMP_PORT: u16 = 500;
 /// The port of NAT traversal.
 pub(super) const NAT_T_PORT: u16 = 4500;
 
-impl Packet {
-    pub(super) fn udp(&mut self, at: Place, octets: &[u8]) {
+impl Walk<'_> {
+    pub(super) fn udp(&mut self, at: Place, octets: &[u8], depth: usize) {
         let mut fields = Fields::new(octets);
         let Ok((source, destination, length)) = udp(&mut fields) else {
             return self.push(at, Facts::Other("UDP".to_owned()), fields.into_node("UDP", ""));
@@ -22,13 +22,13 @@ impl Packet {
         let at = at.after(header);
         match (source, destination) {
             (ISAKMP_PORT, _) | (_, ISAKMP_PORT) => self.isakmp(at, data),
-            (NAT_T_PORT, _) | (_, NAT_T_PORT) => self.nat_t(at, data),
+            (NAT_T_PORT, _) | (_, NAT_T_PORT) => self.nat_t(at, data, depth),
             _ => self.opaque(at, data, "data"),
         }
     }
 
     /// What the port of NAT traversal carries.
-    fn nat_t(&mut self, at: Place, data: &[u8]) {
+    fn nat_t(&mut self, at: Place, data: &[u8], depth: usize) {
         match data {
             // RFC 3948 §2.3.
             [0xff] => {
@@ -41,7 +41,7 @@ impl Packet {
                 self.push(at, Facts::Other("non-ESP marker".to_owned()), Node::with("NAT-T", "", 0..4, vec![marker]));
                 self.isakmp(at.after(4), message);
             }
-            _ => self.esp(at, data),
+            _ => self.esp(at, data, depth),
         }
     }
 

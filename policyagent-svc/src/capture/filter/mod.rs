@@ -123,7 +123,7 @@ impl Term {
             Facts::Ah { spi, .. } => *self == Self::Spi(*spi) || *self == Self::Protocol(Protocol::Ah),
             Facts::Esp { spi, .. } => *self == Self::Spi(*spi) || *self == Self::Protocol(Protocol::Esp),
             Facts::KeepAlive => *self == Self::Protocol(Protocol::KeepAlive),
-            Facts::Link | Facts::Unreadable(_) | Facts::Other(_) | Facts::Fault => false,
+            Facts::Link | Facts::Encrypted | Facts::Unreadable(_) | Facts::Other(_) | Facts::Fault => false,
         }
     }
 

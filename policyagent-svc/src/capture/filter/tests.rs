@@ -1,5 +1,5 @@
 use super::*;
-use crate::capture::fuzzing::frames;
+use crate::capture::fuzzing::{frames, packet};
 
 fn fault(text: &str) -> String {
     text.parse::<Filter>().expect_err("no filter").to_string()
@@ -8,7 +8,7 @@ fn fault(text: &str) -> String {
 /// The names of the sample frames that fit.
 fn fitting(text: &str) -> Vec<&'static str> {
     let filter: Filter = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-    frames().iter().filter(|(_, frame)| filter.fits(&Packet::new(frame))).map(|(name, _)| *name).collect()
+    frames().iter().filter(|(_, frame)| filter.fits(&packet(frame))).map(|(name, _)| *name).collect()
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) fn about(packet: &Packet) -> (String, String) {
     let mut fresh = true;
     for layer in &packet.layers {
         let (name, text) = match &layer.facts {
-            Facts::Link | Facts::Udp { .. } | Facts::Fault => continue,
+            Facts::Link | Facts::Udp { .. } | Facts::Encrypted | Facts::Fault => continue,
             // Of the outer header the addresses are shown already.
             Facts::Ip { .. } if fresh => {
                 fresh = false;

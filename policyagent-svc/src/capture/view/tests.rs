@@ -1,10 +1,10 @@
 use super::*;
-use crate::capture::fuzzing::{ethernet, frames, ipv4, udp};
+use crate::capture::fuzzing::{ethernet, frames, ipv4, packet, udp};
 use ikecore::wire::dump::FAULT;
 
 /// The summary, the tree with the octets, and the JSON of a frame.
 fn views(frame: &Frame) -> (String, String, serde_json::Value) {
-    let packet = Packet::new(frame);
+    let packet = packet(frame);
     let start = Timestamp { seconds: 0, nanoseconds: 999_000_000 };
     let seen = Seen { number: 12, frame, packet: &packet, start: Some(start) };
     (summary(&seen), tree(&packet) + &octets(&packet), json(&seen))
