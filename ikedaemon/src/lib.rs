@@ -10,4 +10,5 @@ mod netlink;
 pub mod network;
 pub mod random;
 pub mod sinks;
+pub mod statistics;
 pub mod sys;

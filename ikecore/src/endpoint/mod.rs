@@ -40,7 +40,7 @@ pub use crate::exchange::work::{
 pub use config::Config;
 pub use io::{Command, Input, Output, Transmit};
 pub use key_log::LoggedKey;
-pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Snapshot, SoftSaInfo};
+pub use snapshot::{Counters, IkeSaInfo, IpsecSaInfo, QuickModeInfo, Sizes, Snapshot, SoftSaInfo};
 
 use crate::event::{Context, EndpointEvent, EventKind, MessageEvent, Trace};
 use crate::exchange::message::Outgoing;

@@ -137,6 +137,21 @@ pub struct SoftSaInfo {
     pub lifetime: u32,
 }
 
+/// How much stands at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sizes {
+    /// ISAKMP SAs, those being negotiated included.
+    pub ike_sas: usize,
+    /// ISAKMP SAs that stand.
+    pub established: usize,
+    /// Main modes under way that peers began.
+    pub half_open: usize,
+    /// Quick modes under way.
+    pub quick_modes: usize,
+    /// Soft SAs.
+    pub soft_sas: usize,
+}
+
 /// Counts since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
@@ -167,6 +182,27 @@ pub struct Counters {
 }
 
 impl super::Endpoint {
+    /// Counts since the start.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// How much stands at the moment.
+    pub fn sizes(&self) -> Sizes {
+        let mut sizes = Sizes { ike_sas: self.ike_sas.len(), soft_sas: self.soft_sas.len(), ..Sizes::default() };
+        for sa in self.ike_sas.values() {
+            match &sa.phase {
+                Phase::Established(standing) => {
+                    sizes.established += 1;
+                    let under_way = standing.quick_modes.values().filter(|running| running.exchange.is_some());
+                    sizes.quick_modes += under_way.count();
+                }
+                Phase::Negotiating(_) => sizes.half_open += usize::from(sa.role == Role::Responder),
+            }
+        }
+        sizes
+    }
+
     /// What stands at the moment.
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot =

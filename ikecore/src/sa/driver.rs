@@ -290,10 +290,10 @@ pub struct Usage {
     pub outbound_octets: u64,
     /// Packets that left.
     pub outbound_packets: u64,
-    /// Packets dropped as replays.
-    pub replays: u64,
-    /// Packets dropped because their integrity check failed.
-    pub integrity_failures: u64,
+    /// Packets dropped as replays; `None`: the driver does not count them for each pair.
+    pub replays: Option<u64>,
+    /// Packets dropped because their integrity check failed; `None`: the driver does not count them for each pair.
+    pub integrity_failures: Option<u64>,
 }
 
 /// The driver refused or failed.

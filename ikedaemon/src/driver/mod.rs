@@ -8,6 +8,7 @@ pub mod select;
 mod trial;
 pub mod userspace;
 pub mod xfrm;
+mod xfrm_stat;
 
 use ikecore::ids::AskId;
 use ikecore::proposal::offer::QuickModeOffer;
@@ -33,6 +34,32 @@ pub struct Capabilities {
     pub owns_encapsulation: bool,
     /// What kind of system it stands on, for people: `Linux 6.1 with esp4, esp6, ah4`.
     pub description: String,
+}
+
+/// Packets that a driver has dropped since it was opened, by their cause. `None`: it cannot know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Drops {
+    /// No SA has their SPI.
+    pub bad_spi: Option<u64>,
+    /// They could not be decrypted, or their integrity check failed.
+    pub not_decrypted: Option<u64>,
+    /// Their integrity check failed, where the driver does not count it for each pair ([`Usage`](ikecore::sa::driver::Usage)).
+    pub not_authenticated: Option<u64>,
+    /// Their number was seen before, or is too old, where the driver does not count it for each pair.
+    pub replayed: Option<u64>,
+}
+
+impl Drops {
+    /// The sum of two drivers'; what neither knows is not known.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let sum = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).reduce(u64::saturating_add);
+        Self {
+            bad_spi: sum(self.bad_spi, other.bad_spi),
+            not_decrypted: sum(self.not_decrypted, other.not_decrypted),
+            not_authenticated: sum(self.not_authenticated, other.not_authenticated),
+            replayed: sum(self.replayed, other.replayed),
+        }
+    }
 }
 
 /// What a driver tells the engine.
@@ -74,6 +101,11 @@ pub trait SaDriver: Send {
 
     /// The next message, in the order things happened.
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<DriverMessage>;
+
+    /// What it has dropped so far.
+    fn drops(&mut self) -> Drops {
+        Drops::default()
+    }
 
     /// A datagram of ESP in UDP came to the NAT-T socket. Only where `owns_encapsulation` is false.
     fn receive_encapsulated(&mut self, _local: std::net::SocketAddr, _remote: std::net::SocketAddr, _packet: &[u8]) {}

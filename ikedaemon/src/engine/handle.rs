@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::driver::Capabilities;
 use crate::driver::open::{OpenError, Opened};
 use crate::listener::BindError;
+use crate::statistics::Statistics;
 use ikecore::certificate::RevocationCheck;
 use ikecore::endpoint::{Command, Snapshot};
 use ikecore::event::{Detail, Event};
@@ -41,6 +42,7 @@ pub(super) enum Control {
     Snapshot(oneshot::Sender<Snapshot>),
     Usage(IpsecSaId, oneshot::Sender<Result<Usage, DriverError>>),
     Counters(oneshot::Sender<Counters>),
+    Statistics(oneshot::Sender<Statistics>),
     ReplaceDriver(DriverOpener, oneshot::Sender<Result<(Capabilities, String), ReplaceError>>),
     Shutdown(oneshot::Sender<bool>),
 }
@@ -116,6 +118,12 @@ impl EngineHandle {
     /// Counts of the engine itself; those of the endpoint are in the snapshot.
     pub async fn counters(&self) -> Result<Counters, EngineGone> {
         self.ask(Control::Counters).await
+    }
+
+    /// The figures of the statistics. The traffic in them is that which [`Self::usage`] has last told of each pair that
+    /// stands, and all of those that have ended.
+    pub async fn statistics(&self) -> Result<Statistics, EngineGone> {
+        self.ask(Control::Statistics).await
     }
 
     /// Puts another driver in the place of one that was lost, or of a living one, which goes with its SAs before `open`

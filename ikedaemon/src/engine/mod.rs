@@ -2,6 +2,7 @@
 //!
 //! Each poll of the task is a round in which every source has its turn with a bounded number of items, so that a flood
 //! of datagrams delays a control request by one round and no more.
+mod counting;
 mod handle;
 mod offers;
 mod task;

@@ -1,5 +1,6 @@
 //! The engine's task.
 use super::Counters;
+use super::counting::{self, Counting};
 use super::handle::{Control, DriverOpener, PolicyReply, ReplaceError};
 use super::offers::{self, Unsupported};
 use crate::addresses::Addresses;
@@ -10,10 +11,11 @@ use crate::driver::{Capabilities, DriverMessage, SaDriver};
 use crate::listener::{self, Listener};
 use crate::sinks::Observer;
 use crate::sinks::keylog::KeyLog;
+use crate::statistics::{Figure, Statistics};
 use ikecore::certificate::RevocationCheck;
 use ikecore::endpoint::{self, Answer, Ask, Command, Endpoint, Input, Output};
 use ikecore::event::Event;
-use ikecore::ids::AskId;
+use ikecore::ids::{AskId, IpsecSaId};
 use ikecore::policy::db::PolicyDb;
 use ikecore::rng::SecureRandom;
 use ikecore::sa::driver::{DriverError, SaAnswer, SaOp, Usage};
@@ -61,7 +63,8 @@ pub(super) struct Engine {
     /// When the endpoint wants its [`Input::Timeout`].
     deadline: Option<Time>,
     sleep: Pin<Box<Sleep>>,
-    usages: BTreeMap<AskId, oneshot::Sender<Result<Usage, DriverError>>>,
+    usages: BTreeMap<AskId, UsageQuery>,
+    counting: Counting,
     /// Who waits until the driver has the policies of the policy being set, until the endpoint asks the driver.
     policy_setter: Option<PolicyReply>,
     /// Who waits for the driver's answer.
@@ -79,6 +82,15 @@ pub(super) struct Engine {
 
 /// Octets of a message that every path takes, with the headers of IPv4 and UDP and the non-ESP marker.
 const SHORT: usize = 576 - 32;
+
+/// The driver is asked for the traffic of a pair.
+struct UsageQuery {
+    id: IpsecSaId,
+    /// Who wants to know, besides the statistics.
+    reply: Option<oneshot::Sender<Result<Usage, DriverError>>>,
+    /// The pair ends, whatever the answer.
+    last: bool,
+}
 
 /// A shutdown under way.
 struct Stopping {
@@ -120,6 +132,7 @@ impl Engine {
             deadline: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             usages: BTreeMap::new(),
+            counting: Counting::default(),
             policy_setter: None,
             policies: BTreeMap::new(),
             policy: Arc::default(),
@@ -188,10 +201,7 @@ impl Engine {
                     if matches!(operation, SaOp::SetPolicies(_)) {
                         self.policies.extend(self.policy_setter.take().map(|reply| (ask, reply)));
                     }
-                    match &mut self.driver {
-                        Some(driver) => driver.submit(ask, operation),
-                        None => self.answers.push_back((ask, Answer::Sa(no_driver(&operation)))),
-                    }
+                    self.submit(ask, operation);
                 }
                 Output::Cancel(ask) => self.workers.cancel(ask),
                 Output::Event(event) => self.publish(event),
@@ -208,7 +218,49 @@ impl Engine {
         }
     }
 
-    fn publish(&self, event: Event) {
+    /// Gives the driver an operation of the endpoint.
+    fn submit(&mut self, ask: AskId, operation: SaOp) {
+        let ending = self.counting.submitted(ask, &operation);
+        let last = matches!(operation, SaOp::Delete { .. });
+        match (&mut self.driver, ending) {
+            (Some(_), Some(id)) => self.query(UsageQuery { id, reply: None, last }),
+            (None, Some(id)) if last => self.counting.ended(id),
+            _ => {}
+        }
+        match &mut self.driver {
+            Some(driver) => driver.submit(ask, operation),
+            None => {
+                let answer = no_driver(&operation);
+                self.counting.answered(ask, &answer);
+                self.answers.push_back((ask, Answer::Sa(answer)));
+            }
+        }
+    }
+
+    /// Asks the driver, if there is one, for the traffic of a pair.
+    fn query(&mut self, query: UsageQuery) {
+        let Some(driver) = &mut self.driver else { return };
+        let ask = AskId(self.next_ask);
+        self.next_ask = self.next_ask.wrapping_add(1) | OWN_ASK;
+        driver.submit(ask, SaOp::Query(query.id));
+        self.usages.insert(ask, query);
+    }
+
+    fn statistics(&mut self) -> Statistics {
+        let mut statistics = Statistics::default();
+        counting::of_endpoint(&self.endpoint.counters(), &self.endpoint.sizes(), &mut statistics);
+        let drops = self.driver.as_mut().map(|driver| driver.drops()).unwrap_or_default();
+        self.counting.write(drops, &mut statistics);
+        let (computing, waiting) = self.workers.load();
+        statistics.set(Figure::ActiveReceive, counting::count(computing + waiting));
+        let listener = self.listener.counters();
+        statistics.set(Figure::ReceiveFailures, listener.receive_errors);
+        statistics.set(Figure::SendFailures, listener.send_errors);
+        statistics
+    }
+
+    fn publish(&mut self, event: Event) {
+        self.counting.event(&event);
         crate::sinks::publish(&event);
         if let Some(observer) = &self.observer {
             observer.observe(&event);
@@ -314,9 +366,15 @@ impl Engine {
     fn driver_message(&mut self, message: DriverMessage) {
         match message {
             DriverMessage::Answer(ask, answer) => match (self.usages.remove(&ask), answer) {
-                (Some(reply), SaAnswer::Usage(usage)) => {
+                (Some(UsageQuery { id, reply, last }), SaAnswer::Usage(usage)) => {
+                    if let Ok(usage) = usage {
+                        self.counting.used(id, usage);
+                    }
+                    if last {
+                        self.counting.ended(id);
+                    }
                     // Who asked may have gone.
-                    let _ = reply.send(usage);
+                    let _ = reply.map(|reply| reply.send(usage));
                 }
                 (Some(_), answer) => {
                     tracing::error!(target: "policyagent::engine", "the SA driver answered a query with {answer:?}");
@@ -325,10 +383,14 @@ impl Engine {
                     if let (Some(reply), SaAnswer::Done(result)) = (self.policies.remove(&ask), &answer) {
                         let _ = reply.send(result.clone().map(|()| self.unsupported.clone()));
                     }
+                    self.counting.answered(ask, &answer);
                     self.handle(Input::Answer(ask, Answer::Sa(answer)));
                 }
             },
-            DriverMessage::Acquire(acquire) => self.handle(Input::Acquire(acquire)),
+            DriverMessage::Acquire(acquire) => {
+                self.handle(Input::Acquire(acquire));
+                self.counting.acquire_handled();
+            }
             DriverMessage::Expire(expire) => self.handle(Input::Expire(expire)),
             DriverMessage::Mapping(mapping) => self.handle(Input::Mapping(mapping)),
             DriverMessage::SendEncapsulated { local, remote, packet } => {
@@ -342,10 +404,12 @@ impl Engine {
 
     /// The driver is no more: what waits for it is answered.
     fn lose_driver(&mut self, reason: String) {
+        let drops = self.driver.as_mut().map(|driver| driver.drops()).unwrap_or_default();
+        self.counting.driver_lost(drops);
         self.lost = self.driver.take();
         self.drivers_lost += 1;
-        for (_, reply) in std::mem::take(&mut self.usages) {
-            let _ = reply.send(Err(lost("query")));
+        for (_, query) in std::mem::take(&mut self.usages) {
+            let _ = query.reply.map(|reply| reply.send(Err(lost("query"))));
         }
         for (_, reply) in std::mem::take(&mut self.policies) {
             let _ = reply.send(Err(lost("set policies")));
@@ -374,17 +438,13 @@ impl Engine {
             Control::Snapshot(reply) => {
                 let _ = reply.send(self.endpoint.snapshot());
             }
-            Control::Usage(pair, reply) => match &mut self.driver {
-                Some(driver) => {
-                    let ask = AskId(self.next_ask);
-                    self.next_ask = self.next_ask.wrapping_add(1) | OWN_ASK;
-                    self.usages.insert(ask, reply);
-                    driver.submit(ask, SaOp::Query(pair));
-                }
-                None => {
-                    let _ = reply.send(Err(lost("query")));
-                }
-            },
+            Control::Usage(_, reply) if self.driver.is_none() => {
+                let _ = reply.send(Err(lost("query")));
+            }
+            Control::Usage(id, reply) => self.query(UsageQuery { id, reply: Some(reply), last: false }),
+            Control::Statistics(reply) => {
+                let _ = reply.send(self.statistics());
+            }
             Control::Counters(reply) => {
                 let (computing, waiting) = self.workers.load();
                 let listener = self.listener.counters();

@@ -429,3 +429,5 @@ async fn shutdown_is_bounded_when_the_driver_hangs() {
     engine.ended().await;
     assert!(setting.await.expect("no panic").is_err(), "the engine ended before the driver answered");
 }
+
+mod statistics;

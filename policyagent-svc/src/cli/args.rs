@@ -14,6 +14,7 @@ use crate::format::Format;
 use crate::link::NamedAddress;
 use crate::lint::Severity;
 use crate::model::{main_mode_proposal, parse_protocol, quick_mode_proposal};
+use crate::monitor::arguments::MonitorArgs;
 use crate::netsh::NetshArgs;
 use crate::service::listen::Listen;
 use crate::service::settings::Overrides;
@@ -76,6 +77,10 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Edit and show policy by the commands of netsh ipsec, or by scripts of them
     Netsh(NetshArgs),
+    /// Show what the service does, and how much of it: IP Security Monitor
+    ///
+    /// A tree of views, as Windows has them, and the last negotiations with the reason of each failure. `?` shows the keys.
+    Monitor(MonitorArgs),
     /// Put in force what holds until the service has its policy, or take it away
     BootMode(BootModeArgs),
     /// Read a password from standard input and print its hash, for the users file of extended authentication

@@ -30,6 +30,7 @@ use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request, Target};
 use crate::format::Format;
 use crate::lock;
+use crate::monitor;
 use crate::netsh;
 use crate::paths::Paths;
 use crate::service;
@@ -72,6 +73,10 @@ pub fn main() -> ExitCode {
         },
         Command::Import(arguments) => import::run(&paths, &arguments, format),
         Command::Netsh(arguments) => netsh::main(&paths, format, &arguments),
+        Command::Monitor(arguments) => match monitor::main(&paths, format, &arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(error),
+        },
         Command::BootMode(arguments) => boot_mode::boot_mode(&paths, arguments.command, format, style),
         Command::HashPassword => hash::hash_password(),
         Command::PamServe(arguments) => pam::helper::serve(&arguments.service),
@@ -150,7 +155,7 @@ impl Client<'_> {
                 let text = || format!("{message}\n{}", warnings.iter().map(warning).collect::<String>());
                 print(self.format, &serde_json::json!({ "message": message, "warnings": warnings }), text);
             }
-            Reply::DynamicPolicy { .. } | Reply::OtherRevision { .. } => {
+            Reply::Negotiations { .. } | Reply::DynamicPolicy { .. } | Reply::OtherRevision { .. } => {
                 return failed("the service's answer is to another question");
             }
             Reply::Error { message } => {

@@ -7,6 +7,7 @@ use crate::control::report::{
     Status, StoreReport, StoreState,
 };
 use crate::model::protocol_name;
+use ikedaemon::statistics::Figure;
 
 /// The status as text.
 pub(crate) fn text(status: &Status, style: Style) -> String {
@@ -30,6 +31,7 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         ipsec_sas,
         soft_sas,
         counters,
+        statistics,
     } = status;
     writeln!(out, "policyagent {}, process {}, up {}", service.version, service.pid, duration(service.uptime_seconds))?;
     let listen: Vec<String> = service.listen.iter().map(ToString::to_string).collect();
@@ -110,7 +112,27 @@ fn write(out: &mut String, status: &Status, style: Style) -> std::fmt::Result {
         "  repeated      {} messages for want of an answer, {} replies to duplicates",
         counters.retransmitted, counters.replies_repeated
     )?;
-    writeln!(out, "  acquires      {}, {}", counters.acquires, count_soft(counters.soft_sas))
+    writeln!(out, "  acquires      {}, {}", counters.acquires, count_soft(counters.soft_sas))?;
+    let figure = |figure| statistics.text(figure);
+    writeln!(
+        out,
+        "  pairs         {} installed, {} removed, {} rekeyed",
+        figure(Figure::SasAdded),
+        figure(Figure::SasDeleted),
+        figure(Figure::Rekeys)
+    )?;
+    for (what, figure) in [
+        ("bad SPI", Figure::BadSpi),
+        ("not decrypted", Figure::NotDecrypted),
+        ("not authentic", Figure::NotAuthenticated),
+        ("replayed", Figure::Replays),
+    ] {
+        // That a driver cannot count them is told by `netsh ipsec dynamic show stats`.
+        if let Some(count) = statistics.get(figure).filter(|count| *count > 0) {
+            writeln!(out, "  packets       {}", style.bad(&format!("{count} {what}")))?;
+        }
+    }
+    Ok(())
 }
 
 /// Where the audit is written, and what is missing in it.
@@ -221,8 +243,9 @@ fn ipsec_sa(out: &mut String, sa: &IpsecSaReport, style: Style) -> std::fmt::Res
                 packets(packets_out),
                 usage.outbound_octets
             )?;
-            if usage.replays + usage.integrity_failures > 0 {
-                let text = format!("{} replays, {} not authentic", usage.replays, usage.integrity_failures);
+            let (replays, failures) = (usage.replays.unwrap_or(0), usage.integrity_failures.unwrap_or(0));
+            if replays + failures > 0 {
+                let text = format!("{replays} replays, {failures} not authentic");
                 writeln!(out, "      dropped   {}", style.bad(&text))?;
             }
         }

@@ -77,6 +77,7 @@ fn status_tells_all_of_it_without_colours_when_plain() {
         "Soft SAs, in clear: 1\n  4  10.9.0.1 <-> 10.9.0.3, 10.9.0.3 is silent, rule \"request\"\n      age       7 s of 8 h 0 min\n",
         "  main modes    1 succeeded, 2 failed\n",
         "  acquires      0, 1 soft SA\n",
+        "  pairs         39 installed, 40 removed, 41 rekeyed\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }

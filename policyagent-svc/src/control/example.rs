@@ -1,5 +1,6 @@
 //! What the service could tell, for the tests of those who show it.
 use super::report::*;
+use ikedaemon::statistics::{Figure, Statistics};
 
 fn store(name: &str, state: StoreState, error: Option<&str>) -> StoreReport {
     StoreReport {
@@ -124,8 +125,8 @@ pub(crate) fn example() -> Status {
                 inbound_packets: 1,
                 outbound_octets: 168,
                 outbound_packets: 2,
-                replays: 1,
-                integrity_failures: 0,
+                replays: Some(1),
+                integrity_failures: Some(0),
             }),
             usage_error: None,
         }],
@@ -145,5 +146,15 @@ pub(crate) fn example() -> Status {
             lifetime_seconds: 28800,
         }],
         counters: CountersReport { main_modes: 1, main_modes_failed: 2, soft_sas: 1, ..CountersReport::default() },
+        statistics: (&statistics()).into(),
     }
+}
+
+/// A number for each figure, but for those that nobody can know.
+fn statistics() -> Statistics {
+    let mut statistics = Statistics::default();
+    for (figure, number) in Figure::ALL.iter().zip(1..) {
+        statistics.set(*figure, Some(number).filter(|_| figure.unknown().is_empty()));
+    }
+    statistics
 }

@@ -14,6 +14,9 @@ use crate::model::{self, PolicyFile};
 /// The policies and filters that the engine negotiates by.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct InForceReport {
+    /// The policies in force.
+    #[serde(default)]
+    pub(crate) policies: Vec<PolicyInForceReport>,
     /// Those of the policies in force, whether they have rules or not, each once.
     pub(crate) main_mode_policies: Vec<MainModePolicyReport>,
     /// Those of rules in force, and all of the dynamic store, each once.
@@ -22,6 +25,19 @@ pub(crate) struct InForceReport {
     pub(crate) filters: Vec<FilterReport>,
     /// The generic filters, as the stores have them.
     pub(crate) generic_filters: Vec<FilterReport>,
+}
+
+/// A policy in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct PolicyInForceReport {
+    /// The name.
+    pub(crate) name: String,
+    /// The store that has it.
+    pub(crate) store: String,
+    /// What its author says of it.
+    pub(crate) description: Option<String>,
+    /// When it was last changed, if tools keep that.
+    pub(crate) last_modified: Option<String>,
 }
 
 /// How main mode is negotiated.
@@ -140,6 +156,16 @@ impl InForceReport {
             report.quick_mode_policies.extend(written_quick_mode(action).filter(|_| !is_there));
         }
         let policies = parts.iter().flat_map(|part| part.policies().map(|policy| (part.file, policy)));
+        report.policies = parts
+            .iter()
+            .flat_map(|part| part.policies().map(|policy| (part.store, policy)))
+            .map(|(store, policy)| PolicyInForceReport {
+                name: policy.name.clone(),
+                store: store.to_owned(),
+                description: policy.description.clone(),
+                last_modified: policy.record.last_modified.map(|time| time.to_string()),
+            })
+            .collect();
         report.generic_filters = policies.flat_map(|(file, policy)| generic(file, policy)).collect();
         report.filters = db.ranked().map(|(rule, filter)| self::filter(rule, filter)).collect();
         report

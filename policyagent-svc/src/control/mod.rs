@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod example;
 pub(crate) mod in_force;
 mod incoming;
+pub(crate) mod negotiations;
 pub(crate) mod report;
 pub(crate) mod request;
 pub(crate) mod server;

@@ -5,7 +5,9 @@ use ikecore::proposal::suite;
 use ikecore::sa::driver::Usage;
 use ikecore::time::Time;
 use ikedaemon::driver::Capabilities;
+use ikedaemon::statistics::{Figure, Group, Statistics};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -39,6 +41,44 @@ pub(crate) struct Status {
     pub(crate) soft_sas: Vec<SoftSaReport>,
     /// Since the start.
     pub(crate) counters: CountersReport,
+    /// The figures of IP Security Monitor.
+    #[serde(default)]
+    pub(crate) statistics: StatisticsReport,
+}
+
+/// The figures of IP Security Monitor by their names; those that nobody can know are `null`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct StatisticsReport {
+    /// Of the negotiations.
+    main_mode: BTreeMap<String, Option<u64>>,
+    /// Of the IPsec SAs and their packets.
+    quick_mode: BTreeMap<String, Option<u64>>,
+}
+
+impl From<&Statistics> for StatisticsReport {
+    fn from(statistics: &Statistics) -> Self {
+        let of = |group| {
+            let figures = Figure::ALL.iter().filter(move |figure| figure.group() == group);
+            figures.map(|figure| (figure.key().to_owned(), statistics.get(*figure))).collect()
+        };
+        Self { main_mode: of(Group::MainMode), quick_mode: of(Group::QuickMode) }
+    }
+}
+
+impl StatisticsReport {
+    /// What `figure` is; nothing: it is not known.
+    pub(crate) fn get(&self, figure: Figure) -> Option<u64> {
+        let group = match figure.group() {
+            Group::MainMode => &self.main_mode,
+            Group::QuickMode => &self.quick_mode,
+        };
+        group.get(figure.key()).copied().flatten()
+    }
+
+    /// What `figure` is, for people: the number, or why there is none.
+    pub(crate) fn text(&self, figure: Figure) -> String {
+        self.get(figure).map_or_else(|| format!("not known: {}", figure.unknown()), |value| value.to_string())
+    }
 }
 
 /// The audit.
@@ -413,10 +453,10 @@ pub(crate) struct UsageReport {
     pub(crate) outbound_octets: u64,
     /// Packets that left.
     pub(crate) outbound_packets: u64,
-    /// Packets dropped as replays.
-    pub(crate) replays: u64,
-    /// Packets dropped because their integrity check failed.
-    pub(crate) integrity_failures: u64,
+    /// Packets dropped as replays, if the driver counts them for each pair.
+    pub(crate) replays: Option<u64>,
+    /// Packets dropped because their integrity check failed, if the driver counts them for each pair.
+    pub(crate) integrity_failures: Option<u64>,
 }
 
 impl From<Usage> for UsageReport {

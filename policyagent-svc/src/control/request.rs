@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::link::NamedAddress;
 
 use super::in_force::InForceReport;
+use super::negotiations::NegotiationReport;
 use super::report::{InitiateReport, Status};
 
 /// The version of what is said; another version is refused by name.
@@ -33,6 +34,8 @@ pub(crate) enum Request {
     Status,
     /// The policies and filters in force: answered by [`Reply::InForce`].
     InForce,
+    /// The last negotiations: answered by [`Reply::Negotiations`].
+    Negotiations,
     /// End the service; answered when all is deleted.
     Stop,
     /// Read the policy file again.
@@ -149,6 +152,11 @@ pub(crate) enum Reply {
     Status(Box<Status>),
     /// To [`Request::InForce`].
     InForce(Box<InForceReport>),
+    /// To [`Request::Negotiations`].
+    Negotiations {
+        /// The newest first.
+        negotiations: Vec<NegotiationReport>,
+    },
     /// To [`Request::Initiate`].
     Initiate(Box<InitiateReport>),
     /// It was done, or begun.

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::live::{Live, Pending};
+use super::negotiations::Negotiations;
 use super::policy::{InForce, Look};
 use super::settings::registry::Name;
 use crate::audit::{self, AgentEvent, Audit};
@@ -55,6 +56,8 @@ pub(crate) struct Service {
     pub(crate) clean: AtomicBool,
     /// Held while a negotiation is begun by command, so that its beginning is not taken for another's.
     pub(crate) initiating: Mutex<()>,
+    /// The last negotiations.
+    pub(crate) negotiations: Negotiations,
 }
 
 /// Why a request was not met.
@@ -73,6 +76,7 @@ impl Answer for Service {
         let answer = match request {
             Request::Status => self.status().await.map(|status| Reply::Status(Box::new(status))),
             Request::InForce => Ok(Reply::InForce(Box::new(self.policy.lock().await.in_force()))),
+            Request::Negotiations => Ok(Reply::Negotiations { negotiations: self.negotiations.report() }),
             Request::Stop => Ok(self.stop().await),
             Request::Reload => self.reload().await,
             Request::PollDirectory => match &self.directory {
@@ -108,9 +112,12 @@ impl Answer for Service {
 }
 
 impl Service {
-    async fn status(&self) -> Result<Status, Refusal> {
+    /// Everything that stands.
+    pub(super) async fn status(&self) -> Result<Status, Refusal> {
         let snapshot = self.engine.snapshot().await?;
         let now = self.engine.now();
+        // First, so that the statistics have their traffic.
+        let ipsec_sas = self.pairs(&snapshot.ipsec_sas).await?;
         Ok(Status {
             service: ServiceReport {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -127,9 +134,10 @@ impl Service {
             audit: self.audit.report(),
             ike_sas: snapshot.ike_sas.iter().map(|sa| IkeSaReport::new(sa, now)).collect(),
             quick_modes: snapshot.quick_modes.iter().map(Into::into).collect(),
-            ipsec_sas: self.pairs(&snapshot.ipsec_sas).await?,
+            ipsec_sas,
             soft_sas: snapshot.soft_sas.iter().map(|soft| SoftSaReport::new(soft, now)).collect(),
             counters: snapshot.counters.into(),
+            statistics: (&self.engine.statistics().await?).into(),
         })
     }
 

@@ -5,7 +5,9 @@ mod held;
 pub(crate) mod listen;
 mod live;
 mod lock;
+mod metrics;
 mod mode_config;
+mod negotiations;
 mod policy;
 pub(crate) mod settings;
 mod watch;
@@ -20,6 +22,7 @@ use ikedaemon::sinks::keylog::{KeyLog, KeyLogError};
 use ikedaemon::sinks::{journal, oakley};
 use sd_notify::NotifyState;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +46,7 @@ use answers::Service;
 use live::Live;
 use lock::LockError;
 use mode_config::ModeConfigScript;
+use negotiations::Negotiations;
 use policy::{Attempt, InForce, Look};
 use settings::{Overrides, Settings};
 
@@ -91,6 +95,14 @@ pub(crate) enum RunError {
     /// PAM.
     #[error(transparent)]
     Pam(#[from] PamError),
+    /// The place for metrics.
+    #[error("metrics.listen {address}: {error}")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
     /// Something of the system.
     #[error("{what}: {error}")]
     System {
@@ -188,6 +200,13 @@ async fn serve(
     tracing::info!(target: "policyagent::service", "SA driver {}: {}", capabilities.name, opened.why);
     policy.set_link_local(capabilities.link_local);
     let first = if capabilities.link_local { first } else { policy.start().map_err(RunError::Policy)? };
+    let metrics = match settings.metrics {
+        Some(address) => {
+            let listener = metrics::listen(address).await;
+            Some(listener.map_err(|error| RunError::Metrics { address, error })?)
+        }
+        None => None,
+    };
     let started = Instant::now();
     let key_log = open_key_log(&paths, &settings)?;
     let users: Arc<dyn Users> = match pam {
@@ -205,6 +224,8 @@ async fn serve(
     let engine = engine::start(config, opened.driver)?;
     engine.attach(&oakley);
     engine.set_revocation_check(settings.registry.strong_crl_check);
+    // From the start on, so that none is missed.
+    let events = engine.subscribe();
     let script = settings.mode_config_script.clone().map(ModeConfigScript::new);
     let script = script.map(|script| tokio::spawn(script.follow(engine.subscribe())));
     let driver = DriverReport::new(capabilities, opened.why);
@@ -233,12 +254,15 @@ async fn serve(
             stopping: AtomicBool::new(false),
             clean: AtomicBool::new(false),
             initiating: Mutex::new(()),
+            negotiations: Negotiations::default(),
         });
         audit.tell(AgentEvent::Started { driver: described });
         notify(&[NotifyState::Ready]);
         let by_request = tokio::select! {
             () = socket.serve(Arc::clone(&service)) => false,
             () = hang_ups(&mut hangup, &service) => false,
+            () = service.negotiations.follow(events) => false,
+            () = serve_metrics(metrics, &service) => false,
             () = watch::follow(&service) => false,
             () = follow::machine(&service) => false,
             () = follow::names(&service) => false,
@@ -330,6 +354,14 @@ async fn replace_lost_drivers(service: &Service, choice: DriverChoice) {
             }
             pause = (pause * 2).min(REOPEN_LAST);
         }
+    }
+}
+
+/// Serves the statistics, if the settings say where.
+async fn serve_metrics(listener: Option<tokio::net::TcpListener>, service: &Arc<Service>) {
+    match listener {
+        Some(listener) => metrics::serve(listener, Arc::clone(service)).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) key_log_directory: Option<PathBuf>,
     /// Of the endpoint.
     pub(crate) endpoint: endpoint::Config,
+    /// Where the statistics are served for Prometheus; nothing: nowhere.
+    pub(crate) metrics: Option<SocketAddr>,
     /// Of the directory that policy comes from.
     pub(crate) directory: Option<directory::settings::Settings>,
 }
@@ -204,6 +206,12 @@ fn settings(table: &Table<'_>) -> Settings {
         endpoint(&ike, &mut settings.endpoint);
         ike.finish();
     }
+    if let Some(metrics) = table.get("metrics").and_then(|value| value.table()) {
+        let address = |text: &str| text.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+        let allowed = "an address with its port (127.0.0.1:9510, [::1]:9510)";
+        settings.metrics = metrics.get("listen").and_then(|value| value.parsed(address, allowed));
+        metrics.finish();
+    }
     settings.directory = table.get("directory").and_then(|value| directory::settings::read(&value));
     table.finish();
     settings
@@ -285,9 +293,15 @@ mod tests {
              [ike]\nretransmit_first_milliseconds = 250\ntransmissions = 3\nnat_t_port = 4501\nhalf_open_per_peer = 1\n\
              half_open_total = 2\nreplay_window = 128\ninitial_contact = false\nnat_traversal = 0\n\
              nat_keep_alive_seconds = 0\nfragmentation = false\ncommit_bit = true\nhalf_open_cookie = 3\nwindows_vendor_id = true\n\
-             quick_modes_at_once = 4\nfallback_delay_milliseconds = 500\n[directory]\nservers = [\"ldaps://dc1.example.net\"]\n",
+             quick_modes_at_once = 4\nfallback_delay_milliseconds = 500\n[directory]\nservers = [\"ldaps://dc1.example.net\"]\n\
+             [metrics]\nlisten = \"[::1]:9510\"\n",
         )
         .unwrap();
+        assert_eq!(settings.metrics, Some("[::1]:9510".parse().unwrap()));
+        for wrong in ["9510", "127.0.0.1", "127.0.0.1:0", "host:9510"] {
+            let error = parse(&format!("[metrics]\nlisten = \"{wrong}\"\n")).unwrap_err().to_string();
+            assert!(error.contains("allowed: an address with its port (127.0.0.1:9510, [::1]:9510)"), "{error}");
+        }
         assert_eq!((settings.driver, settings.oakley), (DriverChoice::Memory, true));
         assert_eq!(settings.policy.as_deref(), Some(Path::new("/e/p.toml")));
         assert!(settings.key_log);
@@ -387,7 +401,7 @@ mod tests {
                  pfkey, userspace, memory",
                 "/e/policyagent.toml:2:1: the file has no key \"listten\"; did you mean \"listen\"? allowed: driver, \
                  listen, policy, users, mode_config_script, pam_service, certificates, wins_servers, oakley, IPsec, audit, key_log, ike, \
-                 directory",
+                 metrics, directory",
                 "/e/policyagent.toml:4:17: transmissions of ike of the file is 0, allowed: an integer from 1 to 20",
                 "/e/policyagent.toml:6:17: EnableLogging of oakley of the file is 2, allowed: an integer from 0 to 1",
             ]

@@ -16,7 +16,7 @@ use ikecore::sa::driver::{
     Usage,
 };
 use ikecore::secret::Secret;
-use ikedaemon::driver::{Capabilities, DriverMessage, SaDriver};
+use ikedaemon::driver::{Capabilities, DriverMessage, Drops, SaDriver};
 use tokio::net::UdpSocket;
 use tokio::runtime::Runtime;
 
@@ -339,6 +339,11 @@ impl<'a> Bench<'a> {
             SaAnswer::Usage(outcome) => outcome,
             other => panic!("{other:?} answers a query"),
         }
+    }
+
+    /// What the driver of `host` has dropped.
+    pub(super) fn drops(&mut self, host: Host) -> Drops {
+        self.sites[usize::from(host == Host::B)].driver.drops()
     }
 
     #[track_caller]

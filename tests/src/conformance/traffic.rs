@@ -56,7 +56,9 @@ fn travels(bench: &mut Bench<'_>, shape: &Shape, pair: Established) {
     }
     assert!(a.outbound_octets - before[0].outbound_octets >= 1101, "{shape:?}: {a:?}");
     assert!(b.inbound_octets - before[1].inbound_octets >= 1101, "{shape:?}: {b:?}");
-    assert_eq!((a.replays, a.integrity_failures, b.replays, b.integrity_failures), (0, 0, 0, 0), "{shape:?}");
+    for usage in [a, b] {
+        assert_eq!((usage.replays.unwrap_or(0), usage.integrity_failures.unwrap_or(0)), (0, 0), "{shape:?}");
+    }
 }
 
 #[track_caller]
@@ -139,7 +141,7 @@ fn long_datagrams(bench: &mut Bench<'_>) {
             }
             for host in Host::BOTH {
                 let usage = bench.usage(host, pair.id);
-                assert_eq!((usage.replays, usage.integrity_failures), (0, 0), "{shape:?}");
+                assert_eq!((usage.replays.unwrap_or(0), usage.integrity_failures.unwrap_or(0)), (0, 0), "{shape:?}");
                 bench.delete(host, &shape, pair);
             }
         }
@@ -456,7 +458,14 @@ fn wrong_key(bench: &mut Bench<'_>) {
     let to = bench.socket(Host::B, shape.inner(Host::B), 7777);
     assert!(bench.is_lost(&from, &to, 100), "with a wrong key");
     let usage = bench.usage(Host::B, id);
-    assert_eq!((usage.integrity_failures, usage.inbound_packets), (1, 0), "{usage:?}");
+    assert_eq!((usage.integrity_failures, usage.inbound_packets), (Some(1), 0), "{usage:?}");
+    // What no SA is there for any more has a bad SPI.
+    let before = bench.drops(Host::B);
+    assert_eq!(before.not_decrypted.unwrap_or(1), 1, "{before:?}");
+    bench.must(Host::B, SaOp::Delete { id, inbound: vec![shape.name(Host::B, b)] });
+    assert!(bench.is_lost(&from, &to, 100), "without an SA");
+    let after = bench.drops(Host::B);
+    assert_eq!(after.bad_spi, before.bad_spi.map(|count| count + 1), "{before:?} {after:?}");
 }
 
 fn end(bench: &mut Bench<'_>) {

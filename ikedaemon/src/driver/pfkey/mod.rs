@@ -29,7 +29,8 @@ mod tests;
 pub use fuzzing::{fuzz_pfkey, pfkey_seeds};
 
 use super::policy_table::PolicyTable;
-use super::{Capabilities, DriverMessage, SaDriver, kernel_socket, trial};
+use super::xfrm_stat::XfrmStat;
+use super::{Capabilities, DriverMessage, Drops, SaDriver, kernel_socket, trial};
 use crate::sys::set_socket_option;
 use algorithms::{AlgorithmError, Supported};
 use codec::{ExtensionType, Message, MessageType, PolicyDirection as Way};
@@ -76,6 +77,7 @@ pub struct PfkeyDriver {
     answers: VecDeque<DriverMessage>,
     waker: Option<Waker>,
     lost: bool,
+    stat: XfrmStat,
 }
 
 /// The names of one direction.
@@ -154,6 +156,7 @@ impl PfkeyDriver {
             answers: VecDeque::new(),
             waker: None,
             lost: false,
+            stat: XfrmStat::open(),
         })
     }
 
@@ -367,8 +370,8 @@ impl PfkeyDriver {
             inbound_packets: inbound.allocations.into(),
             outbound_octets: outbound.map_or(0, |outbound| outbound.octets),
             outbound_packets: outbound.map_or(0, |outbound| outbound.allocations.into()),
-            replays: 0,
-            integrity_failures: 0,
+            replays: None,
+            integrity_failures: None,
         })
     }
 
@@ -501,6 +504,10 @@ impl SaDriver for PfkeyDriver {
         }
         self.waker = Some(context.waker().clone());
         Poll::Pending
+    }
+
+    fn drops(&mut self) -> Drops {
+        self.stat.drops()
     }
 
     fn prepare_socket(&mut self, socket: BorrowedFd<'_>, ipv6: bool, encapsulation: bool) -> io::Result<()> {

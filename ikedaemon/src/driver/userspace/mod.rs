@@ -55,7 +55,7 @@ mod vectors_tests;
 
 pub use fuzzing::fuzz_esp;
 
-use super::{Capabilities, DriverMessage, SaDriver, trial};
+use super::{Capabilities, DriverMessage, Drops, SaDriver, trial};
 use bytes::Bytes;
 use ikecore::ids::AskId;
 use ikecore::proposal::offer::QuickModeOffer;
@@ -66,6 +66,7 @@ use ikecore::time::Time;
 use ring::rand::SecureRandom as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
@@ -110,6 +111,7 @@ pub struct UserspaceDriver {
     thread: Option<JoinHandle<()>>,
     /// The loss of the thread was told.
     lost: bool,
+    dropped: Arc<plane::Dropped>,
 }
 
 /// What the driver could do here; the error says what is missing. Makes a device and removes it again, but changes no
@@ -147,6 +149,7 @@ impl UserspaceDriver {
         let filter = filter::Filter::new().ok();
         let capabilities = capabilities(&tun.name, sockets.has_ipv6(), filter.is_some());
         let plane = plane::Plane::new(Box::new(SystemRandom(ring::rand::SystemRandom::new())));
+        let dropped = plane.dropped();
         let (request_sender, requests) = mpsc::unbounded_channel();
         let (encapsulated_sender, encapsulated) = mpsc::channel(QUEUE);
         let (messages, message_receiver) = mpsc::unbounded_channel();
@@ -165,6 +168,7 @@ impl UserspaceDriver {
             outgoing: outgoing_receiver,
             thread: Some(thread),
             lost: false,
+            dropped,
         })
     }
 }
@@ -206,6 +210,10 @@ impl SaDriver for UserspaceDriver {
             // A full queue loses packets, as any network does.
             let _ = encapsulated.try_send(Encapsulated { local, remote, packet: Bytes::copy_from_slice(packet) });
         }
+    }
+
+    fn drops(&mut self) -> Drops {
+        self.dropped.drops()
     }
 
     fn prepare_socket(&mut self, socket: BorrowedFd<'_>, ipv6: bool, _encapsulation: bool) -> std::io::Result<()> {

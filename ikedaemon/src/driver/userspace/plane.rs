@@ -7,7 +7,7 @@ use super::packet::{HOP_LIMIT, NewHeader, Packet, leave_tunnel, protocol, renew_
 use super::reassembly::Reassembly;
 use super::sa::{Age, Main, Pair, Sa, new_number};
 use super::spd::Spd;
-use crate::driver::DriverMessage;
+use crate::driver::{DriverMessage, Drops};
 use ikecore::ids::{IpsecSaId, Spi};
 use ikecore::policy::selector::Flow;
 use ikecore::proposal::suite::Mode;
@@ -18,6 +18,8 @@ use ikecore::wire::codes::ProtocolId;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 mod control;
 #[cfg(test)]
@@ -62,6 +64,21 @@ impl Arrival {
     }
 }
 
+/// What was dropped, for those who stand beside the data path.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    bad_spi: AtomicU64,
+    not_decrypted: AtomicU64,
+}
+
+impl Dropped {
+    /// The counts so far. The rest is counted for each pair.
+    pub(super) fn drops(&self) -> Drops {
+        let count = |counter: &AtomicU64| Some(counter.load(Ordering::Relaxed));
+        Drops { bad_spi: count(&self.bad_spi), not_decrypted: count(&self.not_decrypted), ..Drops::default() }
+    }
+}
+
 /// All state of the data path.
 pub(super) struct Plane {
     random: Box<dyn SecureRandom>,
@@ -76,6 +93,7 @@ pub(super) struct Plane {
     reassembly: Reassembly,
     effects: VecDeque<Effect>,
     serial: u64,
+    dropped: Arc<Dropped>,
 }
 
 impl Plane {
@@ -92,7 +110,13 @@ impl Plane {
             reassembly: Reassembly::default(),
             effects: VecDeque::new(),
             serial: 0,
+            dropped: Arc::default(),
         }
+    }
+
+    /// What it drops.
+    pub(super) fn dropped(&self) -> Arc<Dropped> {
+        Arc::clone(&self.dropped)
     }
 
     /// The next effect, in the order of what happened.
@@ -256,6 +280,7 @@ impl Plane {
                 if error == OpenError::Integrity {
                     pair.integrity_failures += 1;
                 }
+                self.dropped.not_decrypted.fetch_add(1, Ordering::Relaxed);
                 return;
             }
         };
@@ -293,9 +318,13 @@ impl Plane {
     /// The pair of a packet that arrived.
     fn arrived(&mut self, protocol: ProtocolId, arrival: &Arrival, spi: Spi) -> Option<(IpsecSaId, &mut Pair)> {
         let name = SaName { protocol, destination: arrival.destination.ip(), spi };
-        let id = *self.arrivals.get(&name)?;
         let fits = |pair: &&mut Pair| !pair.inbound.ended && pair.inbound.encapsulation.is_some() == arrival.in_udp;
-        Some((id, self.pairs.get_mut(&id).filter(fits)?))
+        let id = self.arrivals.get(&name).copied();
+        let found = id.and_then(|id| Some((id, self.pairs.get_mut(&id).filter(fits)?)));
+        if found.is_none() {
+            self.dropped.bad_spi.fetch_add(1, Ordering::Relaxed);
+        }
+        found
     }
 
     /// What a packet of a pair held, once it is known to be the peer's.

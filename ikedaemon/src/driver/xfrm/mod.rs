@@ -14,7 +14,8 @@ mod survey;
 
 use crate::driver::kernel_socket;
 use crate::driver::policy_table::{PolicyChange, PolicyTable};
-use crate::driver::{Capabilities, DriverMessage, SaDriver};
+use crate::driver::xfrm_stat::XfrmStat;
+use crate::driver::{Capabilities, DriverMessage, Drops, SaDriver};
 use arriving::Arriving;
 use ikecore::ids::{AskId, IpsecSaId, Spi};
 use ikecore::proposal::offer::QuickModeOffer;
@@ -72,6 +73,7 @@ pub struct XfrmDriver {
     queue: VecDeque<DriverMessage>,
     waker: Option<Waker>,
     lost: bool,
+    stat: XfrmStat,
 }
 
 impl fmt::Debug for XfrmDriver {
@@ -114,6 +116,7 @@ impl XfrmDriver {
             queue: VecDeque::new(),
             waker: None,
             lost: false,
+            stat: XfrmStat::open(),
         })
     }
 
@@ -299,8 +302,8 @@ impl XfrmDriver {
                 Direction::Inbound => {
                     (usage.inbound_octets, usage.inbound_packets) = (octets, packets);
                     // Seen before, and too old for the window.
-                    usage.replays = u64::from(found.stats.replay) + u64::from(found.stats.replay_window);
-                    usage.integrity_failures = found.stats.integrity_failed.into();
+                    usage.replays = Some(u64::from(found.stats.replay) + u64::from(found.stats.replay_window));
+                    usage.integrity_failures = Some(found.stats.integrity_failed.into());
                 }
                 Direction::Outbound => (usage.outbound_octets, usage.outbound_packets) = (octets, packets),
             }
@@ -478,6 +481,10 @@ impl SaDriver for XfrmDriver {
                 }
             }
         }
+    }
+
+    fn drops(&mut self) -> Drops {
+        self.stat.drops()
     }
 
     fn prepare_socket(&mut self, socket: BorrowedFd<'_>, ipv6: bool, encapsulation: bool) -> io::Result<()> {

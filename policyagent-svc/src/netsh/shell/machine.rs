@@ -4,11 +4,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use zeroize::Zeroizing;
 
 use super::serve::{Answer, VERSION};
-use super::ssh::ssh;
 use crate::format::Format;
 use crate::netsh::command::{Command, Machine};
 use crate::netsh::language::{Secrets, line};
 use crate::paths::Paths;
+use crate::ssh::ssh;
 
 /// As much as another machine may print before netsh there is ready.
 const MOST_BEFORE: u64 = 1 << 16;
@@ -98,7 +98,7 @@ pub(super) struct Connection {
 
 impl Connection {
     fn new(machine: &str, paths: &Paths, format: Format) -> Result<Self, String> {
-        let mut ssh = ssh("the machine", machine, false, paths, format, &["--serve".to_owned()])?;
+        let mut ssh = ssh("the machine", machine, false, paths, format, "netsh", &["--serve".to_owned()])?;
         let failed = |error: std::io::Error| format!("ssh {machine}: {error}");
         let mut child = ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
         let (Some(commands), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {

@@ -8,7 +8,6 @@ mod report;
 mod run;
 mod serve;
 mod source;
-mod ssh;
 #[cfg(test)]
 mod tests;
 

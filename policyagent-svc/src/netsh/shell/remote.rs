@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::Stdio;
 
 use super::source::octets_of;
-use super::ssh::ssh;
 use crate::format::Format;
 use crate::netsh::arguments::{DialectName, NetshArgs};
 use crate::netsh::script::Dialect;
 use crate::paths::Paths;
+use crate::ssh::ssh;
 
 /// Runs netsh there, with the same arguments; a script goes there by standard input.
 pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &NetshArgs) -> Result<(), String> {
@@ -27,7 +27,7 @@ pub(super) fn run(machine: &str, paths: &Paths, format: Format, arguments: &Nets
     };
     let dialect = arguments.dialect.or_else(by_name);
     let converses = script.is_none() && arguments.words.is_empty() && std::io::stdin().is_terminal();
-    let mut ssh = ssh("-r", machine, converses, paths, format, &words(arguments, dialect))?;
+    let mut ssh = ssh("-r", machine, converses, paths, format, "netsh", &words(arguments, dialect))?;
     if script.is_some() {
         ssh.stdin(Stdio::piped());
     }

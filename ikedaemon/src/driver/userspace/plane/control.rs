@@ -206,8 +206,8 @@ impl Plane {
             inbound_packets: pair.inbound.packets,
             outbound_octets,
             outbound_packets,
-            replays: pair.replays,
-            integrity_failures: pair.integrity_failures,
+            replays: Some(pair.replays),
+            integrity_failures: Some(pair.integrity_failures),
         })
     }
 

@@ -102,7 +102,7 @@ impl Session {
     }
 
     fn show_everything(&mut self, resolve_dns: bool) -> Result<String, RunError> {
-        let InForceReport { main_mode_policies: main, quick_mode_policies: quick, filters, generic_filters } =
+        let InForceReport { main_mode_policies: main, quick_mode_policies: quick, filters, generic_filters, .. } =
             self.service.in_force()?;
         let status = self.service.status()?;
         let statistics = statistics::Report::new(&status, crate::netsh::command::Statistics::All);

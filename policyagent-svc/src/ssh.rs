@@ -5,14 +5,15 @@ use std::process::Command;
 use crate::format::Format;
 use crate::paths::Paths;
 
-/// The command of ssh that calls `policyagent netsh` on a machine with these words behind it. `what` names what the machine
+/// The command of ssh that calls a command of policyagent on a machine, with these words behind it. `what` names what the machine
 /// was given by, for the error.
-pub(super) fn ssh(
+pub(crate) fn ssh(
     what: &str,
     machine: &str,
     terminal: bool,
     paths: &Paths,
     format: Format,
+    subcommand: &str,
     words: &[String],
 ) -> Result<Command, String> {
     let sound = |c: char| c.is_alphanumeric() || "-_.:@[]%".contains(c);
@@ -23,12 +24,12 @@ pub(super) fn ssh(
     if terminal {
         ssh.arg("-t");
     }
-    ssh.arg("--").arg(machine).arg(command_line(paths, format, words));
+    ssh.arg("--").arg(machine).arg(command_line(paths, format, subcommand, words));
     Ok(ssh)
 }
 
 /// The command line that the other machine's shell reads.
-fn command_line(paths: &Paths, format: Format, words: &[String]) -> String {
+fn command_line(paths: &Paths, format: Format, subcommand: &str, words: &[String]) -> String {
     let mut line = vec!["policyagent".to_owned()];
     if paths.root() != Path::new("/") {
         line.extend(["--root".to_owned(), paths.root().to_string_lossy().into_owned()]);
@@ -36,7 +37,7 @@ fn command_line(paths: &Paths, format: Format, words: &[String]) -> String {
     if format == Format::Json {
         line.extend(["--format".to_owned(), "json".to_owned()]);
     }
-    line.push("netsh".to_owned());
+    line.push(subcommand.to_owned());
     line.extend(words.iter().cloned());
     line.iter().map(|word| for_shell(word)).collect::<Vec<_>>().join(" ")
 }
