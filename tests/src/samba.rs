@@ -153,6 +153,12 @@ impl<'a> Samba<'a> {
         self.namespace.output("env", &words.chain(arguments.iter().copied()).collect::<Vec<_>>())
     }
 
+    /// Puts entries (in SDDL) in front of the list of rights of an object.
+    pub fn put_rights(&self, dn: &str, entries: &str) {
+        let (object, entries) = (format!("--objectdn={dn}"), format!("--sddl={entries}"));
+        self.namespace.run("samba-tool", &["dsacl", "set", &object, &entries, "-s", &self.path("dc/etc/smb.conf")]);
+    }
+
     /// Changes the domain's database by LDIF.
     pub fn modify(&self, ldif: &str) {
         let file = self.files.write("change.ldif", ldif).display().to_string();

@@ -194,11 +194,31 @@ fn a_domain_tells_its_computers_their_policy() {
         assert!(set.contains(line), "{line}: {set}");
     }
 
+    // Security filtering: no computer of the domain may apply the unit's object, and then they may.
+    let may = |kind: &str| {
+        let right = format!("({kind};;CR;edacfd8f-ffb3-11d1-b41d-00a0c968f939;;DC)");
+        samba.put_rights(&format!("CN={gpo},CN=Policies,CN=System,{BASE}"), &right);
+    };
+    let wait_policy = |policy: &str| {
+        host.run(&program, &["--root", &directory, "directory", "poll"]);
+        let there = wait_until(PATIENCE, || status()["directory"]["policy"] == policy);
+        assert!(there, "{policy}: {}\n{}", status(), agent.log());
+    };
+    may("OD");
+    let gpos = desk.run(&["directory", "gpos"]);
+    let filtered = format!(
+        "\"for servers\", linked to OU=servers,{BASE}: does not decide: security filtering: the computer has no right to \
+         apply it"
+    );
+    assert!(gpos.contains(&filtered), "{gpos}");
+    assert!(gpos.contains(&format!("\"Default Domain Policy\", linked to {BASE}: decides")), "{gpos}");
+    wait_policy("Client (Respond Only)");
+    may("OA");
+    wait_policy("of the unit");
+
     // The link goes: the domain's policy, which answers only.
     samba.modify(&format!("dn: OU=servers,{BASE}\nchangetype: modify\ndelete: gPLink\n"));
-    host.run(&program, &["--root", &directory, "directory", "poll"]);
-    let there = wait_until(PATIENCE, || status()["directory"]["policy"] == "Client (Respond Only)");
-    assert!(there, "{}\n{}", status(), agent.log());
+    wait_policy("Client (Respond Only)");
 
     // The domain controller is away: what it said stays in force. When it is back, it is followed again.
     samba.down();

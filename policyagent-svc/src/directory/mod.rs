@@ -1,4 +1,5 @@
 //! Policy from a directory over LDAP, in the form that MS-GPIPSEC describes.
+mod access;
 pub(crate) mod agent;
 pub(crate) mod blob;
 pub(crate) mod client;

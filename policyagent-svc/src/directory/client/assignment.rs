@@ -1,5 +1,7 @@
 //! Which policy is assigned to a computer, or to whatever stands at a place of the domain, and by which group policy object.
+use super::search::DESCRIPTOR;
 use super::{Assigned, Client, ClientError, assignment_dn, gpo_dn};
+use crate::directory::access::{Sid, Token, may_apply};
 use crate::directory::objects::{normal, parent};
 use crate::directory::settings::Assignment;
 use ldap3::{Scope, ldap_escape};
@@ -159,7 +161,7 @@ impl Client {
     /// The group policy objects for a computer or a place of the domain, the one that decides first, and then those that have
     /// less to say; last those that do not apply.
     ///
-    /// Not looked at are security filtering and filters of WMI, beyond that what this host may not read does not apply.
+    /// Security filtering is looked at where the target is a computer whose groups the server tells. Filters of WMI are not.
     pub(crate) async fn applying(&mut self, target: &str, site: Option<&str>) -> Result<Vec<Gpo>, ClientError> {
         let mut places = Vec::new();
         let mut at = Some(target.to_owned());
@@ -173,10 +175,11 @@ impl Client {
             places.push(self.place(&format!("CN={site},CN=Sites,{configuration}")).await?);
         }
         places.reverse();
+        let token = self.token(target).await?;
         let mut gpos = Vec::new();
         let mut decided: Option<String> = None;
         for (link, why_not) in order(&places).into_iter().rev() {
-            let mut gpo = self.gpo(&link).await?;
+            let mut gpo = self.gpo(&link, token.as_ref()).await?;
             gpo.why_not = why_not.or(gpo.why_not);
             if gpo.why_not.is_none() {
                 gpo.why_not = match (&gpo.policy, &decided) {
@@ -205,8 +208,21 @@ impl Client {
         Ok(Place { dn: dn.to_owned(), links, blocks })
     }
 
-    async fn gpo(&mut self, link: &Link) -> Result<Gpo, ClientError> {
-        let entry = self.object_at(&link.gpo, &["displayName", "flags"]).await?;
+    /// Who the computer is, with all its groups; nothing if it is no computer, or the server does not tell.
+    async fn token(&mut self, target: &str) -> Result<Option<Token>, ClientError> {
+        let Some(entry) = self.object_at(target, &["objectClass", "objectSid", "tokenGroups"]).await? else {
+            return Ok(None);
+        };
+        let own = entry.values("objectSid").first().and_then(|value| Sid::of(value));
+        let groups: Vec<Sid> = entry.values("tokenGroups").iter().filter_map(|value| Sid::of(value)).collect();
+        let is_computer = entry.texts("objectClass").iter().any(|class| class.eq_ignore_ascii_case("computer"));
+        // A computer is in one group at least: without any the server did not tell.
+        let told = is_computer && !groups.is_empty();
+        Ok(own.filter(|_| told).map(|own| Token::new(own, groups)))
+    }
+
+    async fn gpo(&mut self, link: &Link, token: Option<&Token>) -> Result<Gpo, ClientError> {
+        let entry = self.object_at(&link.gpo, &["displayName", "flags", DESCRIPTOR]).await?;
         let mut gpo = Gpo {
             dn: link.gpo.clone(),
             name: entry.as_ref().and_then(|entry| entry.text("displayName")).unwrap_or_else(|| link.gpo.clone()),
@@ -222,6 +238,15 @@ impl Client {
         let flags: u32 = entry.text("flags").and_then(|text| text.parse().ok()).unwrap_or_default();
         if flags & 2 != 0 {
             gpo.why_not = Some("its settings for computers are disabled".to_owned());
+        } else if let (Some(token), Some(descriptor)) = (token, entry.values(DESCRIPTOR).first()) {
+            let may = may_apply(descriptor, token).ok_or_else(|| {
+                ClientError::answer(
+                    format!("{DESCRIPTOR} of {}", link.gpo),
+                    "octets that are none",
+                    "a security descriptor",
+                )
+            })?;
+            gpo.why_not = (!may).then(|| "security filtering: the computer has no right to apply it".to_owned());
         }
         if let Some(assigned) = self.assigned_by(&assignment_dn(&link.gpo)).await? {
             let changed = self.last_modified(&assigned.policy).await?;

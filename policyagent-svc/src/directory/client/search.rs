@@ -5,7 +5,16 @@ use super::referral::{MOST, Referral};
 use super::{Client, ClientError, Entry, NO_SUCH_OBJECT, REFERRAL};
 use crate::directory::settings::{Bind, Settings};
 use ldap3::adapters::{Adapter, PagedResults};
+use ldap3::controls::RawControl;
 use ldap3::{Ldap, Scope, SearchOptions};
+
+/// The attribute with who may do what with an object.
+pub(super) const DESCRIPTOR: &str = "nTSecurityDescriptor";
+
+/// The control that says which parts of it are asked for (MS-ADTS §3.1.1.3.4.1.11), and its value: the list of rights. Whoever
+/// asks for all of it gets nothing without the privilege to read what is audited.
+const DESCRIPTOR_PARTS: &str = "1.2.840.113556.1.4.801";
+const RIGHTS: [u8; 5] = [0x30, 3, 2, 1, 4];
 
 /// Entries of a page. Active Directory gives at most 1000.
 const PAGE: i32 = 500;
@@ -84,6 +93,9 @@ async fn run(ldap: &mut Ldap, settings: &Settings, search: &Search, found: &mut 
         if search.scope == Scope::Base { vec![] } else { vec![Box::new(PagedResults::new(PAGE))] };
     // No limits of size and time, no aliases (MS-GPIPSEC).
     ldap.with_timeout(settings.timeout).with_search_options(SearchOptions::new());
+    if search.attributes.contains(&DESCRIPTOR) {
+        ldap.with_controls(RawControl { ctype: DESCRIPTOR_PARTS.to_owned(), crit: false, val: Some(RIGHTS.to_vec()) });
+    }
     let started =
         ldap.streaming_search_with(pages, &search.base, search.scope, &search.filter, search.attributes.clone());
     let mut stream = started.await.map_err(failed)?;
