@@ -113,8 +113,9 @@ fn remove(made: &[PathBuf]) {
 /// Makes a file that was not there, for its owner alone.
 fn create(path: &Path, octets: &[u8]) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(octets)?;
-    file.sync_all()
+    let written = file.write_all(octets).and_then(|()| file.sync_all());
+    // Half of it would be in the way of the next attempt.
+    written.inspect_err(|_| remove(&[path.to_owned()]))
 }
 
 fn to_file(output: &Path, imported: &Imported) -> Result<(), String> {

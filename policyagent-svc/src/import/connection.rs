@@ -42,6 +42,8 @@ pub(crate) struct Connection {
     pub(crate) children: Vec<Child>,
     /// Why its rules are written, but not active: without what was lost they would accept or send more.
     pub(crate) doubts: Vec<String>,
+    /// Those that are about which traffic is meant: they hold for what permits or blocks, too.
+    pub(crate) traffic_doubts: Vec<String>,
     /// Differences that no option tells of.
     pub(crate) notes: Vec<String>,
     /// Its options, with what becomes of each.

@@ -143,7 +143,11 @@ impl Entry {
 
     /// The value as it may be shown.
     pub(crate) fn shown(&self) -> &str {
-        if SECRETS.contains(&self.option.as_str()) { "(secret)" } else { &self.value }
+        let named = SECRETS.iter().any(|name| self.option.eq_ignore_ascii_case(name));
+        // What stands with secrets may be one, whatever it is called.
+        let among = self.section == "secrets" || self.section.starts_with("secrets.");
+        let among = among && self.option != "file" && !self.option.starts_with("id");
+        if named || among { "(secret)" } else { &self.value }
     }
 }
 

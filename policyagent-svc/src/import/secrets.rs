@@ -166,7 +166,7 @@ fn read_file(
     let at = |line| At { file: Rc::clone(&file), line };
     let fault = |line, message: &str| ImportError::Syntax { at: at(line), message: message.to_owned() };
     // An entry begins at the left margin and goes on in lines that do not.
-    let mut entries: Vec<(usize, Vec<Zeroizing<String>>)> = Vec::new();
+    let mut entries: Vec<(usize, Vec<Word>)> = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let words = words(line).map_err(|message| fault(number, message))?;
@@ -177,8 +177,8 @@ fn read_file(
         }
     }
     for (line, words) in entries {
-        let is_include = words.first().is_some_and(|word| word.as_str() == "include");
-        if let (true, Some(pattern)) = (is_include, words.get(1)) {
+        let is_include = words.first().is_some_and(|word| *word.text == "include");
+        if let (true, Some(Word { text: pattern, .. })) = (is_include, words.get(1)) {
             if depth >= MAX_DEPTH {
                 return Err(fault(line, "files are included too deep"));
             }
@@ -190,18 +190,24 @@ fn read_file(
         if ledger.entries.len() >= MAX_ENTRIES {
             return Err(ImportError::TooMuch { file: file.to_string() });
         }
-        let colon =
-            words.iter().position(|word| word.as_str() == ":" || (word.ends_with(':') && !word.ends_with("::")));
+        // What is in quotes is a secret rather than whose it is.
+        let colon = words.iter().position(|Word { text, is_quoted }| {
+            !is_quoted && (*text.as_str() == *":" || (text.ends_with(':') && !text.ends_with("::")))
+        });
         let Some(colon) = colon else {
             return Err(fault(line, "has no colon between whose the secret is and the secret"));
         };
         let (owners, rest) = words.split_at(colon);
-        let glued = rest.first().and_then(|word| word.strip_suffix(':')).filter(|word| !word.is_empty());
-        let owners: Vec<&str> = owners.iter().map(|word| word.as_str()).chain(glued).collect();
+        let glued = rest.first().and_then(|word| word.text.strip_suffix(':')).filter(|word| !word.is_empty());
+        let owners: Vec<&str> = owners.iter().map(|word| word.text.as_str()).chain(glued).collect();
         let [_, kind, values @ ..] = rest else { return Err(fault(line, "has nothing after the colon")) };
-        let value = values.first().map_or("", |value| value.as_str());
+        let value = values.first().map_or("", |value| value.text.as_str());
+        let kind = &kind.text;
         let section = if owners.is_empty() { "secret".to_owned() } else { format!("secret of {}", owners.join(" ")) };
-        let entry = Entry::new(at(line), &section, &kind.to_ascii_uppercase(), "(secret)");
+        let name = kind.to_ascii_uppercase();
+        // Where the kind is missing, the secret stands in its place.
+        let name = if KINDS.contains(&name.as_str()) { name.as_str() } else { "secret" };
+        let entry = Entry::new(at(line), &section, name, "(secret)");
         ledger.add(&entry);
         let id = |owner: &&str| match syntax {
             Syntax::Libreswan => identity::libreswan(owner),
@@ -245,21 +251,33 @@ fn read_file(
     Ok(())
 }
 
-/// The words of a line, those in quotes without them, up to a comment.
-fn words(line: &str) -> Result<Vec<Zeroizing<String>>, &'static str> {
+/// The kinds of secrets that programs have.
+const KINDS: [&str; 11] = ["PSK", "XAUTH", "RSA", "ECDSA", "PKCS8", "EAP", "NTLM", "PPK", "PPKS", "P12", "PIN"];
+
+/// A word of a line.
+struct Word {
+    /// Without quotes; wiped when dropped.
+    text: Zeroizing<String>,
+    /// It stood in quotes.
+    is_quoted: bool,
+}
+
+/// The words of a line, up to a comment.
+fn words(line: &str) -> Result<Vec<Word>, &'static str> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     while let Some(c) = rest.chars().next() {
         if c == '#' {
             break;
         }
-        let (word, after) = if let '"' | '\'' = c {
+        let is_quoted = matches!(c, '"' | '\'');
+        let (word, after) = if is_quoted {
             rest.get(1..).and_then(|inside| inside.split_once(c)).ok_or("a quote has no end")?
         } else {
             let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
             rest.split_at(end)
         };
-        words.push(Zeroizing::new(word.to_owned()));
+        words.push(Word { text: Zeroizing::new(word.to_owned()), is_quoted });
         rest = after.trim_start();
     }
     Ok(words)

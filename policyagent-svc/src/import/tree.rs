@@ -110,7 +110,7 @@ pub(crate) fn read(context: &Context<'_>, file: &str, text: &str, ledger: &mut L
 }
 
 /// A word of the syntax.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq)]
 enum Token {
     Name(String),
     Open,
@@ -119,6 +119,21 @@ enum Token {
     Colon,
     Comma,
     End,
+}
+
+impl Token {
+    /// For messages, without what it says: that may be a secret.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "a word",
+            Self::Open => "{",
+            Self::Close => "}",
+            Self::Equals => "=",
+            Self::Colon => ":",
+            Self::Comma => ",",
+            Self::End => "the end",
+        }
+    }
 }
 
 struct Parser<'a> {
@@ -260,7 +275,10 @@ impl<'a> Parser<'a> {
                 Token::End => return self.fault(format!("the section of line {} has no end", section.at.line)),
                 Token::Close if !is_file => return Ok(()),
                 Token::Name(name) => name,
-                token => return self.fault(format!("{token:?} stands where a name is allowed, or the section's end")),
+                token => {
+                    return self
+                        .fault(format!("{} stands where a name is allowed, or the section's end", token.kind()));
+                }
             };
             let at = self.at();
             if name == "include" && !self.rest.trim_start_matches([' ', '\t']).starts_with(['=', '{', ':']) {
@@ -278,18 +296,21 @@ impl<'a> Parser<'a> {
                     let mut references = Vec::new();
                     loop {
                         let Token::Name(reference) = self.token()? else {
-                            return self.fault(format!("section {name:?} names nothing to build on after the colon"));
+                            return self.fault("the section names nothing to build on after the colon");
                         };
                         references.push(reference);
                         match self.token()? {
                             Token::Comma => {}
                             Token::Open => break,
-                            token => return self.fault(format!("{token:?} stands where a comma or brace is allowed")),
+                            token => {
+                                return self
+                                    .fault(format!("{} stands where a comma or brace is allowed", token.kind()));
+                            }
                         }
                     }
                     self.open(section, path, &name, at, references, ledger)?;
                 }
-                token => return self.fault(format!("{token:?} follows {name:?}, allowed: = or {{")),
+                token => return self.fault(format!("{} follows a name, allowed: = or {{", token.kind())),
             }
         }
     }

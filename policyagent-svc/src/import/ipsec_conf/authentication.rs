@@ -146,14 +146,6 @@ impl Reader<'_> {
     }
 
     fn trust(&self, options: &Options, has_id: bool, doubts: &mut Vec<String>) -> Result<Authorities, String> {
-        for name in ["certpolicy", "groups"] {
-            if options.remote(name).is_some() {
-                doubts.push(format!("{name} of the peer is not looked at"));
-            }
-        }
-        if options.remote("ca").is_some_and(|entry| entry.value.as_str() != "%same") {
-            doubts.push("the authority of the peer is not looked at".to_owned());
-        }
         if let Some(entry) = options.remote("cert") {
             entry.lost("certificates of peers are not named one by one", "name the peer by remote_id");
             if !has_id {

@@ -105,18 +105,21 @@ impl Reader<'_> {
         }
         self.find_local(options);
         let options = &*options;
-        let mut doubts = Vec::new();
+        let (mut doubts, mut traffic_doubts) = (Vec::new(), Vec::new());
         let local_host = host(self.context, options.local(""));
         let remote_host = host(self.context, options.remote(""));
         if remote_host == Host::Lost {
-            doubts.push("who the peer is, is not known".to_owned());
+            traffic_doubts.push("who the peer is, is not known".to_owned());
         }
         let local_id = self.identity(options.local("id"), "this host's", &mut doubts);
         let mut remote_id = self.identity(options.remote("id"), "the peer's", &mut doubts);
-        if remote_id.is_none() && doubts.is_empty() {
-            // Without an identity it is the address.
-            remote_id =
-                remote_host.address().filter(|_| options.remote("id").is_none()).map(|address| address.to_string());
+        // Without an identity it is the address, unless a certificate is named: then it is its subject, which is not known.
+        let by_certificate = !self.is_libreswan() && options.remote("cert").is_some();
+        if options.remote("id").is_none() && !by_certificate {
+            remote_id = remote_host.address().map(|address| address.to_string());
+        }
+        if shunt.is_none() {
+            self.narrowing(options, &mut doubts);
         }
         let ends = Pair {
             local: (local_id.as_deref(), local_host.address()),
@@ -126,12 +129,6 @@ impl Reader<'_> {
             Some(_) => (Authentication::None, None),
             None => self.authentication(options, &ends, &mut doubts).map_err(|why| left_out(&why))?,
         };
-        if matches!(authentication, Authentication::Certificates(..) | Authentication::HybridClient(_))
-            && options.remote("id").is_none()
-        {
-            // The default is the address only where no certificate says otherwise; the subject of one that is not here is not known.
-            remote_id = remote_id.filter(|_| self.is_libreswan() || options.remote("cert").is_none());
-        }
         if let Authentication::HybridGateway(_) = authentication {
             remote_id = None;
         }
@@ -156,7 +153,7 @@ impl Reader<'_> {
             gives: matches!(mode_config, Some(ModeConfig::Server { .. })),
         };
         let tunnel = !matches!(&what, What::Protect(protection) if !protection.tunnel);
-        let filters = self.filters(options, ends, tunnel, matches!(what, What::Protect(_)), &mut doubts);
+        let filters = self.filters(options, ends, tunnel, matches!(what, What::Protect(_)), &mut traffic_doubts);
         if filters.is_empty() {
             return Err(left_out("no filter comes of its subnets"));
         }
@@ -170,7 +167,10 @@ impl Reader<'_> {
             authentication,
             aggressive: is_yes(options.value("aggressive")),
             offers,
-            lifetime: time(options.get("ikelifetime"), if self.is_libreswan() { 8 * 3600 } else { 3 * 3600 }),
+            lifetime: unlimited(time(
+                options.get("ikelifetime"),
+                if self.is_libreswan() { 8 * 3600 } else { 3 * 3600 },
+            )),
             dpd: self.dpd(options),
             unique: self.unique,
             xauth,
@@ -181,6 +181,7 @@ impl Reader<'_> {
                 .map(|entry| (Rc::clone(entry), class(self.syntax, "conn", &entry.option)))
                 .collect(),
             doubts,
+            traffic_doubts,
             notes,
         })
     }
@@ -220,6 +221,21 @@ impl Reader<'_> {
         };
         let (left, right) = (own("left"), own("right"));
         options.right_is_local = right && !left;
+    }
+
+    /// What says more closely who the peer is, and is not looked at, however it proves that.
+    fn narrowing(&self, options: &Options, doubts: &mut Vec<String>) {
+        for name in ["certpolicy", "groups", "groups2"] {
+            if options.remote(name).is_some_and(|entry| !entry.value.is_empty()) {
+                doubts.push(format!("{name} of the peer is not looked at"));
+            }
+        }
+        if options.remote("ca").is_some_and(|entry| !matches!(entry.value.as_str(), "" | "%same")) {
+            doubts.push("the authority of the peer is not looked at".to_owned());
+        }
+        if self.is_libreswan() && is_yes(options.value("dns-match-id")) {
+            doubts.push("the peer's identity is not compared with the DNS".to_owned());
+        }
     }
 
     fn identity(&self, entry: Option<&Rc<Entry>>, whose: &str, doubts: &mut Vec<String>) -> Option<String> {
@@ -297,7 +313,7 @@ impl Reader<'_> {
             tunnel,
             offers,
             pfs,
-            seconds: time(options.get(life_name), life),
+            seconds: unlimited(time(options.get(life_name), life)),
             kilobytes,
             idle: time(options.get("inactivity"), 0),
         })
@@ -313,7 +329,8 @@ impl Reader<'_> {
         if matches!(action, "" | "none") {
             return None;
         }
-        Some(Dpd { delay: time(options.get("dpddelay"), 30), timeout: time(options.get("dpdtimeout"), 150), restart })
+        let (delay, timeout) = (time(options.get("dpddelay"), 30), time(options.get("dpdtimeout"), 150));
+        (delay > 0).then_some(Dpd { delay, timeout, restart })
     }
 
     /// The sides of an end, with what `protoport` says.
@@ -459,4 +476,9 @@ impl Reader<'_> {
         });
         Some(ModeConfig::Server { pool: options.name.clone(), push })
     }
+}
+
+/// Seconds of a life; 0 is no limit.
+const fn unlimited(seconds: u64) -> u64 {
+    if seconds == 0 { u64::MAX } else { seconds }
 }

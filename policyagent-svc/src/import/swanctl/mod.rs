@@ -173,7 +173,7 @@ impl Reader<'_> {
             rounds.into_iter().map(|section| Round { section, kind: auth(section) }).collect::<Vec<_>>()
         };
         let (local, remote) = (rounds("local"), rounds("remote"));
-        let mut doubts = Vec::new();
+        let (mut doubts, mut traffic_doubts) = (Vec::new(), Vec::new());
         let mut notes = Vec::new();
         match option("version") {
             Some(entry) if entry.value.trim() == "0" => {
@@ -187,7 +187,7 @@ impl Reader<'_> {
         let local_host = host(self.context, option("local_addrs"));
         let remote_host = host(self.context, option("remote_addrs"));
         if remote_host == Host::Lost {
-            doubts.push("who the peer is, is not known".to_owned());
+            traffic_doubts.push("who the peer is, is not known".to_owned());
         }
         let mut identity = |round: Option<&Round<'_>>, whose: &str| {
             let entry = round?.section.option("id")?;
@@ -241,6 +241,7 @@ impl Reader<'_> {
             options: known(section, &local, &remote, &children),
             children,
             doubts,
+            traffic_doubts,
             notes,
         })
     }
@@ -252,6 +253,19 @@ impl Reader<'_> {
         ends: &Pair<'_>,
         doubts: &mut Vec<String>,
     ) -> Result<Authentication, String> {
+        for round in remote {
+            for name in ["groups", "cert_policy", "ca_id", "pubkeys"] {
+                if round.section.option(name).is_some_and(|entry| !entry.value.is_empty()) {
+                    doubts.push(format!("{name} of the peer is not looked at"));
+                }
+            }
+        }
+        // The second round of IKEv1 is that of the user.
+        for round in local.iter().skip(1).chain(remote.iter().skip(1)) {
+            if round.kind != "xauth" {
+                return Err(format!("an end proves itself by {} in a further round, which is IKEv2 only", round.kind));
+            }
+        }
         let kind = |rounds: &[Round<'_>]| rounds.first().map_or("pubkey", |round| round.kind);
         match (kind(local), kind(remote)) {
             ("psk", "psk") => {
@@ -302,11 +316,6 @@ impl Reader<'_> {
         let section = remote.first().map(|round| round.section);
         let option =
             |name: &str| section.and_then(|section| section.option(name)).filter(|entry| !entry.value.is_empty());
-        for name in ["groups", "cert_policy", "ca_id", "pubkeys"] {
-            if option(name).is_some() {
-                doubts.push(format!("{name} of the peer is not looked at"));
-            }
-        }
         let inner = |prefix: &'static str| {
             let sections = section.into_iter().flat_map(|section| &section.sections);
             sections.filter(move |inner| inner.name.starts_with(prefix)).filter_map(|inner| inner.option("file"))

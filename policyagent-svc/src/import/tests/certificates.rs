@@ -95,6 +95,15 @@ fn what_narrows_the_peer_down_and_is_lost_makes_the_rule_inactive() {
 }
 
 #[test]
+fn a_peers_certificate_by_name_makes_the_rule_inactive() {
+    let place = Place::new("rightcert");
+    let conf = CONF.replace("\trightid=\"O=Example, CN=sun\"\n", "\trightcert=sun.pem\n");
+    let imported = place.imported(Syntax::IpsecConf, &conf, "");
+    assert_eq!(place.lines(&imported, "active"), ["active = false"], "{}", *imported.document);
+    assert!(imported.report.text().contains("NOT ACTIVE: any certificate of the authorities would do for the peer"));
+}
+
+#[test]
 fn a_fault_of_the_model_leaves_out_its_connection_alone() {
     let place = Place::new("fault");
     let swanctl = SWANCTL.replace("REMOTE", "");

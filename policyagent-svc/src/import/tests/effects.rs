@@ -184,3 +184,48 @@ fn of_swanctl_conf() {
     };
     each_has_an_effect(Syntax::Swanctl, swanctl::options::OPTIONS, &[CONNECTION, LOCAL, REMOTE, CHILD], &values, set);
 }
+
+/// The rules of an ipsec.conf with one connection, whose lines are given: whether each is active.
+fn active(syntax: Syntax, lines: &[&str]) -> Vec<bool> {
+    let conf =
+        format!("conn a\n\tkeyexchange=ikev1\n\tikev2=no\n\tauto=add\n\tleft=10.9.0.1\n\t{}\n", lines.join("\n\t"));
+    let secrets = ": PSK x\n";
+    let imported = imported(Some(syntax), &[("/f", &conf), ("/s", secrets)], &["/s"]).expect("it is translated");
+    let document: toml::Table = imported.document.parse().expect("a document");
+    let rules = document["policy"][0].get("rule").and_then(|rules| rules.as_array()).cloned().unwrap_or_default();
+    rules.iter().map(|rule| rule.get("active").is_none_or(|active| active.as_bool() == Some(true))).collect()
+}
+
+#[test]
+fn what_would_take_more_than_was_meant_is_not_active() {
+    let strongswan = |lines: &[&str]| active(Syntax::IpsecConf, lines);
+    let libreswan = |lines: &[&str]| active(Syntax::Libreswan, lines);
+    assert_eq!(strongswan(&["right=10.9.0.2", "authby=psk"]), [true]);
+    // Whoever the peer is, it negotiates nothing: the traffic would be that with anybody.
+    assert_eq!(libreswan(&["right=nosuch.invalid", "type=passthrough"]), [false]);
+    assert_eq!(libreswan(&["right=10.9.0.2", "type=passthrough"]), [true]);
+    // Groups are those of users, too.
+    let users = ["right=%any", "rightsourceip=10.99.0.0/24", "leftsubnet=10.1.0.0/16"];
+    let with = |more: &[&str]| strongswan(&[&users, more].concat());
+    assert_eq!(with(&["rightauth=psk", "leftauth=psk", "rightauth2=xauth", "rightgroups2=staff"]), [false]);
+    assert_eq!(with(&["rightauth=psk", "leftauth=psk", "rightauth2=xauth"]), [true]);
+    assert_eq!(libreswan(&["right=10.9.0.2", "authby=secret", "dns-match-id=yes"]), [false]);
+}
+
+#[test]
+fn of_a_peer_without_identity_it_is_the_address_whatever_else_is_wrong() {
+    let conf = "conn a\n\tkeyexchange=ikev1\n\tauto=add\n\tleft=10.9.0.1\n\tleftid=*.moon.example\n\tright=10.9.0.2\n\tauthby=psk\n";
+    let imported =
+        imported(Some(Syntax::IpsecConf), &[("/f", conf), ("/s", ": PSK x\n")], &["/s"]).expect("it is translated");
+    assert!(imported.document.contains("remote_id = \"10.9.0.2\""), "{}", *imported.document);
+}
+
+#[test]
+fn zero_is_no_limit() {
+    let conf = "conn a\n\tkeyexchange=ikev1\n\tauto=add\n\tleft=10.9.0.1\n\tright=10.9.0.2\n\tauthby=psk\n\tlifetime=0\n\tikelifetime=0s\n\t\
+                dpddelay=0s\n\tdpdaction=clear\n";
+    let imported =
+        imported(Some(Syntax::IpsecConf), &[("/f", conf), ("/s", ": PSK x\n")], &["/s"]).expect("it is translated");
+    assert!(!imported.document.contains("dpd") && !imported.document.contains("= 1\n"), "{}", *imported.document);
+    assert!(!imported.document.contains("seconds = 1,"), "{}", *imported.document);
+}

@@ -240,9 +240,9 @@ fn faults_of_syntax_have_a_line() {
     for (text, wanted) in [
         ("a {\n b = 1\n", "/f:3: the section of line 1 has no end"),
         ("a = \"x\n", "/f:2: the quote of line 1 has no end"),
-        ("}\n", "/f:1: Close stands where a name is allowed"),
-        ("a : {\n}\n", "/f:1: section \"a\" names nothing to build on"),
-        ("a b\n", "/f:1: Name(\"b\") follows \"a\""),
+        ("}\n", "/f:1: } stands where a name is allowed"),
+        ("a : {\n}\n", "/f:1: the section names nothing to build on"),
+        ("a b\n", "/f:1: a word follows a name, allowed: = or {"),
         ("\na : nothing {\n}\n", "/f:2: builds on section \"nothing\", which is not there"),
         ("include /self\n", "/self:1: files are included more than"),
         ("include /none\n", "/none: entity not found"),
@@ -315,6 +315,27 @@ fn no_secret_is_in_the_report() {
         assert!(imported.document.contains("preshared_key = \"hidden\""), "{}", *imported.document);
         let json = serde_json::to_string(&imported.report).expect("JSON");
         assert!(!imported.report.text().contains("hidden") && !json.contains("hidden"), "{json}");
+    }
+}
+
+#[test]
+fn what_is_badly_written_among_secrets_is_not_repeated() {
+    for text in [
+        "secrets { ike { secret \"hidden\" } }\n",
+        "secrets { ike { secret =\n \"hidden\" } }\n",
+        "secrets { ike { hidden hidden } }\n",
+    ] {
+        let error = imported(Some(Syntax::Swanctl), &[("/f", text)], &[]).map(|_| ()).expect_err("a fault");
+        assert!(!error.to_string().contains("hidden"), "{error}");
+    }
+    let swanctl = "connections { a {\n version = 1\n remote_addrs = 10.9.0.2\n local { auth = psk }\n remote { auth = psk }\n children { c {} } } }\n\
+        secrets { ike { secret = k\n Secret = hidden\n passphrase = hidden } }\n";
+    let conf = "conn a\n\tkeyexchange=ikev1\n\tauto=add\n\tleft=10.9.0.1\n\tright=10.9.0.2\n\tauthby=psk\n";
+    let secrets = ": PSK k\nA B : \"hidden\"\nC D PSK \"hidden:\" : PSK y\n";
+    for (syntax, text, files) in [(Syntax::Swanctl, swanctl, &[][..]), (Syntax::IpsecConf, conf, &["/s"][..])] {
+        let imported = imported(Some(syntax), &[("/f", text), ("/s", secrets)], files).expect("it is read");
+        let report = imported.report.text();
+        assert!(!report.to_ascii_lowercase().contains("= hidden") && !report.contains("HIDDEN"), "{report}");
     }
 }
 

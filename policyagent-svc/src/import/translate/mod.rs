@@ -173,14 +173,14 @@ fn rule<'a>(
     name: String,
 ) -> Rule<'a> {
     let mut filters = child.filters.clone();
-    let mut doubts = connection.doubts.clone();
+    let mut doubts = [&*connection.doubts, &*connection.traffic_doubts].concat();
     let mut mode_config = connection.mode_config.clone();
     let mut is_default_response = false;
     match &child.what {
         What::Permit | What::Block => {
             mode_config = None;
-            // The traffic of what negotiates nothing is no more or less than what it was.
-            doubts.retain(|doubt| doubt.contains("protocol and port"));
+            // It negotiates with nobody: all that counts is which traffic it is about.
+            doubts.clone_from(&connection.traffic_doubts);
         }
         What::Protect(protection) => {
             if let Some(ModeConfig::Server { pool, .. }) = &mode_config {

@@ -11,6 +11,14 @@ pub(crate) enum RunError {
     /// A new object gets no GUID.
     #[error(transparent)]
     Guid(#[from] NoRandomness),
+    /// Of several stores not all could be written, and not all put back.
+    #[error("{error}; {left}")]
+    PartlyDone {
+        /// Why one was not written.
+        error: Box<Self>,
+        /// Which stay changed, and why.
+        left: String,
+    },
     /// The name is taken.
     #[error("the {kind} {name:?} exists already")]
     Exists {

@@ -107,13 +107,18 @@ impl Session {
             match places[at].write() {
                 Ok(texts) => written.push(texts),
                 Err(error) => {
+                    let mut left = Vec::new();
                     for (place, texts) in places.iter_mut().zip(&written) {
-                        if let Some(texts) = texts {
-                            place.put_back(texts)?;
+                        if let Some(Err(why)) = texts.as_ref().map(|texts| place.put_back(texts)) {
+                            left.push(format!("the {} store stays changed: {why}", place.name));
                         }
                     }
                     self.roll_back();
-                    return Err(error);
+                    return Err(if left.is_empty() {
+                        error
+                    } else {
+                        RunError::PartlyDone { error: Box::new(error), left: left.join("; ") }
+                    });
                 }
             }
         }

@@ -37,8 +37,9 @@ impl Script {
         }
     }
 
-    /// A line for people: what cannot be written.
+    /// A line for people: what cannot be written. It stays one line, whatever is in the text.
     pub(super) fn note(&mut self, text: &str) {
+        let text = text.replace(char::is_control, " ");
         self.text.push_str(&format!("# {text}\n"));
     }
 

@@ -70,7 +70,10 @@ impl<'a> Runner<'a> {
             return self.session.finish().map_err(|error| error.to_string()).and(left);
         }
         match self.reporter.failures() {
-            0 => self.session.commit().map_err(|error| format!("{error}; nothing was changed")),
+            0 => self.session.commit().map_err(|error| match error {
+                error @ RunError::PartlyDone { .. } => error.to_string(),
+                error => format!("{error}; nothing was changed"),
+            }),
             count => {
                 self.session.roll_back();
                 let what = if count == 1 { "command" } else { "commands" };

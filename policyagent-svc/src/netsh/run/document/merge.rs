@@ -32,6 +32,10 @@ impl PolicyDocument {
             return Err(RunError::Clash { kind, name });
         }
         let mut table = detached(table);
+        if kind == Kind::Policy {
+            // Which policy is assigned is the store's to say, not the file's.
+            table.remove("assigned");
+        }
         let Some(place) = place else {
             table.decor_mut().set_prefix(if self.document.is_empty() { "" } else { "\n" });
             if let Some(list) = self.list_mut(kind) {
@@ -41,11 +45,9 @@ impl PolicyDocument {
         };
         let own = self.table_mut(kind, place)?;
         let old = name_of(own).unwrap_or_default().to_owned();
-        if kind == Kind::Policy {
-            // Which policy is assigned is the store's to say, not the file's.
-            if let Some(assigned) = own.get("assigned").and_then(Item::as_bool) {
-                set(&mut table, "assigned", assigned.into());
-            }
+        let assigned = own.get("assigned").and_then(Item::as_bool);
+        if let Some(assigned) = assigned.filter(|_| kind == Kind::Policy) {
+            set(&mut table, "assigned", assigned.into());
         }
         *table.decor_mut() = own.decor().clone();
         table.set_position(own.position());

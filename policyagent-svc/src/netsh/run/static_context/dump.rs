@@ -130,11 +130,15 @@ fn policy(script: &mut Script, file: &PolicyFile, policy: &model::Policy, table:
         let rule = match action {
             Some(model::Action::Negotiate { offers, pfs, .. }) => DefaultRuleSettings {
                 quick_mode_pfs: Some(*pfs != Pfs::Off),
-                activate: None,
+                activate: (!all).then_some(false),
                 offers: Some(offers.clone()),
                 authentication: Some(authentication),
             },
-            _ => DefaultRuleSettings { authentication: Some(authentication), ..DefaultRuleSettings::default() },
+            _ => DefaultRuleSettings {
+                activate: (!all).then_some(false),
+                authentication: Some(authentication),
+                ..DefaultRuleSettings::default()
+            },
         };
         script.command(Static::SetDefaultRule { policy: policy.name.clone(), rule });
     }
@@ -142,6 +146,9 @@ fn policy(script: &mut Script, file: &PolicyFile, policy: &model::Policy, table:
         self::rule(script, policy, rule, table);
     }
 }
+
+/// What a rule may have besides, without which it takes more peers.
+const NARROWS: [&str; 2] = ["remote_id", "xauth"];
 
 fn rule(script: &mut Script, policy: &model::Policy, rule: &model::Rule, table: &Table) {
     let (authentication, all) = methods(table);
@@ -151,8 +158,16 @@ fn rule(script: &mut Script, policy: &model::Policy, rule: &model::Rule, table: 
         script.note(&format!("The rule {:?} has also {}, which cannot be written here.", rule.name, beyond.join(", ")));
     }
     let remote = rule.tunnel.and_then(|tunnel| tunnel.remote);
+    let lacks_an_end = rule.tunnel.is_some_and(|tunnel| tunnel.remote.is_none());
     if rule.tunnel.is_some_and(|tunnel| tunnel.remote.is_none() || tunnel.local.is_some()) {
         script.note(&format!("Of the ends of the tunnel of {:?} only one address can be written here.", rule.name));
+    }
+    let takes_more = !all || lacks_an_end || beyond.iter().any(|key| NARROWS.contains(key));
+    if rule.active && takes_more {
+        script.note(&format!(
+            "The rule {:?} is not active here: without that it would take peers that it did not.",
+            rule.name
+        ));
     }
     let settings = RuleSettings {
         description: rule.description.clone(),
@@ -160,7 +175,7 @@ fn rule(script: &mut Script, policy: &model::Policy, rule: &model::Rule, table: 
         filter_action: Some(rule.filter_action.name.clone()),
         tunnel: remote.map(TunnelEnd::Address),
         connection_type: Some(connection_type(rule.connection_type)),
-        activate: Some(rule.active),
+        activate: Some(rule.active && !takes_more),
         authentication: Some(authentication),
     };
     script.command(Static::AddRule { name: rule.name.clone(), policy: policy.name.clone(), rule: settings });
