@@ -1,6 +1,7 @@
 //! A directory of a test's own, gone when the test is.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A directory below the system's temporary directory, removed on drop.
@@ -40,6 +41,24 @@ impl Scratch {
         }
         std::fs::write(&file, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", file.display()));
         file
+    }
+}
+
+impl Scratch {
+    /// Makes the program `name`, which is the same as the file `from`, and returns its path.
+    ///
+    /// Another process writes it: while this one had it open, a child that another test starts at that moment would have it open,
+    /// too, and what is open for writing cannot be executed.
+    pub fn install(&self, from: &Path, name: &str) -> PathBuf {
+        let program = self.join(name);
+        let done = Command::new("install").args(["-m", "755"]).args([from, &program]).status();
+        assert!(
+            done.is_ok_and(|status| status.success()),
+            "cannot install {} as {}",
+            from.display(),
+            program.display()
+        );
+        program
     }
 }
 

@@ -63,8 +63,7 @@ impl<'a> Slapd<'a> {
         files.write("slapd.conf", &config);
         files.write("entries.ldif", entries);
         // AppArmor, where it is on, ties the program to its usual directories by its path.
-        let program = files.join("slapd");
-        std::fs::copy("/usr/sbin/slapd", &program).expect("the package slapd: scripts/setup --test");
+        files.install("/usr/sbin/slapd".as_ref(), "slapd");
         let mut server = Self { namespace, files, port, process: None };
         let config = server.path("slapd.conf");
         let add = ["-T", "add", "-f", &config, "-l", &server.path("entries.ldif")];

@@ -1,7 +1,6 @@
 //! xl2tpd with pppd: the L2TP that IPsec carries, as the server and as its clients.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,9 +66,7 @@ impl Xl2tpd {
         let [pid, control] = ["pid", "control"].map(|name| scratch.join(name).display().to_string());
         // A copy, because the guest has the host's files with the rights of the host's user, and distributions let only root
         // and a group run pppd.
-        let pppd = scratch.join("pppd");
-        let copied = fs::copy(PPPD, &pppd).and_then(|_| fs::set_permissions(&pppd, Permissions::from_mode(0o755)));
-        copied.unwrap_or_else(|e| panic!("cannot copy {PPPD}: {e}: install ppp (scripts/setup --test)"));
+        let pppd = scratch.install(PPPD.as_ref(), "pppd");
         let script = format!(
             "mount --bind {} {PPPD} && exec xl2tpd -D -c {configuration} -p {pid} -C {control}",
             pppd.display()

@@ -1,8 +1,7 @@
 //! How netsh is called, and what it says of a script without running it.
 use serde_json::Value;
-use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use crate::instance::{Instance, PROGRAM, told};
@@ -102,8 +101,7 @@ fn scripts_may_be_in_other_encodings() {
 fn another_machine_is_reached_by_ssh() {
     let instance = Instance::new("remote");
     // Tells what it is called with, and what comes to it.
-    let ssh = instance.file("ssh", b"#!/bin/sh\nfor word; do echo \"[$word]\"; done\ncat\n[ \"$2\" != fails ]\n");
-    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    instance.program("ssh", b"#!/bin/sh\nfor word; do echo \"[$word]\"; done\ncat\n[ \"$2\" != fails ]\n");
     let path = format!("{}:{}", instance.root.display(), std::env::var("PATH").unwrap());
     let call = |arguments: &[&str]| {
         let mut command = instance.command(&[&["netsh"], arguments].concat());

@@ -27,6 +27,14 @@ impl Instance {
         path.to_str().unwrap().to_owned()
     }
 
+    /// A program in its directory. Another process writes it: what this one had open for writing a child that it starts meanwhile
+    /// could have open, too, and then it could not be executed.
+    pub(crate) fn program(&self, name: &str, octets: &[u8]) {
+        let text = self.file(&format!("{name}.text"), octets);
+        let done = Command::new("install").args(["-m", "755", &text]).arg(self.root.join(name)).status();
+        assert!(done.unwrap().success(), "{name}");
+    }
+
     pub(crate) fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.arg("--root").arg(&self.root).args(arguments).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());

@@ -1,6 +1,5 @@
 //! `set machine`: commands that are carried out by another netsh, behind what stands for ssh.
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Output;
 
@@ -32,8 +31,7 @@ impl Machines {
              esac\n\
              echo 'no route' >&2; exit 255\n"
         );
-        let ssh = here.file("ssh", script.as_bytes());
-        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        here.program("ssh", script.as_bytes());
         let path = format!("{root}:{}", std::env::var("PATH").unwrap());
         Self { here, path }
     }

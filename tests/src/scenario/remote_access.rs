@@ -1,7 +1,6 @@
 //! Hosts that join a network from outside: extended authentication, then Mode Config, each of both ends being the
 //! daemon once.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -170,10 +169,8 @@ pub fn add_users(daemon: &Daemon<'_>, users: &[&str], password: &str) {
 
 /// Writes a script that can be run.
 fn program(scratch: &Scratch, name: &str, text: &str) -> PathBuf {
-    let path = scratch.write(name, text);
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&path, mode).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    path
+    let text = scratch.write(&format!("{name}.text"), text);
+    scratch.install(&text, name)
 }
 
 /// What is recorded.
