@@ -1,6 +1,8 @@
 //! Child processes with their output kept, never left behind.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +21,23 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Lines of a process's output that are shown when its test fails.
 const SHOWN_LINES: usize = 60;
+
+/// How long a port may be taken after the socket that had it was closed.
+const FREE_IN: Duration = Duration::from_secs(5);
+
+/// A socket of a port that this test has had before.
+///
+/// A program that another test starts at this moment keeps a closed socket open until it is executed: that is waited for.
+pub fn bind_again(address: SocketAddr) -> UdpSocket {
+    let mut socket = UdpSocket::bind(address);
+    wait_until(FREE_IN, || {
+        if matches!(&socket, Err(error) if error.kind() == ErrorKind::AddrInUse) {
+            socket = UdpSocket::bind(address);
+        }
+        socket.is_ok()
+    });
+    socket.unwrap_or_else(|error| panic!("{address}: {error}"))
+}
 
 /// Waits until `condition` holds; false when `patience` is over first.
 pub fn wait_until(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {

@@ -1,7 +1,6 @@
 //! A NAT for the ports of IKE, in user space: what comes to it from a client goes on to a server from other ports, and
 //! back. Each end sees the other behind an address that is not its own.
 
-use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,16 +8,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::netns::Namespace;
-use crate::process::wait_until;
+use crate::process::bind_again;
 
 /// The ports of IKE and of NAT traversal.
 const PORTS: [u16; 2] = [500, 4500];
 
 /// How long a thread waits before it looks whether it should end.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// How long a port may be taken after its relay has ended.
-const FREE_IN: Duration = Duration::from_secs(5);
 
 /// A running relay.
 #[derive(Debug)]
@@ -38,15 +34,7 @@ impl Relay {
         let mut threads = Vec::new();
         for port in PORTS {
             let bind = move |address: IpAddr, port: u16| {
-                let mut socket = UdpSocket::bind((address, port));
-                // A program that another test starts at this moment keeps a relay's former sockets open until it is executed.
-                wait_until(FREE_IN, || {
-                    if matches!(&socket, Err(error) if error.kind() == ErrorKind::AddrInUse) {
-                        socket = UdpSocket::bind((address, port));
-                    }
-                    socket.is_ok()
-                });
-                let socket = socket.unwrap_or_else(|error| panic!("{address} port {port}: {error}"));
+                let socket = bind_again(SocketAddr::new(address, port));
                 socket.set_read_timeout(Some(PAUSE)).expect("a socket");
                 socket
             };

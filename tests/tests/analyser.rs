@@ -62,6 +62,25 @@ fn ah_around_esp() {
 fn what_comes_and_goes_is_captured() {
     let scratch = Scratch::new("live");
     let (theirs, ours) = (scratch.join("theirs.pcap"), scratch.join("ours.pcapng"));
+    let payloads = |file: &Path| -> Vec<String> {
+        // Errors of ICMP have the packet that they are about in them.
+        let mut tshark = Command::new("tshark");
+        tshark.args([
+            "-n",
+            "-Y",
+            "(udp.port == 500 || udp.port == 4500) && !icmp && !icmpv6",
+            "-T",
+            "fields",
+            "-e",
+            "udp.payload",
+            "-r",
+        ]);
+        let output = tshark.arg(file).output().expect("tshark");
+        let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+        // Whoever captures first is a matter of chance where two are sent at once.
+        lines.sort();
+        lines
+    };
     let mut shown = String::new();
     recorded(&theirs, || {
         let world = World::new();
@@ -89,26 +108,9 @@ fn what_comes_and_goes_is_captured() {
         let status = capture.wait_end(PATIENCE).expect("it ends");
         assert!(status.success(), "{}", capture.log());
         shown = capture.log();
+        // tcpdump writes nothing more once it is told to end.
+        assert!(wait_until(PATIENCE, || payloads(&theirs).len() == 12), "tcpdump: {:?}", payloads(&theirs));
     });
-    let payloads = |file: &Path| -> Vec<String> {
-        // Errors of ICMP have the packet that they are about in them.
-        let mut tshark = Command::new("tshark");
-        tshark.args([
-            "-n",
-            "-Y",
-            "(udp.port == 500 || udp.port == 4500) && !icmp && !icmpv6",
-            "-T",
-            "fields",
-            "-e",
-            "udp.payload",
-            "-r",
-        ]);
-        let output = tshark.arg(file).output().expect("tshark");
-        let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
-        // Whoever captures first is a matter of chance where two are sent at once.
-        lines.sort();
-        lines
-    };
     assert_eq!(payloads(&ours), payloads(&theirs));
     assert_eq!(payloads(&ours).len(), 12);
     // Nothing else was handed over: the numbers are without gaps.

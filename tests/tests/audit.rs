@@ -14,7 +14,7 @@ use tests::daemon::{Daemon, Driver, program};
 use tests::load::{Client, Extent};
 use tests::netns::{A, B, World};
 use tests::policy_text::{Policy, RULE};
-use tests::process::{Process, wait_until};
+use tests::process::{Process, bind_again, wait_until};
 use tests::scratch::Scratch;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -210,7 +210,7 @@ fn a_flood_is_counted() {
     let mut message = client.first_message();
     drop(client);
     let (own, to) = (B.wire_ip(), A.wire_ip());
-    let socket = world.b.within(move || std::net::UdpSocket::bind((own, 500))).expect("the port of IKE");
+    let socket = world.b.within(move || bind_again((own, 500).into()));
     for number in 0..MESSAGES {
         // Each has a cookie of its own.
         message[..8].copy_from_slice(&(number + 1).to_be_bytes());
