@@ -33,7 +33,10 @@ impl Recorder {
         let file = WANTED.with_borrow_mut(Option::take)?;
         let start = move || {
             let mut command = Command::new("tcpdump");
-            command.args(["-i", WIRE, "-Z", "root", "-U", "--immediate-mode", "-w"]).arg(&file);
+            // Each packet takes as much of tcpdump's buffer as the longest one may: by default it has room for eight.
+            command
+                .args(["-i", WIRE, "-Z", "root", "-U", "--immediate-mode", "-s", "9000", "-B", "16384", "-w"])
+                .arg(&file);
             command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
         };
         let mut child = namespace.within(start).unwrap_or_else(|error| panic!("tcpdump: {error}"));
