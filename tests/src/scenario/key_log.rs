@@ -135,7 +135,7 @@ pub fn is_deciphered(suite: Suite) {
 /// Records the wire until it is stopped.
 fn record(world: &World, scratch: &Scratch, recording: &Path) -> Process {
     let file = recording.display().to_string();
-    let arguments = ["-i", WIRE, "-Z", "root", "-U", "--immediate-mode", "-w", &file];
+    let arguments = ["-i", WIRE, "-Z", "root", "-U", "--immediate-mode", "-s", "9000", "-B", "16384", "-w", &file];
     let mut recorder = Process::start(&world.a, scratch, "tcpdump", "tcpdump", &arguments);
     recorder.wait_for("it listens", PATIENCE, |log| log.contains("listening on"));
     recorder
