@@ -16,9 +16,6 @@ use crate::store::{Location, Offer, Store, StoreError, Verdict, Why};
 const EMPTIED_PAUSE: Duration = Duration::from_millis(20);
 const EMPTIED_LOOKS: u32 = 25;
 
-/// No state of a file.
-const NEVER: Stamp = Some((0, 0, 0, (i64::MIN, 0), (i64::MIN, 0)));
-
 /// A document that was read and is sound.
 #[derive(Debug, Default)]
 pub(super) struct Content {
@@ -61,6 +58,8 @@ pub(super) struct Held {
     since: Instant,
     /// Why the last version is not in force.
     pub(super) error: Option<String>,
+    /// It was refused for what is not its own fault: when anything else has changed it is looked at again.
+    pub(super) waits: bool,
     /// The files as they were at the last look.
     seen: BTreeMap<PathBuf, Stamp>,
 }
@@ -76,6 +75,7 @@ impl Held {
             version: 0,
             since: Instant::now(),
             error: None,
+            waits: false,
             seen: BTreeMap::new(),
         }
     }
@@ -93,6 +93,7 @@ impl Held {
     /// Reads the file. Gives what is to be in force of it from now on, if that is something else than now. Of a file with
     /// faults that is the last good version that was kept, if none is in force.
     pub(super) fn look(&mut self) -> Option<Content> {
+        self.waits = false;
         let store = self.store.as_ref()?;
         self.wait_while_emptied(store);
         // Before it is read: what is written meanwhile is a change.
@@ -140,11 +141,6 @@ impl Held {
         let last = self.store.as_ref()?.last_good()?;
         let (content, _) = Content::of(last);
         content.ok().map(|content| Content { is_last_good: true, ..content })
-    }
-
-    /// What is not in force for what another store has may be once that has changed: it is looked at again.
-    pub(super) fn forget_look(&mut self) {
-        self.seen.values_mut().for_each(|stamp| *stamp = NEVER);
     }
 
     /// From now on this is in force.

@@ -253,19 +253,18 @@ impl InForce {
     /// report says why; a fault of the dynamic store is an error. Nothing is in force before [`Self::put_in_force`].
     pub(crate) fn attempt(&mut self, look: Look) -> Result<Option<Attempt>, String> {
         let mut contents = [None, None, None, None];
-        match look {
-            Look::Machine => {}
-            Look::Dynamic(document) => {
-                contents[DYNAMIC] = Some(Content::of(document).0.map_err(|error| error.to_string())?);
+        for (held, content) in self.stores.iter_mut().zip(&mut contents) {
+            let is_due = match look {
+                Look::All => true,
+                Look::Changed => held.has_changed(),
+                Look::Machine | Look::Dynamic(_) => false,
+            };
+            if is_due || held.waits {
+                *content = held.look();
             }
-            Look::All | Look::Changed => {
-                let all = matches!(look, Look::All);
-                for (held, content) in self.stores.iter_mut().zip(&mut contents) {
-                    if all || held.has_changed() {
-                        *content = held.look();
-                    }
-                }
-            }
+        }
+        if let Look::Dynamic(document) = look {
+            contents[DYNAMIC] = Some(Content::of(document).0.map_err(|error| error.to_string())?);
         }
         self.refuse_by_themselves(&mut contents)?;
         loop {
@@ -303,9 +302,7 @@ impl InForce {
                     let was_last_good = contents[at].take().is_some_and(|content| content.is_last_good);
                     let last_good = self.stores[at].refuse(fault);
                     contents[at] = last_good.filter(|_| !was_last_good);
-                    if own.is_none() {
-                        self.stores[at].forget_look();
-                    }
+                    self.stores[at].waits = own.is_none();
                 }
             }
         }

@@ -324,6 +324,39 @@ fn what_is_not_in_force_is_refused_by_itself() {
     );
 }
 
+/// A policy with so many rules.
+fn crowd(policy: &str, rules: usize) -> String {
+    let (head, tail) = document(policy, "to b", "any")
+        .split_once("[[filter_list]]")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let rule = |number| {
+        format!("[[policy.rule]]\nname = \"{policy} {number}\"\nfilter_list = \"b hosts\"\nfilter_action = \"block\"\n")
+    };
+    let rules: String = (1..rules).map(rule).collect();
+    format!("{head}{rules}[[filter_list]]{tail}[[filter_action]]\nname = \"block\"\naction = \"block\"\n")
+}
+
+#[test]
+fn what_is_refused_for_another_store_is_taken_once_that_one_changes() {
+    let host = Host::new("another");
+    let (persistent, local) = (host.persistent(), host.local());
+    host.write(&persistent, &document("base", "to p", "any"));
+    host.write(&local, &crowd("lab", 9_000));
+    let mut policy = host.started(None).unwrap();
+    assert_eq!(policy.report().rules.len(), 9_001);
+    // Each is good by itself; together they are too many.
+    host.write(&persistent, &crowd("base", 8_000));
+    assert_eq!(look(&mut policy, Look::Changed), None);
+    assert!(policy.report().stores[PERSISTENT].error.as_ref().unwrap().contains("active rules, allowed: "));
+    // Nobody looks at it for ever.
+    assert!(!policy.has_changed());
+    assert_eq!(look(&mut policy, Look::Changed), None);
+    host.write(&local, &document("lab", "to b", "any"));
+    assert!(look(&mut policy, Look::Changed).is_some());
+    assert_eq!((policy.report().rules.len(), policy.report().error), (8_001, None));
+}
+
 #[test]
 fn a_default_response_leaves_its_name_to_nobody() {
     let host = Host::new("default");
