@@ -1,143 +1,16 @@
 //! The built program: its commands, its messages, its exit status; the service with the driver `memory` on loopback.
 mod explain;
+mod host;
+mod monitor;
 
+use host::{Host, POLICY, stderr};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_policyagent");
-
-/// A policy with a rule towards an address where nobody answers.
-const POLICY: &str = r#"[[policy]]
-name = "lab"
-assigned = true
-
-[policy.main_mode]
-offers = ["aes256-sha256-modp2048"]
-
-[[policy.rule]]
-name = "to b"
-filter_list = "b"
-filter_action = "require"
-authentication = [{ preshared_key = "open sesame" }]
-
-[[filter_list]]
-name = "b"
-filters = [{ source = "127.0.0.1", destination = "127.0.0.9" }]
-
-[[filter_action]]
-name = "require"
-action = "negotiate"
-offers = [{ esp = "aes256-sha256" }]
-"#;
-
-/// A root of its own; a service in it ends with it.
-struct Host {
-    root: PathBuf,
-    service: Option<Child>,
-}
-
-impl Host {
-    fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("policyagent-program-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
-        fs::create_dir_all(root.join("etc/policyagent")).unwrap();
-        let host = Self { root, service: None };
-        host.write_policy(POLICY);
-        host
-    }
-
-    fn policy(&self) -> PathBuf {
-        self.root.join("etc/policyagent/policy.toml")
-    }
-
-    fn write_policy(&self, text: &str) {
-        fs::write(self.policy(), text).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--root").arg(&self.root).args(arguments).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
-        command
-    }
-
-    fn call(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// Standard output of a command that must do it.
-    fn done(&self, arguments: &[&str]) -> String {
-        let output = self.call(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Standard error of a command that must fail.
-    fn failed(&self, arguments: &[&str]) -> String {
-        let output = self.call(arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
-        stderr(&output)
-    }
-
-    fn status(&self) -> Value {
-        serde_json::from_str(&self.done(&["--format", "json", "status"])).unwrap()
-    }
-
-    fn start(&mut self) {
-        let log = fs::File::create(self.root.join("stderr")).unwrap();
-        let arguments = ["run", "--driver", "memory", "--listen", "127.0.0.1:0", "--oakley-log", "on"];
-        self.service = Some(self.command(&arguments).stderr(log).spawn().unwrap());
-        self.until("the service answers", |host| host.call(&["status"]).status.success());
-    }
-
-    fn until(&mut self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while !condition(self) {
-            let log = || fs::read_to_string(self.root.join("stderr")).unwrap_or_default();
-            assert!(Instant::now() < end, "not in time: {what}\n{}", log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn signal(&self, signal: nix::sys::signal::Signal) {
-        let pid = i32::try_from(self.service.as_ref().unwrap().id()).unwrap();
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
-    }
-
-    /// Waits for the service's end and returns its exit status.
-    fn ended(&mut self) -> std::process::ExitStatus {
-        let mut service = self.service.take().unwrap();
-        let end = Instant::now() + Duration::from_secs(10);
-        loop {
-            if let Some(status) = service.try_wait().unwrap() {
-                return status;
-            }
-            if Instant::now() > end {
-                let _ = service.kill();
-                panic!("the service does not end");
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        if let Some(mut service) = self.service.take() {
-            let _ = service.kill();
-            let _ = service.wait();
-        }
-        let _ = fs::remove_dir_all(&self.root);
-    }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 #[test]
 fn help_names_every_command_and_a_wrong_argument_what_is_allowed() {

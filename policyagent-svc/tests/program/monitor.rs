@@ -4,99 +4,33 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_policyagent");
-
-/// A rule towards an address where nobody answers.
-const POLICY: &str = r#"[[policy]]
-name = "lab"
-description = "for the monitor"
-assigned = true
-
-[policy.main_mode]
-offers = ["aes256-sha256-modp2048"]
-
-[[policy.rule]]
-name = "to b"
-filter_list = "b"
-filter_action = "require"
-authentication = [{ preshared_key = "open sesame" }]
-
-[[filter_list]]
-name = "b"
-filters = [{ source = "127.0.0.1", destination = "127.0.0.9" }]
-
-[[filter_action]]
-name = "require"
-action = "negotiate"
-offers = [{ esp = "aes256-sha256" }]
-"#;
+use crate::host::{Host, POLICY, PROGRAM};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A root of its own, and a service in it that ends with it.
-struct Host {
-    root: PathBuf,
-    service: Option<Child>,
+/// An instance with a description of its policy, in which negotiations fail soon.
+fn host(name: &str, settings: &str) -> Host {
+    let host = Host::new(name);
+    host.write_policy(&POLICY.replace("name = \"lab\"\n", "name = \"lab\"\ndescription = \"for the monitor\"\n"));
+    let quick = "[ike]\nretransmit_first_milliseconds = 50\ntransmissions = 2\n";
+    fs::write(host.root.join("etc/policyagent/policyagent.toml"), format!("{quick}{settings}")).unwrap();
+    host
 }
 
-impl Host {
-    fn new(name: &str, settings: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("policyagent-monitor-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
-        fs::create_dir_all(root.join("etc/policyagent")).unwrap();
-        fs::write(root.join("etc/policyagent/policy.toml"), POLICY).unwrap();
-        let quick = "[ike]\nretransmit_first_milliseconds = 50\ntransmissions = 2\n";
-        fs::write(root.join("etc/policyagent/policyagent.toml"), format!("{quick}{settings}")).unwrap();
-        Self { root, service: None }
-    }
-
-    fn start(name: &str, settings: &str) -> Self {
-        let mut host = Self::new(name, settings);
-        let log = fs::File::create(host.root.join("stderr")).unwrap();
-        let arguments = ["run", "--driver", "memory", "--listen", "127.0.0.1:0"];
-        host.service = Some(host.command(&arguments).stderr(log).spawn().unwrap());
-        until(
-            "the service answers",
-            || host.call(&["status"]).status.success(),
-            || fs::read_to_string(host.root.join("stderr")).unwrap_or_default(),
-        );
-        host
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--root").arg(&self.root).args(arguments).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
-        command
-    }
-
-    fn call(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn done(&self, arguments: &[&str]) -> String {
-        let output = self.call(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// A negotiation that fails, as nobody answers.
-    fn fail(&self) {
-        let output = self.call(&["initiate", "to b", "--wait", "20"]);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-    }
+/// The same with a service.
+fn started(name: &str, settings: &str) -> Host {
+    let mut host = host(name, settings);
+    host.start();
+    host
 }
 
-impl Drop for Host {
-    fn drop(&mut self) {
-        if let Some(mut service) = self.service.take() {
-            let _ = service.kill();
-            let _ = service.wait();
-        }
-        let _ = fs::remove_dir_all(&self.root);
-    }
+/// A negotiation that fails, as nobody answers.
+fn fail(host: &Host) {
+    let output = host.call(&["initiate", "to b", "--wait", "20"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
 #[track_caller]
@@ -126,7 +60,7 @@ fn free_port() -> u16 {
 #[test]
 fn metrics_are_served_where_the_settings_say_and_count_what_happens() {
     let port = free_port();
-    let host = Host::start("metrics", &format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n"));
+    let host = started("metrics", &format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n"));
     let value = |text: &str, name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
         line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse::<u64>().unwrap()
@@ -139,7 +73,7 @@ fn metrics_are_served_where_the_settings_say_and_count_what_happens() {
     assert_eq!(value(&before, failed), 0);
     // The driver `memory` knows nothing of such packets.
     assert!(!before.contains("bad_spi"), "{before}");
-    host.fail();
+    fail(&host);
     let mut after = String::new();
     until(
         "the failure is counted",
@@ -167,7 +101,7 @@ fn metrics_are_served_where_the_settings_say_and_count_what_happens() {
 fn a_place_for_metrics_that_is_taken_is_told_at_the_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let host = Host::new("metrics-taken", &format!("[metrics]\nlisten = \"{address}\"\n"));
+    let host = host("metrics-taken", &format!("[metrics]\nlisten = \"{address}\"\n"));
     let output = host.call(&["run", "--driver", "memory", "--listen", "127.0.0.1:0"]);
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -176,8 +110,8 @@ fn a_place_for_metrics_that_is_taken_is_told_at_the_start() {
 
 #[test]
 fn the_monitor_prints_its_views_once() {
-    let host = Host::start("once", "");
-    host.fail();
+    let host = started("once", "");
+    fail(&host);
     let text = host.done(&["monitor", "--once"]);
     for expected in [
         "Active Policy\n  Name  Description ",
@@ -248,7 +182,7 @@ impl Drop for Terminal {
 /// Compares a screen with the stored one.
 #[track_caller]
 fn assert_screen(name: &str, screen: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/screens").join(name);
     if std::env::var_os("MONITOR_WRITE_SCREENS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, screen).unwrap();
@@ -258,7 +192,7 @@ fn assert_screen(name: &str, screen: &str) {
 
 #[test]
 fn the_monitor_in_a_terminal_shows_moves_searches_and_ends() {
-    let host = Host::start("terminal", "");
+    let host = started("terminal", "");
     let terminal = Terminal::start(&host, "--refresh 0");
     terminal.shows("for the monitor");
     terminal.keys(&["Down", "Down", "Enter"]);
@@ -274,7 +208,7 @@ fn the_monitor_in_a_terminal_shows_moves_searches_and_ends() {
     assert_screen("help.txt", &terminal.shows("ask the service now"));
     terminal.keys(&["x"]);
     // Nothing is asked by itself; what has happened is seen when it is asked for.
-    host.fail();
+    fail(&host);
     terminal.keys(&["Tab", "End", "Enter"]);
     terminal.shows("Negotiations (0, ");
     terminal.keys(&["c"]);
