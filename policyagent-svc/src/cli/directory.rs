@@ -11,14 +11,14 @@ use crate::directory::store::{By, DirectoryError, DirectoryStore};
 use crate::document::{Document, DocumentError};
 use crate::format::Format;
 use crate::paths::Paths;
-use crate::service::settings::Settings;
+use crate::service::settings::{NoDirectory, Settings};
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
     Document(#[from] DocumentError),
-    #[error("{0} has no table [directory]")]
-    NoDirectory(String),
+    #[error(transparent)]
+    NoDirectory(#[from] NoDirectory),
     #[error(transparent)]
     Directory(#[from] DirectoryError),
 }
@@ -32,10 +32,8 @@ pub(super) fn run(paths: &Paths, what: &DirectoryCommand, format: Format) -> Exi
 }
 
 fn carry_out(paths: &Paths, what: &DirectoryCommand, format: Format) -> Result<(), Failure> {
-    let path = paths.settings();
-    let settings = Settings::read(&path)?;
-    let settings = settings.directory.ok_or_else(|| Failure::NoDirectory(path.display().to_string()))?;
-    let store = DirectoryStore::new(&settings)?;
+    let settings = Settings::read(&paths.settings())?;
+    let store = DirectoryStore::new(settings.directory(paths)?)?;
     let document = |text: &str| {
         print(format, &serde_json::json!({ "document": text }), || text.to_owned());
     };

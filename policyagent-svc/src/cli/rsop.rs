@@ -7,6 +7,7 @@ use super::style::Style;
 use super::{PATIENCE, failed, print};
 use crate::control::client::{ClientError, ask};
 use crate::control::request::{Reply, Request};
+use crate::directory::{self, HostError};
 use crate::document::DocumentError;
 use crate::format::Format;
 use crate::paths::Paths;
@@ -14,16 +15,16 @@ use crate::rsop::{
     ActionDetails, AssignedPolicy, DefaultResponseDetails, Mode, PolicyDetails, ResultantSet, RsopError, RuleDetails,
     logging, planning,
 };
-use crate::service::settings::Settings;
+use crate::service::settings::{NoDirectory, Settings};
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
     Document(#[from] DocumentError),
-    #[error("the name of this host: {0}")]
-    Host(std::io::Error),
-    #[error("planning asks the directory, and {0} has no table [directory]")]
-    NoDirectory(String),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
+    NoDirectory(#[from] NoDirectory),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
@@ -42,13 +43,11 @@ pub(super) fn rsop(paths: &Paths, arguments: &RsopArgs, format: Format, style: S
 }
 
 fn answer(paths: &Paths, arguments: &RsopArgs) -> Result<ResultantSet, Failure> {
-    let path = paths.settings();
-    let settings = Settings::read(&path)?;
+    let settings = Settings::read(&paths.settings())?;
     if let Some(target) = &arguments.plan {
-        let directory = settings.directory.ok_or_else(|| Failure::NoDirectory(path.display().to_string()))?;
-        return Ok(planning(&directory, target)?);
+        return Ok(planning(settings.directory(paths)?, target)?);
     }
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").map_err(Failure::Host)?.trim().to_owned();
+    let host = directory::host()?;
     match ask(&paths.socket(), Request::Status, PATIENCE) {
         // The service knows which file it was told to take.
         Ok(Reply::Status(status)) => {

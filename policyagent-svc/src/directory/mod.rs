@@ -8,7 +8,7 @@ pub(crate) mod settings;
 pub(crate) mod store;
 
 /// The name of this host.
-fn host() -> Result<String, HostError> {
+pub(crate) fn host() -> Result<String, HostError> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").map_err(HostError)?;
     Ok(name.trim().to_owned())
 }

@@ -57,6 +57,11 @@ pub(crate) struct Settings {
     pub(crate) directory: Option<directory::settings::Settings>,
 }
 
+/// No directory is named.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{} has no table [directory]", .0.display())]
+pub(crate) struct NoDirectory(PathBuf);
+
 /// What the command line says of the settings; nothing leaves them as they are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrides {
@@ -78,6 +83,11 @@ impl Settings {
             Err(DocumentError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Of the directory, for who cannot do without; these are the settings of `paths`.
+    pub(crate) fn directory(&self, paths: &Paths) -> Result<&directory::settings::Settings, NoDirectory> {
+        self.directory.as_ref().ok_or_else(|| NoDirectory(paths.settings()))
     }
 
     fn parse(document: &Document) -> Result<Self, DocumentError> {

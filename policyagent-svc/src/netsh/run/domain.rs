@@ -27,10 +27,9 @@ impl From<DirectoryError> for RunError {
 pub(super) fn open(paths: &Paths, name: Option<&str>) -> Result<Domain, RunError> {
     let path = paths.settings();
     let settings = Settings::read(&path).map_err(|error| RunError::Document(error.to_string()))?;
-    let settings =
-        settings.directory.ok_or_else(|| RunError::NoDomain(format!("{} has no table [directory]", path.display())))?;
+    let settings = settings.directory(paths).map_err(|error| RunError::NoDomain(error.to_string()))?;
     let unreachable = |error: DirectoryError| RunError::NoDomain(error.to_string());
-    let store = DirectoryStore::new(&settings).map_err(unreachable)?;
+    let store = DirectoryStore::new(settings).map_err(unreachable)?;
     let base = store.base().map_err(unreachable)?;
     let own = domain_name(&base);
     if let Some(name) = name.filter(|name| !name.eq_ignore_ascii_case(&own)) {
